@@ -1,0 +1,1 @@
+"""What is true: architectures described once, counted, and run."""

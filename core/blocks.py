@@ -1,0 +1,176 @@
+"""What every architecture shares, written once: norms, who may see whom, attention itself, activations, the short
+convolution.
+
+Letters
+    B batch   T tokens given now   S tokens that can be read   D model width
+    H query heads   G key/value heads, H a multiple of G   d width of a head   K taps of a convolution
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.errors import number, one_of, whole
+
+
+# Norms
+
+
+@dataclass(frozen=True)
+class Norm:
+    """RMSNorm (arXiv 1910.07467) or LayerNorm (arXiv 1607.06450). LayerNorm has a bias as well as a weight."""
+
+    kind: str = "rms"
+    eps: float = 1e-6
+
+    def __post_init__(self):
+        one_of("norm.kind", self.kind, ("rms", "layer"))
+        number("norm.eps", self.eps, high=1.0)
+
+    def build(self, width: int) -> nn.Module:
+        """A norm over the last `width` numbers."""
+        return nn.RMSNorm(width, self.eps) if self.kind == "rms" else nn.LayerNorm(width, self.eps)
+
+    def params(self, width: int) -> int:
+        """Learned numbers."""
+        return width if self.kind == "rms" else 2 * width
+
+
+# Who may see whom: a token at position q reads a token at position k
+
+
+@dataclass(frozen=True)
+class Full:
+    """Every earlier token and itself."""
+
+    kind = "full"
+
+    def visible(self, q: Tensor, k: Tensor) -> Tensor:
+        """q, k positions that broadcast -> bool."""
+        return k <= q
+
+    def first(self, q: int) -> int:
+        """The earliest position that a token at position q reads."""
+        return 0
+
+    def kept(self, n: int) -> int:
+        """Tokens that stay in the cache after n of them."""
+        return n
+
+    def reads(self, n: int) -> int:
+        """Tokens that the n-th token reads, itself included."""
+        return n
+
+    def span(self, n: int) -> int:
+        """Tokens a row of a prompt of n is charged for: the causal half is not subtracted."""
+        return n
+
+
+@dataclass(frozen=True)
+class Window(Full):
+    """The last `size` tokens, itself included (so size 1 sees only itself)."""
+
+    size: int = 1
+    kind = "sliding"
+
+    def __post_init__(self):
+        whole("reach.size", self.size, high=1 << 30)
+
+    def visible(self, q, k):
+        return (k <= q) & (k > q - self.size)
+
+    def first(self, q):
+        return max(0, q - self.size + 1)
+
+    def kept(self, n):
+        return min(n, self.size)
+
+    reads = span = kept
+
+
+@dataclass(frozen=True)
+class Chunk(Window):
+    """The tokens of its own chunk of `size`. The cache is a ring of one chunk's length, as engines keep it."""
+
+    kind = "chunked"
+
+    def visible(self, q, k):
+        return (k <= q) & (k // self.size == q // self.size)
+
+    def first(self, q):
+        return q // self.size * self.size
+
+    def reads(self, n):
+        return (n - 1) % self.size + 1
+
+
+@dataclass(frozen=True)
+class Everything(Full):
+    """Both directions, as a denoiser reads. Nothing is cached: each pass sees the whole text anew."""
+
+    def visible(self, q, k):
+        return (k >= 0) & (q >= 0)
+
+    def kept(self, n):
+        return 0
+
+
+Reach = Full
+
+
+# Attention itself
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, visible: Tensor, scale: float, softcap: float = 0.0, sinks: Tensor | None = None):
+    """softmax(q k^T * scale) v, each of G key/value heads read by H/G query heads.
+
+    q (B, H, T, dk), k (B, G, S, dk), v (B, G, S, dv), visible (T, S) bool, sinks (H,) logits of an extra column that
+    is read and thrown away -> output (B, H, T, dv), weights (B, H, T, S).
+    """
+    B, H, T, _ = q.shape
+    G, S = k.shape[1], k.shape[2]
+    grouped = q.reshape(B, G, H // G * T, -1)  # the H/G heads of a group are neighbours and read the same keys
+    scores = (grouped @ k.transpose(-1, -2)).view(B, H, T, S) * scale
+    if softcap:
+        scores = softcap * torch.tanh(scores / softcap)
+    scores = scores.masked_fill(~visible, float("-inf"))
+    if sinks is not None:
+        scores = torch.cat([scores, sinks.view(1, H, 1, 1).expand(B, H, T, 1)], dim=-1)
+    weights = scores.softmax(-1)[..., :S]
+    out = (weights.view(B, G, H // G * T, S) @ v).view(B, H, T, -1)
+    return out, weights
+
+
+# Feed-forward activations (names as in transformers' configs)
+
+ACTIVATIONS = {
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "relu": F.relu,
+    "relu2": lambda x: F.relu(x).square(),
+}
+
+
+# A short causal convolution
+
+
+class ShortConv(nn.Module):
+    """x + a causal depthwise convolution of x over K tokens: each channel mixes with its own recent past.
+
+    State: the last K-1 inputs, (B, D, K-1). The Canon layer (Allen-Zhu, Physics of Language Models 4.1) has the same form.
+    """
+
+    def __init__(self, width: int, kernel: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(width, kernel).uniform_(-1, 1) / kernel**0.5)
+
+    def forward(self, x: Tensor, state: dict) -> tuple[Tensor, dict]:
+        """x (B, T, D), state {"columns": (B, D, K-1)} or {} -> y (B, T, D), state."""
+        width, kernel = self.weight.shape
+        past = state.get("columns", x.new_zeros(x.shape[0], width, kernel - 1))
+        padded = torch.cat([past, x.transpose(1, 2)], dim=-1)  # (B, D, K-1+T)
+        mixed = F.conv1d(padded, self.weight[:, None, :], groups=width)  # (B, D, T)
+        return x + mixed.transpose(1, 2), {"columns": padded[..., padded.shape[-1] - (kernel - 1) :]}

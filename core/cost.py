@@ -1,0 +1,155 @@
+"""What a model costs: parameters, cache, state, arithmetic, bytes. Nothing is estimated; every number is a count.
+
+Conventions, shown wherever a number is
+    parameters      of the causal language model; a tied table counts once (as the output matrix)
+    cache           numbers kept that grow with context: after n tokens of each of `batch` equal sequences
+    state           numbers kept that do not grow: recurrent matrices, K-1 columns of a convolution
+    FLOPs           2 x multiply-adds of matrix products, attention, convolutions, recurrences and the output matrix; no
+                    look-ups, norms, activations. One decode step at context n; a prompt of n without subtracting the causal half
+    bytes           elements x dtype. Weights in 4 bits carry their block scales; recurrent state is float32
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from core.errors import LONGEST, one_of, whole
+from core.spec import Layer, ModelSpec
+
+KINDS = ("full", "sliding", "chunked", "mla", "mla+indexer", "state", "full+state", "shared", "none")
+
+# Bytes of one number, and what its block scale adds to a weight: int4 shares one 16-bit scale among 128 numbers (GPTQ,
+# AWQ group size 128), mxfp4 one 8-bit exponent among 32 (OCP Microscaling Formats 1.0, table 1).
+DTYPES = {
+    "float32": (Fraction(4), Fraction(0)),
+    "bfloat16": (Fraction(2), Fraction(0)),
+    "float16": (Fraction(2), Fraction(0)),
+    "fp8": (Fraction(1), Fraction(0)),
+    "int8": (Fraction(1), Fraction(0)),
+    "int4": (Fraction(1, 2), Fraction(2, 128)),
+    "mxfp4": (Fraction(1, 2), Fraction(1, 32)),
+}
+
+COLUMNS = ("columns", "conv", "shift")  # state kept in the cache's dtype; every other state is recurrent, float32
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer: elements by name, for one sequence; FLOPs by name."""
+
+    kind: str
+    params: int
+    active: int
+    cache: dict[str, int]
+    state: dict[str, int]
+    flops: dict[str, int]  # one decode step
+    prefill: dict[str, int]  # the whole prompt
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A model at a context, batch and dtypes. Bytes are whole; `layers_by_kind` counts layers."""
+
+    context: int
+    batch: int
+    weight_dtype: str
+    cache_dtype: str
+    state_dtype: str
+    params_total: int
+    params_active: int
+    params_active_without_input_embedding: int
+    params_active_without_embeddings: int
+    buffers: int
+    cache_elements: int
+    state_elements: int
+    cache_bytes: int
+    state_bytes: int
+    weight_bytes: int
+    flops_per_token: int
+    prefill_flops: int
+    layers_by_kind: dict[str, int]
+    layers: tuple[LayerCost, ...]
+    flops: dict[str, int]
+
+
+@lru_cache(maxsize=4096)
+def layer_cost(layer: Layer, d_model: int, norm_params: int, context: int) -> LayerCost:
+    """Count one layer at a context of `context` tokens; `norm_params` are the learned numbers of one norm."""
+    mixer, ffn, norms = layer.mixer, layer.ffn, norm_params * (2 if layer.norms == "sandwich" else 1)
+    params = active = 0
+    cache, state, flops, prefill = {}, {}, {}, {}
+    if mixer:
+        params = active = mixer.params(d_model) + norms + layer.input_conv * d_model
+        cache, state = mixer.cache(context), dict(mixer.state(d_model))
+        flops, prefill = (dict(mixer.flops(d_model, q, context)) for q in (1, context))
+        if layer.input_conv:
+            state["columns"] = state.get("columns", 0) + (layer.input_conv - 1) * d_model
+            flops["convolution"] = 2 * layer.input_conv * d_model
+            prefill["convolution"] = context * flops["convolution"]
+    if ffn:
+        params, active = params + ffn.params(d_model) + norms, active + ffn.active(d_model) + norms
+        merge(state, ffn.state(d_model))
+        merge(flops, ffn.flops(d_model, 1))
+        merge(prefill, ffn.flops(d_model, context))
+    return LayerCost(layer.kind, params, active, cache, state, flops, prefill)
+
+
+def count(spec: ModelSpec, context: int, batch: int = 1, weight_dtype="bfloat16", cache_dtype="bfloat16", state_dtype="float32") -> Cost:
+    """Count a model. SpecError where context, batch or a dtype is out of bounds."""
+    whole("context", context, high=LONGEST)
+    whole("batch", batch, high=1 << 20)
+    for field, dtype in (("weight_dtype", weight_dtype), ("cache_dtype", cache_dtype), ("state_dtype", state_dtype)):
+        one_of(field, dtype, tuple(DTYPES))
+
+    trunk, norm = spec.causal(), spec.norm.params(spec.d_model)
+    layers = tuple(layer_cost(layer, spec.d_model, norm, context) for layer in trunk.layers)
+    table = spec.vocab * spec.d_model
+    outside = norm + spec.learned_positions * spec.d_model + spec.head_bias * spec.vocab
+    total = sum(c.params for c in layers) + outside + table * (1 if spec.tied else 2)
+    active = sum(c.active for c in layers) + outside + table * (1 if spec.tied else 2)
+    cache, state, flops, prefill = (sums(layers, field) for field in ("cache", "state", "flops", "prefill"))
+    flops["output"], prefill["output"] = 2 * table, 2 * table * context
+    return Cost(
+        context, batch, weight_dtype, cache_dtype, state_dtype,
+        params_total=total,
+        params_active=active,
+        params_active_without_input_embedding=active - (0 if spec.tied else table),
+        params_active_without_embeddings=active - table * (1 if spec.tied else 2),
+        buffers=0,
+        cache_elements=batch * sum(cache.values()),
+        state_elements=batch * sum(state.values()),
+        cache_bytes=stored(batch * sum(cache.values()), cache_dtype),
+        state_bytes=sum(stored(batch * n, cache_dtype if name in COLUMNS else state_dtype) for name, n in state.items()),
+        weight_bytes=stored(total, weight_dtype, scales=True),
+        flops_per_token=sum(flops.values()),
+        prefill_flops=sum(prefill.values()),
+        layers_by_kind={kind: n for kind in KINDS if (n := sum(c.kind == kind for c in layers))},
+        layers=layers,
+        flops=flops,
+    )  # fmt: skip
+
+
+def stored(elements: int, dtype: str, scales: bool = False) -> int:
+    """Bytes of so many numbers, block scales included where asked for, rounded up to a whole byte."""
+    size, scale = DTYPES[dtype]
+    return math.ceil(elements * (size + scale * scales))
+
+
+def sums(layers: tuple[LayerCost, ...], field: str) -> dict[str, int]:
+    """One field of every layer, added name by name."""
+    total: dict[str, int] = {}
+    for layer in layers:
+        merge(total, getattr(layer, field))
+    return total
+
+
+def merge(total: dict[str, int], more: dict[str, int]) -> None:
+    """Add `more` into `total`, name by name."""
+    for name, n in more.items():
+        total[name] = total.get(name, 0) + n
+
+
+def cache_names(spec: ModelSpec) -> frozenset[str]:
+    """Names of the tensors that grow with context; every other tensor of a state does not."""
+    return frozenset(name for layer in spec.layers if layer.mixer for name in layer.mixer.cache(1))

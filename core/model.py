@@ -1,0 +1,126 @@
+"""spec -> a live torch model.
+
+Letters: B batch, T tokens given now, D model width, V vocabulary. Parameter names are Llama's:
+embed_tokens, layers.N.{input_layernorm, self_attn, post_attention_layernorm, mlp}, norm, lm_head.
+
+The model is a pure function of tokens and state. The state is a tuple with one dict a layer,
+{"mixer": {...}, "ffn": {...}, "conv": {...}}; () or None is the start.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from core.blocks import ShortConv
+from core.errors import SpecError
+from core.spec import Layer, ModelSpec
+from core.trace import NOTHING, Trace
+
+
+class LayerModule(nn.Module):
+    """One layer: x + mixer, then x + ffn, with its norms where the description puts them."""
+
+    def __init__(self, layer: Layer, spec: ModelSpec):
+        super().__init__()
+        self.layer = layer
+        before, after = layer.norms in ("pre", "sandwich"), layer.norms in ("post", "sandwich")
+
+        def norm(wanted):
+            return spec.norm.build(spec.d_model) if wanted else nn.Identity()
+
+        if layer.mixer:
+            self.add_module(layer.mixer.name, layer.mixer.build(spec.d_model))
+            self.add_module("input_layernorm", norm(before))
+            self.add_module("mixer_out_norm", norm(after))
+            if layer.input_conv:
+                self.input_conv = ShortConv(spec.d_model, layer.input_conv)
+        if layer.ffn:
+            self.add_module(layer.ffn.name, layer.ffn.build(spec.d_model))
+            self.add_module("post_attention_layernorm", norm(before))
+            self.add_module("ffn_out_norm", norm(after))
+
+    def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace):
+        """x (B, T, D) -> x (B, T, D), the layer's new state, what later layers share."""
+        new = {}
+        if self.layer.mixer:
+            h = self.input_layernorm(x)
+            if self.layer.input_conv:
+                h, new["conv"] = self.input_conv(h, state.get("conv", {}))
+            module = getattr(self, self.layer.mixer.name)
+            h, new["mixer"], shared = module(h, state.get("mixer", {}), shared, trace)
+            x = x + self.layer.scales.mixer * self.mixer_out_norm(h)
+        if self.layer.ffn:
+            module = getattr(self, self.layer.ffn.name)
+            h, new["ffn"], shared = module(self.post_attention_layernorm(x), state.get("ffn", {}), shared, trace)
+            x = x + self.layer.scales.ffn * self.ffn_out_norm(h)
+        trace.put("residual", x)
+        return x, new, shared
+
+
+class Model(nn.Module):
+    """tokens (B, T) and a state -> logits (B, T, V) and the next state."""
+
+    def __init__(self, spec: ModelSpec):
+        super().__init__()
+        self.spec = spec
+        self.embed_tokens = nn.Embedding(spec.vocab, spec.d_model)
+        if spec.learned_positions:
+            self.embed_positions = nn.Embedding(spec.learned_positions, spec.d_model)
+        self.layers = nn.ModuleList(LayerModule(layer, spec) for layer in spec.layers)
+        self.norm = spec.norm.build(spec.d_model)
+        self.lm_head = nn.Linear(spec.d_model, spec.vocab, bias=spec.head_bias)
+        if spec.tied:
+            self.lm_head.weight = self.embed_tokens.weight
+
+    def forward(self, tokens: Tensor, state: tuple = (), trace: Trace = NOTHING) -> tuple[Tensor, tuple]:
+        start = position(state)
+        x = self.embed(tokens, start)
+        x, state = self.trunk(x, state, trace)
+        return self.logits(x), state
+
+    def embed(self, tokens: Tensor, start: int) -> Tensor:
+        """tokens (B, T), the first at position `start` -> x (B, T, D)."""
+        x = self.embed_tokens(tokens) * self.spec.embed_scale
+        if self.spec.learned_positions:
+            end = start + tokens.shape[1]
+            if end > self.spec.learned_positions:
+                raise SpecError(f"learned_positions has {self.spec.learned_positions} rows, not enough for {end} tokens")
+            x = x + self.embed_positions(torch.arange(start, end, device=tokens.device))
+        return x
+
+    def trunk(self, x: Tensor, state: tuple, trace: Trace) -> tuple[Tensor, tuple]:
+        """The layers: x (B, T, D) -> x (B, T, D) and the next state."""
+        start, shared, new = position(state), {}, []
+        for i, layer in enumerate(self.layers):
+            x, kept, shared = layer(x, state[i] if state else {}, shared, trace.at(i))
+            new.append({**kept, "position": start + x.shape[1]})
+        return x, tuple(new)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """x (B, T, D) -> (B, T, V)."""
+        logits = self.lm_head(self.norm(x)) * self.spec.logit_scale
+        cap = self.spec.softcap
+        return cap * torch.tanh(logits / cap) if cap else logits
+
+
+def position(state: tuple) -> int:
+    """Tokens that a state has seen."""
+    return state[0]["position"] if state else 0
+
+
+def build(spec: ModelSpec, seed: int = 0) -> Model:
+    """A model with fresh weights, the same for the same seed, in evaluation mode."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Model(spec).eval()
+
+
+def elements(state, path: str = "") -> dict[str, int]:
+    """Numbers in the tensors reachable from a state, summed by the last part of their name: what was really kept."""
+    if isinstance(state, Tensor):
+        return {path: state.numel()}
+    items = state.items() if isinstance(state, dict) else [(path, part) for part in state] if isinstance(state, tuple) else []
+    total: dict[str, int] = {}
+    for name, part in items:
+        for key, count in elements(part, name).items():
+            total[key] = total.get(key, 0) + count
+    return total

@@ -1,0 +1,132 @@
+"""The one description of an architecture: the calculator counts it, torch runs it, the page draws it.
+
+A model is a stack of layers; a layer mixes tokens (mixer), then channels (ffn). Either may be absent. Everything here is
+frozen, hashable and prints as the call that makes it.
+
+    x = x + mixer(conv(norm(x)))        norms="pre"       (Llama)
+    x = x + norm(mixer(conv(x)))        norms="post"      (OLMo 2)
+    x = x + norm(mixer(conv(norm(x))))  norms="sandwich"  (Gemma 2)
+
+and the same again with the ffn (which has no convolution before it).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from core.blocks import Norm
+from core.errors import DEEPEST, LARGEST_VOCABULARY, SpecError, flag, number, one_of, short, whole
+
+
+class Part(Protocol):
+    """What a mixer or an ffn answers. Numbers are elements; bytes and dtypes exist in cost.py alone.
+
+    `build(d_model)` gives a pure module: forward(x, state, shared, trace) -> (y, state, shared). `state` is a dict of
+    tensors (and the position) that the module reads and never writes in place; {} is the start. Its tensors carry the
+    names that `cache` and `state` count. `shared` goes from layer to layer within one pass.
+    """
+
+    name: str  # what the module is called inside its layer, and so in every parameter name
+
+    def build(self, d_model: int): ...  # -> nn.Module
+
+    def params(self, d_model: int) -> int: ...
+
+    def state(self, d_model: int) -> dict[str, int]: ...  # elements of one sequence that do not grow with context
+
+
+class Mixer(Part, Protocol):
+    """Mixes tokens. `kind` is one of cost.KINDS."""
+
+    kind: str
+
+    def cache(self, n: int) -> dict[str, int]: ...  # elements of one sequence kept after n tokens
+
+    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]: ...
+
+    def causal(self) -> "Mixer": ...  # the same, reading backwards only
+
+
+class Ffn(Part, Protocol):
+    """Mixes channels."""
+
+    def active(self, d_model: int) -> int: ...  # parameters that one token visits
+
+    def flops(self, d_model: int, queries: int) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Factors on what the mixer and the ffn add to the residual stream (Granite's residual multiplier)."""
+
+    mixer: float = 1.0
+    ffn: float = 1.0
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer. `input_conv` is the kernel of a short causal convolution on the mixer's input; 0 means none."""
+
+    mixer: Mixer | None
+    ffn: Ffn | None
+    norms: str = "pre"
+    scales: Scales = Scales()
+    input_conv: int = 0
+
+    def __post_init__(self):
+        if self.mixer is None and self.ffn is None:
+            raise SpecError("layer.mixer and layer.ffn are both absent: a layer has at least one")
+        one_of("layer.norms", self.norms, ("pre", "post", "sandwich"))
+        number("layer.scales.mixer", self.scales.mixer)
+        number("layer.scales.ffn", self.scales.ffn)
+        whole("layer.input_conv", self.input_conv, low=0, high=64)
+        if self.input_conv == 1 or (self.input_conv and self.mixer is None):
+            raise SpecError("layer.input_conv must be 0 (none) or at least 2, on a layer that has a mixer")
+
+    @property
+    def kind(self) -> str:
+        """How its memory grows: the mixer's kind, or none for a layer that only mixes channels."""
+        return self.mixer.kind if self.mixer else "none"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A language model (or a denoiser, or a recursive solver: `decoding` says how its answer is produced)."""
+
+    name: str
+    d_model: int
+    vocab: int
+    layers: tuple[Layer, ...]
+    norm: Norm = Norm()
+    tied: bool = False
+    learned_positions: int = 0  # rows of a learned position table (GPT-2); 0 means none
+    embed_scale: float = 1.0
+    logit_scale: float = 1.0
+    softcap: float = 0.0  # logits pass softcap * tanh(logits / softcap); 0 means not
+    head_bias: bool = False
+    decoding: str = "autoregressive"
+
+    def __post_init__(self):
+        whole("d_model", self.d_model)
+        whole("vocab", self.vocab, high=LARGEST_VOCABULARY)
+        if not isinstance(self.layers, tuple) or not 1 <= len(self.layers) <= DEEPEST:
+            raise SpecError(f"layers must be a tuple of 1 to {DEEPEST:,} layers")
+        whole("learned_positions", self.learned_positions, low=0, high=1 << 30)
+        for field in ("embed_scale", "logit_scale", "softcap"):
+            number(field, getattr(self, field))
+        flag("tied", self.tied)
+        flag("head_bias", self.head_bias)
+        one_of("decoding", self.decoding, ("autoregressive", "diffusion", "recursion"))
+
+    def causal(self) -> "ModelSpec":
+        """The same trunk reading backwards only: what the counts of a denoiser are made on."""
+        layers = tuple(replace(layer, mixer=layer.mixer and layer.mixer.causal()) for layer in self.layers)
+        return replace(self, layers=layers)
+
+
+def expand(pattern: str, kinds: Mapping[str, Layer], depth: int) -> tuple[Layer, ...]:
+    """`depth` layers from a pattern of letters, repeated and cut: expand("LLLLLG", {"L": ..., "G": ...}, 26)."""
+    if not isinstance(pattern, str) or not pattern or set(pattern) - set(kinds):
+        raise SpecError(f"pattern must be made of the letters {', '.join(sorted(kinds))}, not {short(pattern)}")
+    whole("depth", depth, high=DEEPEST)
+    return tuple(kinds[pattern[i % len(pattern)]] for i in range(depth))

@@ -1,0 +1,139 @@
+"""One deterministic training loop for every recipe: the same seed gives the same weights, interrupted or not.
+
+Data are drawn from a generator seeded by (seed, step), so a run continues from its snapshot exactly where it stood. Files
+are written beside their place and renamed, so there is never half a file. Nothing is pickled: snapshots and checkpoints
+are safetensors with json inside or beside them.
+"""
+
+import importlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from core.model import Model
+from core.spec import ModelSpec
+
+SNAPSHOT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one variant is trained. `settings` go to the task's `training_batch`; steps are optimiser steps."""
+
+    variant: str
+    spec: ModelSpec
+    task: str
+    steps: int
+    lr: float
+    settings: dict = field(default_factory=dict, hash=False)
+    embed_std: float = 1.0
+    warmup: float = 0.05
+    weight_decay: float = 0.01
+    evaluate_every: int = 65
+
+    @property
+    def module(self):
+        """The task: training_batch(step, generator, **settings), loss(model, *batch), evaluate(model)."""
+        return importlib.import_module(f"core.tasks.{self.task}")
+
+
+def fresh(recipe: Recipe, seed: int) -> Model:
+    """The model before its first step, the same for the same seed on every device."""
+    torch.manual_seed(seed)
+    model = Model(recipe.spec)
+    nn.init.normal_(model.embed_tokens.weight, std=recipe.embed_std)
+    return model
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Linear warm-up, then a half cosine down to 0."""
+    warm = max(1, int(recipe.warmup * recipe.steps))
+    if step < warm:
+        return recipe.lr * (step + 1) / warm
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / (recipe.steps - warm)))
+
+
+def optimiser(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+    """AdamW as in every run here."""
+    return torch.optim.AdamW(model.parameters(), lr=recipe.lr, betas=(0.9, 0.98), weight_decay=recipe.weight_decay)
+
+
+def run(recipe: Recipe, seed: int, device="cpu", snapshot: Path | None = None, tick: Callable[[int], None] = lambda steps: None):
+    """Train -> the model on the CPU, and one row of metrics an evaluation. `tick` is told how many steps were done."""
+    torch.set_num_threads(1)
+    model = fresh(recipe, seed).to(device)
+    adam = optimiser(recipe, model)
+    start, rows, spent = resume(snapshot, model, adam) if snapshot and snapshot.exists() else (0, [], 0.0)
+    tick(start)
+    began = saved = time.perf_counter()
+    for step in range(start, recipe.steps):
+        train_step(recipe, model, adam, seed, step, device)
+        now = time.perf_counter()
+        if (step + 1) % recipe.evaluate_every == 0 or step + 1 == recipe.steps:
+            rows.append({"step": step + 1, **evaluate(recipe, model), "seconds": round(spent + now - began, 1)})
+        if snapshot and now - saved > SNAPSHOT_SECONDS:
+            save_snapshot(snapshot, model, adam, step + 1, rows, spent + now - began)
+            saved = now
+        tick(1)
+    return model.cpu().eval(), rows
+
+
+def train_step(recipe: Recipe, model: nn.Module, adam: torch.optim.Optimizer, seed: int, step: int, device: str) -> None:
+    """One optimiser step on the batch that (seed, step) gives."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    data = [t.to(device) for t in recipe.module.training_batch(step, generator, **recipe.settings)]
+    for group in adam.param_groups:
+        group["lr"] = learning_rate(recipe, step)
+    adam.zero_grad()
+    recipe.module.loss(model, *data).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    adam.step()
+
+
+def evaluate(recipe: Recipe, model: nn.Module) -> dict:
+    """The task's metrics on the CPU, where every reader can reproduce them."""
+    device = next(model.parameters()).device
+    metrics = recipe.module.evaluate(model.cpu().eval(), **recipe.settings)
+    model.to(device).train()
+    return metrics
+
+
+# Files
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    draft.write_bytes(data)
+    os.replace(draft, path)
+
+
+def save_snapshot(path: Path, model: nn.Module, adam: torch.optim.Optimizer, step: int, rows: list, seconds: float) -> None:
+    """Weights, both moments of AdamW, the step and the rows so far."""
+    tensors = {f"model.{name}": p.detach().cpu().contiguous() for name, p in model.named_parameters()}
+    for name, p in model.named_parameters():
+        for moment in ("exp_avg", "exp_avg_sq"):
+            tensors[f"{moment}.{name}"] = adam.state[p][moment].cpu().contiguous()
+    progress = json.dumps({"step": step, "rows": rows, "seconds": seconds})
+    write(path, safetensors.torch.save(tensors, metadata={"progress": progress}))
+
+
+@torch.no_grad()
+def resume(path: Path, model: nn.Module, adam: torch.optim.Optimizer) -> tuple[int, list, float]:
+    """Load a snapshot into a fresh model and optimiser -> steps done, rows so far, seconds spent."""
+    with safetensors.safe_open(path, "pt") as file:
+        progress = json.loads(file.metadata()["progress"])
+        for name, p in model.named_parameters():
+            p.copy_(file.get_tensor(f"model.{name}"))
+            moments = {moment: file.get_tensor(f"{moment}.{name}").to(p.device) for moment in ("exp_avg", "exp_avg_sq")}
+            adam.state[p] = {"step": Tensor([progress["step"]])[0], **moments}
+    return progress["step"], progress["rows"], progress["seconds"]

@@ -1,0 +1,30 @@
+"""Numbers as readers write them: bytes with binary and decimal units, counts with K, M, B, T."""
+
+BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB")
+COUNT = ("", "K", "M", "B", "T")
+
+
+def binary(n: float) -> str:
+    """Bytes in powers of 1024: 17179869184 -> "16.0 GiB"; below 10,000 bytes every byte: "3,072 B"."""
+    return _scaled(n, 1024, BINARY, whole_below=10_000)
+
+
+def decimal(n: float) -> str:
+    """Bytes in powers of 1000: 17179869184 -> "17.2 GB"."""
+    return _scaled(n, 1000, DECIMAL, whole_below=10_000)
+
+
+def count(n: float) -> str:
+    """A count with three digits: 8030261248 -> "8.03 B" (billions)."""
+    return _scaled(n, 1000, COUNT, whole_below=10_000).strip()
+
+
+def _scaled(n: float, base: int, units: tuple[str, ...], whole_below: int) -> str:
+    if abs(n) < whole_below:
+        return f"{n:,.0f} {units[0]}"
+    power = 0
+    while abs(n) >= base and power < len(units) - 1:
+        n, power = n / base, power + 1
+    digits = 0 if abs(n) >= 100 else 1 if abs(n) >= 10 else 2
+    return f"{n:,.{digits}f} {units[power]}"
