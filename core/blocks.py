@@ -131,11 +131,11 @@ def attend(q: Tensor, k: Tensor, v: Tensor, visible: Tensor, scale: float, softc
     """
     B, H, T, _ = q.shape
     G, S = k.shape[1], k.shape[2]
-    grouped = q.reshape(B, G, H // G * T, -1)  # the H/G heads of a group are neighbours and read the same keys
-    scores = (grouped @ k.transpose(-1, -2)).view(B, H, T, S) * scale
+    grouped = (q * scale).reshape(B, G, H // G * T, -1)  # the H/G heads of a group are neighbours and read the same keys
+    scores = (grouped @ k.transpose(-1, -2)).view(B, H, T, S)
     if softcap:
         scores = softcap * torch.tanh(scores / softcap)
-    scores = scores.masked_fill(~visible, float("-inf"))
+    scores = scores + torch.zeros_like(visible, dtype=q.dtype).masked_fill_(~visible, float("-inf"))
     if sinks is not None:
         scores = torch.cat([scores, sinks.view(1, H, 1, 1).expand(B, H, T, 1)], dim=-1)
     weights = scores.softmax(-1)[..., :S]

@@ -77,13 +77,13 @@ def loss(model, tokens: Tensor, targets: Tensor) -> Tensor:
 def evaluate(model, pairs: int, length: int, prompts: int = 128, seed: int = 2024, **_) -> dict:
     """Recall (share of asked names answered right) and loss (nats) at each number of pairs, on fixed fresh prompts."""
     result = {}
-    for pairs in (n for n in PAIR_COUNTS if n <= pairs):
-        generator = torch.Generator().manual_seed(seed + pairs)
-        tokens, targets = batch(pairs, prompts, min(length, 4 * pairs + 1), generator)  # every name once, as room allows
+    for n in (n for n in PAIR_COUNTS if n <= pairs):
+        generator = torch.Generator().manual_seed(seed + n)
+        tokens, targets = batch(n, prompts, min(length, 4 * n + 1), generator)  # every name once, as room allows
         logits, _ = model(tokens)
         asked = targets != -100
-        result[f"recall@{pairs}"] = (logits.argmax(-1) == targets)[asked].double().mean().item()
-        result[f"loss@{pairs}"] = F.cross_entropy(logits[asked].double(), targets[asked]).item()
+        result[f"recall@{n}"] = (logits.argmax(-1) == targets)[asked].double().mean().item()
+        result[f"loss@{n}"] = F.cross_entropy(logits[asked].double(), targets[asked]).item()
     return result
 
 

@@ -1,0 +1,228 @@
+"""python -m core inspect | live | models | train | evidence. The words and numbers are those of the pages."""
+
+import argparse
+import csv
+import io
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+MAX_FILE = 1 << 20
+ECHOED = ("name", "model_type", "context", "batch", "weight_dtype", "cache_dtype")
+COUNTED = """params_total params_active params_active_without_input_embedding params_active_without_embeddings buffers
+cache_elements state_elements cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops""".split()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 with one `error: ...` line on standard error."""
+    args = parser().parse_args(arguments)
+    from core.errors import SpecError  # torch is imported only once the arguments are known to be good
+
+    try:
+        return COMMANDS[args.command](args) or 0
+    except SpecError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with errors in one line."""
+
+    def error(self, message):
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The five commands."""
+    top = Parser(prog="python -m core", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True, parser_class=Parser)
+
+    inspect = commands.add_parser("inspect", help="count a model")
+    inspect.add_argument("source", nargs="+", help="a catalogue key, a path to a config.json, or - for standard input")
+    inspect.add_argument("--context", help="tokens; default: the config's maximum")
+    inspect.add_argument("--batch", default="1", help="equal sequences")
+    inspect.add_argument("--weight-dtype", help="float32, bfloat16, float16, fp8, int8, int4 or mxfp4; default: the config's own")
+    inspect.add_argument("--cache-dtype", help="likewise")
+    form = inspect.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one object a source and line")
+    form.add_argument("--csv", action="store_true", help="one row a source")
+
+    live = commands.add_parser("live", help="run the shrunken twin and compare it with the count")
+    live.add_argument("source")
+    live.add_argument("--tokens", default="0")
+    live.add_argument("--seed", default="0")
+    live.add_argument("--json", action="store_true")
+
+    models = commands.add_parser("models", help="list the catalogue")
+    models.add_argument("--json", action="store_true")
+
+    train = commands.add_parser("train", help="train the models of a mechanism again")
+    train.add_argument("name", help="a mechanism, or all")
+    train.add_argument("--seed", help="one seed; default: every seed of the published table")
+    train.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    train.add_argument("--jobs", default="1", help="runs at once, each on one thread")
+
+    evidence = commands.add_parser("evidence", help="our runs and what they show")
+    evidence.add_argument("name", nargs="?")
+    evidence.add_argument("--json", action="store_true")
+    return top
+
+
+# Sources
+
+
+def reading(source: str):
+    """A catalogue key, a path or - -> Reading."""
+    from core import catalogue
+    from core.hf import reader
+
+    if source in catalogue.entries():
+        return catalogue.entries()[source].reading
+    name = "standard input" if source == "-" else Path(source).name
+    return reader.read(reader.parse(text(source)), name)
+
+
+def text(source: str) -> bytes:
+    """The bytes of a file or of standard input, never more than a config can have."""
+    from core.errors import SpecError
+
+    try:
+        with open(0 if source == "-" else source, "rb", closefd=source != "-") as file:
+            data = file.read(MAX_FILE + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "cannot be read"
+        raise SpecError(f"source {source!r} is neither a catalogue key nor a readable config.json ({why.lower()})") from None
+    if len(data) > MAX_FILE:
+        raise SpecError(f"source {source!r} is larger than 1 MiB, which no config is")
+    return data
+
+
+def integer(field: str, value: str, low: int, high: int) -> int:
+    """A whole number typed on the command line."""
+    from core.errors import SpecError, short, whole
+
+    try:
+        return whole(field, int(value), low, high)
+    except ValueError as error:
+        if isinstance(error, SpecError):
+            raise
+        raise SpecError(f"{field} must be a whole number from {low:,} to {high:,}, not {short(value)}") from None
+
+
+# Commands
+
+
+def inspected(source: str, args) -> dict:
+    """One object: what was asked, what was counted, what was assumed."""
+    from core import cost
+    from core.errors import LONGEST
+
+    r = reading(source)
+    context = integer("context", args.context, 1, LONGEST) if args.context is not None else r.context
+    batch = integer("batch", args.batch, 1, 1 << 20)
+    c = cost.count(r.spec, context, batch, args.weight_dtype or r.weight_dtype, args.cache_dtype or r.cache_dtype)
+    echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, c.weight_dtype, c.cache_dtype)))
+    counted = {field: getattr(c, field) for field in COUNTED}
+    return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
+
+
+def cmd_inspect(args) -> None:
+    """Print each source as a table, as JSON lines or as CSV."""
+    rows = [inspected(source, args) for source in args.source]
+    if args.json:
+        for row in rows:
+            print(json.dumps(row))
+    elif args.csv:
+        print(to_csv(rows), end="")
+    else:
+        print("\n\n".join(table(row) for row in rows))
+
+
+def to_csv(rows: list[dict]) -> str:
+    """Rows as CSV; nested values as JSON."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: json.dumps(v) if isinstance(v, (dict, list)) else v for k, v in row.items()} for row in rows)
+    return out.getvalue()
+
+
+def table(row: dict) -> str:
+    """One model as lines of name and value; bytes in both units."""
+    from core.units import binary, count, decimal
+
+    lines = []
+    for field, value in row.items():
+        if field.endswith("_bytes"):
+            value = f"{value:,} B  =  {binary(value)}  =  {decimal(value)}"
+        elif isinstance(value, int) and not isinstance(value, bool):
+            value = f"{value:,}" + (f"  =  {count(value)}" if value >= 10_000 else "")
+        elif isinstance(value, dict):
+            value = ", ".join(f"{n} {kind}" for kind, n in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(value) or "none"
+        lines.append(f"{field:<40} {value}")
+    return "\n".join(lines)
+
+
+def cmd_live(args) -> None:
+    """Run the twin of one source."""
+    from core import twin
+
+    r = reading(args.source)
+    tokens = integer("tokens", args.tokens, 0, twin.MAX_TOKENS)
+    result = {"name": r.spec.name, "model_type": r.model_type, **asdict(twin.run(r.spec, tokens, integer("seed", args.seed, 0, 1 << 62)))}
+    if r.spec.decoding != "autoregressive":
+        result["decoding"] = r.spec.decoding
+    if args.json:
+        print(json.dumps(result, default=repr))
+        return
+    for field, value in result.items():
+        if field == "shrunk":
+            value = ", ".join(f"{s['field']} {s['from']} -> {s['to']}" for s in value)
+        print(f"{field:<28} {value:.3g}" if isinstance(value, float) else f"{field:<28} {value}")
+
+
+def cmd_models(args) -> None:
+    """List the catalogue."""
+    from core import catalogue, cost
+
+    rows = []
+    for key, entry in catalogue.entries().items():
+        facts = {name: entry.fact(name) for name in catalogue.FACTS}
+        total = cost.count(entry.reading.spec, entry.reading.context).params_total
+        rows.append({"key": key, "name": entry.name, "model_type": entry.reading.model_type, "params_total": total, **facts})
+    if args.json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['key']:<24} {row['released']:<11} {row['params_total']:>16,}  {row['organisation']}, {row['licence']}")
+
+
+def cmd_train(args) -> None:
+    """Train the recipes of one mechanism, or of all."""
+    from core import zoo
+
+    seed = None if args.seed is None else integer("seed", args.seed, 0, 1 << 31)
+    zoo.train(args.name, seed, args.device, integer("jobs", args.jobs, 1, 64))
+
+
+def cmd_evidence(args) -> None:
+    """Print the tables and the verdicts that follow from them."""
+    from core import evidence
+
+    reports = evidence.reports(args.name)
+    if args.json:
+        print(json.dumps(reports))
+    else:
+        print("\n\n".join(evidence.as_text(report) for report in reports))
+
+
+COMMANDS = {"inspect": cmd_inspect, "live": cmd_live, "models": cmd_models, "train": cmd_train, "evidence": cmd_evidence}
+
+if __name__ == "__main__":
+    sys.exit(main())

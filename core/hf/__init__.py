@@ -1,0 +1,1 @@
+"""config.json <-> spec and weights <-> ours: one small file a model family."""

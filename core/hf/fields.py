@@ -1,0 +1,95 @@
+"""Reading a config.json that may be wrong, one field at a time.
+
+Every field is bounded before it is used. A field that is absent takes the family's class default and is remembered in
+`assumed`; fields that nobody asked for and that are not known to be harmless are the `unknown` ones.
+"""
+
+from core.errors import SpecError, flag, number, one_of, short, whole
+
+# Fields that change no count and no arithmetic of the language model: names, training, tokens, generation, bookkeeping.
+HARMLESS = frozenset(
+    """_name_or_path _attn_implementation architectures attention_dropout auto_map bos_token_id dtype embd_pdrop attn_pdrop eos_token_id
+    initializer_range is_decoder is_encoder_decoder model_type name_or_path output_attentions output_hidden_states pad_token_id
+    problem_type quantization_config reorder_and_upcast_attn resid_pdrop return_dict summary_activation summary_first_dropout
+    summary_proj_to_labels summary_type summary_use_proj task_specific_params torch_dtype transformers_version unk_token_id
+    use_cache pretraining_tp id2label label2id num_labels tokenizer_class unsloth_version gradient_checkpointing
+    transformers.js_config""".split()
+)  # fmt: skip
+
+
+class Fields:
+    """A config with the family's class defaults. `where` prefixes names in errors of nested objects."""
+
+    def __init__(self, config: dict, defaults: dict, where: str = ""):
+        self.config, self.defaults, self.where = config, defaults, where
+        self.assumed: list[str] = []
+        self.seen: set[str] = set()
+
+    def raw(self, name: str):
+        """The value as it stands, or the class default (then listed as assumed). An explicit null stays None."""
+        self.seen.add(name)
+        if name in self.config:
+            return self.config[name]
+        if name not in self.defaults:
+            raise SpecError(f"{self.where}{name} is missing: this model family needs it")
+        if name not in self.assumed:
+            self.assumed.append(name)
+        return self.defaults[name]
+
+    def has(self, name: str) -> bool:
+        """Whether the config states a value (null is none)."""
+        self.seen.add(name)
+        return self.config.get(name) is not None
+
+    def whole(self, name: str, low: int = 1, high: int = 1 << 20) -> int:
+        """A whole number within bounds."""
+        return whole(self.where + name, self.raw(name), low, high)
+
+    def number(self, name: str, low: float = 0.0, high: float = 1e15) -> float:
+        """A finite number within bounds."""
+        return number(self.where + name, self.raw(name), low, high)
+
+    def flag(self, name: str) -> bool:
+        """true or false; null is false, as the config classes take it."""
+        value = self.raw(name)
+        return flag(self.where + name, False if value is None else value)
+
+    def choice(self, name: str, accepted):
+        """One of the keys of `accepted`, mapped to its value where that is a dict."""
+        value = one_of(self.where + name, self.raw(name), tuple(accepted))
+        return accepted[value] if isinstance(accepted, dict) else value
+
+    def optional(self, name: str, low: int = 1, high: int = 1 << 30) -> int | None:
+        """A whole number, or None where the config says null (or the class default is null)."""
+        value = self.raw(name)
+        return None if value is None else whole(self.where + name, value, low, high)
+
+    def or_else(self, name: str, value: int, low: int = 1, high: int = 1 << 20) -> int:
+        """A whole number; absent or null it is derived from other fields (`value`) and listed as assumed."""
+        if self.has(name):
+            return self.whole(name, low, high)
+        self.assumed.append(name)
+        return value
+
+    def items(self, name: str, length: int) -> list | None:
+        """A list of at least `length` entries (cut to it), or None where it is absent or null."""
+        if not self.has(name):
+            return None
+        value = self.config[name]
+        if not isinstance(value, list) or len(value) < length:
+            raise SpecError(f"{self.where}{name} must be a list of {length} entries, one a layer, not {short(value)}")
+        return value[:length]
+
+    def inside(self, name: str) -> dict:
+        """A nested object; {} where it is absent or null."""
+        if not self.has(name):
+            return {}
+        value = self.config[name]
+        if not isinstance(value, dict):
+            raise SpecError(f"{self.where}{name} must be an object, not {short(value)}")
+        return value
+
+    @property
+    def unknown(self) -> list[str]:
+        """Fields that could matter and that nobody read."""
+        return sorted(str(name) for name in set(self.config) - self.seen - HARMLESS)

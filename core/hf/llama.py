@@ -1,0 +1,48 @@
+"""Llama 2, 3, 3.1, 3.2 (model_type "llama"): GQA, rope, SwiGLU, RMSNorm before each part.
+
+Also the base that most later families differ from by a field or two: `decoder` reads what they share.
+"""
+
+from core.blocks import Full, Norm
+from core.ffn.dense import Dense
+from core.hf import parts
+from core.hf.fields import Fields
+from core.hf.weights import Entry, same
+from core.mixers.attention import Attention
+from core.spec import Layer, ModelSpec
+
+DEFAULTS = {
+    "vocab_size": 32000, "intermediate_size": 11008, "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
+    "tie_word_embeddings": False, "attention_bias": False, "mlp_bias": False,
+}  # fmt: skip
+
+
+def read(f: Fields) -> ModelSpec:
+    """config -> spec."""
+    layers = parts.depth(f)
+    bias = f.flag("attention_bias")
+    return decoder(f, [Full()] * layers, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"))
+
+
+def decoder(f: Fields, reaches: list, attention: dict, ffn_bias: bool = False, norms: str = "pre", ropes=None) -> ModelSpec:
+    """A Llama-like stack. `attention` are the mixer's further settings, `ropes` says which layers rotate."""
+    heads, kv_heads, width = parts.heads(f)
+    norm = Norm("rms", f.number("rms_norm_eps", high=1.0))
+    rope = parts.rope(f, width)
+    ffn = Dense(f.whole("intermediate_size", high=1 << 24), f.choice("hidden_act", parts.ACTIVATIONS), True, ffn_bias)
+    layers = tuple(
+        Layer(
+            Attention(
+                heads, kv_heads, width, width, rope if turned else type(rope)(), reach, norm_eps=norm.eps, **attention
+            ),
+            ffn,
+            norms,
+        )
+        for reach, turned in zip(reaches, ropes or [True] * len(reaches))
+    )  # fmt: skip
+    return ModelSpec("", f.whole("hidden_size"), parts.vocabulary(f), layers, norm, tied=f.flag("tie_word_embeddings"))
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Their names are ours behind `model.`."""
+    return same(names)

@@ -1,0 +1,18 @@
+"""Mistral 7B and its successors (model_type "mistral"): Llama with a sliding window on every layer, unless it is null."""
+
+from core.blocks import Full, Window
+from core.hf import parts
+from core.hf.fields import Fields
+from core.hf.llama import decoder, table  # noqa: F401
+from core.spec import ModelSpec
+
+DEFAULTS = {
+    "vocab_size": 32000, "intermediate_size": 14336, "num_key_value_heads": 8, "hidden_act": "silu", "rms_norm_eps": 1e-6,
+    "rope_theta": 10000.0, "tie_word_embeddings": False, "sliding_window": 4096,
+}  # fmt: skip
+
+
+def read(f: Fields) -> ModelSpec:
+    """config -> spec."""
+    window = f.optional("sliding_window")
+    return decoder(f, [Window(window) if window else Full()] * parts.depth(f), {})

@@ -1,0 +1,42 @@
+"""Phi-3 and Phi-4 (model_type "phi3"): Llama with q, k, v fused into one matrix, gate and up into another, and a window
+where `sliding_window` is set. Rope may turn only a part of each head (Phi-4-mini)."""
+
+from core.blocks import Full, Window
+from core.hf import parts
+from core.hf.fields import Fields
+from core.hf.llama import decoder
+from core.hf.weights import Entry
+from core.spec import ModelSpec
+
+DEFAULTS = {
+    "vocab_size": 32064, "intermediate_size": 8192, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+    "tie_word_embeddings": False, "sliding_window": None,
+}  # fmt: skip
+
+
+def read(f: Fields) -> ModelSpec:
+    """config -> spec."""
+    window = f.optional("sliding_window")
+    for said in ("original_max_position_embeddings", "attention_bias"):
+        f.has(said)  # the first matters to longrope alone, the second is false in every release and read by nobody
+    return decoder(f, [Window(window) if window else Full()] * parts.depth(f), {})
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Fused matrices are split; everything else is ours behind `model.`."""
+    entries = []
+    for name in names:
+        stem, _, leaf = name.rpartition(".self_attn.")
+        mlp, _, part = name.rpartition(".mlp.")
+        if leaf == "q_proj.weight":
+            c = spec.layers[int(stem.split(".")[1])].mixer
+            ours = tuple(f"{stem}.self_attn.{p}_proj.weight" for p in "qkv")
+            sizes = (c.heads * c.k_dim, c.kv_heads * c.k_dim, c.kv_heads * c.v_dim)
+            entries.append(Entry(f"model.{stem}.self_attn.qkv_proj.weight", ours, sizes))
+        elif part == "gate_proj.weight":
+            hidden = spec.layers[int(mlp.split(".")[1])].ffn.hidden
+            ours = (f"{mlp}.mlp.gate_proj.weight", f"{mlp}.mlp.up_proj.weight")
+            entries.append(Entry(f"model.{mlp}.mlp.gate_up_proj.weight", ours, (hidden, hidden)))
+        elif leaf not in ("k_proj.weight", "v_proj.weight") and part != "up_proj.weight":
+            entries.append(Entry(name if name.startswith("lm_head.") else f"model.{name}", (name,)))
+    return entries

@@ -1,0 +1,28 @@
+"""Qwen2 and Qwen2.5 (model_type "qwen2"): Llama with biases on q, k and v; windows on the upper layers where switched on."""
+
+from core.hf import parts
+from core.hf.fields import Fields
+from core.hf.llama import decoder, table  # noqa: F401
+from core.spec import ModelSpec
+
+DEFAULTS = {
+    "vocab_size": 151936, "intermediate_size": 22016, "num_key_value_heads": 32, "hidden_act": "silu", "rms_norm_eps": 1e-6,
+    "rope_theta": 10000.0, "tie_word_embeddings": False, "use_sliding_window": False, "sliding_window": 4096,
+    "max_window_layers": 28,
+}  # fmt: skip
+
+
+def read(f: Fields) -> ModelSpec:
+    """config -> spec."""
+    return decoder(f, windows(f), {"qkv_bias": True})
+
+
+def windows(f: Fields) -> list:
+    """The layers from `max_window_layers` on are sliding where `use_sliding_window` says so."""
+    layers = parts.depth(f)
+    if not f.flag("use_sliding_window"):
+        f.has("max_window_layers")
+        return parts.reaches(f, layers, [False] * layers)
+    lowest = f.whole("max_window_layers", low=0, high=1 << 20)
+    on = f.raw("sliding_window") is not None
+    return parts.reaches(f, layers, [on and i >= lowest for i in range(layers)])

@@ -1,0 +1,157 @@
+"""The live twin: a real model's structure, shrunk until it runs at once, and checked against the count.
+
+Every distinct layer is kept, in order; every flag is kept; so is the ratio of query heads to KV heads. What became smaller
+is listed field by field.
+"""
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+
+import torch
+from torch import nn
+
+from core import cost
+from core.blocks import Window
+from core.errors import SpecError, whole
+from core.ffn.dense import Dense
+from core.mixers.attention import Attention
+from core.model import Model, build, elements
+from core.spec import Layer, ModelSpec
+
+D_MODEL, VOCABULARY, HEAD, HIDDEN, WINDOW, POSITIONS = 48, 211, 8, 96, 6, 4096
+MAX_TOKENS = 2048
+
+
+def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
+    """spec -> the twin's spec and what changed, as [{"field", "from", "to"}]."""
+    layers = tuple(dict.fromkeys(spec.layers))
+    layers = layers * 2 if len(layers) == 1 else layers
+    twin = replace(
+        spec,
+        d_model=min(spec.d_model, D_MODEL),
+        vocab=min(spec.vocab, VOCABULARY),
+        learned_positions=min(spec.learned_positions, POSITIONS),
+        layers=tuple(shrink_layer(layer) for layer in layers),
+    )
+    changed = differences(spec, twin, skip=("layers", "name"))
+    if len(layers) != len(spec.layers):
+        changed.append({"field": "layers", "from": len(spec.layers), "to": len(layers)})
+    for i, (before, after) in enumerate(zip(layers, twin.layers)):
+        changed += differences(before, after, f"layers.{i}.")
+    return twin, changed
+
+
+def shrink_layer(layer: Layer) -> Layer:
+    """One layer, with its own shrinking rule for each kind of part."""
+    rules = {Attention: shrink_attention, Dense: shrink_dense}
+    parts = {field: getattr(layer, field) for field in ("mixer", "ffn")}
+    return replace(layer, **{field: rules[type(part)](part) for field, part in parts.items() if part})
+
+
+def shrink_attention(a: Attention) -> Attention:
+    """Narrow heads and few of them, as many query heads a KV head as before."""
+    kv = 2 if a.kv_heads > 1 else 1
+    ratio = a.heads // a.kv_heads
+    if ratio == 1 and kv == 2:
+        kv = 4
+    k_dim, v_dim = narrow(a.k_dim, a.k_dim), narrow(a.v_dim, a.k_dim)
+    rope = a.rope.resized(max(2, k_dim * a.rope.dim // a.k_dim // 2 * 2)) if a.rope.dim else a.rope
+    reach = replace(a.reach, size=min(a.reach.size, WINDOW)) if isinstance(a.reach, Window) else a.reach
+    return replace(a, heads=ratio * kv, kv_heads=kv, k_dim=k_dim, v_dim=v_dim, rope=rope, reach=reach)
+
+
+def narrow(width: int, head: int) -> int:
+    """A width of a head so that the key's becomes HEAD and others keep their ratio to it."""
+    return width if head <= HEAD else max(1, round(HEAD * width / head))
+
+
+def shrink_dense(f: Dense) -> Dense:
+    """Fewer inner channels."""
+    return replace(f, hidden=min(f.hidden, HIDDEN))
+
+
+def differences(before, after, path: str = "", skip=()) -> list[dict]:
+    """Fields in which two descriptions of the same class differ, nested ones by their path."""
+    changed = []
+    for field in (f.name for f in fields(before) if f.name not in skip):
+        a, b = getattr(before, field), getattr(after, field)
+        if is_dataclass(a) and type(a) is type(b):
+            changed += differences(a, b, f"{path}{field}.")
+        elif a != b:
+            changed.append({"field": path + field, "from": a, "to": b})
+    return changed
+
+
+def default_tokens(spec: ModelSpec) -> int:
+    """More than twice the largest window, chunk or kernel, and a multiple of none of them."""
+    sizes = [layer.input_conv for layer in spec.layers if layer.input_conv]
+    sizes += [m.reach.size for layer in spec.layers if isinstance(m := layer.mixer, Attention) and isinstance(m.reach, Window)]
+    n = max([2 * size + 1 for size in sizes] + [17])
+    while any(n % size == 0 for size in sizes if size > 1):
+        n += 1
+    return n
+
+
+@dataclass(frozen=True)
+class Live:
+    """A twin after its run: numbers counted beside numbers measured, for one sequence of `tokens`."""
+
+    tokens: int
+    shrunk: list[dict]
+    logits_std: float
+    params_counted: int
+    params_measured: int
+    cache_elements_counted: int
+    cache_elements_measured: int
+    state_elements_counted: int
+    state_elements_measured: int
+    decode_max_abs_diff: float
+
+
+def run(spec: ModelSpec, tokens: int = 0, seed: int = 0) -> Live:
+    """Shrink, draw weights, prefill the first half of a random text, decode the rest one by one, and compare."""
+    twin, shrunk = shrink(spec)
+    twin = twin.causal()
+    n = whole("tokens", tokens or default_tokens(twin), low=2, high=MAX_TOKENS)
+    whole("seed", seed, low=0, high=(1 << 63) - 1)
+    if twin.learned_positions and n > twin.learned_positions:
+        raise SpecError(f"tokens must be at most {twin.learned_positions}, the learned positions of this model, not {n}")
+    torch.set_num_threads(1)
+    model = draw(build(twin, seed), seed)
+    text = torch.randint(twin.vocab, (1, n), generator=torch.Generator().manual_seed(seed))
+    full, stepped, state = decode(model, text)
+    counted = cost.count(twin, n)
+    kept, grows = elements(state), cost.cache_names(twin)
+    cache = sum(count for name, count in kept.items() if name in grows)
+    return Live(
+        n, shrunk, full.std().item(),
+        counted.params_total, sum(p.numel() for p in model.parameters()),
+        counted.cache_elements, cache,
+        counted.state_elements, sum(kept.values()) - cache,
+        (full - stepped).abs().max().item(),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def decode(model: Model, text: torch.Tensor):
+    """text (1, n) -> logits of one full pass, logits of prefill and single steps, the last state."""
+    half = text.shape[1] // 2
+    full, _ = model(text)
+    logits, state = model(text[:, :half])
+    stepped = [logits]
+    for i in range(half, text.shape[1]):
+        logits, state = model(text[:, i : i + 1], state)
+        stepped.append(logits)
+    return full, torch.cat(stepped, dim=1), state
+
+
+@torch.no_grad()
+def draw(model: nn.Module, seed: int) -> nn.Module:
+    """Weights large enough to see: matrices with rows of length about 1, vectors .2 around where they start."""
+    generator = torch.Generator().manual_seed(seed)
+    for p in model.parameters():
+        noise = torch.randn(p.shape, generator=generator)
+        if p.dim() > 1:
+            p.copy_(noise * p.shape[-1] ** -0.5)
+        else:
+            p.add_(0.2 * noise)
+    return model
