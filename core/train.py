@@ -16,7 +16,7 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from core.model import Model
 from core.spec import ModelSpec
@@ -71,7 +71,7 @@ def run(recipe: Recipe, seed: int, device="cpu", snapshot: Path | None = None, t
     torch.set_num_threads(1)
     model = fresh(recipe, seed).to(device)
     adam = optimiser(recipe, model)
-    start, rows, spent = resume(snapshot, model, adam) if snapshot and snapshot.exists() else (0, [], 0.0)
+    start, rows, spent = resume(snapshot, recipe, model, adam)
     tick(start)
     began = saved = time.perf_counter()
     for step in range(start, recipe.steps):
@@ -80,7 +80,8 @@ def run(recipe: Recipe, seed: int, device="cpu", snapshot: Path | None = None, t
         if (step + 1) % recipe.evaluate_every == 0 or step + 1 == recipe.steps:
             rows.append({"step": step + 1, **evaluate(recipe, model), "seconds": round(spent + now - began, 1)})
         if snapshot and now - saved > SNAPSHOT_SECONDS:
-            save_snapshot(snapshot, model, adam, step + 1, rows, spent + now - began)
+            progress = {"recipe": repr(recipe), "step": step + 1, "rows": rows, "seconds": spent + now - began}
+            save_snapshot(snapshot, model, adam, progress)
             saved = now
         tick(1)
     return model.cpu().eval(), rows
@@ -117,23 +118,26 @@ def write(path: Path, data: bytes) -> None:
     os.replace(draft, path)
 
 
-def save_snapshot(path: Path, model: nn.Module, adam: torch.optim.Optimizer, step: int, rows: list, seconds: float) -> None:
-    """Weights, both moments of AdamW, the step and the rows so far."""
+def save_snapshot(path: Path, model: nn.Module, adam: torch.optim.Optimizer, progress: dict) -> None:
+    """Weights, both moments of AdamW, and how far the run is."""
     tensors = {f"model.{name}": p.detach().cpu().contiguous() for name, p in model.named_parameters()}
     for name, p in model.named_parameters():
         for moment in ("exp_avg", "exp_avg_sq"):
             tensors[f"{moment}.{name}"] = adam.state[p][moment].cpu().contiguous()
-    progress = json.dumps({"step": step, "rows": rows, "seconds": seconds})
-    write(path, safetensors.torch.save(tensors, metadata={"progress": progress}))
+    write(path, safetensors.torch.save(tensors, metadata={"progress": json.dumps(progress)}))
 
 
 @torch.no_grad()
-def resume(path: Path, model: nn.Module, adam: torch.optim.Optimizer) -> tuple[int, list, float]:
-    """Load a snapshot into a fresh model and optimiser -> steps done, rows so far, seconds spent."""
+def resume(path: Path | None, recipe: Recipe, model: nn.Module, adam: torch.optim.Optimizer) -> tuple[int, list, float]:
+    """Go on from a snapshot of the same recipe -> steps done, rows so far, seconds spent; (0, [], 0.0) without one."""
+    if path is None or not path.exists():
+        return 0, [], 0.0
     with safetensors.safe_open(path, "pt") as file:
         progress = json.loads(file.metadata()["progress"])
+        if progress["recipe"] != repr(recipe):
+            return 0, [], 0.0
         for name, p in model.named_parameters():
             p.copy_(file.get_tensor(f"model.{name}"))
             moments = {moment: file.get_tensor(f"{moment}.{name}").to(p.device) for moment in ("exp_avg", "exp_avg_sq")}
-            adam.state[p] = {"step": Tensor([progress["step"]])[0], **moments}
+            adam.state[p] = {"step": torch.tensor(float(progress["step"])), **moments}
     return progress["step"], progress["rows"], progress["seconds"]

@@ -1,13 +1,15 @@
 """One door for every config.json: text or object in, a spec with what was assumed and what was not understood out."""
 
 import json
-import math
 from dataclasses import dataclass, replace
 from types import ModuleType
+
+from torch import nn
 
 from core.errors import SpecError, short
 from core.hf import gpt2, llama, mistral, olmo2, parts, phi3, qwen2, qwen3, smollm3
 from core.hf.fields import Fields
+from core.hf.weights import Entry
 from core.spec import ModelSpec
 
 FAMILIES: dict[str, ModuleType] = {
@@ -74,6 +76,11 @@ def read(config: dict, name: str = "") -> Reading:
     return Reading(spec, kind, context, quantised(f) or plain, plain, tuple(dict.fromkeys(f.assumed)), tuple(f.unknown))
 
 
+def table(kind: str, model: nn.Module) -> list[Entry]:
+    """How the released tensors of a family map onto a model of ours."""
+    return FAMILIES[kind].table(model.spec, [name for name, _ in model.named_parameters(remove_duplicate=False)])
+
+
 def dtype(f: Fields) -> str:
     """`dtype`, once `torch_dtype`; bfloat16 where neither says."""
     for field in ("dtype", "torch_dtype"):
@@ -98,8 +105,3 @@ def quantised(f: Fields) -> str:
     f.seen.discard("quantization_config")
     f.config = {**f.config, "quantization_config.quant_method": short(method)}
     return ""
-
-
-def finite(value) -> bool:
-    """Whether a number can be used at all."""
-    return isinstance(value, (int, float)) and math.isfinite(value)

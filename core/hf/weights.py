@@ -30,38 +30,50 @@ def same(names) -> list[Entry]:
     return [Entry(name if name.startswith("lm_head.") else f"model.{name}", (name,)) for name in names]
 
 
-def load(model: nn.Module, table: list[Entry], tensors: dict[str, Tensor], ignore=()) -> None:
-    """Put their tensors into our model. WeightError names the first tensor that does not fit."""
-    ours = dict(model.named_parameters(remove_duplicate=True))
-    table = [e for e in table if set(e.ours) & set(ours)]
-    left = set(tensors) - {e.theirs for e in table}
-    left = {name for name in left if not name.endswith(tuple(ignore))} if ignore else left
-    if left:
-        raise WeightError(f"left over: {', '.join(sorted(left)[:5])}")
-    loaded = {}
+def load(model: nn.Module, table: list[Entry], tensors: dict[str, Tensor], ignore: tuple[str, ...] = ()) -> None:
+    """Put their tensors into our model; names that end in one of `ignore` are no weights. WeightError names what does not fit."""
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith(ignore)}
+    if left := sorted(set(tensors) - {entry.theirs for entry in table}):
+        raise WeightError(f"left over: {', '.join(left[:5])}")
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    loaded, missing = {}, {}
     for entry in table:
-        if entry.theirs not in tensors:
-            raise WeightError(f"missing: {entry.theirs}")
-        tensor = tensors[entry.theirs].T if entry.transpose else tensors[entry.theirs]
-        pieces = tensor.split(entry.sizes) if entry.sizes else (tensor,)
-        loaded.update(zip(entry.ours, pieces, strict=True))
-    put(ours, loaded)
+        if entry.theirs in tensors:
+            loaded |= pieces(entry, tensors[entry.theirs])
+        else:
+            missing |= dict.fromkeys(entry.ours, entry.theirs)
+    filled = {id(parameters[name]) for name in loaded}
+    for name, parameter in parameters.items():
+        if id(parameter) not in filled:
+            raise WeightError(f"missing: {missing.get(name, f'an entry for {name}')}")
+    put(parameters, loaded)
+
+
+def pieces(entry: Entry, tensor: Tensor) -> dict[str, Tensor]:
+    """One of their tensors as ours, by name."""
+    if entry.sizes and tensor.shape[-1 if entry.transpose else 0] != sum(entry.sizes):
+        raise WeightError(f"{entry.theirs} of shape {tuple(tensor.shape)} does not split into {entry.sizes}")
+    tensor = tensor.T if entry.transpose else tensor
+    return dict(zip(entry.ours, tensor.split(entry.sizes) if entry.sizes else (tensor,), strict=True))
 
 
 @torch.no_grad()
-def put(ours: dict[str, nn.Parameter], loaded: dict[str, Tensor]) -> None:
-    """Copy every tensor into its parameter."""
-    if absent := set(ours) - set(loaded):
-        raise WeightError(f"no entry for: {', '.join(sorted(absent)[:5])}")
-    for name, parameter in ours.items():
-        if loaded[name].shape != parameter.shape:
-            raise WeightError(f"{name} must have shape {tuple(parameter.shape)}, not {tuple(loaded[name].shape)}")
-        parameter.copy_(loaded[name])
+def put(parameters: dict[str, nn.Parameter], loaded: dict[str, Tensor]) -> None:
+    """Copy every tensor into its parameter. A tied table may come twice, but not with two contents."""
+    done = set()
+    for name, tensor in loaded.items():
+        parameter = parameters[name]
+        if tensor.shape != parameter.shape:
+            raise WeightError(f"{name} must have shape {tuple(parameter.shape)}, not {tuple(tensor.shape)}")
+        if id(parameter) in done and not torch.equal(parameter, tensor.to(parameter)):
+            raise WeightError(f"{name} is tied to another tensor but differs from it")
+        parameter.copy_(tensor)
+        done.add(id(parameter))
 
 
 def export(model: nn.Module, table: list[Entry]) -> dict[str, Tensor]:
-    """Our weights under their names: the inverse of `load`."""
-    ours = dict(model.named_parameters(remove_duplicate=True))
+    """Our weights under their names, a tied table once: the inverse of `load`."""
+    ours = dict(model.named_parameters())
     result = {}
     for entry in table:
         if set(entry.ours) <= set(ours):

@@ -103,6 +103,10 @@ class Attention:
             "attention": 2 * queries * self.heads * (self.k_dim + self.v_dim) * read,
         }
 
+    def unseen(self, d_model: int, queries: int, context: int) -> int:
+        """FLOPs that torch's counter cannot see: none, everything is a matrix product."""
+        return 0
+
     def causal(self) -> "Attention":
         """The same attention reading backwards only, as the counts of a denoiser's trunk need it."""
         return replace(self, reach=Full()) if isinstance(self.reach, Everything) else self
@@ -135,14 +139,16 @@ class AttentionModule(nn.Module):
         k = c.rope.rotate(self.keys(x), positions)  # (B, G, T, d)
         v = split(self.v_proj(x), c.kv_heads)  # (B, G, T, d_v)
 
-        # 2. what earlier tokens left behind, as far back as the first query reads
-        k, v, first = recall(state, k, v, start - c.reach.first(start))
-        read = torch.arange(first, start + x.shape[1], device=x.device)  # (S,)
+        # 2. what earlier tokens left behind, of which only what the first query may reach is read
+        k, v = (torch.cat([state[name], new], dim=2) if name in state else new for name, new in (("k", k), ("v", v)))
+        end = start + x.shape[1]
+        first = max(c.reach.first(start), end - k.shape[2])
+        read = torch.arange(first, end, device=x.device)  # (S,)
 
         # 3. each query head reads the keys and values of its group
         visible = c.reach.visible(positions[:, None], read[None, :])  # (T, S)
         sinks = self.sinks if c.sinks else None
-        out, weights = attend(q, k, v, visible, c.scale or c.k_dim**-0.5, c.softcap, sinks)
+        out, weights = attend(q, latest(k, end - first), latest(v, end - first), visible, self.scale, c.softcap, sinks)
         trace.put("attention", weights)
         trace.put("positions", read)
 
@@ -150,11 +156,14 @@ class AttentionModule(nn.Module):
         out = out.transpose(1, 2).flatten(2)  # (B, T, H * d_v)
         y = self.o_proj(out if gate is None else out * gate.sigmoid())
 
-        # 5. the cache keeps what a later token may read
-        end = start + x.shape[1]
-        keep = max(0, k.shape[2] - c.reach.kept(end))
-        k, v = (t[:, :, keep:].clone() if keep else t for t in (k, v))
-        return y, {"k": k, "v": v, "position": end}, shared
+        # 5. the cache keeps what the reach allows, copied so that what it drops is really gone
+        keep = min(k.shape[2], c.reach.kept(end))
+        return y, {"k": latest(k, keep), "v": latest(v, keep), "position": end}, shared
+
+    @property
+    def scale(self) -> float:
+        """Factor on the scores."""
+        return self.config.scale or self.config.k_dim**-0.5
 
     def queries(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Queries (B, H, T, d), normed where the configuration says so, and the gate (B, T, H * d_v) or None."""
@@ -182,13 +191,6 @@ def split(x: Tensor, heads: int) -> Tensor:
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def recall(state: dict, k: Tensor, v: Tensor, back: int) -> tuple[Tensor, Tensor, int]:
-    """Keys and values with up to `back` cached ones before them (never written in place), and the first's position."""
-    start = state.get("position", 0)
-    if "k" not in state:
-        return k, v, start
-    kept = state["k"].shape[2]
-    skip = max(0, kept - back)
-    k = torch.cat([state["k"][:, :, skip:], k], dim=2)
-    v = torch.cat([state["v"][:, :, skip:], v], dim=2)
-    return k, v, start - (kept - skip)
+def latest(x: Tensor, count: int) -> Tensor:
+    """The last `count` tokens of x (B, G, S, d): x itself where that is all of it, else a copy."""
+    return x if count == x.shape[2] else x[:, :, x.shape[2] - count :].clone()

@@ -1,0 +1,214 @@
+"""The trained models: how each was trained, where its checkpoint lies, and how to train all of it again.
+
+`python -m core train gqa` runs every recipe of a mechanism with every seed of the published table. A finished run leaves a
+note under assets/zoo/.resume, a running one its snapshot; the same command goes on from there. When all runs are in, the
+table under assets/evidence is rewritten as a whole. The checkpoint of the first seed ships, whatever its result.
+"""
+
+import csv
+import io
+import json
+import multiprocessing
+import platform
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from core import cost
+from core.errors import SpecError, one_of
+from core.mixers.attention import Attention
+from core.model import Model
+from core.rope import Rope
+from core.spec import Layer, ModelSpec
+from core.tasks import recall
+from core.train import Recipe, run, write
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+ZOO, EVIDENCE, RESUME = ASSETS / "zoo", ASSETS / "evidence", ASSETS / "zoo" / ".resume"
+SEEDS = (0, 1, 2, 3, 4)
+
+# Grouped-query attention: one layer, eight heads of width eight, no ffn; only kv_heads and rope differ.
+
+WIDTH, HEADS, HEAD = 64, 8, 8
+SHARING = {8: "mha", 4: "gqa-4", 2: "gqa-2", 1: "mqa"}
+LONG = 3  # times the steps, for the comparison at convergence
+
+
+def sharing(kv_heads: int, rope: bool, long: bool = False) -> Recipe:
+    """One way to share keys and values, trained on recall with the short convolution."""
+    mixer = Attention(HEADS, kv_heads, HEAD, HEAD, Rope(HEAD if rope else 0))
+    variant = SHARING[kv_heads] + "-rope" * rope + "-long" * long
+    spec = ModelSpec(variant, WIDTH, len(recall.WORDS), (Layer(mixer, None, input_conv=3),))
+    settings = {"pairs": 48, "count": 24, "length": 128}
+    steps = 260 * (LONG if long else 1)
+    return Recipe(variant, spec, "recall", steps, 4e-3, settings, embed_std=0.125, evaluate_every=steps // 4)
+
+
+def induction() -> Recipe:
+    """Two layers without the convolution: the first must find the previous token itself, so the heads can be seen."""
+    mixer = Attention(HEADS, HEADS, HEAD, HEAD, Rope(HEAD))
+    spec = ModelSpec("induction", WIDTH, len(recall.WORDS), (Layer(mixer, None),) * 2)
+    settings = {"pairs": 16, "count": 64, "length": 64}
+    return Recipe("induction", spec, "recall", 700, 6e-3, settings, embed_std=0.125, evaluate_every=70)
+
+
+RECIPES: dict[str, tuple[Recipe, ...]] = {
+    "gqa": (
+        *(sharing(kv, rope=False) for kv in SHARING),
+        *(sharing(kv, rope=True) for kv in SHARING),
+        *(sharing(kv, rope=False, long=True) for kv in SHARING),
+        induction(),
+    ),
+}
+
+
+def recipe(variant: str) -> Recipe:
+    """The recipe of a variant."""
+    by_name = {r.variant: r for recipes in RECIPES.values() for r in recipes}
+    return by_name[one_of("variant", variant, tuple(by_name))]
+
+
+# Checkpoints
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the json beside the weights says."""
+
+    variant: str
+    mechanism: str
+    spec: str
+    seed: int
+    steps: int
+    metrics: dict
+    command: str
+    versions: dict
+
+
+def checkpoint(variant: str) -> Checkpoint:
+    """The record of a shipped checkpoint."""
+    return Checkpoint(**json.loads((ZOO / f"{recipe(variant).variant}.json").read_text()))
+
+
+@lru_cache(maxsize=64)
+def load(variant: str) -> Model:
+    """A trained model, shared by everybody: in evaluation mode, without gradients. SpecError if it is of another recipe."""
+    r = recipe(variant)
+    if checkpoint(variant).spec != repr(r.spec):
+        raise SpecError(f"checkpoint {variant} was trained for another description: run python -m core train {mechanism(variant)}")
+    model = Model(r.spec)
+    model.load_state_dict(safetensors.torch.load_file(ZOO / f"{variant}.safetensors"))
+    return model.eval().requires_grad_(False)
+
+
+def mechanism(variant: str) -> str:
+    """The mechanism that a variant belongs to."""
+    return next(name for name, recipes in RECIPES.items() if any(r.variant == variant for r in recipes))
+
+
+def save(r: Recipe, seed: int, model: Model, metrics: dict) -> None:
+    """Weights and record of one run, each whole or not at all."""
+    name = mechanism(r.variant)
+    command = f"python -m core train {name} --seed {seed}"
+    versions = {"torch": torch.__version__, "python": platform.python_version()}
+    record = Checkpoint(r.variant, name, repr(r.spec), seed, r.steps, metrics, command, versions)
+    tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
+    write(ZOO / f"{r.variant}.safetensors", safetensors.torch.save(tensors))
+    write(ZOO / f"{r.variant}.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
+
+
+# Training
+
+
+def train(name: str, seed: int | None = None, device: str = "cpu", jobs: int = 1) -> None:
+    """Train one mechanism or "all", with one seed or every published one; progress and time left go to standard error."""
+    one_of("name", name, (*RECIPES, "all"))
+    seeds = SEEDS if seed is None else (seed,)
+    chosen = [r for key, recipes in RECIPES.items() if name in (key, "all") for r in recipes]
+    work = [(r.variant, s, device) for s in seeds for r in chosen]
+    with progress(sum(recipe(variant).steps for variant, _, _ in work)) as bar:
+        if jobs == 1:
+            for item in work:
+                train_one(*item, bar.update)
+        else:
+            in_parallel(work, jobs, bar)
+    publish({item[:2] for item in work})
+
+
+def progress(steps: int):
+    """A bar over optimiser steps, with time left."""
+    from tqdm import tqdm
+
+    return tqdm(total=steps, unit="step", smoothing=0.05, file=sys.stderr)
+
+
+def in_parallel(work: list, jobs: int, bar) -> None:
+    """Runs in `jobs` processes of one thread each; the bar moves as each run ends."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        futures = [pool.submit(train_one, *item) for item in work]
+        try:
+            for future in as_completed(futures):
+                bar.update(future.result())
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def train_one(variant: str, seed: int, device: str, tick: Callable[[int], None] = lambda steps: None) -> int:
+    """Train one run, or find it done -> its steps. Leaves a note with its rows, and the checkpoint where it ships."""
+    r, note = recipe(variant), RESUME / f"{variant}-{seed}.json"
+    if note.exists() and json.loads(note.read_text())["recipe"] == repr(r):
+        tick(r.steps)
+        return r.steps
+    snapshot = RESUME / f"{variant}-{seed}.safetensors"
+    model, rows = run(r, seed, device, snapshot, tick)
+    if seed == SEEDS[0]:
+        save(r, seed, model, {k: v for k, v in rows[-1].items() if "@" in k})
+    write(note, json.dumps({"recipe": repr(r), "rows": rows}).encode())
+    snapshot.unlink(missing_ok=True)
+    return r.steps
+
+
+def publish(done: set[tuple[str, int]]) -> None:
+    """Move the rows of finished runs into the tables, replacing earlier runs of the same variant and seed."""
+    for name, recipes in RECIPES.items():
+        fresh = [row for r in recipes for v, s in sorted(done) if v == r.variant for row in noted(r, s)]
+        if not fresh:
+            continue
+        kept = [row for row in table(name) if (row["variant"], int(row["seed"])) not in done]
+        order = [r.variant for r in recipes]
+        rows = sorted((row for row in kept + fresh if row["variant"] in order), key=lambda row: (order.index(row["variant"]), int(row["seed"]), int(row["step"])))
+        write(EVIDENCE / f"{name}.csv", as_csv(rows).encode())
+    for variant, seed in done:
+        (RESUME / f"{variant}-{seed}.json").unlink(missing_ok=True)
+
+
+def noted(r: Recipe, seed: int) -> list[dict]:
+    """The rows of one finished run, as the table has them."""
+    counted = cost.count(r.spec, 1)
+    about = {"variant": r.variant, "seed": seed, "params": counted.params_total, "cache_elements_per_token": counted.cache_elements}
+    note = json.loads((RESUME / f"{r.variant}-{seed}.json").read_text())
+    return [{**about, **row} for row in note["rows"]]
+
+
+def as_csv(rows: list[dict]) -> str:
+    """Rows whose columns may differ, as one CSV."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    return out.getvalue()
+
+
+def table(name: str) -> list[dict]:
+    """The published table of a mechanism, one dict of text a row; [] where there is none yet."""
+    path = EVIDENCE / f"{name}.csv"
+    return list(csv.DictReader(io.StringIO(path.read_text()))) if path.exists() else []
