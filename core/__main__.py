@@ -4,35 +4,55 @@ import argparse
 import csv
 import io
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-MAX_FILE = 1 << 20
+from core.dtypes import DTYPES
+from core.errors import LONGEST, SpecError, one_of, short, whole
+
+# torch takes seconds to import: nothing above needs it, and commands import it once arguments and sources are known to be good.
+
 ECHOED = ("name", "model_type", "context", "batch", "weight_dtype", "cache_dtype")
 COUNTED = """params_total params_active params_active_without_input_embedding params_active_without_embeddings buffers
 cache_elements state_elements cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops""".split()
+BOUNDS = {"context": (1, LONGEST), "batch": (1, 1 << 20), "tokens": (2, 2048), "seed": (0, 1 << 62)}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0, or 2 with one `error: ...` line on standard error."""
+    sys.stdout.reconfigure(errors="backslashreplace")
     args = parser().parse_args(arguments)
-    from core.errors import SpecError  # torch is imported only once the arguments are known to be good
-
     try:
-        return COMMANDS[args.command](args) or 0
+        check(args)
+        status = COMMANDS[args.command](args) or 0
+        sys.stdout.flush()
+        return status
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes at exit
         return 0
+
+
+def check(args) -> None:
+    """Turn typed numbers into numbers; SpecError where one is out of bounds or a dtype is unknown."""
+    for field, (low, high) in BOUNDS.items():
+        if getattr(args, field, None) is not None:
+            setattr(args, field, integer(field, getattr(args, field), low, high))
+    for field in ("weight_dtype", "cache_dtype"):
+        if getattr(args, field, None) is not None:
+            one_of(field, getattr(args, field), DTYPES)
 
 
 class Parser(argparse.ArgumentParser):
     """argparse with errors in one line."""
 
     def error(self, message):
-        print(f"error: {message}", file=sys.stderr)
+        line = " ".join(message.split())
+        print("error:", line if len(line) <= 250 else line[:249] + "…", file=sys.stderr)
         sys.exit(2)
 
 
@@ -45,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("source", nargs="+", help="a catalogue key, a path to a config.json, or - for standard input")
     inspect.add_argument("--context", help="tokens; default: the config's maximum")
     inspect.add_argument("--batch", default="1", help="equal sequences")
-    inspect.add_argument("--weight-dtype", help="float32, bfloat16, float16, fp8, int8, int4 or mxfp4; default: the config's own")
+    inspect.add_argument("--weight-dtype", help=f"{', '.join(DTYPES)}; default: the config's own")
     inspect.add_argument("--cache-dtype", help="likewise")
     form = inspect.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one object a source and line")
@@ -53,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
     live = commands.add_parser("live", help="run the shrunken twin and compare it with the count")
     live.add_argument("source")
-    live.add_argument("--tokens", default="0")
+    live.add_argument("--tokens", help="default: more than twice the largest window")
     live.add_argument("--seed", default="0")
     live.add_argument("--json", action="store_true")
 
@@ -75,56 +95,57 @@ def parser() -> argparse.ArgumentParser:
 # Sources
 
 
-def reading(source: str):
-    """A catalogue key, a path or - -> Reading."""
+def opened(source: str):
+    """A catalogue key, a path or - -> a row of the catalogue, or (object, name). Needs no torch."""
     from core import catalogue
+    from core.hf.source import parse
+
+    rows = catalogue.entries()
+    if source in rows:
+        return rows[source]
+    return parse(text(source)), "standard input" if source == "-" else Path(source).name
+
+
+def reading(found):
+    """What `opened` found -> Reading."""
     from core.hf import reader
 
-    if source in catalogue.entries():
-        return catalogue.entries()[source].reading
-    name = "standard input" if source == "-" else Path(source).name
-    return reader.read(reader.parse(text(source)), name)
+    return reader.read(*found) if isinstance(found, tuple) else found.reading
 
 
 def text(source: str) -> bytes:
     """The bytes of a file or of standard input, never more than a config can have."""
-    from core.errors import SpecError
+    from core.hf.source import MAX_BYTES
 
+    name = "standard input" if source == "-" else f"source {short(source)}"
     try:
         with open(0 if source == "-" else source, "rb", closefd=source != "-") as file:
-            data = file.read(MAX_FILE + 1)
+            data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "cannot be read"
-        raise SpecError(f"source {source!r} is neither a catalogue key nor a readable config.json ({why.lower()})") from None
-    if len(data) > MAX_FILE:
-        raise SpecError(f"source {source!r} is larger than 1 MiB, which no config is")
+        why = (getattr(error, "strerror", None) or "cannot be read").lower()
+        raise SpecError(f"{name} must be a catalogue key, a path to a config.json or - ({why})") from None
+    if len(data) > MAX_BYTES:
+        raise SpecError(f"{name} must be a config.json of at most 1 MiB: this one is larger")
     return data
 
 
 def integer(field: str, value: str, low: int, high: int) -> int:
     """A whole number typed on the command line."""
-    from core.errors import SpecError, short, whole
-
     try:
-        return whole(field, int(value), low, high)
-    except ValueError as error:
-        if isinstance(error, SpecError):
-            raise
-        raise SpecError(f"{field} must be a whole number from {low:,} to {high:,}, not {short(value)}") from None
+        value = int(value)
+    except ValueError:
+        pass  # refused as it stands
+    return whole(field, value, low, high)
 
 
 # Commands
 
 
-def inspected(source: str, args) -> dict:
+def inspected(r, args) -> dict:
     """One object: what was asked, what was counted, what was assumed."""
     from core import cost
-    from core.errors import LONGEST
 
-    r = reading(source)
-    context = integer("context", args.context, 1, LONGEST) if args.context is not None else r.context
-    batch = integer("batch", args.batch, 1, 1 << 20)
-    c = cost.count(r.spec, context, batch, args.weight_dtype or r.weight_dtype, args.cache_dtype or r.cache_dtype)
+    c = cost.count(r.spec, args.context or r.context, args.batch, args.weight_dtype or r.weight_dtype, args.cache_dtype or r.cache_dtype)
     echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, c.weight_dtype, c.cache_dtype)))
     counted = {field: getattr(c, field) for field in COUNTED}
     return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
@@ -132,7 +153,8 @@ def inspected(source: str, args) -> dict:
 
 def cmd_inspect(args) -> None:
     """Print each source as a table, as JSON lines or as CSV."""
-    rows = [inspected(source, args) for source in args.source]
+    found = [opened(source) for source in args.source]
+    rows = [inspected(reading(each), args) for each in found]
     if args.json:
         for row in rows:
             print(json.dumps(row))
@@ -171,15 +193,15 @@ def table(row: dict) -> str:
 
 def cmd_live(args) -> None:
     """Run the twin of one source."""
+    found = opened(args.source)
     from core import twin
 
-    r = reading(args.source)
-    tokens = integer("tokens", args.tokens, 0, twin.MAX_TOKENS)
-    result = {"name": r.spec.name, "model_type": r.model_type, **asdict(twin.run(r.spec, tokens, integer("seed", args.seed, 0, 1 << 62)))}
+    r = reading(found)
+    result = {"name": r.spec.name, "model_type": r.model_type, **asdict(twin.run(r.spec, args.tokens or 0, args.seed))}
     if r.spec.decoding != "autoregressive":
         result["decoding"] = r.spec.decoding
     if args.json:
-        print(json.dumps(result, default=repr))
+        print(json.dumps(result))
         return
     for field, value in result.items():
         if field == "shrunk":

@@ -1,12 +1,15 @@
 """The real models: one json file each under assets/models, with the config as released and where every fact comes from."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.hf import reader
-from core.hf.reader import Reading
+if TYPE_CHECKING:
+    from core.hf.reader import Reading
 
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "models"
 FACTS = ("organisation", "released", "licence", "link")
@@ -52,5 +55,13 @@ def load(path: Path) -> Entry:
 
 @lru_cache(maxsize=512)
 def _read(key: str) -> Reading:
+    from core.hf import reader  # brings torch, which a list of names does not need
+
     row = entries()[key]
     return reader.read(row.config, row.name)
+
+
+@lru_cache(maxsize=1)
+def papers() -> dict[str, dict]:
+    """Title, authors, first date and link of every paper that a page names, by arXiv number."""
+    return json.loads((FOLDER.parent / "papers.json").read_text())

@@ -9,27 +9,14 @@ Conventions, shown wherever a number is
     bytes           elements x dtype. Weights in 4 bits carry their block scales; recurrent state is float32
 """
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 
+from core.dtypes import DTYPES, stored
 from core.errors import LONGEST, one_of, whole
 from core.spec import Layer, ModelSpec
 
 KINDS = ("full", "sliding", "chunked", "mla", "mla+indexer", "state", "full+state", "shared", "none")
-
-# Bytes of one number, and what its block scale adds to a weight: int4 shares one 16-bit scale among 128 numbers (GPTQ,
-# AWQ group size 128), mxfp4 one 8-bit exponent among 32 (OCP Microscaling Formats 1.0, table 1).
-DTYPES = {
-    "float32": (Fraction(4), Fraction(0)),
-    "bfloat16": (Fraction(2), Fraction(0)),
-    "float16": (Fraction(2), Fraction(0)),
-    "fp8": (Fraction(1), Fraction(0)),
-    "int8": (Fraction(1), Fraction(0)),
-    "int4": (Fraction(1, 2), Fraction(2, 128)),
-    "mxfp4": (Fraction(1, 2), Fraction(1, 32)),
-}
 
 COLUMNS = ("columns", "conv", "shift")  # state kept in the cache's dtype; every other state is recurrent, float32
 
@@ -128,12 +115,6 @@ def count(spec: ModelSpec, context: int, batch: int = 1, weight_dtype="bfloat16"
         layers=layers,
         flops=flops,
     )  # fmt: skip
-
-
-def stored(elements: int, dtype: str, scales: bool = False) -> int:
-    """Bytes of so many numbers, block scales included where asked for, rounded up to a whole byte."""
-    size, scale = DTYPES[dtype]
-    return math.ceil(elements * (size + scale * scales))
 
 
 def sums(layers: tuple[LayerCost, ...], field: str) -> dict[str, int]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.errors import divides, number, whole
+from core.errors import SpecError, number, whole
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Yarn(NoScaling):
         if self.truncate:
             low, high = math.floor(low), math.ceil(high)
         low, high = max(low, 0), min(high, rope.dim - 1)
-        ramp = (torch.arange(rope.dim // 2, dtype=torch.float32) - low) / max(high - low, 0.001)
+        ramp = (torch.arange(rope.dim // 2, dtype=torch.float32) - low) / (high - low or 0.001)
         keep = 1 - ramp.clamp(0, 1)
         return inverse * (keep + (1 - keep) / self.factor), self.magnitude
 
@@ -106,13 +106,18 @@ class Rope:
 
     def __post_init__(self):
         whole("rope.dim", self.dim, low=0)
-        divides("2", 2, "rope.dim", self.dim)
+        if self.dim % 2:
+            raise SpecError(f"rope.dim must be even, not {self.dim}")
         number("rope.base", self.base, low=1.0, high=1e15)
+
+    def frequencies(self) -> tuple[Tensor, float]:
+        """Radians a token of each pair, (r/2,), and the factor on cos and sin."""
+        inverse = 1.0 / self.base ** (torch.arange(0, self.dim, 2, dtype=torch.float32) / self.dim)
+        return self.scaling.scale(inverse, self)
 
     def angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """positions (T,) -> cos, sin, each (T, r/2)."""
-        inverse = self.base ** (-torch.arange(0, self.dim, 2, dtype=torch.float32) / self.dim)
-        inverse, magnitude = self.scaling.scale(inverse, self)
+        inverse, magnitude = self.frequencies()
         turn = positions.float()[:, None] * inverse.to(positions.device)[None, :]
         return turn.cos() * magnitude, turn.sin() * magnitude
 

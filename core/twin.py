@@ -18,13 +18,15 @@ from core.model import Model, build, elements
 from core.spec import Layer, ModelSpec
 
 D_MODEL, VOCABULARY, HEAD, HIDDEN, WINDOW, POSITIONS = 48, 211, 8, 96, 6, 4096
-MAX_TOKENS = 2048
+MAX_TOKENS, MAX_RATIO, MAX_LAYERS = 2048, 256, 256
 
 
 def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
     """spec -> the twin's spec and what changed, as [{"field", "from", "to"}]."""
     layers = tuple(dict.fromkeys(spec.layers))
-    layers = layers * 2 if len(layers) == 1 else layers
+    if len(layers) > MAX_LAYERS:
+        raise SpecError(f"layers of a live twin must be at most {MAX_LAYERS} different ones, not {len(layers):,}")
+    layers = spec.layers[:2] if len(layers) == 1 else layers
     twin = replace(
         spec,
         d_model=min(spec.d_model, D_MODEL),
@@ -49,10 +51,10 @@ def shrink_layer(layer: Layer) -> Layer:
 
 def shrink_attention(a: Attention) -> Attention:
     """Narrow heads and few of them, as many query heads a KV head as before."""
-    kv = 2 if a.kv_heads > 1 else 1
     ratio = a.heads // a.kv_heads
-    if ratio == 1 and kv == 2:
-        kv = 4
+    if ratio > MAX_RATIO:
+        raise SpecError(f"heads must be at most {MAX_RATIO} times kv_heads ({a.kv_heads:,}) for a live twin, not {a.heads:,}")
+    kv = min(a.kv_heads, 4 if ratio == 1 else 2)
     k_dim, v_dim = narrow(a.k_dim, a.k_dim), narrow(a.v_dim, a.k_dim)
     rope = a.rope.resized(max(2, k_dim * a.rope.dim // a.k_dim // 2 * 2)) if a.rope.dim else a.rope
     reach = replace(a.reach, size=min(a.reach.size, WINDOW)) if isinstance(a.reach, Window) else a.reach
@@ -82,13 +84,13 @@ def differences(before, after, path: str = "", skip=()) -> list[dict]:
 
 
 def default_tokens(spec: ModelSpec) -> int:
-    """More than twice the largest window, chunk or kernel, and a multiple of none of them."""
-    sizes = [layer.input_conv for layer in spec.layers if layer.input_conv]
+    """More than twice the largest window, chunk or kernel and a multiple of none of them, as far as there are positions."""
+    sizes = [layer.input_conv for layer in spec.layers]
     sizes += [m.reach.size for layer in spec.layers if isinstance(m := layer.mixer, Attention) and isinstance(m.reach, Window)]
     n = max([2 * size + 1 for size in sizes] + [17])
     while any(n % size == 0 for size in sizes if size > 1):
         n += 1
-    return n
+    return min(n, spec.learned_positions or n)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 Letters: T tokens, V vocabulary, H query heads, L layers. A script is a list of tokens in which None stands for "whatever the
 model picks next", so a page can follow a prompt, an answer, another question and its answer in one go.
 
-Sampling: temperature divides the logits (0 is greedy); top-k keeps the k likeliest tokens (arXiv 1805.04833), top-p the
-fewest whose probabilities reach p (nucleus sampling, arXiv 1904.09751).
+Sampling: temperature divides the logits (0 is greedy); top-k keeps the k likeliest tokens (arXiv 1805.04833); of those, top-p
+keeps the fewest whose probabilities reach p (nucleus sampling, arXiv 1904.09751). The order is that of transformers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,15 +41,11 @@ def distribution(logits: Tensor, sampling: Sampling) -> Tensor:
     """logits (V,) -> the probabilities (V,) that a token is drawn from, zero where it cannot be."""
     if sampling.temperature == 0:
         return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
-    p = (logits / sampling.temperature).softmax(-1)
-    order = p.argsort(-1, descending=True, stable=True)
-    sorted_p = p[order]
-    keep = torch.ones_like(sorted_p, dtype=torch.bool)
+    p, order = (logits / sampling.temperature).softmax(-1).sort(descending=True, stable=True)
     if sampling.top_k:
-        keep[sampling.top_k :] = False
-    keep &= sorted_p.cumsum(-1) - sorted_p < sampling.top_p  # the token that crosses p is kept
-    p = torch.zeros_like(p).scatter(-1, order, sorted_p * keep)
-    return p / p.sum()
+        p = p[: sampling.top_k] / p[: sampling.top_k].sum()
+    p = p * (p.cumsum(-1) - p < sampling.top_p)  # the token that crosses p is kept
+    return torch.zeros_like(logits).scatter(-1, order[: len(p)], p / p.sum())
 
 
 def pick(logits: Tensor, sampling: Sampling = GREEDY, generator: torch.Generator | None = None) -> int:

@@ -4,7 +4,7 @@ Every field is bounded before it is used. A field that is absent takes the famil
 `assumed`; fields that nobody asked for and that are not known to be harmless are the `unknown` ones.
 """
 
-from core.errors import SpecError, flag, number, one_of, short, whole
+from core.errors import WIDEST, SpecError, flag, number, one_of, short, whole
 
 # Fields that change no count and no arithmetic of the language model: names, training, tokens, generation, bookkeeping.
 HARMLESS = frozenset(
@@ -17,12 +17,23 @@ HARMLESS = frozenset(
 )  # fmt: skip
 
 
+class _Absent:
+    """Stands for a field that is not there, so that errors can say so."""
+
+    def __repr__(self):
+        return "absent"
+
+
+ABSENT = _Absent()
+
+
 class Fields:
-    """A config with the family's class defaults. `where` prefixes names in errors of nested objects."""
+    """A config with the family's class defaults. `where` prefixes the names of a nested object."""
 
     def __init__(self, config: dict, defaults: dict, where: str = ""):
         self.config, self.defaults, self.where = config, defaults, where
         self.assumed: list[str] = []
+        self.strange: list[str] = []  # fields of nested objects that nobody understood
         self.seen: set[str] = set()
 
     def raw(self, name: str):
@@ -30,18 +41,16 @@ class Fields:
         self.seen.add(name)
         if name in self.config:
             return self.config[name]
-        if name not in self.defaults:
-            raise SpecError(f"{self.where}{name} is missing: this model family needs it")
-        if name not in self.assumed:
-            self.assumed.append(name)
-        return self.defaults[name]
+        if name in self.defaults:
+            self.assumed.append(self.where + name)
+        return self.defaults.get(name, ABSENT)
 
     def has(self, name: str) -> bool:
         """Whether the config states a value (null is none)."""
         self.seen.add(name)
         return self.config.get(name) is not None
 
-    def whole(self, name: str, low: int = 1, high: int = 1 << 20) -> int:
+    def whole(self, name: str, low: int = 1, high: int = WIDEST) -> int:
         """A whole number within bounds."""
         return whole(self.where + name, self.raw(name), low, high)
 
@@ -54,22 +63,25 @@ class Fields:
         value = self.raw(name)
         return flag(self.where + name, False if value is None else value)
 
-    def choice(self, name: str, accepted):
-        """One of the keys of `accepted`, mapped to its value where that is a dict."""
-        value = one_of(self.where + name, self.raw(name), tuple(accepted))
-        return accepted[value] if isinstance(accepted, dict) else value
+    def choice(self, name: str, accepted: dict[str, str]) -> str:
+        """What one of the keys of `accepted` stands for."""
+        return accepted[one_of(self.where + name, self.raw(name), accepted)]
 
-    def optional(self, name: str, low: int = 1, high: int = 1 << 30) -> int | None:
+    def optional(self, name: str, low: int = 1, high: int = WIDEST) -> int | None:
         """A whole number, or None where the config says null (or the class default is null)."""
         value = self.raw(name)
         return None if value is None else whole(self.where + name, value, low, high)
 
-    def or_else(self, name: str, value: int, low: int = 1, high: int = 1 << 20) -> int:
+    def or_else(self, name: str, value: int, low: int = 1, high: int = WIDEST) -> int:
         """A whole number; absent or null it is derived from other fields (`value`) and listed as assumed."""
         if self.has(name):
             return self.whole(name, low, high)
-        self.assumed.append(name)
+        self.assumed.append(self.where + name)
         return value
+
+    def number_or(self, name: str, value: float, low: float = 0.0, high: float = 1e15) -> float:
+        """A finite number; absent or null it is `value`, which other fields or the method's paper give."""
+        return self.number(name, low, high) if self.has(name) else value
 
     def items(self, name: str, length: int) -> list | None:
         """A list of at least `length` entries (cut to it), or None where it is absent or null."""
@@ -77,7 +89,7 @@ class Fields:
             return None
         value = self.config[name]
         if not isinstance(value, list) or len(value) < length:
-            raise SpecError(f"{self.where}{name} must be a list of {length} entries, one a layer, not {short(value)}")
+            raise SpecError(f"{self.where}{name} must be a list of {length} entries, not {short(value)}")
         return value[:length]
 
     def inside(self, name: str) -> dict:
@@ -89,7 +101,17 @@ class Fields:
             raise SpecError(f"{self.where}{name} must be an object, not {short(value)}")
         return value
 
+    def off(self, *names: str) -> None:
+        """Features that are not built here: understood where absent or false, unknown where they are on."""
+        self.seen.update(name for name in names if not self.config.get(name))
+
+    def adopt(self, nested: "Fields") -> None:
+        """Take over what a nested object assumed and did not understand."""
+        self.assumed += nested.assumed
+        self.strange += [nested.where + name for name in nested.unknown]
+
     @property
     def unknown(self) -> list[str]:
         """Fields that could matter and that nobody read."""
-        return sorted(str(name) for name in set(self.config) - self.seen - HARMLESS)
+        stated = {name for name, value in self.config.items() if value is not None}
+        return sorted([*(stated - self.seen - HARMLESS), *self.strange])

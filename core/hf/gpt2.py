@@ -4,19 +4,20 @@ Its matrices are stored transposed, q, k and v in one. On disk the names come wi
 mask buffers that are not weights.
 """
 
-from core.blocks import Full, Norm
-from core.errors import DEEPEST, divides
+import re
+
+from core.blocks import Norm
+from core.errors import DEEPEST, LONGEST, divides
 from core.ffn.dense import Dense
 from core.hf import parts
 from core.hf.fields import Fields
-from core.hf.weights import Entry
+from core.hf.weights import Entry, outer
 from core.mixers.attention import Attention
 from core.spec import Layer, ModelSpec
 
 DEFAULTS = {
     "vocab_size": 50257, "n_positions": 1024, "n_inner": None, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
     "tie_word_embeddings": True, "scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False,
-    "add_cross_attention": False,
 }  # fmt: skip
 
 CONTEXT = "n_positions"
@@ -29,50 +30,46 @@ NAMES = {
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    hidden, heads, layers = f.whole("n_embd"), f.whole("n_head"), f.whole("n_layer", high=DEEPEST)
+    hidden, heads, depth = f.whole("n_embd"), f.whole("n_head"), f.whole("n_layer", high=DEEPEST)
     divides("n_head", heads, "n_embd", hidden)
     f.has("n_ctx")  # the old name of n_positions
-    for name, usual in (("scale_attn_weights", True), ("scale_attn_by_inverse_layer_idx", False), ("add_cross_attention", False)):
-        if f.flag(name) != usual:
-            f.seen.discard(name)  # a variant that we do not build: said so, as an unknown field
-    attention = Attention(heads, heads, hidden // heads, hidden // heads, reach=Full(), qkv_bias=True, out_bias=True)
+    f.off("add_cross_attention")
+    width = hidden // heads
+    scale = 0.0 if f.flag("scale_attn_weights") else 1.0  # 0: the usual one
+    by_layer = f.flag("scale_attn_by_inverse_layer_idx")
     inner = f.optional("n_inner", high=1 << 24) or 4 * hidden
     ffn = Dense(inner, f.choice("activation_function", parts.ACTIVATIONS), gated=False, bias=True)
     norm = Norm("layer", f.number("layer_norm_epsilon", high=1.0))
-    positions = f.whole("n_positions", high=1 << 30)
-    tied = f.flag("tie_word_embeddings")
-    return ModelSpec("", hidden, parts.vocabulary(f), (Layer(attention, ffn),) * layers, norm, tied, positions)
+
+    def layer(i):
+        own = (scale or width**-0.5) / (i + 1) if by_layer else scale
+        return Layer(Attention(heads, heads, width, width, qkv_bias=True, out_bias=True, scale=own), ffn)
+
+    positions = f.whole("n_positions", high=LONGEST)
+    return ModelSpec("", hidden, parts.vocabulary(f), tuple(map(layer, range(depth))), norm, f.flag("tie_word_embeddings"), positions)
 
 
 def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
     """Renamed, transposed, and q, k, v taken apart."""
-    entries, width = [], spec.d_model
+    entries, thirds = [], (spec.d_model,) * 3
     for name in names:
         stem, _, leaf = name.rpartition(".self_attn.")
-        if leaf in ("q_proj.weight", "q_proj.bias"):
-            kind = leaf.split(".")[1]
+        part, _, kind = leaf.partition(".")
+        if part == "q_proj":
             ours = tuple(f"{stem}.self_attn.{p}_proj.{kind}" for p in "qkv")
-            theirs = f"transformer.{renamed(stem)}.attn.c_attn.{kind}"
-            entries.append(Entry(theirs, ours, (width,) * 3, transpose=kind == "weight"))
-        elif not leaf.startswith(("k_proj", "v_proj")):
-            matrix = name.endswith("_proj.weight")
-            entries.append(Entry(name if name.startswith("lm_head.") else f"transformer.{renamed(name)}", (name,), transpose=matrix))
+            entries.append(Entry(f"transformer.{renamed(stem)}.attn.c_attn.{kind}", ours, thirds, transpose=kind == "weight"))
+        elif part not in ("k_proj", "v_proj"):
+            entries.append(Entry(outer(renamed(name), "transformer."), (name,), transpose=name.endswith("_proj.weight")))
     return entries
 
 
 def renamed(name: str) -> str:
-    """Our name in GPT-2's words."""
+    """layers.0.mlp.up_proj.weight -> h.0.mlp.c_fc.weight."""
     for ours, theirs in NAMES.items():
-        parts_ = name.split(".")
-        wanted = ours.split(".")
-        for i in range(len(parts_) - len(wanted) + 1):
-            if parts_[i : i + len(wanted)] == wanted:
-                parts_[i : i + len(wanted)] = theirs.split(".")
-                name = ".".join(parts_)
-                break
+        name = re.sub(rf"(^|\.){re.escape(ours)}(\.|$)", rf"\g<1>{theirs}\g<2>", name)
     return name
 
 
 def disk(tensors: dict) -> dict:
     """Names as files on the hub have them -> names as the loaded model has them."""
-    return {name if name.startswith(("transformer.", "lm_head.")) else f"transformer.{name}": t for name, t in tensors.items()}
+    return {name if name.startswith("transformer.") else outer(name, "transformer."): t for name, t in tensors.items()}

@@ -3,17 +3,18 @@
 Also the base that most later families differ from by a field or two: `decoder` reads what they share.
 """
 
-from core.blocks import Full, Norm
+from core.blocks import Norm
 from core.ffn.dense import Dense
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.weights import Entry, same
 from core.mixers.attention import Attention
+from core.rope import Rope
 from core.spec import Layer, ModelSpec
 
 DEFAULTS = {
-    "vocab_size": 32000, "intermediate_size": 11008, "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
-    "tie_word_embeddings": False, "attention_bias": False, "mlp_bias": False,
+    "vocab_size": 32000, "intermediate_size": 11008, "num_key_value_heads": None, "hidden_act": "silu", "rms_norm_eps": 1e-6,
+    "rope_theta": 10000.0, "tie_word_embeddings": False, "attention_bias": False, "mlp_bias": False,
 }  # fmt: skip
 
 
@@ -21,25 +22,23 @@ def read(f: Fields) -> ModelSpec:
     """config -> spec."""
     layers = parts.depth(f)
     bias = f.flag("attention_bias")
-    return decoder(f, [Full()] * layers, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"))
+    reaches = parts.reaches(f, layers, [False] * layers)
+    return decoder(f, reaches, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"))
 
 
 def decoder(f: Fields, reaches: list, attention: dict, ffn_bias: bool = False, norms: str = "pre", ropes=None) -> ModelSpec:
     """A Llama-like stack. `attention` are the mixer's further settings, `ropes` says which layers rotate."""
+    f.off("attention_bias", "mlp_bias", "use_sliding_window")  # seen by some families, harmless to the others where off
     heads, kv_heads, width = parts.heads(f)
     norm = Norm("rms", f.number("rms_norm_eps", high=1.0))
     rope = parts.rope(f, width)
     ffn = Dense(f.whole("intermediate_size", high=1 << 24), f.choice("hidden_act", parts.ACTIVATIONS), True, ffn_bias)
-    layers = tuple(
-        Layer(
-            Attention(
-                heads, kv_heads, width, width, rope if turned else type(rope)(), reach, norm_eps=norm.eps, **attention
-            ),
-            ffn,
-            norms,
-        )
-        for reach, turned in zip(reaches, ropes or [True] * len(reaches))
-    )  # fmt: skip
+
+    def layer(reach, turned):
+        mixer = Attention(heads, kv_heads, width, width, rope if turned else Rope(), reach, norm_eps=norm.eps, **attention)
+        return Layer(mixer, ffn, norms)
+
+    layers = tuple(map(layer, reaches, ropes or [True] * len(reaches)))
     return ModelSpec("", f.whole("hidden_size"), parts.vocabulary(f), layers, norm, tied=f.flag("tie_word_embeddings"))
 
 

@@ -1,6 +1,5 @@
 """Mistral 7B and its successors (model_type "mistral"): Llama with a sliding window on every layer, unless it is null."""
 
-from core.blocks import Full, Window
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.llama import decoder, table  # noqa: F401
@@ -14,5 +13,5 @@ DEFAULTS = {
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    window = f.optional("sliding_window")
-    return decoder(f, [Window(window) if window else Full()] * parts.depth(f), {})
+    layers = parts.depth(f)
+    return decoder(f, parts.reaches(f, layers, [parts.window(f) is not None] * layers), {})

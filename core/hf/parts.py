@@ -3,7 +3,7 @@
 import math
 
 from core.blocks import Full, Window
-from core.errors import DEEPEST, LARGEST_VOCABULARY, SpecError, divides, number, one_of, short, whole
+from core.errors import DEEPEST, LARGEST_VOCABULARY, LONGEST, SpecError, divides, number, one_of, short
 from core.hf.fields import Fields
 from core.rope import Linear, Llama3, LongRope, NoScaling, Rope, Yarn
 
@@ -24,73 +24,83 @@ def vocabulary(f: Fields) -> int:
 
 
 def heads(f: Fields) -> tuple[int, int, int]:
-    """Query heads, KV heads, head width; the width is hidden / heads only where the config does not state it."""
+    """Query heads, KV heads, head width. KV heads that are null are as many as query heads; a width that neither the
+    config nor the class states is hidden / heads."""
     hidden, count = f.whole("hidden_size"), f.whole("num_attention_heads")
-    kv = f.or_else("num_key_value_heads", f.defaults.get("num_key_value_heads") or count) if not null(f, "num_key_value_heads") else count
+    kv = f.optional("num_key_value_heads") or count
     divides("num_key_value_heads", kv, "num_attention_heads", count)
-    if f.has("head_dim"):
-        return count, kv, f.whole("head_dim")
-    if f.defaults.get("head_dim"):
-        return count, kv, f.or_else("head_dim", f.defaults["head_dim"])
-    divides("num_attention_heads", count, "hidden_size", hidden)
-    return count, kv, f.or_else("head_dim", hidden // count)
-
-
-def null(f: Fields, name: str) -> bool:
-    """Whether the config says null, which is not the same as saying nothing."""
-    return name in f.config and f.config[name] is None
+    usual = f.defaults.get("head_dim")
+    if not usual and not f.has("head_dim"):
+        divides("num_attention_heads", count, "hidden_size", hidden)
+    return count, kv, f.or_else("head_dim", usual or hidden // count)
 
 
 def rope(f: Fields, head_dim: int) -> Rope:
     """From `rope_parameters` (transformers 5), or `rope_theta` with `rope_scaling` (before)."""
-    inner = {**f.inside("rope_scaling"), **f.inside("rope_parameters")}
-    base = inner.pop("rope_theta", None)
-    base = f.number("rope_theta", low=1.0) if base is None or f.has("rope_theta") else number("rope_theta", base, low=1.0, high=1e15)
-    partial = inner.pop("partial_rotary_factor", None)
-    if partial is None:
-        partial = f.config.get("partial_rotary_factor", 1.0) if f.has("partial_rotary_factor") else 1.0
-    width = int(head_dim * number("partial_rotary_factor", partial, high=1.0))
+    stated = {name: f.inside(name) for name in ("rope_scaling", "rope_parameters")}
+    name = "rope_scaling" if stated["rope_scaling"] else "rope_parameters"
+    r = Fields(stated[name], {}, f"{name}.")
+    f.has("rope_theta")
+    base = (r if r.has("rope_theta") else f).number("rope_theta", low=2)
+    source = r if r.has("partial_rotary_factor") else f
+    width = int(head_dim * source.number_or("partial_rotary_factor", 1.0, high=1.0))
     if width % 2:
-        raise SpecError(f"partial_rotary_factor must give an even number of head_dim ({head_dim}) to rotate, not {width}")
-    return Rope(width, base, scaling(f, inner, width))
+        raise SpecError(f"head_dim ({head_dim}) x partial_rotary_factor must be even, not {width}")
+    scaled = Rope(width, base, scaling(f, r, width))
+    f.adopt(r)
+    return scaled
 
 
-def scaling(f: Fields, inner: dict, width: int) -> NoScaling:
+def scaling(f: Fields, r: Fields, width: int) -> NoScaling:
     """Context extension: what `rope_type` (once `type`) names."""
-    kind = inner.get("rope_type", inner.get("type", "default"))
-    kinds = ("default", "linear", "dynamic", "llama3", "yarn", "longrope", "su")
-    kind = one_of("rope_scaling.rope_type", kind, kinds)
-    r = Fields(inner, {}, "rope_scaling.")
+    kind = "default"
+    for field in ("type", "rope_type"):
+        if r.has(field):
+            kind = one_of(r.where + field, r.config[field], ("default", "linear", "dynamic", "llama3", "yarn", "longrope", "su"))
     if kind == "linear":
         return Linear(r.number("factor", low=1e-3))
     if kind == "llama3":
-        return Llama3(r.number("factor", 1e-3), r.number("low_freq_factor"), r.number("high_freq_factor"), original(f, r))
+        return llama3(f, r)
+    if kind in ("longrope", "su") or (kind == "yarn" and r.has("short_factor")):  # Phi-3's first configs said yarn
+        return longrope(f, r, width)
     if kind == "yarn":
         return yarn(f, r)
-    if kind in ("longrope", "su"):
-        return longrope(f, r, width)
-    return NoScaling()  # dynamic changes nothing within the original context
+    if kind == "dynamic":
+        r.number("factor", low=1e-3)  # changes nothing within the original context
+    return NoScaling()
 
 
 def original(f: Fields, r: Fields) -> int:
-    """The context that the model was first trained for."""
-    source = r if r.has("original_max_position_embeddings") else f
-    return source.or_else("original_max_position_embeddings", context(f) or 4096, high=1 << 30)
+    """The context that the model was first trained for; stated beside the rope parameters it goes before one within."""
+    name = "original_max_position_embeddings"
+    r.has(name)
+    if f.has(name) or name in f.defaults:
+        return f.whole(name, high=LONGEST)
+    return r.or_else(name, context(f) or 4096, high=LONGEST)
+
+
+def extension(f: Fields, r: Fields) -> tuple[int, float]:
+    """The original context, and how many times longer the extended one is."""
+    first = original(f, r)
+    return first, r.number_or("factor", (context(f) or first) / first, low=1e-3)
+
+
+def llama3(f: Fields, r: Fields) -> Llama3:
+    """Llama 3.1's ramp between two frequencies."""
+    low, high = r.number("low_freq_factor"), r.number("high_freq_factor")
+    if high <= low:
+        raise SpecError(f"{r.where}high_freq_factor must be larger than low_freq_factor ({low:g}), not {high:g}")
+    return Llama3(r.number("factor", low=1e-3), low, high, original(f, r))
 
 
 def yarn(f: Fields, r: Fields) -> Yarn:
     """YaRN, with the factor on cos and sin that its mscale fields give."""
-    first = original(f, r)
-    factor = r.number("factor", 1e-3) if r.has("factor") else (context(f) or first) / first
-    if r.has("attention_factor"):
-        magnitude = r.number("attention_factor", high=100)
-    elif r.config.get("mscale") and r.config.get("mscale_all_dim"):
-        magnitude = mscale(factor, r.number("mscale", high=100)) / mscale(factor, r.number("mscale_all_dim", high=100))
-    else:
-        magnitude = mscale(factor, 1.0)
-    fast = r.number("beta_fast", low=1e-3) if r.has("beta_fast") else 32.0
-    slow = r.number("beta_slow", low=1e-3) if r.has("beta_slow") else 1.0
-    return Yarn(factor, first, fast, slow, magnitude, r.flag("truncate") if r.has("truncate") else True)
+    first, factor = extension(f, r)
+    over, under = r.number_or("mscale", 0.0, high=100), r.number_or("mscale_all_dim", 0.0, high=100)
+    usual = mscale(factor, over) / mscale(factor, under) if over and under else mscale(factor, 1.0)
+    magnitude = r.number_or("attention_factor", usual, high=100)
+    fast, slow = r.number_or("beta_fast", 32.0, low=1e-3), r.number_or("beta_slow", 1.0, low=1e-3)
+    return Yarn(factor, first, fast, slow, magnitude, not r.has("truncate") or r.flag("truncate"))
 
 
 def mscale(factor: float, weight: float) -> float:
@@ -100,20 +110,25 @@ def mscale(factor: float, weight: float) -> float:
 
 def longrope(f: Fields, r: Fields, width: int) -> LongRope:
     """LongRoPE's short factors, one a pair, and its magnitude."""
-    factors = r.items("short_factor", width // 2)
-    if factors is None or len(r.config["short_factor"]) != width // 2:
-        raise SpecError(f"rope_scaling.short_factor must be a list of {width // 2} numbers, one a pair of rotated dimensions")
-    first = original(f, r)
-    factor = r.number("factor", 1e-3) if r.has("factor") else (context(f) or first) / first
-    magnitude = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(max(first, 2)))
-    if r.has("attention_factor"):
-        magnitude = r.number("attention_factor", high=100)
-    return LongRope(tuple(number("rope_scaling.short_factor", x, low=1e-6, high=1e9) for x in factors), magnitude)
+    factors = r.raw("short_factor")
+    r.has("long_factor")  # beyond the original context; not used here, as core/rope.py says
+    if not isinstance(factors, list) or len(factors) != width // 2:
+        wanted = f"a list of {width // 2} numbers, one a pair of rotated dimensions"
+        raise SpecError(f"{r.where}short_factor must be {wanted}, not {short(factors)}")
+    first, factor = extension(f, r)
+    usual = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(max(first, 2)))
+    magnitude = r.number_or("attention_factor", usual, high=100)
+    return LongRope(tuple(number(f"{r.where}short_factor", x, low=1e-6, high=1e9) for x in factors), magnitude)
 
 
 def context(f: Fields, name: str = "max_position_embeddings") -> int | None:
     """The longest context that the config states, or None."""
-    return whole(name, f.config[name], high=1 << 30) if f.has(name) else None
+    return f.whole(name, high=LONGEST) if f.has(name) else None
+
+
+def window(f: Fields) -> int | None:
+    """The sliding window, or None where it is switched off."""
+    return f.optional("sliding_window", high=LONGEST)
 
 
 def reaches(f: Fields, layers: int, sliding: list[bool]) -> list[Full]:
@@ -122,9 +137,8 @@ def reaches(f: Fields, layers: int, sliding: list[bool]) -> list[Full]:
     if types is not None:
         sliding = [one_of("layer_types", t, ("full_attention", "sliding_attention")) == "sliding_attention" for t in types]
     if not any(sliding):
-        f.has("sliding_window")
         return [Full()] * layers
-    window = f.optional("sliding_window")
-    if window is None:
-        raise SpecError(f"sliding_window must be a whole number where layers are sliding, not {short(window)}")
-    return [Window(window) if local else Full() for local in sliding]
+    size = window(f)
+    if size is None:
+        raise SpecError("sliding_window must be a whole number where layer_types holds sliding_attention, not null")
+    return [Window(size) if local else Full() for local in sliding]

@@ -1,25 +1,23 @@
 """Phi-3 and Phi-4 (model_type "phi3"): Llama with q, k, v fused into one matrix, gate and up into another, and a window
 where `sliding_window` is set. Rope may turn only a part of each head (Phi-4-mini)."""
 
-from core.blocks import Full, Window
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.llama import decoder
-from core.hf.weights import Entry
+from core.hf.weights import Entry, outer
 from core.spec import ModelSpec
 
 DEFAULTS = {
-    "vocab_size": 32064, "intermediate_size": 8192, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
-    "tie_word_embeddings": False, "sliding_window": None,
+    "vocab_size": 32064, "intermediate_size": 8192, "num_key_value_heads": None, "hidden_act": "silu", "rms_norm_eps": 1e-5,
+    "rope_theta": 10000.0, "original_max_position_embeddings": 4096, "tie_word_embeddings": False, "sliding_window": None,
 }  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    window = f.optional("sliding_window")
-    for said in ("original_max_position_embeddings", "attention_bias"):
-        f.has(said)  # the first matters to longrope alone, the second is false in every release and read by nobody
-    return decoder(f, [Window(window) if window else Full()] * parts.depth(f), {})
+    layers = parts.depth(f)
+    f.has("original_max_position_embeddings")  # matters to longrope alone
+    return decoder(f, parts.reaches(f, layers, [parts.window(f) is not None] * layers), {})
 
 
 def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
@@ -38,5 +36,5 @@ def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
             ours = (f"{mlp}.mlp.gate_proj.weight", f"{mlp}.mlp.up_proj.weight")
             entries.append(Entry(f"model.{mlp}.mlp.gate_up_proj.weight", ours, (hidden, hidden)))
         elif leaf not in ("k_proj.weight", "v_proj.weight") and part != "up_proj.weight":
-            entries.append(Entry(name if name.startswith("lm_head.") else f"model.{name}", (name,)))
+            entries.append(Entry(outer(name), (name,)))
     return entries

@@ -20,9 +20,8 @@ def read(f: Fields) -> ModelSpec:
 def windows(f: Fields) -> list:
     """The layers from `max_window_layers` on are sliding where `use_sliding_window` says so."""
     layers = parts.depth(f)
+    f.has("max_window_layers"), f.has("sliding_window")  # stated by most, used by few
     if not f.flag("use_sliding_window"):
-        f.has("max_window_layers")
         return parts.reaches(f, layers, [False] * layers)
-    lowest = f.whole("max_window_layers", low=0, high=1 << 20)
-    on = f.raw("sliding_window") is not None
+    lowest, on = f.whole("max_window_layers", low=0), parts.window(f) is not None
     return parts.reaches(f, layers, [on and i >= lowest for i in range(layers)])

@@ -1,14 +1,14 @@
-"""One door for every config.json: text or object in, a spec with what was assumed and what was not understood out."""
+"""One door for every config.json: an object in, a spec with what was assumed and what was not understood out."""
 
-import json
 from dataclasses import dataclass, replace
 from types import ModuleType
 
 from torch import nn
 
-from core.errors import SpecError, short
+from core.errors import one_of
 from core.hf import gpt2, llama, mistral, olmo2, parts, phi3, qwen2, qwen3, smollm3
-from core.hf.fields import Fields
+from core.hf.fields import ABSENT, Fields
+from core.hf.source import parse  # noqa: F401
 from core.hf.weights import Entry
 from core.spec import ModelSpec
 
@@ -23,9 +23,9 @@ FAMILIES: dict[str, ModuleType] = {
     "olmo2": olmo2,
 }
 
-MAX_BYTES = 1 << 20
 DEFAULT_CONTEXT = 4096
 PLAIN_DTYPES = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
+METHODS = {"fp8": "fp8", "fbgemm_fp8": "fp8", "mxfp4": "mxfp4"}  # quant_method where it alone says the dtype
 
 
 @dataclass(frozen=True)
@@ -41,30 +41,9 @@ class Reading:
     unknown_fields: tuple[str, ...]
 
 
-def parse(text: str | bytes) -> dict:
-    """JSON text -> object. SpecError where it is too long, not JSON, not an object, or holds Infinity or NaN."""
-    if len(text) > MAX_BYTES:
-        raise SpecError(f"a config must be at most 1 MiB, not {len(text):,} bytes")
-    try:
-        config = json.loads(text, parse_constant=_not_finite)
-    except SpecError:
-        raise
-    except (ValueError, RecursionError):
-        raise SpecError("a config must be JSON: this text is not") from None
-    if not isinstance(config, dict):
-        raise SpecError(f"a config must be a JSON object, not {short(config)}")
-    return config
-
-
-def _not_finite(word: str):
-    raise SpecError(f"a config holds finite numbers only, not {word}")
-
-
 def read(config: dict, name: str = "") -> Reading:
     """config -> Reading. SpecError names the field and what is accepted."""
-    kind = config.get("model_type")
-    if not isinstance(kind, str) or kind not in FAMILIES:
-        raise SpecError(f"model_type must be one of {', '.join(FAMILIES)}, not {short(kind)}")
+    kind = one_of("model_type", config.get("model_type", ABSENT), FAMILIES)
     family = FAMILIES[kind]
     f = Fields(config, family.DEFAULTS)
     spec = replace(family.read(f), name=name or kind)
@@ -72,8 +51,8 @@ def read(config: dict, name: str = "") -> Reading:
     if not context:
         f.assumed.append("context")
         context = DEFAULT_CONTEXT
-    plain = dtype(f)
-    return Reading(spec, kind, context, quantised(f) or plain, plain, tuple(dict.fromkeys(f.assumed)), tuple(f.unknown))
+    own = dtype(f)
+    return Reading(spec, kind, context, quantised(f) or own, own, tuple(dict.fromkeys(f.assumed)), tuple(f.unknown))
 
 
 def table(kind: str, model: nn.Module) -> list[Entry]:
@@ -93,15 +72,28 @@ def dtype(f: Fields) -> str:
 def quantised(f: Fields) -> str:
     """The dtype of the weights that `quantization_config` names, or "" where there is none that is understood."""
     inner = f.inside("quantization_config")
-    method, bits = inner.get("quant_method"), inner.get("bits")
-    if not inner:
-        return ""
-    if method in ("fp8", "fbgemm_fp8", "mxfp4"):
-        return "mxfp4" if method == "mxfp4" else "fp8"
-    if method in ("gptq", "awq") and bits in (4, 8):
-        return f"int{bits}"
-    if method == "bitsandbytes" and (inner.get("load_in_4bit") or inner.get("load_in_8bit")):
-        return "int4" if inner.get("load_in_4bit") else "int8"
-    f.seen.discard("quantization_config")
-    f.config = {**f.config, "quantization_config.quant_method": short(method)}
-    return ""
+    method = inner.get("quant_method")
+    if method == "compressed-tensors":
+        found = compressed(inner)
+    elif method == "bitsandbytes":
+        found = "int4" if inner.get("load_in_4bit") else "int8" if inner.get("load_in_8bit") else ""
+    elif method in ("gptq", "awq"):
+        found = {4: "int4", 8: "int8"}.get(hashable(inner.get("bits")), "")
+    else:
+        found = METHODS.get(hashable(method), "")
+    if inner and not found:
+        f.strange.append("quantization_config")
+    return found
+
+
+def compressed(inner: dict) -> str:
+    """The dtype of a compressed-tensors checkpoint, where all its groups agree on one that is known."""
+    groups = inner.get("config_groups")
+    weights = [group.get("weights") for group in groups.values() if isinstance(group, dict)] if isinstance(groups, dict) else []
+    kinds = {(hashable(w.get("type")), hashable(w.get("num_bits"))) for w in weights if isinstance(w, dict)}
+    return {("float", 8): "fp8", ("int", 8): "int8", ("int", 4): "int4"}.get(kinds.pop(), "") if len(kinds) == 1 else ""
+
+
+def hashable(value):
+    """A value that can be looked up: text and numbers as they are, anything else as None."""
+    return value if isinstance(value, (str, int)) else None

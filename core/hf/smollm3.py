@@ -17,7 +17,8 @@ def read(f: Fields) -> ModelSpec:
     """config -> spec."""
     layers = parts.depth(f)
     turned = rotated(f, layers)
-    windowed = f.flag("use_sliding_window") and f.raw("sliding_window") is not None
+    windowed = f.flag("use_sliding_window") and parts.window(f) is not None
+    f.has("sliding_window")
     reaches = parts.reaches(f, layers, [windowed and not t for t in turned])
     bias = f.flag("attention_bias")
     return decoder(f, reaches, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"), ropes=turned)

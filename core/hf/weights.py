@@ -25,9 +25,14 @@ class Entry:
     transpose: bool = False
 
 
-def same(names) -> list[Entry]:
-    """Entries for tensors that only gain their `model.` prefix."""
-    return [Entry(name if name.startswith("lm_head.") else f"model.{name}", (name,)) for name in names]
+def outer(name: str, prefix: str = "model.") -> str:
+    """Their name of a tensor that only gains the trunk's prefix; the output matrix has none."""
+    return name if name.startswith("lm_head.") else prefix + name
+
+
+def same(names: list[str]) -> list[Entry]:
+    """Entries for tensors that only gain their prefix."""
+    return [Entry(outer(name), (name,)) for name in names]
 
 
 def load(model: nn.Module, table: list[Entry], tensors: dict[str, Tensor], ignore: tuple[str, ...] = ()) -> None:
@@ -51,9 +56,9 @@ def load(model: nn.Module, table: list[Entry], tensors: dict[str, Tensor], ignor
 
 def pieces(entry: Entry, tensor: Tensor) -> dict[str, Tensor]:
     """One of their tensors as ours, by name."""
-    if entry.sizes and tensor.shape[-1 if entry.transpose else 0] != sum(entry.sizes):
-        raise WeightError(f"{entry.theirs} of shape {tuple(tensor.shape)} does not split into {entry.sizes}")
     tensor = tensor.T if entry.transpose else tensor
+    if entry.sizes and tensor.shape[:1] != (sum(entry.sizes),):
+        raise WeightError(f"{entry.theirs} must split into {entry.sizes}, which shape {tuple(tensor.shape)} does not")
     return dict(zip(entry.ours, tensor.split(entry.sizes) if entry.sizes else (tensor,), strict=True))
 
 

@@ -1,0 +1,57 @@
+"""Text that may be anything -> an object that is safe to read. Needs no torch, so that bad text is refused at once."""
+
+import json
+import math
+
+from core.errors import SpecError, short
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 16
+
+
+def parse(text: str | bytes) -> dict:
+    """JSON text -> object. SpecError where it is too long, empty, not JSON, not an object, or holds what no config can."""
+    if len(text) > MAX_BYTES:
+        raise SpecError(f"a config must be at most 1 MiB, not {len(text):,} bytes")
+    if not text.strip():
+        raise SpecError("a config must be a JSON object, not an empty text")
+    try:
+        config = json.loads(text, object_pairs_hook=_once)
+    except SpecError:
+        raise
+    except (ValueError, RecursionError):
+        raise SpecError("a config must be a JSON object: this text is not JSON") from None
+    if not isinstance(config, dict):
+        raise SpecError(f"a config must be a JSON object, not {short(config)}")
+    _bounded(config)
+    return config
+
+
+def _once(pairs: list[tuple]) -> dict:
+    """Names and values of one object; JSON readers differ on which of two equal names they believe."""
+    result = {}
+    for name, value in pairs:
+        if name in result:
+            raise SpecError(f"{short(name)} must stand once in an object, not twice")
+        result[name] = value
+    return result
+
+
+def _bounded(config: dict) -> None:
+    """SpecError where a number is not finite or objects nest too deeply, anywhere."""
+    left = [("", config, 1)]
+    while left:
+        path, value, depth = left.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SpecError(f"{_name(path)} must be a finite number, not {value}")
+        if not isinstance(value, (dict, list)):
+            continue
+        if depth > MAX_DEPTH:
+            raise SpecError(f"{_name(path)} must be nested at most {MAX_DEPTH} deep")
+        inner = value.items() if isinstance(value, dict) else (("", item) for item in value)
+        left += [(f"{path}.{name}".strip("."), item, depth + 1) for name, item in inner if isinstance(item, (dict, list, float))]
+
+
+def _name(path: str) -> str:
+    """A path in a message: one line, without the quotes."""
+    return short(path)[1:-1]

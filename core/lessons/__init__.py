@@ -1,0 +1,1 @@
+"""What each page works out, as numbers: one file a page, nothing drawn."""

@@ -1,0 +1,267 @@
+"""Grouped-query attention: the trained models run on the reader's words, the cache counted and measured, real models shared
+further or less.
+
+Letters: H = 8 query heads, G KV heads, r = H / G heads a KV head (the sharing factor), n tokens.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from core import catalogue, cost, evidence, zoo
+from core.decoding.autoregressive import Run, record
+from core.mixers.attention import Attention
+from core.spec import ModelSpec
+from core.tasks import recall
+
+HEADS = zoo.HEADS
+KV_HEADS = (1, 2, 4, 8)
+DTYPE = "float32"  # the live models run in it
+CONTEXT = 131072  # "128k"
+LENGTHS = (8, 24, 48, 80, 112)  # tokens at which the live cache is measured
+SHORT, INDUCTION = "one layer", "two layers, no convolution"
+MODELS = (SHORT, INDUCTION)
+NONE, ROPE = "none", "rope"
+NONE_SAID = "no positions"
+POSITIONS = (NONE, ROPE)
+
+
+def variant(kv_heads: int, positions: str = NONE, model: str = SHORT) -> str:
+    """The checkpoint that a setting of the controls means."""
+    if model == INDUCTION:
+        return "induction"
+    return zoo.SHARING[kv_heads] + ("-rope" if positions == ROPE else "")
+
+
+def trained(model: str) -> tuple[int, ...]:
+    """The numbers of KV heads that a model was trained with."""
+    return KV_HEADS if model == SHORT else (HEADS,)
+
+
+# See
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question of the prompt: where it is asked, what the model says and with what probability, and what is true."""
+
+    position: int
+    name: str
+    said: str
+    probability: float
+    truth: str
+    source: int  # position of the true thing among the facts, -1 where the name was never introduced
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A prompt and a model after the run. Bytes are (T,), after each token of one sequence."""
+
+    words: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    run: Run
+    cache_bytes: np.ndarray
+    state_bytes: np.ndarray
+
+
+def script(prompt: recall.Prompt) -> list[int | None]:
+    """The facts, then each asked name and room for the model's answer."""
+    return prompt.tokens + [token for name in prompt.asked for token in (recall.INDEX[name], None)]
+
+
+@lru_cache(maxsize=256)
+def scene(name: str, prompt: recall.Prompt) -> Scene:
+    """Run a checkpoint on a prompt, token by token with the cache."""
+    run = record(zoo.load(name), script(prompt))
+    words = tuple(recall.WORDS[t] for t in run.tokens)
+    size = int(cost.DTYPES[DTYPE][0])
+    return Scene(words, tuple(answers(prompt, words, run)), run, run.cache * size, run.state * size)
+
+
+def answers(prompt: recall.Prompt, words: tuple[str, ...], run: Run):
+    """Every question with what the model made of it."""
+    facts = len(prompt.words)
+    for i, (name, truth) in enumerate(zip(prompt.asked, prompt.truth)):
+        at = facts + 2 * i
+        pairs = [j for j in range(0, facts - 1, 2) if words[j] == name]
+        yield Answer(at, name, words[at + 1], float(run.probability[at + 1]), truth, pairs[-1] + 1 if pairs else -1)
+
+
+@dataclass(frozen=True)
+class Finder:
+    """The head that looks hardest at the true thing when a name is asked."""
+
+    layer: int
+    head: int
+    weight: float
+
+
+def finder(scene: Scene, answer: Answer) -> Finder:
+    """Over all layers and heads, the largest weight from the asked name to the true thing."""
+    weights = scene.run.attention[:, :, answer.position, answer.source]
+    layer, head = np.unravel_index(weights.argmax(), weights.shape)
+    return Finder(int(layer), int(head), float(weights.max()))
+
+
+# Count
+
+
+def counted(name: str, tokens: int) -> cost.Cost:
+    """The live model counted at so many tokens."""
+    return cost.count(zoo.recipe(name).spec, tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
+
+
+def curve(lengths: np.ndarray) -> dict[str, np.ndarray]:
+    """Cache bytes of each sharing at each length, counted."""
+    return {zoo.SHARING[g]: np.array([counted(variant(g), int(n)).cache_bytes for n in lengths]) for g in reversed(KV_HEADS)}
+
+
+@lru_cache(maxsize=16)
+def measured(name: str, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
+    """Cache bytes really kept by the live model after each length of a random prompt."""
+    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
+    kept = scene(name, prompt).cache_bytes
+    return np.array([kept[n - 1] for n in lengths])
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A real model as released and with other sharing. Cache bytes of one sequence in its own cache dtype."""
+
+    key: str
+    name: str
+    heads: int
+    kv_heads: int
+    chosen: int
+    multi_head: int
+    released: int
+    moved: int
+    multi_query: int
+
+
+def reshare(spec: ModelSpec, kv_heads) -> ModelSpec:
+    """The same model with `kv_heads(attention)` KV heads on every attention layer."""
+    layers = tuple(replace(layer, mixer=replace(layer.mixer, kv_heads=kv_heads(layer.mixer))) for layer in spec.layers)
+    return replace(spec, layers=layers)
+
+
+@lru_cache(maxsize=512)
+def real(key: str, factor: int, context: int = CONTEXT, dtype: str = "bfloat16") -> Shared | None:
+    """One model of the catalogue with `factor` query heads a KV head; None where they do not divide."""
+    entry = catalogue.entries()[key]
+    spec = entry.reading.spec
+    a = spec.layers[0].mixer
+    if not isinstance(a, Attention) or a.heads % factor:
+        return None
+
+    def size(kv_heads):
+        return cost.count(reshare(spec, kv_heads), context, cache_dtype=dtype).cache_bytes
+
+    released = cost.count(spec, context, cache_dtype=dtype).cache_bytes
+    moved, chosen = size(lambda m: m.heads // factor), a.heads // factor
+    return Shared(key, entry.name, a.heads, a.kv_heads, chosen, size(lambda m: m.heads), released, moved, size(lambda m: 1))
+
+
+def reals(factor: int, context: int = CONTEXT) -> list[Shared]:
+    """Every model of the catalogue that can share by this factor, the largest multi-head cache first."""
+    rows = [real(key, factor, context) for key in catalogue.entries()]
+    return sorted((row for row in rows if row), key=lambda row: -row.multi_head)
+
+
+def name(key: str) -> str:
+    """A model's name."""
+    return catalogue.entries()[key].name
+
+
+def dividing(factor: int) -> list[str]:
+    """Keys of the models that can share by this factor."""
+    return [key for key in catalogue.entries() if real(key, factor)]
+
+
+def arithmetic(key: str, factor: int, contexts: np.ndarray) -> dict[str, np.ndarray]:
+    """FLOPs of one decode step by part ("attention", "projections") at each context, with `factor` heads a KV head."""
+    spec = reshare(catalogue.entries()[key].reading.spec, lambda m: m.heads // factor)
+    flops = [cost.count(spec, int(n)).flops for n in contexts]
+    return {part: np.array([f[part] for f in flops]) for part in ("attention", "projections")}
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The factors of a model's cache: 2 x layers x kv_heads x width x tokens kept x 2 bytes."""
+
+    name: str
+    layers: int
+    kv_heads: int
+    width: int
+    context: int
+    bytes: int
+
+
+def formula(key: str, factor: int) -> Formula:
+    """The cache formula of a real model at a sharing, with the number that the calculator gives."""
+    spec = reshare(catalogue.entries()[key].reading.spec, lambda m: m.heads // factor)
+    a = spec.layers[0].mixer
+    return Formula(name(key), len(spec.layers), a.kv_heads, a.k_dim, a.reach.kept(CONTEXT), cost.count(spec, CONTEXT).cache_bytes)
+
+
+# Prove
+
+
+GROUPS = {f"{what}, {zoo.recipe('mha' + tail).steps} steps": tail for what, tail in ((NONE_SAID, ""), ("rope", "-rope"), (NONE_SAID, "-long"))}
+
+
+def report() -> dict:
+    """The claims with their verdicts."""
+    return evidence.report("gqa")
+
+
+def final(variant: str, metric: str = "loss@48") -> list[float]:
+    """The last value of every seed."""
+    return list(evidence.last(zoo.table("gqa"), variant, metric).values())
+
+
+def groups() -> dict[str, dict[str, list[float]]]:
+    """{group of runs: {variant: loss of every seed}}."""
+    named = {group: {v + tail: final(v + tail) for v in zoo.SHARING.values()} for group, tail in GROUPS.items()}
+    return {group: {v: values for v, values in runs.items() if values} for group, runs in named.items()}
+
+
+def loss_table() -> dict[str, list]:
+    """The same as columns."""
+    rows = [(g, v, seed, x) for g, runs in groups().items() for v, values in runs.items() for seed, x in enumerate(values)]
+    return dict(zip(("runs", "variant", "seed", "loss at 48 pairs, nats"), map(list, zip(*rows))))
+
+
+def learning(variant: str, metric: str = "recall@48") -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Learning curves of a variant: {seed: (steps, values)}."""
+    curves: dict[int, list] = {}
+    for row in zoo.table("gqa"):
+        if row["variant"] == variant and row.get(metric):
+            curves.setdefault(int(row["seed"]), []).append((int(row["step"]), float(row[metric])))
+    return {seed: tuple(np.array(column) for column in zip(*points)) for seed, points in curves.items()}
+
+
+def learning_table() -> dict[str, list]:
+    """The same as columns."""
+    rows = [(v, seed, s, x) for v in zoo.SHARING.values() for seed, (steps, values) in learning(v).items() for s, x in zip(steps, values)]
+    return dict(zip(("variant", "seed", "step", "recall of 48 pairs"), map(list, zip(*rows))))
+
+
+def parameters() -> dict[str, int]:
+    """Learned numbers of each sharing: fewer KV heads also mean fewer weights."""
+    return {v: counted(v, 1).params_total for v in zoo.SHARING.values()}
+
+
+# Who uses it
+
+
+def users() -> list[dict]:
+    """The catalogue's attention models: heads, KV heads, sharing, cache a token, with the facts and their sources."""
+    rows = []
+    for entry in catalogue.entries().values():
+        a = entry.reading.spec.layers[0].mixer
+        if isinstance(a, Attention):
+            token = cost.count(entry.reading.spec, 2, cache_dtype="bfloat16").cache_bytes // 2
+            rows.append({"entry": entry, "heads": a.heads, "kv_heads": a.kv_heads, "factor": a.heads // a.kv_heads, "token_bytes": token})
+    return rows
