@@ -1,0 +1,47 @@
+"""The base of every Plotly figure: type, axes, room. Builders take arrays and a palette and give a Figure; no arithmetic."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+SANS = "Inter, system-ui, sans-serif"
+
+
+def blank(colours: dict, height: int, stroke: float = 1.0, **layout) -> go.Figure:
+    """An empty figure on the paper of the theme; `stroke` above 1 is the stage: larger type."""
+    size = 13 * (1 + 0.45 * (stroke - 1))
+    axis = {
+        "gridcolor": colours["line"], "linecolor": colours["line"], "zeroline": False, "ticks": "", "automargin": True,
+        "tickfont": {"color": colours["soft"], "size": size - 1}, "title": {"font": {"color": colours["soft"], "size": size - 0.5}, "standoff": 8},
+    }  # fmt: skip
+    return go.Figure(
+        layout=go.Layout(
+            template="none",
+            height=round(height * (1 + 0.25 * (stroke - 1))),
+            paper_bgcolor="rgba(0,0,0,0)",
+            plot_bgcolor="rgba(0,0,0,0)",
+            font={"family": SANS, "size": size, "color": colours["ink"]},
+            margin={"l": 8, "r": 12, "t": 10, "b": 8},
+            xaxis=axis,
+            yaxis=axis,
+            showlegend=False,
+            dragmode=False,
+            hoverlabel={
+                "bgcolor": colours["card"],
+                "bordercolor": colours["line"],
+                "font": {"family": SANS, "color": colours["ink"]},
+            },
+            **layout,
+        )
+    )
+
+
+def note(fig: go.Figure, x, y, text: str, colour: str, **where) -> None:
+    """A label that stands at its mark instead of in a legend."""
+    fig.add_annotation(x=x, y=y, text=text, showarrow=False, font={"color": colour}, **where)
+
+
+def byte_ticks(low: float, high: float, label) -> tuple[Sequence[float], Sequence[str]]:
+    """Ticks at powers of 4 times 1024 between two sizes, labelled by `label`; for a log axis of bytes."""
+    values = [4.0**k for k in range(0, 30) if low <= 4.0**k <= high]
+    return values, [label(v).replace(".00", "").replace(".0", "") for v in values]

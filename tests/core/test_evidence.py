@@ -1,0 +1,97 @@
+"""Verdicts follow from the table: another table, another verdict."""
+
+import json
+
+import pytest
+
+from core import evidence, zoo
+from core.evidence import NOT, SHOWS, UNCLEAR, at_least, closes, judge, ordered
+
+
+def rows(**variants):
+    """{variant: value of each seed} as a table with an earlier row that must not count."""
+    return [
+        {"variant": v.replace("_", "-"), "seed": str(seed), "step": str(step), "m": str(value * (1 if step == 20 else 100))}
+        for v, values in variants.items()
+        for seed, value in enumerate(values)
+        for step in (10, 20)
+    ]
+
+
+@pytest.mark.parametrize(
+    "gaps, verdict",
+    [
+        ([1.0, 1.1, 0.9], SHOWS),
+        ([1.0, 0.1, 0.1], UNCLEAR),  # all ordered, but the mean gap is within 2 sd
+        ([1.0, 1.1, -0.01], UNCLEAR),
+        ([0.1, -0.2, 0.05], NOT),
+        ([-1.0, -1.1, -0.9], NOT),
+        ([0.0, 0.0, 0.0], NOT),
+        ([1.0], UNCLEAR),
+        ([], UNCLEAR),
+    ],
+)
+def test_the_rule(gaps, verdict):
+    assert judge(gaps) == verdict
+
+
+def test_an_order_is_as_strong_as_its_weakest_step():
+    check = ordered("m", "a", "b", "c")
+    assert check(rows(a=[1, 1, 1], b=[2, 2.1, 1.9], c=[3, 3.2, 3])).outcome == SHOWS
+    assert check(rows(a=[1, 1, 1], b=[2, 2.1, 1.9], c=[2, 2.2, 1.8])).outcome == UNCLEAR
+    assert check(rows(a=[1, 1, 1], b=[2, 2.1, 1.9], c=[1, 1.2, 1])).outcome == NOT
+
+
+def test_gaps_are_taken_seed_by_seed_at_the_last_step():
+    verdict = ordered("m", "a", "b")(rows(a=[1, 5, 9], b=[2, 6.1, 9.9]))
+    assert verdict.outcome == SHOWS, "the spread between seeds does not hide the order"
+    assert verdict.numbers["b - a"]["mean"] == pytest.approx(1.0)
+
+
+def test_a_bound():
+    check = at_least("m", 0.98, "a", "b")
+    assert check(rows(a=[1, 0.99], b=[0.98, 1])).outcome == SHOWS
+    assert check(rows(a=[1, 0.97], b=[1, 1])).outcome == UNCLEAR
+    assert check(rows(a=[0.5, 0.97], b=[0.1, 0.2])).outcome == NOT
+    assert check([]).outcome == UNCLEAR
+
+
+def test_a_gap_that_closes():
+    check = closes("m", ("a", "b"), ("a-long", "b-long"))
+    assert check(rows(a=[1, 1, 1], b=[2, 2, 2.1], a_long=[1, 1, 1], b_long=[1.1, 1.1, 1.1])).outcome == SHOWS
+    assert check(rows(a=[1, 1, 1], b=[2, 2, 2.1], a_long=[1, 1, 1], b_long=[3, 3, 3.2])).outcome == NOT
+
+
+def test_a_swapped_table_changes_the_report():
+    table = zoo.table("gqa")
+    swap = {"mha": "mqa", "mqa": "mha"}
+    swapped = [{**row, "variant": swap.get(row["variant"], row["variant"])} for row in table]
+    first = [evidence.report("gqa", t)["claims"][0]["verdict"] for t in (table, swapped)]
+    assert first[1] == NOT and first[0] != NOT
+
+
+def test_the_aims_of_the_gqa_runs_are_met():
+    """GQA-4 and GQA-2 recall at least .98 of 48 pairs; loss MHA < GQA-2 < MQA on every seed."""
+    table = zoo.table("gqa")
+    for variant in ("gqa-4", "gqa-2"):
+        assert min(evidence.last(table, variant, "recall@48").values()) >= 0.98
+    losses = [evidence.last(table, v, "loss@48") for v in ("mha", "gqa-2", "mqa")]
+    for seed in zoo.SEEDS:
+        assert losses[0][seed] < losses[1][seed] < losses[2][seed]
+
+
+def test_reports_are_json_with_command_and_seeds():
+    for report in json.loads(json.dumps(evidence.reports())):
+        assert report["command"] == f"python -m core train {report['name']}" and len(report["seeds"]) >= 3
+        assert {c["verdict"] for c in report["claims"]} <= {SHOWS, UNCLEAR, NOT} and report["rows"]
+        assert all(c["verdict"].upper() in evidence.as_text(report) for c in report["claims"])
+
+
+def test_published_tables_have_a_paper_with_a_date_and_a_link():
+    from core import catalogue
+
+    for name in zoo.RECIPES:
+        for table in evidence.published(name):
+            paper = catalogue.papers()[table["paper"]]
+            assert paper["link"].startswith("https://arxiv.org/abs/") and len(paper["date"]) == 10
+            assert all(len(row) == len(table["columns"]) for row in table["rows"])

@@ -1,0 +1,78 @@
+"""The house rules that a reader relies on: who imports whom, no pickle, glossaries, sizes."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(p for folder in ("core", "app", "pages") for p in (ROOT / folder).rglob("*.py"))
+MECHANISMS = sorted(p for folder in ("mixers", "ffn") for p in (ROOT / "core" / folder).glob("*.py") if p.stem != "__init__")
+
+
+def imports(path):
+    """Modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield node.module
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_direction_of_imports(path):
+    allowed = {"core": ("core",), "app": ("core", "app"), "pages": ("core", "app")}[path.relative_to(ROOT).parts[0]]
+    ours = {name.split(".")[0] for name in imports(path)} & {"core", "app", "pages", "tests"}
+    assert ours <= set(allowed)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if "core" in p.parts], ids=relative)
+def test_core_knows_nothing_of_the_screen(path):
+    assert not {name.split(".")[0] for name in imports(path)} & {"streamlit", "plotly", "transformers", "pytest"}
+
+
+@pytest.mark.parametrize("path", MECHANISMS, ids=relative)
+def test_a_mechanism_imports_only_blocks(path):
+    ours = {".".join(name.split(".")[:2]) for name in imports(path) if name.startswith("core.")}
+    assert ours <= {"core.blocks", "core.errors", "core.rope", "core.trace"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_nothing_is_unpickled_or_executed(path):
+    banned = {"pickle", "shelve", "marshal", "dill", "joblib", "cloudpickle", "subprocess"}
+    assert not {name.split(".")[0] for name in imports(path)} & banned
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec", "compile", "__import__")
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "torch":
+            assert node.attr not in ("load", "save")
+
+
+@pytest.mark.parametrize("path", MECHANISMS, ids=relative)
+def test_a_mechanism_opens_with_a_glossary(path):
+    text = ast.get_docstring(ast.parse(path.read_text()))
+    assert "Glossary" in text and "arXiv" in text and "Simplified:" in text
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_every_module_and_public_function_says_what_it_is(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree) or not tree.body, "module"
+    protocol = {n for c in tree.body if isinstance(c, ast.ClassDef) and any("Protocol" in ast.dump(b) for b in c.bases) for n in ast.walk(c)}
+    for owner in [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef))]:
+        for node in owner.body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and node not in protocol:
+                overrides = isinstance(owner, ast.ClassDef) and owner.bases
+                assert ast.get_docstring(node) or overrides, f"{relative(path)}: {node.name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_functions_are_short(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 60, f"{relative(path)}: {node.name}"

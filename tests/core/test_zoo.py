@@ -1,0 +1,108 @@
+"""The shipped models and tables: replayed, complete, reproducible."""
+
+import json
+
+import pytest
+import safetensors
+
+from core import cost, zoo
+from core.errors import SpecError
+from core.train import Recipe
+
+VARIANTS = [r.variant for recipes in zoo.RECIPES.values() for r in recipes]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_checkpoint_reproduces_its_recorded_metrics(variant):
+    r, record = zoo.recipe(variant), zoo.checkpoint(variant)
+    metrics = r.module.evaluate(zoo.load(variant), **r.settings)
+    assert set(metrics) == set(record.metrics)
+    for name, value in record.metrics.items():
+        assert metrics[name] == pytest.approx(value, abs=2e-3, rel=2e-2), name
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_checkpoint_is_small_and_tells_where_it_comes_from(variant):
+    record = zoo.checkpoint(variant)
+    assert (zoo.ZOO / f"{variant}.safetensors").stat().st_size < 1_000_000
+    assert record.seed == zoo.SEEDS[0] and record.steps == zoo.recipe(variant).steps
+    assert record.command.startswith("python -m core train ") and set(record.versions) == {"torch", "python"}
+    assert record.spec == repr(zoo.recipe(variant).spec)
+    with safetensors.safe_open(zoo.ZOO / f"{variant}.safetensors", "pt") as file:
+        assert {file.get_tensor(k).dtype.itemsize for k in file.keys()} == {4}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_table_has_every_seed_of_every_variant(variant):
+    rows = [row for row in zoo.table(zoo.mechanism(variant)) if row["variant"] == variant]
+    assert {int(row["seed"]) for row in rows} == set(zoo.SEEDS) and len(zoo.SEEDS) >= 3
+    assert {int(row["step"]) for row in rows} >= {zoo.recipe(variant).steps}
+    counted = cost.count(zoo.recipe(variant).spec, 1)
+    assert {int(row["params"]) for row in rows} == {counted.params_total}
+    assert {int(row["cache_elements_per_token"]) for row in rows} == {counted.cache_elements}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_shipped_checkpoint_is_a_row_of_the_table(variant):
+    rows = [r for r in zoo.table(zoo.mechanism(variant)) if r["variant"] == variant and int(r["seed"]) == zoo.SEEDS[0]]
+    last = max(rows, key=lambda row: int(row["step"]))
+    assert all(float(last[name]) == pytest.approx(value, rel=1e-4) for name, value in zoo.checkpoint(variant).metrics.items())
+
+
+def test_a_checkpoint_of_another_description_is_refused(monkeypatch):
+    from dataclasses import replace
+
+    mha, mqa = zoo.recipe("mha"), zoo.recipe("mqa")
+    monkeypatch.setattr(zoo, "recipe", lambda variant: replace(mha, spec=mqa.spec))
+    zoo.load.cache_clear()
+    with pytest.raises(SpecError, match="trained for another description"):
+        zoo.load("mha")
+    zoo.load.cache_clear()
+
+
+@pytest.fixture
+def workshop(tmp_path, monkeypatch):
+    """A zoo of one tiny recipe in a folder of its own."""
+    from tests.core.test_train import RECIPE
+
+    for name, folder in (("ZOO", "zoo"), ("EVIDENCE", "evidence"), ("RESUME", "zoo/.resume")):
+        monkeypatch.setattr(zoo, name, tmp_path / folder)
+    monkeypatch.setattr(zoo, "RECIPES", {"toy": (RECIPE,)})
+    monkeypatch.setattr(zoo, "SEEDS", (0, 1))
+    return tmp_path
+
+
+def test_training_writes_checkpoint_table_and_nothing_else(workshop):
+    zoo.train("toy")
+    files = sorted(str(p.relative_to(workshop)) for p in workshop.rglob("*") if p.is_file())
+    assert files == ["evidence/toy.csv", "zoo/t.json", "zoo/t.safetensors"]
+    assert [(row["seed"], row["step"]) for row in zoo.table("toy")] == [(s, n) for s in "01" for n in ("5", "10", "12")]
+
+
+def test_finished_runs_are_not_trained_again_and_one_seed_replaces_only_its_rows(workshop, monkeypatch):
+    zoo.train("toy")
+    before = zoo.table("toy")
+    zoo.train_one("t", 1, "cpu")
+    ran = []
+    original = zoo.run
+    monkeypatch.setattr(zoo, "run", lambda r, seed, *rest: ran.append(seed) or original(r, seed, *rest))
+    zoo.train("toy")
+    assert ran == [0], "seed 1 was found done"
+    zoo.train("toy", seed=1)
+    assert ran == [0, 1] and len(zoo.table("toy")) == len(before)
+
+
+def test_a_changed_recipe_is_trained_again(workshop, monkeypatch):
+    from dataclasses import replace
+
+    zoo.train_one("t", 1, "cpu")
+    changed = replace(zoo.RECIPES["toy"][0], lr=1e-3)
+    monkeypatch.setattr(zoo, "RECIPES", {"toy": (changed,)})
+    zoo.train_one("t", 1, "cpu")
+    assert json.loads((zoo.RESUME / "t-1.json").read_text())["recipe"] == repr(changed)
+
+
+def test_names_and_seeds_are_checked():
+    with pytest.raises(SpecError, match="gqa"):
+        zoo.train("gqb")
+    assert all(isinstance(r, Recipe) for recipes in zoo.RECIPES.values() for r in recipes)
