@@ -22,7 +22,6 @@ BOUNDS = {"context": (1, LONGEST), "batch": (1, 1 << 20), "tokens": (2, 2048), "
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0, or 2 with one `error: ...` line on standard error."""
-    sys.stdout.reconfigure(errors="backslashreplace")
     args = parser().parse_args(arguments)
     try:
         check(args)
@@ -247,4 +246,5 @@ def cmd_evidence(args) -> None:
 COMMANDS = {"inspect": cmd_inspect, "live": cmd_live, "models": cmd_models, "train": cmd_train, "evidence": cmd_evidence}
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to stop
     sys.exit(main())

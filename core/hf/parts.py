@@ -40,10 +40,10 @@ def rope(f: Fields, head_dim: int) -> Rope:
     stated = {name: f.inside(name) for name in ("rope_scaling", "rope_parameters")}
     name = "rope_scaling" if stated["rope_scaling"] else "rope_parameters"
     r = Fields(stated[name], {}, f"{name}.")
-    f.has("rope_theta")
+    f.seen.update(("rope_theta", "partial_rotary_factor"))  # what stands within goes first
     base = (r if r.has("rope_theta") else f).number("rope_theta", low=2)
-    source = r if r.has("partial_rotary_factor") else f
-    width = int(head_dim * source.number_or("partial_rotary_factor", 1.0, high=1.0))
+    turned = (r if r.has("partial_rotary_factor") else f).number_or("partial_rotary_factor", 1.0, high=1.0)
+    width = int(head_dim * turned)
     if width % 2:
         raise SpecError(f"head_dim ({head_dim}) x partial_rotary_factor must be even, not {width}")
     scaled = Rope(width, base, scaling(f, r, width))

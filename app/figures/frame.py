@@ -1,0 +1,119 @@
+"""Every figure's frame: its data as a table, and PNG, SVG and CSV files that carry the configuration.
+
+load()    call once in every full run, before the page: hands the drawing code to the browser. It is one unchanging
+          message, so Streamlit sends it once a session; a figure itself then costs only its data.
+figure()  a Plotly figure in the frame. maps.py draws the canvas figures in the same frame.
+pack()    a figure's data on the wire: one deflated block, JSON first, raw bytes after it.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+HERE = Path(__file__).parent
+PLOTLY_CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
+
+
+def _mount_js(kind: str) -> str:
+    """The few lines each figure sends: draw with the code that load() brought, or wait until it is there."""
+    return f"""export default (c) => {{
+  const cw = (globalThis.cutaway ??= {{ waiting: [] }});
+  if (cw.{kind}) cw.{kind}(c);
+  else {{
+    cw.waiting.push(["{kind}", c]);
+    const late = () => {{ if (!cw.{kind}) c.parentElement.textContent = "The drawing code did not arrive: reload the page."; }};
+    setTimeout(late, 10000);
+  }}
+  return () => cw.forget?.(c.parentElement);
+}};"""
+
+
+def _code() -> str:
+    """Everything the figures need, as one JavaScript module (the style sheet travels inside it)."""
+    text = {name: (HERE / name).read_text(encoding="utf-8") for name in ("export.js", "maps.js", "maps.css")}
+    return f"const STYLE = {json.dumps(text['maps.css'])};\n{text['export.js']}\n{text['maps.js']}"
+
+
+_CODE = st.components.v2.component("cutaway_code", js=_code())
+_MAPS = st.components.v2.component("cutaway_maps", js=_mount_js("maps"))
+_FRAME = st.components.v2.component("cutaway_frame", js=_mount_js("frame"))
+
+
+def load() -> None:
+    """Give the browser the drawing code (about 50 KB, once a session). Takes no room on the page."""
+    _CODE(key="cutaway-code")
+
+
+def pack(header: Mapping[str, Any], blob: bytes = b"") -> bytes:
+    """One deflated block: header length (uint32, little-endian), header as JSON, then the raw bytes."""
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return zlib.compress(struct.pack("<I", len(text)) + text + blob, 6)
+
+
+def column(values: Sequence[Any] | np.ndarray) -> list[Any]:
+    """One table column (n,) as JSON values: floats to six significant digits, NaN and infinity as empty cells."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"a table column has one dimension, not {array.ndim}")
+    if array.dtype.kind == "f":
+        return [float(f"{x:.6g}") if np.isfinite(x) else None for x in array.tolist()]
+    if array.dtype.kind in "iub":
+        return array.tolist()
+    return [x if x is None or isinstance(x, int | str) else _cell(x) for x in array.tolist()]
+
+
+def _cell(value: Any) -> float | str | None:
+    """One value of a mixed column."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return str(value)
+
+
+def columns(table: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """A table {heading: (n,)} as JSON values; all columns must have the same length."""
+    ready = {str(name): column(values) for name, values in table.items()}
+    if len({len(values) for values in ready.values()}) > 1:
+        raise ValueError(f"table columns differ in length: { {name: len(v) for name, v in ready.items()} }")
+    return ready
+
+
+def plain(config: Mapping[str, Any] | None) -> dict[str, str | int | float]:
+    """A configuration as it is written into exported files: text, whole numbers, numbers."""
+    return {str(k): v if isinstance(v, str | int | float) else str(v) for k, v in (config or {}).items()}
+
+
+def figure(
+    fig: Any,
+    *,
+    key: str,
+    alt: str,
+    table: Mapping[str, Any],
+    config: Mapping[str, Any] | None = None,
+    height: int | None = None,
+    caption: str = "",
+    stage: bool = False,
+    **chart: Any,
+) -> Any:
+    """Draw a Plotly figure with its caption, data table and exports; returns what st.plotly_chart returns.
+
+    table    {heading: values (n,)}: the numbers the figure shows, in their units
+    config   what made the picture (values of the controls, prompt, checkpoint, command, link); written into every file
+    caption  names the current values; **bold** is understood
+    height   in px; chart: further arguments of st.plotly_chart, such as on_select
+    """
+    header = {"name": key, "alt": alt, "caption": caption, "config": plain(config), "stage": stage}
+    with st.container(key=f"figure-{key}", gap=None):
+        result = st.plotly_chart(fig, key=key, alt=alt, theme=None, config=PLOTLY_CONFIG, height=height or "content", **chart)
+        _FRAME(key=f"{key}-frame", data=pack(header | {"table": columns(table)}))
+    return result
+
+
+def canvas(key: str, data: bytes, **callbacks: Any) -> Mapping[str, Any]:
+    """Mount the canvas component (maps.py prepares the data); returns its state."""
+    return _MAPS(key=key, data=data, **callbacks)

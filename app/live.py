@@ -1,0 +1,163 @@
+"""What pages with a live recall model share: the prompt read and marked, the answers, where a picture comes from."""
+
+import html
+from collections.abc import Callable
+
+import streamlit as st
+
+from app import panels, state
+from app.panels import Bar
+from core import catalogue, evidence, zoo
+from core.errors import SpecError
+from core.lessons.gqa import Answer, Finder
+from core.tasks import recall
+
+
+def parsed(text: str, otherwise: str) -> recall.Prompt:
+    """The reader's prompt. Where it cannot be read one sentence says why, unknown words are marked with the nearest known
+    one, and `otherwise` runs instead."""
+    try:
+        prompt = recall.parse(text)
+    except SpecError as error:
+        panels.error(f"{error}. The picture shows the first example meanwhile.")
+        return recall.parse(otherwise)
+    if prompt.problems:
+        mark(prompt)
+        return recall.parse(otherwise)
+    return prompt
+
+
+def mark(prompt: recall.Prompt) -> None:
+    """The prompt with its unknown words marked in place."""
+    near = dict(prompt.problems)
+    words = []
+    for word in prompt.words:
+        shown = html.escape(word)
+        words.append(f'<mark>{shown}</mark> <small>(nearest: {html.escape(near[word])})</small>' if word in near else shown)
+    count = len(prompt.problems)
+    lead = "This word is" if count == 1 else "These words are"
+    st.html(
+        f'<div class="cw-error" role="alert">{lead} not in the vocabulary of 64 names and 64 things; the picture shows the first '
+        f'example meanwhile. <span class="cw-marked">{" ".join(words)}</span></div>'
+    )
+
+
+def about(variant: str, **more) -> dict:
+    """What goes into an exported file: the checkpoint, its seed and command, the page's link and the values shown."""
+    record = zoo.checkpoint(variant)
+    link = state.link(state.page(), state.values())
+    return {"checkpoint": variant, "seed": record.seed, "command": record.command, "link": link, **more}
+
+
+def answers(rows: list[tuple[Answer, Finder | None]]) -> None:
+    """Each question with what the model said, whether it is true, and the head that looked hardest at the answer."""
+    lines = []
+    for a, found in rows:
+        right = a.said == a.truth
+        sign = '<b class="yes">✓</b>' if right else '<b class="no">✗</b>'
+        said = f"<code>{a.name}</code> → <code>{a.said}</code> {a.probability:.3f}"
+        truth = "" if right else f", in truth <code>{a.truth}</code>" if a.truth else ", a name that was never introduced"
+        where = f'<span>layer {found.layer + 1}, head {found.head + 1} found it: weight {found.weight:.2f}</span>' if found else ""
+        lines.append(f"<li>{sign} {said}{truth} {where}</li>")
+    st.html(f'<ul class="cw-answers">{"".join(lines)}</ul>')
+
+
+def compare(before: str, whole: int, now: str, part: int, text: Callable[[int], str] = lambda n: f"{n:,} B") -> None:
+    """Two bars of bytes: what it was, what it is, the changed one in the hue of shared keys and values."""
+    panels.bars([Bar(before, 1.0, text(whole)), Bar(now, part / whole, text(part), "kv", changed=True)], f"{before} against {now}")
+
+
+def heading(text: str) -> None:
+    """A heading inside a section."""
+    st.html(f'<h2 class="cw-h2">{html.escape(text)}</h2>')
+
+
+# Prove
+
+
+def verdicts(report: dict) -> None:
+    """Each claim with what our runs say about it and the numbers behind it."""
+    lines = []
+    for claim in report["claims"]:
+        kind = {"shows": "yes", "does not show": "no"}.get(claim["verdict"], "open")
+        numbers = "; ".join(f"{name} {spread(s)}" for name, s in claim["numbers"].items())
+        lines.append(
+            f'<li><span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span> <b>{html.escape(claim["claim"])}.</b> '
+            f"<small>{html.escape(numbers)}</small></li>"
+        )
+    rule = panels.term("By rule", RULES)
+    st.html(
+        f'<ul class="cw-verdicts">{"".join(lines)}</ul><p class="cw-caption">{rule}, from {len(report["rows"])} rows of '
+        f'{len(report["seeds"])} seeds. Again: <code>{html.escape(report["command"])}</code></p>'
+    )
+
+
+RULES = (
+    "Shows: every seed is ordered as claimed and each mean gap is beyond 2 standard deviations of the gaps (or every run reaches the bound). "
+    "Does not show: a mean gap is not in the claimed direction (or no run reaches the bound). Unclear: anything else."
+)
+
+
+def spread(s: dict) -> str:
+    """Mean and standard deviation."""
+    return "no runs" if s["mean"] is None else f"{s['mean']:.3g} ± {s['sd']:.2g}"
+
+
+def published(name: str) -> None:
+    """Tables that papers printed, dated and sourced."""
+    heading("What papers printed")
+    for column, t in zip(st.columns(2, gap="large"), evidence.published(name)):
+        paper = catalogue.papers()[t["paper"]]
+        with column:
+            table(t["columns"], t["rows"])
+            source = f"{paper['authors']}, {paper['date'][:7]}, {t['table']}: {t['what']}."
+            panels.caption(source + " {link}", link=anchor("arXiv " + t["paper"], paper["link"]))
+
+
+def table(columns, rows) -> None:
+    """A plain table; a cell that is already HTML is a `Link`, everything else is escaped, numbers stand right."""
+    head = "".join(f"<th>{html.escape(c)}</th>" for c in columns)
+    body = "".join(f"<tr>{''.join(_cell(c) for c in row)}</tr>" for row in rows)
+    st.html(f'<div class="cw-scroll"><table class="cw-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+
+
+class Link(str):
+    """HTML that is safe to show."""
+
+
+def _cell(value) -> str:
+    kind = ' class="n"' if isinstance(value, (int, float)) or str(value)[:1].isdigit() and str(value).endswith("B") else ""
+    return f"<td{kind}>{value if isinstance(value, Link) else html.escape(str(value))}</td>"
+
+
+def anchor(text: str, address: str) -> Link:
+    """A link to another site, followed only when clicked; plain text where the address is not known."""
+    if not address.startswith("https://"):
+        return Link(html.escape(text))
+    return Link(f'<a class="cw-link" href="{html.escape(address)}" target="_blank" rel="noreferrer noopener">{html.escape(text)}</a>')
+
+
+# Read
+
+
+def source(path: str) -> None:
+    """A core file as it runs: its glossary first, then the code."""
+    glossary, code = _parts(path)
+    heading("Glossary")
+    st.code(glossary, language=None)
+    heading(f"The code that ran: {path}")
+    st.code(code, language="python")
+
+
+@st.cache_data(show_spinner=False)
+def _parts(path: str) -> tuple[str, str]:
+    text = (zoo.ASSETS.parent / path).read_text(encoding="utf-8")
+    _, glossary, code = text.split('"""', 2)
+    return glossary.strip(), code.strip()
+
+
+def papers(*ids: str) -> None:
+    """The papers behind a page."""
+    heading("Papers")
+    rows = [(p["date"][:7], p["authors"], anchor(p["title"], p["link"])) for p in (catalogue.papers()[i] for i in ids)]
+    table(("date", "authors", "title"), rows)

@@ -1,0 +1,136 @@
+"""State is the URL.
+
+Every native control binds its value to the query parameter of its own name, so the address bar always holds what
+differs from the defaults, and Streamlit checks a value from a link as it checks a typed one. A link to share must
+outlive a change of defaults: it holds *every* value, and `v=1`. For that each control notes its value and default.
+"""
+
+import html
+import json
+from urllib.parse import quote, urlencode
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+VERSION = "1"
+STAGE = "stage"
+SELECTION = ("head", "row", "step")  # what is isolated in a picture: in the address only where something is
+_NOTES = "cw-notes"
+_ADDRESS = "cw-address"
+
+
+def begin(page: str, address: str) -> None:
+    """Start a run of a page: nothing is noted yet. `address` is the page's own path, "" for the default page."""
+    if st.session_state.get(_ADDRESS, address) != address:
+        _restore_parameters()
+    st.session_state[_ADDRESS] = address
+    st.session_state[_NOTES] = {"page": page, "values": {}, "defaults": {}}
+
+
+def _restore_parameters() -> None:
+    """After a change of page, give the new page every parameter of its own address.
+
+    Streamlit strikes from the new address all that the old page had bound, so a link to `/mla?section=Count` or the
+    Back button would lose the section. This is the app's one use of a private interface.
+    """
+    run = get_script_run_ctx()
+    if run is None:
+        return
+    with run.session_state.query_params() as parameters:
+        left = parameters.to_dict()
+        parameters.populate_from_query_string(run.query_string)
+        parameters.set_initial_query_params_from_current()
+        if parameters.to_dict() != left:
+            parameters._send_query_param_msg()
+
+
+def note(key: str, value, default) -> None:
+    """Remember a control that belongs to a link: its parameter, its value now, its default."""
+    notes = st.session_state.setdefault(_NOTES, {"page": "", "values": {}, "defaults": {}})
+    notes["values"][key] = value
+    notes["defaults"][key] = default
+
+
+def peek(key: str, default, options=None):
+    """What a control is going to hold, before it is drawn (for a summary above it).
+
+    On a first run only the address knows; a word there that is none of the options means the default.
+    """
+    if key in st.session_state:
+        return st.session_state[key]
+    given = st.query_params.get(key)
+    if given is None:
+        return default
+    known = {word(option): option for option in (options if options is not None else [given])}
+    return known.get(given, default)
+
+
+def values() -> dict:
+    """What the controls of this page hold now, by parameter."""
+    return dict(st.session_state.get(_NOTES, {}).get("values", {}))
+
+
+def word(value) -> str | list[str]:
+    """A value as it is written in a link."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return [word(item) for item in value]
+    return "" if value is None else str(value)
+
+
+def query(values: dict) -> str:
+    """The query string with every value given, and the version; without the question mark."""
+    return urlencode({key: word(value) for key, value in values.items()} | {"v": VERSION}, doseq=True)
+
+
+def link(page: str, values: dict) -> str:
+    """The address of a page in one state, below the host: `/gqa?kv_heads=2&v=1`."""
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    path = "/".join(part for part in (base, quote(page)) if part)
+    return f"/{path}?{query(values)}"
+
+
+def page() -> str:
+    """The page that runs."""
+    return st.session_state.get(_NOTES, {}).get("page", "")
+
+
+def selection() -> dict[str, int]:
+    """What is isolated in the picture, from the address: head and row count from 1 there, from 0 here."""
+    given = {name: st.query_params.get(name, "") for name in SELECTION}
+    known = {name: text for name, text in given.items() if text.isascii() and text.isdigit() and len(text) < 4}
+    return {name: int(text) - (name != "step") for name, text in known.items()}
+
+
+def keep_selection(chosen: dict[str, int | None], steps: int) -> None:
+    """Write what is isolated into the address, and nothing where nothing is."""
+    for name in SELECTION:
+        value = chosen.get(name)
+        if value is None or (name == "step" and value == steps):
+            if name in st.query_params:
+                del st.query_params[name]
+        elif st.query_params.get(name) != str(value + (name != "step")):
+            st.query_params[name] = str(value + (name != "step"))
+
+
+def stage() -> bool:
+    """Is this page on stage (`stage=1`): larger type, thicker lines, no chrome?"""
+    value = st.session_state[STAGE] if STAGE in st.session_state else st.query_params.get(STAGE)
+    return value == "1"
+
+
+def stage_control() -> None:
+    """The native control behind `stage=1`. Nobody sees it: the header's button and the Escape key press it."""
+    with st.container(key="cw-hidden-stage"):
+        st.pills("Stage", ["1"], key=STAGE, bind="query-params", label_visibility="collapsed")
+
+
+def publish() -> None:
+    """Leave the page's name and its defaults where "Copy link" finds them; the address bar has the rest."""
+    notes = st.session_state[_NOTES]
+    defaults = json.dumps({key: word(value) for key, value in notes["defaults"].items()})
+    st.html(
+        f'<span class="cw-state" hidden data-page="{html.escape(notes["page"])}" data-version="{VERSION}"'
+        f' data-defaults="{html.escape(defaults)}" data-also="{" ".join(SELECTION)}"></span>'
+    )

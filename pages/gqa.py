@@ -1,0 +1,256 @@
+"""Grouped-query attention: what if heads share their keys and values?"""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import evidence as evidence_figures
+from app.figures import frame, sharing
+from app.figures.maps import Tape, encode_probability, maps
+from core import diagram, zoo
+from core.lessons import gqa as lesson
+from core.tasks import recall
+from core.units import binary, decimal
+
+QUESTION = "What if heads share their keys and values?"
+ANSWER = "The cache shrinks by exactly the sharing factor; each query head still looks where it wants."
+CORRECTION = "Sharing saves memory traffic, not attention arithmetic: the maps stay one per query head."
+
+PRESETS = {"GPT-2: 8 of 8": {"kv_heads": 8}, "Llama 3: 2 of 8": {"kv_heads": 2}, "Multi-query: 1": {"kv_heads": 1}}
+EXAMPLES = {
+    "8 pairs": "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ? bo gus",
+    "3 pairs": "ann lamp bo kite cy drum ? bo",
+    "20 pairs": recall.surprise(20, seed=7, asked=5),
+    "48 pairs": recall.surprise(48, seed=3, asked=10),
+}
+SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+NAMES = {"mha": "MHA", "gqa-4": "GQA-4", "gqa-2": "GQA-2", "mqa": "MQA"}
+
+
+def label(variant: str) -> str:
+    """A sharing by its name in papers; GQA-2 has 2 KV heads."""
+    return NAMES[variant.removesuffix("-rope").removesuffix("-long")]
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    panels.title(QUESTION, ANSWER, CORRECTION)
+    chosen = choose()
+    section = controls.sections(SECTIONS)
+    {"See": see, "Count": count, "Prove": prove, "Read": read, "Who uses it": users}[section](*chosen)
+    panels.answer(ANSWER, CORRECTION)
+
+
+def choose() -> tuple[int, str, str, str]:
+    """The controls: KV heads with presets; prompt, positions and model folded."""
+    model = state.peek("model", lesson.SHORT, lesson.MODELS)
+    fixed = lesson.trained(model) != lesson.KV_HEADS
+    with controls.row():
+        kv_heads = controls.slider_choice(
+            "kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", "Sets of keys and values that 8 query heads share.", disabled=fixed
+        )
+        controls.presets("shape", PRESETS, "kv")
+    summary = f"prompt, positions, model: {state.peek('positions', lesson.NONE)} · {model}"
+    with controls.more(summary):
+        prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+        with controls.row("further"):
+            positions = controls.choice("positions", "Positions", lesson.POSITIONS, lesson.NONE)
+            model = controls.choice("model", "Model", lesson.MODELS, lesson.SHORT)
+    return (lesson.HEADS if fixed else kv_heads), positions, model, prompt
+
+
+def surprise(rng: random.Random) -> str:
+    """A prompt that always parses."""
+    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
+
+
+# See
+
+
+def see(kv_heads: int, positions: str, model: str, text: str) -> None:
+    """The live model on the reader's prompt."""
+    prompt = live.parsed(text, EXAMPLES["8 pairs"])
+    variant = lesson.variant(kv_heads, positions, model)
+    scene = lesson.scene(variant, prompt)
+    layer = controls.choice("layer", "Layer", (1, 2), 2) - 1 if model == lesson.INDUCTION else 0
+    left, right = panels.beside()
+    with left:
+        chosen = picture(kv_heads, layer, variant, scene, positions, text)
+        panels.caption(
+            f"**8 query heads, {kv_heads} KV head{'s' * (kv_heads > 1)}, {len(scene.words)} tokens.** Heads under one orange "
+            "line read the same {keys}. Row = token asking, column = token read. Tap a head or a token to isolate it.",
+            keys=panels.term("keys and values", "What a token leaves behind for later ones: a key to be found by, a value to be read."),
+        )
+        verdict(scene)
+    with right:
+        side(kv_heads, variant, scene, chosen["head"])
+
+
+def picture(kv_heads: int, layer: int, variant: str, scene: lesson.Scene, positions: str, text: str) -> dict:
+    """Attention maps banded by group, the prompt, the cache filling."""
+    last, whole = scene.answers[-1], lesson.scene(lesson.variant(lesson.HEADS, positions), live.parsed(text, EXAMPLES["8 pairs"]))
+    share = lesson.HEADS // kv_heads
+    chosen = maps(
+        encode_probability(scene.run.attention[layer], scene.run.visible[layer]),
+        key="attention",
+        title=QUESTION,
+        alt=f"Attention maps of 8 query heads in {kv_heads} groups on {len(scene.words)} tokens",
+        tokens=scene.words,
+        groups=[h // share for h in range(lesson.HEADS)],
+        group_labels=[f"KV {g + 1}" for g in range(kv_heads)],
+        roles={last.position: "query", last.source: "key", last.position + 1: "answer"} if last.source >= 0 else {last.position: "query"},
+        answer=(last.said, last.probability),
+        tape=Tape(tuple(f"KV {g + 1}" for g in range(kv_heads)), scene.cache_bytes, lesson.HEADS, whole.cache_bytes),
+        selected=state.selection(),
+        config=live.about(variant, prompt=text),
+        stage=state.stage(),
+    )
+    state.keep_selection(chosen, len(scene.words))
+    return chosen
+
+
+def verdict(scene: lesson.Scene) -> None:
+    """What was asked, what the model said, which head found it."""
+    live.answers([(a, lesson.finder(scene, a) if a.source >= 0 else None) for a in scene.answers])
+
+
+def side(kv_heads: int, variant: str, scene: lesson.Scene, head: int | None) -> None:
+    """Wiring, the cache here, the cache of a real model."""
+    colours, stroke, mixer = theme.colours(), theme.stroke(), zoo.recipe(variant).spec.layers[0].mixer
+    with panels.card("Who reads whose keys", "wiring"):
+        graph = diagram.wiring(mixer)
+        table = {"query head": [n[1] + 1 for n, _ in graph.edges], "KV head": [g[1] + 1 for _, g in graph.edges]}
+        alt = f"8 query heads above, each wired to one of {kv_heads} blocks of keys and values"
+        frame.figure(sharing.wiring(graph, colours, head, stroke), key="wiring", alt=alt, table=table, config=live.about(variant))
+    n = len(scene.words)
+    whole, here = lesson.counted(lesson.variant(lesson.HEADS), n), lesson.counted(variant, n)
+    with panels.card(f"Cache after {n} tokens", "cache"):
+        live.compare("MHA", whole.cache_bytes, label(variant), here.cache_bytes)
+        panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
+        if here.state_bytes:
+            panels.caption(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
+    real = lesson.real("llama3-8b", lesson.HEADS // kv_heads)
+    with panels.card("The same move on Llama 3 8B, 128k tokens", "real"):
+        live.compare("MHA", real.multi_head, f"{real.chosen} of {real.heads}", real.moved, binary)
+
+
+# Count
+
+
+def count(kv_heads: int, positions: str, model: str, text: str) -> None:
+    """Memory and arithmetic against context, counted beside measured; then the real models."""
+    colours, stroke, factor = theme.colours(), theme.stroke(), lesson.HEADS // kv_heads
+    variant, config = lesson.variant(kv_heads), live.about(lesson.variant(kv_heads), kv_heads=kv_heads)
+    lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
+    lines, kept = lesson.curve(lengths), lesson.measured(variant)
+    left, right = st.columns(2, gap="large")
+    with left:
+        live.heading("Our model: cache against tokens")
+        table = {"tokens": lengths, **{f"{label(v)} counted, B": line for v, line in lines.items()}}
+        fig = sharing.growth(lengths, lines, variant, points, kept, label, colours, stroke)
+        alt = f"Cache bytes of four sharings against tokens; the measured bytes of {label(variant)} lie on its counted line"
+        frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+        panels.caption(f"**{label(variant)}: one line in four.** Lines are counted, rings are bytes in the tensors of the live model.")
+        panels.check(int(lines[variant][points[-1] - 1]), int(kept[-1]))
+    with right:
+        key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", lesson.name)
+        live.heading(f"{lesson.name(key)}: arithmetic of one token")
+        contexts = 2 ** np.arange(10, 18)
+        full, shared = lesson.arithmetic(key, 1, contexts), lesson.arithmetic(key, factor, contexts)
+        table = {"context": contexts, **{f"{p}, multi-head": full[p] for p in full}, **{f"{p}, shared": shared[p] for p in shared}}
+        alt = f"FLOPs of one token of {lesson.name(key)}: attention is the same line shared or not, the projections shrink a little"
+        frame.figure(sharing.arithmetic(contexts, full, shared, colours, stroke), key="arithmetic", alt=alt, table=table, config=config)
+        panels.caption("**Attention is the same line, shared or not:** every query head still scores every token. Only the K and V projections shrink.")
+    formula(key, factor)
+    real_models(factor, colours, stroke, config)
+
+
+def formula(key: str, factor: int) -> None:
+    """The cache formula with the numbers of this model put in."""
+    f = lesson.formula(key, factor)
+    live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
+    st.latex(
+        r"\underbrace{2}_{K,V} \cdot \underbrace{%d}_{\text{layers}} \cdot \underbrace{%d}_{\text{KV heads}} \cdot "
+        r"\underbrace{%d}_{\text{head width}} \cdot \underbrace{%s}_{\text{tokens}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} = \text{%s}"
+        % (f.layers, f.kv_heads, f.width, f"{f.context:,}".replace(",", r"{,}"), binary(f.bytes))
+    )
+    panels.caption(
+        f"**Convention.** Numbers kept for one sequence, in 16 bits; KiB, MiB and GiB are powers of 1024. {decimal(f.bytes)} in powers of 1000. "
+        "Counted layer by layer by the same code as the command line: {code}.",
+        code=f"<code>python -m core inspect {key} --context {f.context}</code>",
+    )
+
+
+def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None:
+    """Every model of the catalogue before and after."""
+    rows = lesson.reals(factor)
+    live.heading("The same move on real models, 128k tokens")
+    names, sizes = [r.name for r in rows], {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "moved", "released")}
+    fig = sharing.models(names, **sizes, label=binary, colours=colours, stroke=stroke)
+    alt = f"Cache of {len(rows)} real models at 128k tokens: multi-head, with {factor} query heads a KV head, and as released"
+    table = {"model": names, **{f"{f}, B": values for f, values in sizes.items()}}
+    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**{factor} query head{'s' * (factor > 1)} a KV head, one sequence of {lesson.CONTEXT:,} tokens, 16-bit cache, whether or not the model "
+        "was made for so long a context.** Log scale. Models whose heads do not divide by it are left out."
+    )
+
+
+# Prove
+
+
+def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    colours, stroke = theme.colours(), theme.stroke()
+    report = lesson.report()
+    live.verdicts(report)
+    groups = lesson.groups()
+    left, right = st.columns(2, gap="large")
+    with left:
+        live.heading("Loss at 48 pairs: every seed")
+        fig = evidence_figures.dots(groups, label, "loss, nats (log)", colours, "kv", stroke)
+        alt = f"Loss of every run by sharing, in {len(groups)} groups of runs; each dot is a seed"
+        frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config={"command": report["command"]})
+        sizes = ", ".join(f"{label(v)} {n:,}" for v, n in lesson.parameters().items())
+        panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {', '.join(map(str, report['seeds']))}.")
+    with right:
+        live.heading("Recall of 48 pairs while training")
+        curves = {v: lesson.learning(v) for v in zoo.SHARING.values()}
+        hues = dict(zip(curves, ("soft", "query", "kv", "routed")))
+        fig = evidence_figures.learning(curves, label, "recall of 48 pairs", colours, hues, stroke)
+        alt = f"Recall of 48 pairs against training steps for {len(curves)} sharings; each line is a seed"
+        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config={"command": report["command"]})
+        panels.caption("**One line a seed, one dash a sharing.** Without positions, the recipe of the first group beside.")
+    live.published("gqa")
+
+
+# Read
+
+
+def read(kv_heads: int, positions: str, model: str, text: str) -> None:
+    """The glossary, the source that ran, papers."""
+    live.source("core/mixers/attention.py")
+    live.papers("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864")
+
+
+# Who uses it
+
+
+def users(kv_heads: int, positions: str, model: str, text: str) -> None:
+    """The catalogue's rows."""
+    live.table(
+        ("model", "released", "organisation", "query heads", "KV heads", "sharing", "cache a token", "licence"),
+        [
+            (
+                live.anchor(u["entry"].name, u["entry"].fact("link")), u["entry"].fact("released"), u["entry"].fact("organisation"),
+                u["heads"], u["kv_heads"], f"{u['factor']} to 1" if u["factor"] > 1 else "none (MHA)", binary(u["token_bytes"]), u["entry"].fact("licence"),
+            )
+            for u in lesson.users()
+        ],
+    )  # fmt: skip
+    panels.caption("**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page.")
+
+
+page()

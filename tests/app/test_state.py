@@ -1,0 +1,110 @@
+"""State is the URL: python -m pytest tests/app/test_state.py"""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import state
+
+PAGE = """
+import streamlit as st
+from app import controls, state
+
+state.begin("gqa", "gqa")
+summary = state.peek("layer", 1, [1, 2, 3])
+kv = controls.slider_choice("kv_heads", "KV heads", [1, 2, 4, 8], 2, hue="kv")
+layer = controls.slider_choice("layer", "Layer", [1, 2, 3], 1)
+controls.presets("models", {"GPT-2": {"kv_heads": 8}, "Llama 3": {"kv_heads": 2, "layer": 3}}, hue="kv")
+rope = controls.choice("rope", "Positions", ["none", "RoPE"])
+sink = controls.switch("sink", "Sink")
+prompt = controls.prompt_box("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}, lambda r: "z" * 99, max_chars=40)
+section = controls.sections(["See", "Count"])
+st.session_state["seen"] = dict(kv=kv, layer=layer, rope=rope, sink=sink, prompt=prompt, section=section, summary=summary)
+st.session_state["link"] = state.link("gqa", state.values())
+"""
+DEFAULTS = dict(kv=2, layer=1, rope="none", sink=False, prompt="ann lamp", section="See", summary=1)
+
+
+def page(**parameters) -> AppTest:
+    """The test page, opened by a link with these parameters."""
+    at = AppTest.from_string(PAGE, default_timeout=20)
+    for key, value in parameters.items():
+        at.query_params[key] = value
+    at.run()
+    assert not at.exception
+    return at
+
+
+def seen(at: AppTest) -> dict:
+    return at.session_state["seen"]
+
+
+def pill(at: AppTest, key: str):
+    return next(group for group in at.button_group if group.key == key)
+
+
+def test_a_link_holds_every_value_and_the_version():
+    link = urlsplit(page().session_state["link"])
+    assert link.path == "/gqa"
+    assert parse_qs(link.query) == {
+        "kv_heads": ["2"], "layer": ["1"], "rope": ["none"], "sink": ["false"],
+        "prompt": ["ann lamp"], "section": ["See"], "v": ["1"],
+    }  # fmt: skip
+
+
+def test_a_link_gives_back_the_state_it_was_made_from():
+    first = page(kv_heads="8", layer="3", rope="RoPE", sink="true", prompt="bo kite & <b>", section="Count")
+    assert seen(first) == dict(kv=8, layer=3, rope="RoPE", sink=True, prompt="bo kite & <b>", section="Count", summary=3)
+    query = {key: values[0] for key, values in parse_qs(urlsplit(first.session_state["link"]).query).items()}
+    assert seen(page(**query)) == seen(first)
+
+
+@pytest.mark.parametrize("text", ["a b", "a&b=c", "50%", "#x", "ö→✓", "a+b", '"<script>'])
+def test_quoting(text):
+    assert parse_qs(state.query({"prompt": text}))["prompt"] == [text]
+
+
+@pytest.mark.parametrize(
+    "bad", [dict(kv_heads="99"), dict(kv_heads=""), dict(kv_heads=["99", "abc"]), dict(layer="-1"), dict(rope="rope"),
+            dict(sink="perhaps"), dict(section="\N{SNOWMAN}"), dict(unknown="1")]
+)  # fmt: skip
+def test_nonsense_falls_back_to_the_default(bad):
+    assert seen(page(**bad)) == DEFAULTS
+
+
+def test_a_prompt_from_a_link_is_cut_like_a_typed_one():
+    assert seen(page(prompt="x" * 10_000))["prompt"] == "x" * 40
+
+
+def test_presets_set_controls_and_show_what_matches():
+    at = page()
+    assert pill(at, "cw-pick-models").value is None  # 2 heads, but layer 1
+    pill(at, "cw-pick-models").select("Llama 3").run()
+    assert (seen(at)["kv"], seen(at)["layer"], pill(at, "cw-pick-models").value) == (2, 3, "Llama 3")
+    at.select_slider(key="kv_heads").set_value(8).run()
+    assert pill(at, "cw-pick-models").value == "GPT-2"
+    at.select_slider(key="kv_heads").set_value(4).run()
+    assert (seen(at)["kv"], pill(at, "cw-pick-models").value) == (4, None)
+
+
+def test_a_preset_matches_what_came_by_link():
+    assert pill(page(kv_heads="8"), "cw-pick-models").value == "GPT-2"
+
+
+def test_examples_and_surprise_fill_the_prompt():
+    at = page()
+    pill(at, "cw-pick-prompt").select("swap").run()
+    assert seen(at)["prompt"] == "bo kite"
+    at.button(key="cw-surprise-prompt").click().run()
+    assert seen(at)["prompt"] == "z" * 40  # never longer than what can be typed
+    assert pill(at, "cw-pick-prompt").value is None
+
+
+def test_stage_is_one_parameter():
+    script = "from app import state\nimport streamlit as st\nstate.stage_control()\nst.session_state['on'] = state.stage()"
+    for value, expected in (("1", True), ("0", False), ("true", False), (None, False)):
+        at = AppTest.from_string(script)
+        if value:
+            at.query_params["stage"] = value
+        assert at.run().session_state["on"] is expected

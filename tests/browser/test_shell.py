@@ -1,0 +1,301 @@
+"""The frame in a real Chromium: python -m pytest tests/browser/test_shell.py
+
+Needs playwright and a Chromium (CHROMIUM names it; Debian's is found by itself). The pages are stand-ins in a copy.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from app.palette import PALETTE
+
+sync_api = pytest.importorskip("playwright.sync_api")
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
+
+REGISTRY = """
+from dataclasses import dataclass
+GROUPS = ("Cheaper inference", "Beyond attention", "Beyond next-token", "Models")
+@dataclass(frozen=True)
+class Page:
+    name: str; title: str; group: str; question: str
+PAGES = (Page("gqa", "Grouped-query attention", GROUPS[0], "What if?"), Page("mla", "Latent attention", GROUPS[0], "And if?"),
+         Page("absent", "Absent", GROUPS[3], "No file"))
+"""
+GQA = """
+import streamlit as st
+from app import controls, panels
+panels.title("What if heads share their keys and values?", "The cache shrinks.", "Not the arithmetic.")
+with controls.row():
+    kv = controls.slider_choice("kv_heads", "KV heads", [1, 2, 4, 8], 2, hue="kv", help="Sets of keys and values.")
+    controls.presets("models", {"GPT-2": {"kv_heads": 8}, "Llama 3": {"kv_heads": 2}, "Multi-query": {"kv_heads": 1}}, hue="kv")
+prompt = controls.prompt_box("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}, lambda r: "new words", max_chars=40)
+panels.caption("See {mla}.", mla=panels.link("the other", "mla", section="Count", prompt="from there"))
+panels.answer("The cache shrinks.", "Not the arithmetic.")
+section = controls.sections(["See", "Count", "Prove"])
+st.text(f"state: {kv} {prompt} {section}")
+"""
+MLA = """
+import streamlit as st
+from app import controls, panels
+panels.title("What if we cache a summary instead?")
+prompt = controls.prompt_box("prompt", "Prompt", {"pairs": "ann lamp"}, max_chars=40)
+section = controls.sections(["See", "Count"])
+st.text(f"state: {prompt} {section}")
+"""
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A running copy of the app with two stand-in pages."""
+    copy = tmp_path_factory.mktemp("shell")
+    for part in ("app", ".streamlit", "assets/css"):
+        shutil.copytree(ROOT / part, copy / part)
+    for name, text in {"core/__init__.py": "", "core/registry.py": REGISTRY, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
+        (copy / name).parent.mkdir(exist_ok=True)
+        (copy / name).write_text(text)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}", "--server.address=127.0.0.1"]
+    server = subprocess.Popen(command, cwd=copy, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{address}/_stcore/health")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def wait_for(url: str) -> None:
+    for _ in range(150):
+        try:
+            urllib.request.urlopen(url, timeout=1)
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(url)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, base):
+    """Open an address and wait for the page; afterwards nothing may have failed or asked another host."""
+    contexts, errors, outside = [], [], []
+
+    def watch(tab):
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+        tab.on("request", lambda r: None if r.url.startswith((base, "data:", "blob:")) else outside.append(r.url))
+
+    def open_page(path: str, width: int = 1440, height: int = 900, dark: bool = False):
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        tab = context.new_page()
+        watch(tab)
+        tab.goto(path if path.startswith("http") else f"{base}/{path}")
+        settle(tab)
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors and not outside
+
+
+def is_error(message) -> bool:
+    """Errors but Streamlit's own: on a deep link it first asks for its health below that path, and gets a 404."""
+    return message.type == "error" and "/_stcore/" not in message.location.get("url", "")
+
+
+def settle(tab) -> None:
+    tab.wait_for_selector(".cw-state", state="attached", timeout=30_000)
+    tab.wait_for_selector("[data-test-script-state=notRunning]", timeout=30_000)
+
+
+def shows(tab, text: str) -> None:
+    sync_api.expect(tab.get_by_text(f"state: {text}", exact=True)).to_be_visible(timeout=10_000)
+
+
+def parameters(tab) -> dict:
+    return {key: values[0] for key, values in parse_qs(urlsplit(tab.url).query).items()}
+
+
+def variable(tab, key: str) -> str:
+    return tab.evaluate(f"getComputedStyle(document.querySelector('.stMain')).getPropertyValue('--cw-{key}')")
+
+
+def background(tab) -> str:
+    return tab.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+
+
+@pytest.mark.parametrize("path", ["gqa?kv_heads=8&section=Prove", "?kv_heads=8&section=Prove"])
+def test_a_deep_link_is_honoured(visit, path):
+    shows(visit(path), "8 ann lamp Prove")
+
+
+def test_a_copied_link_opens_the_same_state(visit):
+    tab = visit("gqa")
+    tab.locator(".st-key-kv_heads input[type=range]").focus()
+    tab.keyboard.press("ArrowRight")
+    shows(tab, "4 ann lamp See")
+    tab.get_by_text("swap").click()
+    shows(tab, "4 bo kite See")
+    tab.get_by_role("button", name="Copy link").click()
+    sync_api.expect(tab.locator(".said")).to_have_text("Copied")
+    link = tab.evaluate("navigator.clipboard.readText()")
+    assert link == tab.url
+    assert urlsplit(link).path == "/gqa"
+    assert parameters(tab) == {"kv_heads": "4", "prompt": "bo kite", "section": "See", "v": "1"}
+    shows(visit(link), "4 bo kite See")
+    tab.reload()
+    shows(tab, "4 bo kite See")
+
+
+def test_a_copied_link_follows_a_control_that_went_back_to_its_default(visit):
+    tab = visit("gqa?kv_heads=4")
+    tab.locator(".st-key-kv_heads input[type=range]").focus()
+    tab.keyboard.press("ArrowLeft")
+    shows(tab, "2 ann lamp See")
+    tab.get_by_role("button", name="Copy link").click()
+    sync_api.expect(tab.locator(".said")).to_have_text("Copied")
+    assert parse_qs(urlsplit(tab.evaluate("navigator.clipboard.readText()")).query)["kv_heads"] == ["2"]
+
+
+def test_a_copied_link_holds_what_is_isolated_and_no_junk(visit):
+    tab = visit("gqa?head=3&junk=1")
+    tab.get_by_role("button", name="Copy link").click()
+    sync_api.expect(tab.locator(".said")).to_have_text("Copied")
+    assert parameters(tab) == {"kv_heads": "2", "prompt": "ann lamp", "section": "See", "head": "3", "v": "1"}
+
+
+def test_without_a_clipboard_the_link_is_offered_as_text(visit):
+    tab = visit("gqa?kv_heads=8")
+    tab.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined}); document.execCommand = () => false")
+    tab.get_by_role("button", name="Copy link").click()
+    field = tab.get_by_label("Link to this state")
+    assert "kv_heads=8" in field.input_value()
+    assert field.evaluate("e => e.selectionEnd - e.selectionStart") == len(field.input_value())
+
+
+def test_nonsense_shows_the_defaults(visit):
+    tab = visit("gqa?kv_heads=99&kv_heads=abc&section=%F0%9F%98%80&stage=7&v=x&junk=1&prompt=" + "%3Cb%3E" * 2000)
+    shows(tab, "2 " + "<b>" * 13 + "<" + " See")
+    assert tab.locator("[data-testid=stException]").count() == 0
+
+
+def test_back_and_links_keep_parameters_that_pages_share(visit):
+    tab = visit("gqa?kv_heads=8&section=Prove&prompt=mine")
+    shows(tab, "8 mine Prove")
+    tab.get_by_role("link", name="the other").click()
+    shows(tab, "from there Count")
+    tab.go_back()
+    shows(tab, "8 mine Prove")
+    assert parameters(tab) == {"kv_heads": "8", "section": "Prove", "prompt": "mine"}
+    tab.go_forward()
+    shows(tab, "from there Count")
+    assert parameters(tab)["section"] == "Count"
+
+
+def test_the_menu_reaches_pages_that_exist(visit):
+    tab = visit("gqa")
+    header = tab.locator(".st-key-cw-header header")
+    assert "Models" not in header.inner_text()  # its only page has no file
+    header.get_by_text("Cheaper inference").first.click()
+    header.get_by_role("link", name="Latent attention").first.click()
+    shows(tab, "ann lamp See")
+    assert tab.title() == "Latent attention · Cutaway"
+    assert urlsplit(tab.url).path == "/mla"
+    tab.get_by_role("link", name="Cutaway").click()
+    shows(tab, "2 ann lamp See")
+
+
+@pytest.mark.parametrize("mode", PALETTE)
+def test_the_page_has_the_palette_and_the_fonts(visit, mode):
+    tab = visit("gqa", dark=mode == "dark")
+    for key, colour in PALETTE[mode].items():
+        expected = "rgb({}, {}, {})".format(*(int(colour[i : i + 2], 16) for i in (1, 3, 5)))
+        assert variable(tab, key) == expected, key
+    paper = background(tab)
+    assert paper == variable(tab, "paper")
+    tab.emulate_media(color_scheme="light" if mode == "dark" else "dark")  # the reader's system changes under the open page
+    tab.wait_for_function("was => getComputedStyle(document.querySelector('.stApp')).backgroundColor !== was", arg=paper)
+    assert background(tab) == variable(tab, "paper")
+    tab.emulate_media(color_scheme=mode)
+    loaded = tab.evaluate("[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family.replaceAll('\"', ''))")
+    assert {"Inter", "SourceSerif", "JetBrainsMono"} <= set(loaded)
+    thumb = tab.locator(".st-key-kv_heads [data-rac]:has(> div > input)")
+    assert thumb.evaluate("e => getComputedStyle(e).backgroundColor") == variable(tab, "kv")
+
+
+def test_stage(visit):
+    tab = visit("gqa?stage=1", 1280, 720)
+    size = "parseFloat(getComputedStyle(document.querySelector('h1')).fontSize)"
+    assert tab.evaluate(size) > 38
+    assert not tab.get_by_role("button", name="Copy link").is_visible()
+    tab.keyboard.press("n")
+    shows(tab, "1 ann lamp See")
+    tab.keyboard.press("p")
+    shows(tab, "2 ann lamp See")
+    tab.keyboard.press("2")
+    shows(tab, "2 ann lamp Count")
+    assert parameters(tab)["stage"] == "1"
+    tab.get_by_label("Prompt", exact=True).last.fill("")
+    tab.keyboard.type("n3p")  # typing is typing
+    tab.keyboard.press("Enter")
+    shows(tab, "2 n3p Count")
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("Escape")
+    sync_api.expect(tab.get_by_role("button", name="Copy link")).to_be_visible()
+    assert tab.evaluate(size) == pytest.approx(31, abs=0.1)
+    assert "stage" not in parameters(tab)
+    tab.keyboard.press("n")  # no keys off stage
+    tab.get_by_role("button", name="Stage").click()
+    sync_api.expect(tab.get_by_role("button", name="Leave stage")).to_be_visible()
+    shows(tab, "2 n3p Count")
+    assert parameters(tab)["stage"] == "1"
+
+
+def test_a_phone(visit):
+    tab = visit("gqa", 390, 844)
+    assert tab.evaluate("getComputedStyle(document.querySelector('h1')).fontSize") == "22.995px"
+    assert tab.locator("h1").bounding_box()["height"] < 60  # two lines
+    assert tab.locator(".st-key-kv_heads .stSlider").bounding_box()["height"] >= 44
+    assert not tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    assert not tab.locator(".cw-answer.top").is_visible() and tab.locator(".cw-answer.low").is_visible()
+    bar = tab.locator(".st-key-cw-sections").bounding_box()
+    assert bar["y"] + bar["height"] == pytest.approx(844, abs=1)
+    tab.locator("header nav.narrow summary").click()
+    tab.locator("header nav.narrow").get_by_role("link", name="Latent attention").click()
+    shows(tab, "ann lamp See")
+
+
+def test_a_term_explains_itself_from_the_keyboard(visit):
+    tab = visit("gqa")
+    tab.get_by_role("button", name="KV heads").focus()
+    tab.keyboard.press("Enter")
+    sync_api.expect(tab.get_by_text("Sets of keys and values.")).to_be_visible()
+    tab.keyboard.press("Escape")
+    sync_api.expect(tab.get_by_text("Sets of keys and values.")).to_be_hidden()
