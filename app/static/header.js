@@ -27,7 +27,7 @@ const plain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || e
 // Links inside a page (class cw-link) stay on stage where the reader is on stage.
 const onLink = (event) => {
   const link = event.target.closest?.("a.cw-link")
-  if (!link || !plain(event)) return
+  if (!link || link.target || link.origin !== location.origin || !plain(event)) return
   event.preventDefault()
   const url = new URL(link.href)
   if (new URLSearchParams(location.search).get("stage") === "1") url.searchParams.set("stage", "1")

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 SAME = {
     "backgroundColor": "paper", "secondaryBackgroundColor": "card", "textColor": "ink", "grayColor": "soft",
-    "borderColor": "line", "primaryColor": "query", "linkColor": "query", "blueColor": "query", "orangeColor": "kv", "violetColor": "latent",
+    "borderColor": "line", "primaryColor": "query", "linkColor": "query",
+    "blueColor": "query", "orangeColor": "kv", "violetColor": "latent",
     "redColor": "routed", "greenColor": "saved", "codeBackgroundColor": "card", "codeTextColor": "ink",
 }  # fmt: skip
 

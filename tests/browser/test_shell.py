@@ -44,6 +44,7 @@ with controls.row():
     controls.presets("models", {"GPT-2": {"kv_heads": 8}, "Llama 3": {"kv_heads": 2}, "Multi-query": {"kv_heads": 1}}, hue="kv")
 prompt = controls.prompt_box("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}, lambda r: "new words", max_chars=40)
 panels.caption("See {mla}.", mla=panels.link("the other", "mla", section="Count", prompt="from there"))
+st.html('<a class="cw-link" href="https://example.org/" target="_blank">elsewhere</a>')
 panels.answer("The cache shrinks.", "Not the arithmetic.")
 section = controls.sections(["See", "Count", "Prove"])
 st.text(f"state: {kv} {prompt} {section}")
@@ -217,6 +218,15 @@ def test_back_and_links_keep_parameters_that_pages_share(visit):
     tab.go_forward()
     shows(tab, "from there Count")
     assert parameters(tab)["section"] == "Count"
+
+
+def test_a_link_to_another_host_is_left_to_the_browser(visit):
+    tab = visit("gqa")
+    taken = tab.evaluate("""() => new Promise(done => {
+        document.addEventListener("click", event => { done(event.defaultPrevented); event.preventDefault() }, {once: true})
+        setTimeout(() => document.querySelector("a.cw-link[target]").click())
+    })""")
+    assert taken is False
 
 
 def test_the_menu_reaches_pages_that_exist(visit):
