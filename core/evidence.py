@@ -5,7 +5,7 @@ Rules
                 every mean gap is beyond 2 standard deviations of the gaps; "does not show" if a mean gap is not in the claimed
                 direction; else "unclear"
     at least    every run reaches a bound: "shows" if all do, "does not show" if no run does, else "unclear"
-    closes      the gap between two variants is smaller later than early, seed by seed, by the rule of "ordered"
+    closes      less than half of the gap between two variants is left in another pair, seed by seed, by the rule of "ordered"
 """
 
 import json
@@ -95,11 +95,11 @@ def at_least(metric: str, bound: float, *variants: str) -> Callable[[list[dict]]
 
 
 def closes(metric: str, early: tuple[str, str], late: tuple[str, str]) -> Callable[[list[dict]], Verdict]:
-    """The gap of the pair `early` (low, high) is larger than that of the pair `late`."""
+    """The gap of the pair `late` (low, high) is less than half of that of the pair `early`."""
 
     def check(rows: list[dict]) -> Verdict:
         before, after = differences(rows, *early, metric), differences(rows, *late, metric)
-        gaps = [b - a for b, a in zip(before, after)]
+        gaps = [b / 2 - a for b, a in zip(before, after)]
         numbers = {f"{pair[1]} - {pair[0]}": summary(values) for pair, values in ((early, before), (late, after))}
         return Verdict(judge(gaps), numbers)
 
