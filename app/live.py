@@ -1,6 +1,7 @@
 """What pages with a live recall model share: the prompt read and marked, the answers, where a picture comes from."""
 
 import html
+import re
 from collections.abc import Callable
 
 import streamlit as st
@@ -75,20 +76,20 @@ def heading(text: str) -> None:
 # Prove
 
 
-def verdicts(report: dict) -> None:
-    """Each claim with what our runs say about it and the numbers behind it."""
+def verdicts(report: dict, name: Callable[[str], str]) -> None:
+    """Each claim with what our runs say about it and the numbers behind it; `name` says how a variant is written."""
     lines = []
     for claim in report["claims"]:
         kind = {"shows": "yes", "does not show": "no"}.get(claim["verdict"], "open")
-        numbers = "; ".join(f"{name} {spread(s)}" for name, s in claim["numbers"].items())
+        numbers = " · ".join(f"{name(label)} {spread(s)}" for label, s in claim["numbers"].items())
         lines.append(
-            f'<li><span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span> <b>{html.escape(claim["claim"])}.</b> '
+            f'<li><span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span><p>{html.escape(claim["claim"])}</p>'
             f"<small>{html.escape(numbers)}</small></li>"
         )
-    rule = panels.term("By rule", RULES)
+    rule, seeds = panels.term("A rule", RULES), ", ".join(map(str, report["seeds"]))
     st.html(
-        f'<ul class="cw-verdicts">{"".join(lines)}</ul><p class="cw-caption">{rule}, from {len(report["rows"])} rows of '
-        f'{len(report["seeds"])} seeds. Again: <code>{html.escape(report["command"])}</code></p>'
+        f'<ul class="cw-verdicts">{"".join(lines)}</ul><p class="cw-caption">{rule} decides, from the table of all runs (seeds {seeds}; '
+        f'mean ± standard deviation). The same again: <code>{html.escape(report["command"])}</code></p>'
     )
 
 
@@ -114,20 +115,27 @@ def published(name: str) -> None:
             panels.caption(source + " {link}", link=anchor("arXiv " + t["paper"], paper["link"]))
 
 
-def table(columns, rows) -> None:
-    """A plain table; a cell that is already HTML is a `Link`, everything else is escaped, numbers stand right."""
-    head = "".join(f"<th>{html.escape(c)}</th>" for c in columns)
-    body = "".join(f"<tr>{''.join(_cell(c) for c in row)}</tr>" for row in rows)
-    st.html(f'<div class="cw-scroll"><table class="cw-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
-
-
 class Link(str):
     """HTML that is safe to show."""
 
 
-def _cell(value) -> str:
-    kind = ' class="n"' if isinstance(value, (int, float)) or str(value)[:1].isdigit() and str(value).endswith("B") else ""
-    return f"<td{kind}>{value if isinstance(value, Link) else html.escape(str(value))}</td>"
+def table(columns, rows) -> None:
+    """A plain table: cells that are a `Link` are HTML, all others are escaped; columns of numbers stand right."""
+    columns, rows = list(columns), [list(row) for row in rows]
+    right = [all(numeric(row[i]) for row in rows) for i in range(len(columns))]
+    head = "".join(f'<th scope="col"{_side(r)}>{html.escape(c)}</th>' for c, r in zip(columns, right))
+    lines = ("".join(f"<td{_side(r)}>{c if isinstance(c, Link) else html.escape(str(c))}</td>" for c, r in zip(row, right)) for row in rows)
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    st.html(f'<div class="cw-scroll"><table class="cw-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+
+
+def numeric(value) -> bool:
+    """A number, or a size such as "1.5 MiB"."""
+    return isinstance(value, (int, float)) or (not isinstance(value, Link) and bool(re.fullmatch(r"[\d.,]+ [KMGT]?i?B", str(value))))
+
+
+def _side(right: bool) -> str:
+    return ' class="n"' if right else ""
 
 
 def anchor(text: str, address: str) -> Link:
@@ -144,7 +152,7 @@ def source(path: str) -> None:
     """A core file as it runs: its glossary first, then the code."""
     glossary, code = _parts(path)
     heading("Glossary")
-    st.code(glossary, language=None)
+    st.html(f'<pre class="cw-source">{html.escape(glossary)}</pre>')
     heading(f"The code that ran: {path}")
     st.code(code, language="python")
 
@@ -161,3 +169,8 @@ def papers(*ids: str) -> None:
     heading("Papers")
     rows = [(p["date"][:7], p["authors"], anchor(p["title"], p["link"])) for p in (catalogue.papers()[i] for i in ids)]
     table(("date", "authors", "title"), rows)
+
+
+def small(text: str) -> None:
+    """A quiet line inside a card."""
+    st.html(f'<p class="cw-small">{html.escape(text)}</p>')

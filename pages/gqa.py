@@ -25,13 +25,38 @@ EXAMPLES = {
     "20 pairs": recall.surprise(20, seed=7, asked=5),
     "48 pairs": recall.surprise(48, seed=3, asked=10),
 }
+HELP_POSITIONS = "Rope turns queries and keys by their position. On heads of eight numbers it gets in the way of matching words."
+HELP_MODEL = (
+    "One layer with a short convolution, which hands each token its neighbours; or two layers without it, where the first layer "
+    "must learn to look at the previous token: trained with 8 KV heads only."
+)
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 NAMES = {"mha": "MHA", "gqa-4": "GQA-4", "gqa-2": "GQA-2", "mqa": "MQA"}
 
 
 def label(variant: str) -> str:
     """A sharing by its name in papers; GQA-2 has 2 KV heads."""
-    return NAMES[variant.removesuffix("-rope").removesuffix("-long")]
+    return NAMES.get(variant.removesuffix("-rope").removesuffix("-long"), "MHA, two layers")
+
+
+def heads(variant: str) -> str:
+    """How many KV heads a sharing has."""
+    return str(zoo.recipe(variant).spec.layers[0].mixer.kv_heads)
+
+
+def number(text: str) -> str:
+    """The name of a number behind a verdict: "gqa-2 - mha" and "mha, loss@48" in words."""
+    left, _, right = text.partition(" - ")
+    if right:
+        return f"{spelled(left)} minus {spelled(right)}"
+    variant, _, metric = text.partition(", ")
+    return f"{spelled(variant)} {metric.replace('@', ' at ')}"
+
+
+def spelled(variant: str) -> str:
+    """A variant with what else differs about it."""
+    tail = " with rope" if variant.endswith("-rope") else f" after {zoo.recipe(variant).steps} steps" if variant.endswith("-long") else ""
+    return label(variant) + tail
 
 
 def page() -> None:
@@ -52,12 +77,12 @@ def choose() -> tuple[int, str, str, str]:
             "kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", "Sets of keys and values that 8 query heads share.", disabled=fixed
         )
         controls.presets("shape", PRESETS, "kv")
-    summary = f"prompt, positions, model: {state.peek('positions', lesson.NONE)} · {model}"
-    with controls.more(summary):
-        prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-        with controls.row("further"):
-            positions = controls.choice("positions", "Positions", lesson.POSITIONS, lesson.NONE)
-            model = controls.choice("model", "Model", lesson.MODELS, lesson.SHORT)
+        positions = state.peek("positions", lesson.NONE, lesson.POSITIONS)
+        with controls.more(f"prompt, positions, model: {positions} · {model}"):
+            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+            with controls.row("further"):
+                positions = controls.choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
+                model = controls.choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
     return (lesson.HEADS if fixed else kv_heads), positions, model, prompt
 
 
@@ -130,7 +155,7 @@ def side(kv_heads: int, variant: str, scene: lesson.Scene, head: int | None) -> 
         live.compare("MHA", whole.cache_bytes, label(variant), here.cache_bytes)
         panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
         if here.state_bytes:
-            panels.caption(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
+            live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
     real = lesson.real("llama3-8b", lesson.HEADS // kv_heads)
     with panels.card("The same move on Llama 3 8B, 128k tokens", "real"):
         live.compare("MHA", real.multi_head, f"{real.chosen} of {real.heads}", real.moved, binary)
@@ -145,6 +170,7 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
     variant, config = lesson.variant(kv_heads), live.about(lesson.variant(kv_heads), kv_heads=kv_heads)
     lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
     lines, kept = lesson.curve(lengths), lesson.measured(variant)
+    key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", lesson.name)
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Our model: cache against tokens")
@@ -155,7 +181,6 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
         panels.caption(f"**{label(variant)}: one line in four.** Lines are counted, rings are bytes in the tensors of the live model.")
         panels.check(int(lines[variant][points[-1] - 1]), int(kept[-1]))
     with right:
-        key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", lesson.name)
         live.heading(f"{lesson.name(key)}: arithmetic of one token")
         contexts = 2 ** np.arange(10, 18)
         full, shared = lesson.arithmetic(key, 1, contexts), lesson.arithmetic(key, factor, contexts)
@@ -205,22 +230,22 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = lesson.report()
-    live.verdicts(report)
+    live.verdicts(report, number)
     groups = lesson.groups()
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Loss at 48 pairs: every seed")
-        fig = evidence_figures.dots(groups, label, "loss, nats (log)", colours, "kv", stroke)
+        fig = evidence_figures.dots(groups, heads, "KV heads", "loss, nats (log)", colours, "kv", stroke)
         alt = f"Loss of every run by sharing, in {len(groups)} groups of runs; each dot is a seed"
         frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config={"command": report["command"]})
         sizes = ", ".join(f"{label(v)} {n:,}" for v, n in lesson.parameters().items())
         panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {', '.join(map(str, report['seeds']))}.")
     with right:
-        live.heading("Recall of 48 pairs while training")
+        live.heading("Loss at 48 pairs while training")
         curves = {v: lesson.learning(v) for v in zoo.SHARING.values()}
         hues = dict(zip(curves, ("soft", "query", "kv", "routed")))
-        fig = evidence_figures.learning(curves, label, "recall of 48 pairs", colours, hues, stroke)
-        alt = f"Recall of 48 pairs against training steps for {len(curves)} sharings; each line is a seed"
+        fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, hues, stroke)
+        alt = f"Loss at 48 pairs against training steps for {len(curves)} sharings; each line is a seed"
         frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config={"command": report["command"]})
         panels.caption("**One line a seed, one dash a sharing.** Without positions, the recipe of the first group beside.")
     live.published("gqa")

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from app.figures.plot import blank, note
 
 
-def dots(groups: dict[str, dict[str, list[float]]], label, title: str, colours: dict, hue: str, stroke: float = 1.0) -> go.Figure:
+def dots(groups: dict[str, dict[str, list[float]]], label, across: str, title: str, colours: dict, hue: str, stroke: float = 1.0) -> go.Figure:
     """{group: {variant: values of the seeds}} side by side, a log axis; dots are seeds, the bar is their mean."""
     fig = blank(colours, 320, stroke)
     at, ticks, texts = 0.0, [], []
@@ -62,6 +62,9 @@ def learning(
             line = {"color": colours[hues[name]], "width": 1.5 * stroke, "dash": dashes[name]}
             hover = f"{label(name)}, seed {seed}: %{{y:.3f}} after %{{x}} steps<extra></extra>"
             fig.add_scatter(x=steps, y=values, mode="lines+markers", line=line, marker={"size": 4 * stroke}, hovertemplate=hover)
+        ends = [values[-1] for _, values in seeds.values()]
+        note(fig, steps[-1], float(np.mean(ends)), f"<b>{label(name)}</b>", colours[hues[name]], xanchor="left", xshift=8)
     fig.update_xaxes(title_text="training steps", fixedrange=True)
-    fig.update_yaxes(title_text=title, fixedrange=True)
+    fig.update_yaxes(title_text=title, type="log", fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})
+    fig.update_layout(margin={"r": 64 * stroke})
     return fig

@@ -97,8 +97,8 @@ def arithmetic(contexts, full, shared, colours: dict, stroke: float = 1.0) -> go
     at = len(contexts) - 1
     note(
         fig,
-        np.log10(contexts[at]),
-        np.log10(shared["attention"][at]),
+        contexts[at],
+        shared["attention"][at],
         "<b>attention:</b> both alike",
         colours["query"],
         xanchor="right",
@@ -106,8 +106,8 @@ def arithmetic(contexts, full, shared, colours: dict, stroke: float = 1.0) -> go
     )
     note(
         fig,
-        np.log10(contexts[at]),
-        np.log10(full["projections"][at]),
+        contexts[at],
+        full["projections"][at],
         "projections, multi-head",
         colours["soft"],
         xanchor="right",
@@ -115,8 +115,8 @@ def arithmetic(contexts, full, shared, colours: dict, stroke: float = 1.0) -> go
     )
     note(
         fig,
-        np.log10(contexts[at]),
-        np.log10(shared["projections"][at]),
+        contexts[at],
+        shared["projections"][at],
         "<b>projections, shared</b>",
         colours["kv"],
         xanchor="right",
@@ -126,7 +126,7 @@ def arithmetic(contexts, full, shared, colours: dict, stroke: float = 1.0) -> go
     fig.update_xaxes(
         type="log", title_text="context, tokens", tickvals=ticks, ticktext=["1k", "4k", "16k", "64k", "128k"], fixedrange=True
     )
-    fig.update_yaxes(type="log", title_text="FLOPs of one token", fixedrange=True, exponentformat="SI", nticks=5)
+    fig.update_yaxes(type="log", title_text="FLOPs of one token", fixedrange=True, dtick=1, exponentformat="SI", minor={"showgrid": False})
     return fig
 
 

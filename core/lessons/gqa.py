@@ -233,7 +233,7 @@ def loss_table() -> dict[str, list]:
     return dict(zip(("runs", "variant", "seed", "loss at 48 pairs, nats"), map(list, zip(*rows))))
 
 
-def learning(variant: str, metric: str = "recall@48") -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def learning(variant: str, metric: str = "loss@48") -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Learning curves of a variant: {seed: (steps, values)}."""
     curves: dict[int, list] = {}
     for row in zoo.table("gqa"):
@@ -245,7 +245,7 @@ def learning(variant: str, metric: str = "recall@48") -> dict[int, tuple[np.ndar
 def learning_table() -> dict[str, list]:
     """The same as columns."""
     rows = [(v, seed, s, x) for v in zoo.SHARING.values() for seed, (steps, values) in learning(v).items() for s, x in zip(steps, values)]
-    return dict(zip(("variant", "seed", "step", "recall of 48 pairs"), map(list, zip(*rows))))
+    return dict(zip(("variant", "seed", "step", "loss at 48 pairs, nats"), map(list, zip(*rows))))
 
 
 def parameters() -> dict[str, int]:
