@@ -55,14 +55,12 @@ def _ticks(options: Sequence, value) -> str:
     return f'<div class="cw-ticks" aria-hidden="true">{"".join(marks)}</div>'
 
 
-def slider_choice(
-    key: str, label: str, options: Sequence, default, hue: str = "query", help: str | None = None, disabled: bool = False
-):
+def slider_choice(key: str, label: str, options: Sequence, default, hue: str = "query", help: str | None = None):
     """A slider over a few given values: 44 px high, in its hue, its options written below."""
     with _hued(hue, "slider", key):
         st.html(_label(label, help))
         with st.container(key=f"cw-track-{key}", gap=0):
-            value = st.select_slider(label, options, default, key=key, label_visibility="collapsed", disabled=disabled, **BIND)
+            value = st.select_slider(label, options, default, key=key, label_visibility="collapsed", **BIND)
             st.html(_ticks(list(options), value))
     state.note(key, value, default)
     return value

@@ -1,6 +1,7 @@
 """What pages with a live recall model share: the prompt read and marked, the answers, where a picture comes from."""
 
 import html
+import math
 import re
 from collections.abc import Callable
 
@@ -59,8 +60,8 @@ def answers(rows: list[tuple[Answer, Finder | None]]) -> None:
         said = f"<code>{a.name}</code> → <code>{a.said}</code> {a.probability:.3f}"
         truth = "" if right else f", in truth <code>{a.truth}</code>" if a.truth else ", a name that was never introduced"
         where = f'<span>layer {found.layer + 1}, head {found.head + 1} found it: weight {found.weight:.2f}</span>' if found else ""
-        lines.append(f"<li>{sign} {said}{truth} {where}</li>")
-    st.html(f'<ul class="cw-answers">{"".join(lines)}</ul>')
+        lines.append(f'<div role="listitem">{sign} {said}{truth} {where}</div>')
+    st.html(f'<div class="cw-answers" role="list">{"".join(lines)}</div>')
 
 
 def compare(before: str, whole: int, now: str, part: int, text: Callable[[int], str] = lambda n: f"{n:,} B") -> None:
@@ -81,14 +82,14 @@ def verdicts(report: dict, name: Callable[[str], str]) -> None:
     lines = []
     for claim in report["claims"]:
         kind = {"shows": "yes", "does not show": "no"}.get(claim["verdict"], "open")
-        numbers = " · ".join(f"{name(label)} {spread(s)}" for label, s in claim["numbers"].items())
+        numbers = " · ".join(f"{name(label)}: {spread(s)}" for label, s in claim["numbers"].items())
         lines.append(
-            f'<li><span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span><p>{html.escape(claim["claim"])}</p>'
-            f"<small>{html.escape(numbers)}</small></li>"
+            f'<div role="listitem"><span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span><p>{html.escape(claim["claim"])}</p>'
+            f"<small>{html.escape(numbers)}</small></div>"
         )
     rule, seeds = panels.term("A rule", RULES), ", ".join(map(str, report["seeds"]))
     st.html(
-        f'<ul class="cw-verdicts">{"".join(lines)}</ul><p class="cw-caption">{rule} decides, from the table of all runs (seeds {seeds}; '
+        f'<div class="cw-verdicts" role="list">{"".join(lines)}</div><p class="cw-caption cw-rule">{rule} decides, from the table of all runs (seeds {seeds}; '
         f'mean ± standard deviation). The same again: <code>{html.escape(report["command"])}</code></p>'
     )
 
@@ -100,8 +101,11 @@ RULES = (
 
 
 def spread(s: dict) -> str:
-    """Mean and standard deviation."""
-    return "no runs" if s["mean"] is None else f"{s['mean']:.3g} ± {s['sd']:.2g}"
+    """Mean and standard deviation, written to two digits of the latter."""
+    if s["mean"] is None:
+        return "no runs"
+    digits = min(6, max(0, 1 - math.floor(math.log10(s["sd"])))) if s["sd"] else 2
+    return f"{s['mean']:.{digits}f} ± {s['sd']:.{digits}f}"
 
 
 def published(name: str) -> None:

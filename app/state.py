@@ -96,22 +96,23 @@ def page() -> str:
     return st.session_state.get(_NOTES, {}).get("page", "")
 
 
-def selection() -> dict[str, int]:
-    """What is isolated in the picture, from the address: head and row count from 1 there, from 0 here."""
+def selection(otherwise: dict[str, int]) -> dict[str, int | None]:
+    """What is isolated in the picture: from the address, where it says nothing `otherwise`. Counts from 0, steps from 1."""
     given = {name: st.query_params.get(name, "") for name in SELECTION}
-    known = {name: text for name, text in given.items() if text.isascii() and text.isdigit() and len(text) < 4}
-    return {name: int(text) - (name != "step") for name, text in known.items()}
+    numbers = {name: int(word) for name, word in given.items() if word.isascii() and word.isdigit() and len(word) < 4}
+    return otherwise | {name: n if name == "step" else n - 1 if n else None for name, n in numbers.items()}
 
 
-def keep_selection(chosen: dict[str, int | None], steps: int) -> None:
-    """Write what is isolated into the address, and nothing where nothing is."""
+def keep_selection(chosen: dict[str, int | None], otherwise: dict[str, int]) -> None:
+    """Write into the address where the picture differs from `otherwise`, and nothing where it does not."""
     for name in SELECTION:
         value = chosen.get(name)
-        if value is None or (name == "step" and value == steps):
-            if name in st.query_params:
-                del st.query_params[name]
-        elif st.query_params.get(name) != str(value + (name != "step")):
-            st.query_params[name] = str(value + (name != "step"))
+        if value == otherwise.get(name):
+            st.query_params.pop(name, None)
+            continue
+        shown = str(value if name == "step" else 0 if value is None else value + 1)
+        if st.query_params.get(name) != shown:
+            st.query_params[name] = shown
 
 
 def stage() -> bool:

@@ -6,11 +6,12 @@ import io
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from core.dtypes import DTYPES
-from core.errors import LONGEST, SpecError, one_of, short, whole
+from core.errors import LONGEST, SpecError, one_of, whole
 
 # torch takes seconds to import: nothing above needs it, and commands import it once arguments and sources are known to be good.
 
@@ -97,12 +98,12 @@ def parser() -> argparse.ArgumentParser:
 def opened(source: str):
     """A catalogue key, a path or - -> a row of the catalogue, or (object, name). Needs no torch."""
     from core import catalogue
-    from core.hf.source import parse
+    from core.hf.source import contents, parse
 
     rows = catalogue.entries()
     if source in rows:
         return rows[source]
-    return parse(text(source)), "standard input" if source == "-" else Path(source).name
+    return parse(contents(source)), "standard input" if source == "-" else Path(source).name
 
 
 def reading(found):
@@ -112,28 +113,10 @@ def reading(found):
     return reader.read(*found) if isinstance(found, tuple) else found.reading
 
 
-def text(source: str) -> bytes:
-    """The bytes of a file or of standard input, never more than a config can have."""
-    from core.hf.source import MAX_BYTES
-
-    name = "standard input" if source == "-" else f"source {short(source)}"
-    try:
-        with open(0 if source == "-" else source, "rb", closefd=source != "-") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or "cannot be read").lower()
-        raise SpecError(f"{name} must be a catalogue key, a path to a config.json or - ({why})") from None
-    if len(data) > MAX_BYTES:
-        raise SpecError(f"{name} must be a config.json of at most 1 MiB: this one is larger")
-    return data
-
-
 def integer(field: str, value: str, low: int, high: int) -> int:
     """A whole number typed on the command line."""
-    try:
+    with suppress(ValueError):  # what int refuses is refused below, as it stands
         value = int(value)
-    except ValueError:
-        pass  # refused as it stands
     return whole(field, value, low, high)
 
 
@@ -144,7 +127,9 @@ def inspected(r, args) -> dict:
     """One object: what was asked, what was counted, what was assumed."""
     from core import cost
 
-    c = cost.count(r.spec, args.context or r.context, args.batch, args.weight_dtype or r.weight_dtype, args.cache_dtype or r.cache_dtype)
+    c = cost.count(
+        r.spec, args.context or r.context, args.batch, args.weight_dtype or r.weight_dtype, args.cache_dtype or r.cache_dtype
+    )
     echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, c.weight_dtype, c.cache_dtype)))
     counted = {field: getattr(c, field) for field in COUNTED}
     return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}

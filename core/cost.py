@@ -82,7 +82,9 @@ def layer_cost(layer: Layer, d_model: int, norm_params: int, context: int) -> La
     return LayerCost(layer.kind, params, active, cache, state, flops, prefill)
 
 
-def count(spec: ModelSpec, context: int, batch: int = 1, weight_dtype="bfloat16", cache_dtype="bfloat16", state_dtype="float32") -> Cost:
+def count(
+    spec: ModelSpec, context: int, batch: int = 1, weight_dtype="bfloat16", cache_dtype="bfloat16", state_dtype="float32"
+) -> Cost:
     """Count a model. SpecError where context, batch or a dtype is out of bounds."""
     whole("context", context, high=LONGEST)
     whole("batch", batch, high=1 << 20)

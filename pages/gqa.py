@@ -25,6 +25,7 @@ EXAMPLES = {
     "20 pairs": recall.surprise(20, seed=7, asked=5),
     "48 pairs": recall.surprise(48, seed=3, asked=10),
 }
+HELP_KV = "How many sets of keys and values the 8 query heads share. 8: each its own (MHA); 1: all the same one (MQA)."
 HELP_POSITIONS = "Rope turns queries and keys by their position. On heads of eight numbers it gets in the way of matching words."
 HELP_MODEL = (
     "One layer with a short convolution, which hands each token its neighbours; or two layers without it, where the first layer "
@@ -36,7 +37,7 @@ NAMES = {"mha": "MHA", "gqa-4": "GQA-4", "gqa-2": "GQA-2", "mqa": "MQA"}
 
 def label(variant: str) -> str:
     """A sharing by its name in papers; GQA-2 has 2 KV heads."""
-    return NAMES.get(variant.removesuffix("-rope").removesuffix("-long"), "MHA, two layers")
+    return NAMES.get(variant.removesuffix("-rope").removesuffix("-long"), "MHA")
 
 
 def heads(variant: str) -> str:
@@ -50,7 +51,7 @@ def number(text: str) -> str:
     if right:
         return f"{spelled(left)} minus {spelled(right)}"
     variant, _, metric = text.partition(", ")
-    return f"{spelled(variant)} {metric.replace('@', ' at ')}"
+    return f"{spelled(variant)}, {metric.replace('@', ' at ')} pairs"
 
 
 def spelled(variant: str) -> str:
@@ -71,19 +72,20 @@ def page() -> None:
 def choose() -> tuple[int, str, str, str]:
     """The controls: KV heads with presets; prompt, positions and model folded."""
     model = state.peek("model", lesson.SHORT, lesson.MODELS)
-    fixed = lesson.trained(model) != lesson.KV_HEADS
+    positions = state.peek("positions", lesson.NONE, lesson.POSITIONS)
     with controls.row():
-        kv_heads = controls.slider_choice(
-            "kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", "Sets of keys and values that 8 query heads share.", disabled=fixed
-        )
-        controls.presets("shape", PRESETS, "kv")
-        positions = state.peek("positions", lesson.NONE, lesson.POSITIONS)
+        if lesson.trained(model) == lesson.KV_HEADS:
+            kv_heads = controls.slider_choice("kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", HELP_KV)
+            controls.presets("shape", PRESETS, "kv")
+        else:
+            kv_heads = lesson.HEADS
+            panels.caption(f"**KV heads: {kv_heads}.** The two-layer model was trained with {kv_heads} only.")
         with controls.more(f"prompt, positions, model: {positions} · {model}"):
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
             with controls.row("further"):
                 positions = controls.choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
                 model = controls.choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
-    return (lesson.HEADS if fixed else kv_heads), positions, model, prompt
+    return kv_heads, positions, model, prompt
 
 
 def surprise(rng: random.Random) -> str:
@@ -102,7 +104,8 @@ def see(kv_heads: int, positions: str, model: str, text: str) -> None:
     layer = controls.choice("layer", "Layer", (1, 2), 2) - 1 if model == lesson.INDUCTION else 0
     left, right = panels.beside()
     with left:
-        chosen = picture(kv_heads, layer, variant, scene, positions, text)
+        whole = lesson.scene(lesson.variant(lesson.HEADS, positions, model), prompt)
+        chosen = picture(kv_heads, layer, variant, scene, whole, text)
         panels.caption(
             f"**8 query heads, {kv_heads} KV head{'s' * (kv_heads > 1)}, {len(scene.words)} tokens.** Heads under one orange "
             "line read the same {keys}. Row = token asking, column = token read. Tap a head or a token to isolate it.",
@@ -110,13 +113,13 @@ def see(kv_heads: int, positions: str, model: str, text: str) -> None:
         )
         verdict(scene)
     with right:
-        side(kv_heads, variant, scene, chosen["head"])
+        side(kv_heads, variant, scene, whole, chosen["head"])
 
 
-def picture(kv_heads: int, layer: int, variant: str, scene: lesson.Scene, positions: str, text: str) -> dict:
-    """Attention maps banded by group, the prompt, the cache filling."""
-    last, whole = scene.answers[-1], lesson.scene(lesson.variant(lesson.HEADS, positions), live.parsed(text, EXAMPLES["8 pairs"]))
-    share = lesson.HEADS // kv_heads
+def picture(kv_heads: int, layer: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, text: str) -> dict:
+    """Attention maps banded by group, the prompt, the cache filling beside that of the `whole` model without sharing."""
+    last, share = scene.answers[-1], lesson.HEADS // kv_heads
+    start = {"row": last.position, "step": len(scene.words)}
     chosen = maps(
         encode_probability(scene.run.attention[layer], scene.run.visible[layer]),
         key="attention",
@@ -125,14 +128,15 @@ def picture(kv_heads: int, layer: int, variant: str, scene: lesson.Scene, positi
         tokens=scene.words,
         groups=[h // share for h in range(lesson.HEADS)],
         group_labels=[f"KV {g + 1}" for g in range(kv_heads)],
-        roles={last.position: "query", last.source: "key", last.position + 1: "answer"} if last.source >= 0 else {last.position: "query"},
+        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
         answer=(last.said, last.probability),
         tape=Tape(tuple(f"KV {g + 1}" for g in range(kv_heads)), scene.cache_bytes, lesson.HEADS, whole.cache_bytes),
-        selected=state.selection(),
+        selected=state.selection(start),
+        aspect=1.45 if state.stage() else None,
         config=live.about(variant, prompt=text),
         stage=state.stage(),
     )
-    state.keep_selection(chosen, len(scene.words))
+    state.keep_selection(chosen, start)
     return chosen
 
 
@@ -141,7 +145,7 @@ def verdict(scene: lesson.Scene) -> None:
     live.answers([(a, lesson.finder(scene, a) if a.source >= 0 else None) for a in scene.answers])
 
 
-def side(kv_heads: int, variant: str, scene: lesson.Scene, head: int | None) -> None:
+def side(kv_heads: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, head: int | None) -> None:
     """Wiring, the cache here, the cache of a real model."""
     colours, stroke, mixer = theme.colours(), theme.stroke(), zoo.recipe(variant).spec.layers[0].mixer
     with panels.card("Who reads whose keys", "wiring"):
@@ -150,9 +154,9 @@ def side(kv_heads: int, variant: str, scene: lesson.Scene, head: int | None) -> 
         alt = f"8 query heads above, each wired to one of {kv_heads} blocks of keys and values"
         frame.figure(sharing.wiring(graph, colours, head, stroke), key="wiring", alt=alt, table=table, config=live.about(variant))
     n = len(scene.words)
-    whole, here = lesson.counted(lesson.variant(lesson.HEADS), n), lesson.counted(variant, n)
+    here = lesson.counted(variant, n)
     with panels.card(f"Cache after {n} tokens", "cache"):
-        live.compare("MHA", whole.cache_bytes, label(variant), here.cache_bytes)
+        live.compare("MHA", int(whole.cache_bytes[-1]), label(variant), here.cache_bytes)
         panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
         if here.state_bytes:
             live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
@@ -178,7 +182,7 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
         fig = sharing.growth(lengths, lines, variant, points, kept, label, colours, stroke)
         alt = f"Cache bytes of four sharings against tokens; the measured bytes of {label(variant)} lie on its counted line"
         frame.figure(fig, key="growth", alt=alt, table=table, config=config)
-        panels.caption(f"**{label(variant)}: one line in four.** Lines are counted, rings are bytes in the tensors of the live model.")
+        panels.caption(f"**{label(variant)}: {kv_heads} of 8 KV heads.** Lines are counted; rings are bytes in the tensors of the live model.")
         panels.check(int(lines[variant][points[-1] - 1]), int(kept[-1]))
     with right:
         live.heading(f"{lesson.name(key)}: arithmetic of one token")
@@ -197,8 +201,8 @@ def formula(key: str, factor: int) -> None:
     f = lesson.formula(key, factor)
     live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
     st.latex(
-        r"\underbrace{2}_{K,V} \cdot \underbrace{%d}_{\text{layers}} \cdot \underbrace{%d}_{\text{KV heads}} \cdot "
-        r"\underbrace{%d}_{\text{head width}} \cdot \underbrace{%s}_{\text{tokens}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} = \text{%s}"
+        r"\begin{aligned} & \underbrace{2}_{K,V} \cdot \underbrace{%d}_{\text{layers}} \cdot \underbrace{%d}_{\text{KV heads}} \cdot "
+        r"\underbrace{%d}_{\text{head width}} \cdot \underbrace{%s}_{\text{tokens}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
         % (f.layers, f.kv_heads, f.width, f"{f.context:,}".replace(",", r"{,}"), binary(f.bytes))
     )
     panels.caption(
@@ -243,7 +247,7 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
     with right:
         live.heading("Loss at 48 pairs while training")
         curves = {v: lesson.learning(v) for v in zoo.SHARING.values()}
-        hues = dict(zip(curves, ("soft", "query", "kv", "routed")))
+        hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
         fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, hues, stroke)
         alt = f"Loss at 48 pairs against training steps for {len(curves)} sharings; each line is a seed"
         frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config={"command": report["command"]})

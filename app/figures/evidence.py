@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, note
+from app.figures.plot import blank, mark, note
 
 
 def dots(groups: dict[str, dict[str, list[float]]], label, across: str, title: str, colours: dict, hue: str, stroke: float = 1.0) -> go.Figure:
@@ -44,6 +44,7 @@ def dots(groups: dict[str, dict[str, list[float]]], label, across: str, title: s
         )
         at += 0.7
     fig.update_xaxes(
+        title_text=across,
         tickvals=ticks, ticktext=texts, gridcolor="rgba(0,0,0,0)", fixedrange=True, tickangle=0, range=[-0.6, at - 1.1]
     )
     fig.update_yaxes(type="log", title_text=title, fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})
@@ -62,9 +63,16 @@ def learning(
             line = {"color": colours[hues[name]], "width": 1.5 * stroke, "dash": dashes[name]}
             hover = f"{label(name)}, seed {seed}: %{{y:.3f}} after %{{x}} steps<extra></extra>"
             fig.add_scatter(x=steps, y=values, mode="lines+markers", line=line, marker={"size": 4 * stroke}, hovertemplate=hover)
-        ends = [values[-1] for _, values in seeds.values()]
-        note(fig, steps[-1], float(np.mean(ends)), f"<b>{label(name)}</b>", colours[hues[name]], xanchor="left", xshift=8)
+    height = 0.0
+    for name in sorted(curves, key=lambda n: end(curves[n])):  # labels keep a distance on the log axis
+        height = max(end(curves[name]), height * 1.6)
+        mark(fig, steps[-1], height, f" <b>{label(name)}</b>", colours[hues[name]], size=12 * stroke)
     fig.update_xaxes(title_text="training steps", fixedrange=True)
     fig.update_yaxes(title_text=title, type="log", fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})
     fig.update_layout(margin={"r": 64 * stroke})
     return fig
+
+
+def end(seeds: dict[int, tuple]) -> float:
+    """Mean of the last values of all seeds."""
+    return float(np.mean([values[-1] for _, values in seeds.values()]))

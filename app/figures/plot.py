@@ -41,7 +41,13 @@ def note(fig: go.Figure, x, y, text: str, colour: str, **where) -> None:
     fig.add_annotation(x=x, y=y, text=text, showarrow=False, font={"color": colour}, **where)
 
 
+def mark(fig: go.Figure, x, y, text: str, colour: str, position: str = "middle right", size: float = 13) -> None:
+    """A label at a point of the data, on linear and logarithmic axes alike; `position` as Plotly's textposition."""
+    font = {"color": colour, "size": size}
+    fig.add_scatter(x=[x], y=[y], mode="text", text=[text], textposition=position, textfont=font, hoverinfo="skip", cliponaxis=False)
+
+
 def byte_ticks(low: float, high: float, label) -> tuple[Sequence[float], Sequence[str]]:
-    """Ticks at powers of 4 times 1024 between two sizes, labelled by `label`; for a log axis of bytes."""
-    values = [4.0**k for k in range(0, 30) if low <= 4.0**k <= high]
+    """Ticks at powers of 16 between two sizes, labelled by `label`; for a log axis of bytes."""
+    values = [16.0**k for k in range(16) if low <= 16.0**k <= high]
     return values, [label(v).replace(".00", "").replace(".0", "") for v in values]

@@ -4,7 +4,7 @@ import networkx as nx
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, byte_ticks, note
+from app.figures.plot import blank, byte_ticks, mark, note
 
 
 def curves(graph: nx.DiGraph, edges: list) -> tuple[np.ndarray, np.ndarray]:
@@ -94,34 +94,10 @@ def arithmetic(contexts, full, shared, colours: dict, stroke: float = 1.0) -> go
             x=contexts, y=y, mode="lines", line={"color": colour, "width": width * stroke}, opacity=opacity, name=name,
             hovertemplate=f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens<extra></extra>",
         )  # fmt: skip
-    at = len(contexts) - 1
-    note(
-        fig,
-        contexts[at],
-        shared["attention"][at],
-        "<b>attention:</b> both alike",
-        colours["query"],
-        xanchor="right",
-        yshift=14,
-    )
-    note(
-        fig,
-        contexts[at],
-        full["projections"][at],
-        "projections, multi-head",
-        colours["soft"],
-        xanchor="right",
-        yshift=11,
-    )
-    note(
-        fig,
-        contexts[at],
-        shared["projections"][at],
-        "<b>projections, shared</b>",
-        colours["kv"],
-        xanchor="right",
-        yshift=-12,
-    )
+    at, size = len(contexts) - 1, 13 * (1 + 0.45 * (stroke - 1))
+    mark(fig, contexts[at], shared["attention"][at] * 1.5, "<b>attention</b>, shared or not ", colours["query"], "middle left", size)
+    mark(fig, contexts[0], full["projections"][0], " projections, multi-head", colours["soft"], "top right", size)
+    mark(fig, contexts[0], shared["projections"][0], " <b>projections, shared</b>", colours["kv"], "bottom right", size)
     ticks = [1024, 4096, 16384, 65536, 131072]
     fig.update_xaxes(
         type="log", title_text="context, tokens", tickvals=ticks, ticktext=["1k", "4k", "16k", "64k", "128k"], fixedrange=True

@@ -92,7 +92,7 @@ class Run:
     """A whole script, recorded.
 
     tokens, given, probability (T,); attention (L, H, T, T) float32, row = the token that asks; visible (L, T, T) bool;
-    cache, state (T,) numbers really kept after each token, of one sequence.
+    cache, state (T,) numbers really kept after each token, of one sequence; next (V,) what is expected after the last token.
     """
 
     tokens: np.ndarray
@@ -102,6 +102,7 @@ class Run:
     visible: np.ndarray
     cache: np.ndarray
     state: np.ndarray
+    next: np.ndarray
 
 
 def record(model: Model, script: Sequence[int | None]) -> Run:
@@ -119,4 +120,4 @@ def record(model: Model, script: Sequence[int | None]) -> Run:
         cache = sum(count for name, count in kept.items() if name in grows)
         rows.append((step.token, step.given, step.probability, cache, sum(kept.values()) - cache))
     tokens, given, probability, cache, state = (np.array(column) for column in zip(*rows))
-    return Run(tokens, given, probability, attention, visible, cache, state)
+    return Run(tokens, given, probability, attention, visible, cache, state, step.next.numpy())

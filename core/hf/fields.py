@@ -8,12 +8,14 @@ from core.errors import WIDEST, SpecError, flag, number, one_of, short, whole
 
 # Fields that change no count and no arithmetic of the language model: names, training, tokens, generation, bookkeeping.
 HARMLESS = frozenset(
-    """_name_or_path _attn_implementation architectures attention_dropout auto_map bos_token_id dtype embd_pdrop attn_pdrop eos_token_id
-    initializer_range is_decoder is_encoder_decoder model_type name_or_path output_attentions output_hidden_states pad_token_id
-    problem_type quantization_config reorder_and_upcast_attn resid_pdrop return_dict summary_activation summary_first_dropout
-    summary_proj_to_labels summary_type summary_use_proj task_specific_params torch_dtype transformers_version unk_token_id
-    use_cache pretraining_tp id2label label2id num_labels tokenizer_class unsloth_version gradient_checkpointing
-    transformers.js_config""".split()
+    """_name_or_path _attn_implementation architectures attention_dropout auto_map bos_token_id dtype embd_pdrop attn_pdrop
+    eos_token_id initializer_range is_decoder is_encoder_decoder model_type name_or_path output_attentions
+    output_hidden_states pad_token_id problem_type quantization_config reorder_and_upcast_attn resid_pdrop return_dict
+    summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj task_specific_params
+    torch_dtype transformers_version unk_token_id use_cache pretraining_tp id2label label2id num_labels
+    tokenizer_class unsloth_version gradient_checkpointing transformers.js_config
+    _attn_implementation_autoset attn_implementation do_sample temperature top_p repetition_penalty max_length min_length
+    num_beams output_scores return_dict_in_generate torchscript tie_encoder_decoder decoder_start_token_id sep_token_id""".split()
 )  # fmt: skip
 
 

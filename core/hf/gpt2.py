@@ -23,8 +23,9 @@ DEFAULTS = {
 CONTEXT = "n_positions"
 IGNORE = (".attn.bias", ".attn.masked_bias")  # causal masks, stored in old checkpoints
 NAMES = {
-    "embed_tokens": "wte", "embed_positions": "wpe", "norm": "ln_f", "input_layernorm": "ln_1", "post_attention_layernorm": "ln_2",
-    "self_attn.o_proj": "attn.c_proj", "mlp.up_proj": "mlp.c_fc", "mlp.down_proj": "mlp.c_proj", "layers": "h",
+    "embed_tokens": "wte", "embed_positions": "wpe", "layers": "h", "norm": "ln_f", "input_layernorm": "ln_1",
+    "post_attention_layernorm": "ln_2", "self_attn.o_proj": "attn.c_proj", "mlp.up_proj": "mlp.c_fc",
+    "mlp.down_proj": "mlp.c_proj",
 }  # fmt: skip
 
 
@@ -45,8 +46,8 @@ def read(f: Fields) -> ModelSpec:
         own = (scale or width**-0.5) / (i + 1) if by_layer else scale
         return Layer(Attention(heads, heads, width, width, qkv_bias=True, out_bias=True, scale=own), ffn)
 
-    positions = f.whole("n_positions", high=LONGEST)
-    return ModelSpec("", hidden, parts.vocabulary(f), tuple(map(layer, range(depth))), norm, f.flag("tie_word_embeddings"), positions)
+    layers, tied, positions = tuple(map(layer, range(depth))), f.flag("tie_word_embeddings"), f.whole("n_positions", high=LONGEST)
+    return ModelSpec("", hidden, parts.vocabulary(f), layers, norm, tied, positions)
 
 
 def table(spec: ModelSpec, names: list[str]) -> list[Entry]:

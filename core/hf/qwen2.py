@@ -20,7 +20,7 @@ def read(f: Fields) -> ModelSpec:
 def windows(f: Fields) -> list:
     """The layers from `max_window_layers` on are sliding where `use_sliding_window` says so."""
     layers = parts.depth(f)
-    f.has("max_window_layers"), f.has("sliding_window")  # stated by most, used by few
+    f.seen.update(("max_window_layers", "sliding_window"))  # stated by most, used by few
     if not f.flag("use_sliding_window"):
         return parts.reaches(f, layers, [False] * layers)
     lowest, on = f.whole("max_window_layers", low=0), parts.window(f) is not None

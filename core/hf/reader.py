@@ -8,7 +8,6 @@ from torch import nn
 from core.errors import one_of
 from core.hf import gpt2, llama, mistral, olmo2, parts, phi3, qwen2, qwen3, smollm3
 from core.hf.fields import ABSENT, Fields
-from core.hf.source import parse  # noqa: F401
 from core.hf.weights import Entry
 from core.spec import ModelSpec
 

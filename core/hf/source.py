@@ -1,4 +1,7 @@
-"""Text that may be anything -> an object that is safe to read. Needs no torch, so that bad text is refused at once."""
+"""A file, standard input or a text that may be anything -> an object that is safe to read.
+
+Needs no torch, so that what is not a config is refused at once.
+"""
 
 import json
 import math
@@ -7,6 +10,20 @@ from core.errors import SpecError, short
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
+
+
+def contents(source: str) -> bytes:
+    """The bytes of a file, or of standard input for -; never more than a config can have."""
+    name = "standard input" if source == "-" else f"source {short(source)}"
+    try:
+        with open(0 if source == "-" else source, "rb", closefd=source != "-") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or "cannot be read").lower()
+        raise SpecError(f"{name} must be a catalogue key, a path to a config.json or - ({why})") from None
+    if len(data) > MAX_BYTES:
+        raise SpecError(f"{name} must be a config.json of at most 1 MiB: this one is larger")
+    return data
 
 
 def parse(text: str | bytes) -> dict:
@@ -32,7 +49,7 @@ def _once(pairs: list[tuple]) -> dict:
     result = {}
     for name, value in pairs:
         if name in result:
-            raise SpecError(f"{short(name)} must stand once in an object, not twice")
+            raise SpecError(f"{_name(name)} must stand once in an object, not twice")
         result[name] = value
     return result
 

@@ -66,8 +66,8 @@ class Scene:
 
 
 def script(prompt: recall.Prompt) -> list[int | None]:
-    """The facts, then each asked name and room for the model's answer."""
-    return prompt.tokens + [token for name in prompt.asked for token in (recall.INDEX[name], None)]
+    """The facts, then each asked name and room for the model's answer; the last answer is told, not read."""
+    return (prompt.tokens + [token for name in prompt.asked for token in (recall.INDEX[name], None)])[:-1]
 
 
 @lru_cache(maxsize=256)
@@ -85,7 +85,14 @@ def answers(prompt: recall.Prompt, words: tuple[str, ...], run: Run):
     for i, (name, truth) in enumerate(zip(prompt.asked, prompt.truth)):
         at = facts + 2 * i
         pairs = [j for j in range(0, facts - 1, 2) if words[j] == name]
-        yield Answer(at, name, words[at + 1], float(run.probability[at + 1]), truth, pairs[-1] + 1 if pairs else -1)
+        said, probability = (words[at + 1], run.probability[at + 1]) if at + 1 < len(words) else expected(run)
+        yield Answer(at, name, said, float(probability), truth, pairs[-1] + 1 if pairs else -1)
+
+
+def expected(run: Run) -> tuple[str, float]:
+    """The word that the model holds likeliest after the last token, and its probability."""
+    best = int(run.next.argmax())
+    return recall.WORDS[best], float(run.next[best])
 
 
 @dataclass(frozen=True)

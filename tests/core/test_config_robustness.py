@@ -1,4 +1,4 @@
-"""Configs of both generations, and configs gone wrong in a thousand ways: python -m pytest tests/core/test_config_robustness.py"""
+"""Configs of both generations, and a thousand gone wrong: python -m pytest tests/core/test_config_robustness.py"""
 
 import copy
 import json
@@ -39,8 +39,14 @@ def test_both_names_of_the_dtype():
         ({"quant_method": "awq", "bits": 8}, "int8"),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True, "load_in_8bit": False}, "int4"),
         ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "int8"),
-        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}}}, "fp8"),
-        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}}}}, "int4"),
+        (
+            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}}},
+            "fp8",
+        ),
+        (
+            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}}}},
+            "int4",
+        ),
     ],
 )
 def test_the_config_s_own_quantisation(quantisation, dtype):
@@ -82,7 +88,12 @@ def test_windows_by_each_family_s_rule():
     assert kinds(**mistral, sliding_window=16) == ["sliding"] * 4
     assert kinds(**mistral, sliding_window=None) == ["full"] * 4
     assert kinds(**qwen, use_sliding_window=False, sliding_window=16, max_window_layers=2) == ["full"] * 4
-    assert kinds(**qwen, use_sliding_window=True, sliding_window=16, max_window_layers=2) == ["full", "full", "sliding", "sliding"]
+    assert kinds(**qwen, use_sliding_window=True, sliding_window=16, max_window_layers=2) == [
+        "full",
+        "full",
+        "sliding",
+        "sliding",
+    ]
     assert kinds(**qwen, use_sliding_window=True, sliding_window=None, max_window_layers=2) == ["full"] * 4
     smol = {"model_type": "smollm3", "num_key_value_heads": 4, "sliding_window": 16, "no_rope_layer_interval": 2}
     assert kinds(**smol, use_sliding_window=True) == ["full", "sliding"] * 2
@@ -96,9 +107,19 @@ def test_a_missing_window_takes_the_class_default_and_says_so():
 
 
 def test_fields_that_could_matter_are_listed_and_others_are_not():
-    r = read(attention_multiplier=0.5, num_experts=8, initializer_range=0.1, eos_token_id=[1, 2], _name_or_path="x", sliding_window=None)
+    r = read(
+        attention_multiplier=0.5,
+        num_experts=8,
+        initializer_range=0.1,
+        eos_token_id=[1, 2],
+        _name_or_path="x",
+        sliding_window=None,
+    )
     assert r.unknown_fields == ("attention_multiplier", "num_experts")
-    assert read(model_type="gpt2", n_embd=64, n_head=4, n_layer=2, add_cross_attention=True).unknown_fields[0] == "add_cross_attention"
+    assert (
+        read(model_type="gpt2", n_embd=64, n_head=4, n_layer=2, add_cross_attention=True).unknown_fields[0]
+        == "add_cross_attention"
+    )
     assert read(sliding_window=16).unknown_fields == ("sliding_window",)  # Llama's code reads none
     assert read(model_type="phi3", attention_bias=True).unknown_fields == ("attention_bias",)
     assert read(model_type="phi3", attention_bias=False).unknown_fields == ()
@@ -149,11 +170,21 @@ def test_any_value_fits_one_short_line(value):
 
 DEEP = json.loads("[" * 12 + "]" * 12)
 POOL = [
-    None, True, False, 0, 1, -1, 2, 3, 7, 0.5, -0.0, 1e-300, 1e300, 10**12, 10**18, 10**400, "", "32", "silu", "\n", "\u2028x", "x" * 3000,
-    [], [1], [None], ["full_attention"], ["sliding_attention"] * 200, [0] * 200, {}, {"a": 1}, {"rope_type": "yarn"}, {"type": "linear"},
-    {"rope_type": "longrope", "short_factor": [1]}, {"quant_method": "gptq", "bits": 4}, DEEP, "NaN", float("nan"), float("inf"),
+    None, True, False, 0, 1, -1, 2, 3, 7, 0.5, -0.0, 1e-300, 1e300, 10**12, 10**18, 10**400, float("nan"), float("inf"),
+    "", "32", "silu", "\n", "\u2028x", "x" * 3000, "NaN", [], [1], [None], [0] * 200, DEEP, ["full_attention"],
+    ["sliding_attention"] * 200, {}, {"a": 1}, {"rope_type": "yarn"}, {"type": "linear"},
+    {"rope_type": "longrope", "short_factor": [1]}, {"quant_method": "gptq", "bits": 4},
 ]  # fmt: skip
-EXTRA = ("rope_scaling", "rope_parameters", "layer_types", "sliding_window", "head_dim", "dtype", "quantization_config", "use_sliding_window")
+EXTRA = (
+    "rope_scaling",
+    "rope_parameters",
+    "layer_types",
+    "sliding_window",
+    "head_dim",
+    "dtype",
+    "quantization_config",
+    "use_sliding_window",
+)
 
 
 def places(value, path=()):
@@ -175,7 +206,9 @@ def mutate(config, rng):
     if way == "drop":
         holder.pop(key, None) if isinstance(holder, dict) else holder.pop(key)
     elif way == "scale" and isinstance(old, (int, float)):
-        holder[key] = old * rng.choice([-1, 0, 2, 3, 1000, 10**9, 0.3, 10**400 if isinstance(old, int) else 1e30])
+        factor = rng.choice([-1, 0, 2, 3, 1000, 10**9, 10**400, 0.3, 1e30])
+        small = abs(old) < 1e30 and (isinstance(old, int) or factor != 10**400)
+        holder[key] = old * factor if small else factor
     elif way == "nest":
         holder[key] = rng.choice([[old], {"value": old}, [[old]] * 3])
     elif way == "twice" and isinstance(holder, dict) and holder is config and key in config:
@@ -192,7 +225,14 @@ def bases():
     return [row.config for row in catalogue.entries().values()] + [
         {**LLAMA, "rope_parameters": scaled},
         {**LLAMA, "model_type": "phi3", "rope_scaling": long, "original_max_position_embeddings": 512},
-        {**LLAMA, "model_type": "qwen3", "layer_types": types, "use_sliding_window": True, "sliding_window": 8, "num_key_value_heads": 2},
+        {
+            **LLAMA,
+            "model_type": "qwen3",
+            "layer_types": types,
+            "use_sliding_window": True,
+            "sliding_window": 8,
+            "num_key_value_heads": 2,
+        },
         {**LLAMA, "model_type": "smollm3", "no_rope_layers": [1, 1, 0, 1], "quantization_config": {"quant_method": "fp8"}},
     ]
 

@@ -1,4 +1,4 @@
-"""Counts against true counts, other people's printed figures and torch's own counter: python -m pytest tests/core/test_counts.py"""
+"""Counts against true counts, printed figures and torch's own counter: python -m pytest tests/core/test_counts.py"""
 
 import copy
 import json
@@ -12,7 +12,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from core import catalogue, cost
 from core.blocks import Full, Norm, Window
 from core.ffn.dense import Dense
-from core.hf import reader
 from core.mixers.attention import Attention
 from core.model import build
 from core.spec import Layer, ModelSpec
@@ -62,6 +61,13 @@ def test_other_rows_against_transformers_without_memory(key):
 @pytest.mark.parametrize("key", ENTRIES)
 def test_every_row_is_understood(key):
     assert ENTRIES[key].reading.unknown_fields == ()
+
+
+@pytest.mark.parametrize("context", [1, 4095, 4096, 4097, 32768])
+def test_a_window_counts_the_token_itself(context):
+    counted = count("mistral-7b-v0.1", context)
+    assert counted.cache_elements == 32 * min(context, 4096) * 8 * (128 + 128)
+    assert counted.layers_by_kind == {"sliding": 32}
 
 
 # Figures that others printed
@@ -171,7 +177,9 @@ def test_flops_of_a_decode_step_are_what_torch_counts(key, n):
     assert cost.count(spec, n).flops_per_token == operations(spec, n)
 
 
-@pytest.mark.parametrize("change", [{"gate": True}, {"sinks": True}, {"v_dim": 5}, {"softcap": 3.0}, {"qkv_bias": True}, {"qk_norm": "full"}])
+@pytest.mark.parametrize(
+    "change", [{"gate": True}, {"sinks": True}, {"v_dim": 5}, {"softcap": 3.0}, {"qkv_bias": True}, {"qk_norm": "full"}]
+)
 @pytest.mark.parametrize("reach", [Full(), Window(6)])
 def test_flops_with_every_setting_of_attention(change, reach):
     mixer = replace(Attention(4, 2, 8, 8, reach=reach), **change)

@@ -1,6 +1,7 @@
 """Eight families against transformers, with every weight redrawn: python -m pytest tests/core/test_hf_parity.py -k qwen3"""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -17,7 +18,8 @@ SMALL = {
     "vocab_size": 61, "hidden_size": 32, "intermediate_size": 44, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 64, "rope_theta": 1000.0, "pad_token_id": 0,
 }  # fmt: skip
-LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+LLAMA3["original_max_position_embeddings"] = 32
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "beta_fast": 4.0, "rope_theta": 500.0}
 LONG = {"type": "longrope", "short_factor": [1.0, 1.3, 2.0], "long_factor": [2.0, 3.0, 4.0]}
 
@@ -125,7 +127,7 @@ def test_whole_model_at_once_and_step_by_step(pair):
 
     cuts = [0, PREFILL, PREFILL + CHUNK, *range(PREFILL + CHUNK + 1, N + 1)]
     state, logits = (), []
-    for a, b in zip(cuts, cuts[1:]):
+    for a, b in pairwise(cuts):
         out, state = ours(text[:, a:b], state)
         logits.append(out)
     assert_close(torch.cat(logits, dim=1), expected)

@@ -33,7 +33,8 @@ SCALINGS = {
     "linear": {"rope_type": "linear", "factor": 4.0},
     "dynamic": {"rope_type": "dynamic", "factor": 4.0},
     "llama3": {
-        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192,
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
     },
     "yarn": YARN,
     "yarn betas": {**YARN, "beta_fast": 16.0, "beta_slow": 2.0},
@@ -158,5 +159,5 @@ def test_no_rope_and_partial_rope_leave_the_rest_alone():
 
 
 def test_an_odd_width_is_refused():
-    with pytest.raises(SpecError, match="rope.dim must be even, not 7"):
+    with pytest.raises(SpecError, match=r"rope\.dim must be even, not 7"):
         Rope(7)

@@ -40,7 +40,12 @@ def test_flags_ratio_and_kinds_of_real_models(key):
         assert a.heads * b.kv_heads == b.heads * a.kv_heads
         assert (b.kv_heads > 1) == (a.kv_heads > 1)
         assert {f: v for f, v in vars(a).items() if f not in sizes} == {f: v for f, v in vars(b).items() if f not in sizes}
-        assert (a.kind, a.rope.base, type(a.rope.scaling), bool(a.rope.dim)) == (b.kind, b.rope.base, type(b.rope.scaling), bool(b.rope.dim))
+        assert (a.kind, a.rope.base, type(a.rope.scaling), bool(a.rope.dim)) == (
+            b.kind,
+            b.rope.base,
+            type(b.rope.scaling),
+            bool(b.rope.dim),
+        )
         assert replace(before.ffn, hidden=1) == replace(after.ffn, hidden=1)
         assert (before.norms, before.scales) == (after.norms, after.scales)
     assert replace(small, d_model=1, vocab=1, layers=spec.layers, learned_positions=0) == replace(
@@ -60,10 +65,11 @@ def test_every_distinct_layer_is_kept_in_order():
 def test_what_became_smaller_is_listed_from_and_to():
     _, changed = shrunk(replace(BASE, reach=Window(4096)), BASE)
     rows = {row["field"]: (row["from"], row["to"]) for row in changed}
+    heads = {"heads": (32, 8), "kv_heads": (8, 2), "k_dim": (128, 8), "v_dim": (128, 8), "rope.dim": (128, 8)}
     assert rows == {
         "d_model": (4096, 48), "vocab": (32000, 211),
-        **{f"layers.{i}.mixer.{f}": v for i in (0, 1) for f, v in {"heads": (32, 8), "kv_heads": (8, 2), "k_dim": (128, 8), "v_dim": (128, 8)}.items()},
-        **{f"layers.{i}.mixer.rope.dim": (128, 8) for i in (0, 1)}, **{f"layers.{i}.ffn.hidden": (11008, 96) for i in (0, 1)},
+        **{f"layers.{i}.mixer.{name}": size for i in (0, 1) for name, size in heads.items()},
+        **{f"layers.{i}.ffn.hidden": (11008, 96) for i in (0, 1)},
         "layers.0.mixer.reach.size": (4096, 6),
     }  # fmt: skip
 
@@ -75,7 +81,9 @@ def test_a_small_model_is_its_own_twin():
     assert twin.shrink(mha) == (mha, [])
 
 
-@pytest.mark.parametrize("heads, kv_heads, becomes", [(32, 32, (4, 4)), (32, 8, (8, 2)), (71, 1, (71, 1)), (48, 16, (6, 2)), (2, 2, (2, 2))])
+@pytest.mark.parametrize(
+    "heads, kv_heads, becomes", [(32, 32, (4, 4)), (32, 8, (8, 2)), (71, 1, (71, 1)), (48, 16, (6, 2)), (2, 2, (2, 2))]
+)
 def test_heads_per_kv_head(heads, kv_heads, becomes):
     mixer = mixers(shrunk(replace(BASE, heads=heads, kv_heads=kv_heads))[0])[0]
     assert (mixer.heads, mixer.kv_heads) == becomes
@@ -89,7 +97,8 @@ def test_partial_rotation_and_longrope_shrink_along():
 
 
 @pytest.mark.parametrize(
-    "reaches", [[Full()], [Window(4096)], [Window(1)], [Window(2), Window(3)], [Window(5), Full()], [Chunk(8192)], [Chunk(4), Window(6)]]
+    "reaches",
+    [[Full()], [Window(4096)], [Window(1)], [Window(2), Window(3)], [Window(5), Full()], [Chunk(8192)], [Chunk(4), Window(6)]],
 )
 def test_default_tokens_wrap_every_ring(reaches):
     spec = spec_of(*(replace(BASE, reach=r) for r in reaches))
@@ -122,7 +131,9 @@ def test_what_would_not_run_at_once_is_refused(spec, sentence):
         twin.run(spec)
 
 
-@pytest.mark.parametrize("options", [{"tokens": 1}, {"tokens": -3}, {"tokens": 4096}, {"tokens": 2.5}, {"seed": -1}, {"seed": "x"}])
+@pytest.mark.parametrize(
+    "options", [{"tokens": 1}, {"tokens": -3}, {"tokens": 4096}, {"tokens": 2.5}, {"seed": -1}, {"seed": "x"}]
+)
 def test_options_out_of_bounds(options):
     with pytest.raises(SpecError, match=next(iter(options))):
         twin.run(spec_of(BASE), **options)
