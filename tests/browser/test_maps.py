@@ -6,25 +6,15 @@ Needs playwright and a Chromium (CHROMIUM names it; Debian's is found by itself)
 import csv
 import io
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
+from tests.browser import driver
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 APP = """
@@ -63,61 +53,29 @@ def address(tmp_path_factory):
     """A running app with one canvas figure and one Plotly figure."""
     folder = tmp_path_factory.mktemp("maps")
     (folder / "page.py").write_text(APP)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {"port": port, "address": "127.0.0.1", "headless": "true", "fileWatcherType": "none"}
-    command = [sys.executable, "-m", "streamlit", "run", "page.py", "--browser.gatherUsageStats", "false"]
-    command += [part for name, value in options.items() for part in (f"--server.{name}", str(value))]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, **quiet)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def wait_for(url: str) -> None:
-    for _ in range(150):
-        try:
-            urllib.request.urlopen(url, timeout=1)
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"{url} does not answer")
+    with driver.serving(folder, "page.py") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with driver.browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(chromium, address):
     """Open the page; at the end there must have been no error and no request to another host."""
-    pages, wrong = [], []
+    with driver.visitors(chromium, address) as open_page:
 
-    def open_page(query: str = "", width: int = 1440, height: int = 1000, **context):
-        page = chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **context).new_page()
-        page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda r: r.url.startswith("http") and not r.url.startswith(address) and wrong.append(r.url))
-        pages.append(page)
-        page.goto(f"{address}/?{query}")
-        expect(page.locator(".map")).to_have_count(8, timeout=30000)
-        expect(page.locator(".cap b").first).to_contain_text("KV heads")
-        page.wait_for_timeout(300)
-        return page
+        def opened(query: str = "", width: int = 1440, height: int = 1000, **context):
+            page = open_page(f"?{query}", width, height, accept_downloads=True, **context)
+            expect(page.locator(".map")).to_have_count(8, timeout=30000)
+            expect(page.locator(".cap b").first).to_contain_text("KV heads")
+            page.wait_for_timeout(300)
+            return page
 
-    yield open_page
-    for page in pages:
-        page.context.close()
-    assert not wrong
+        yield opened
 
 
 def pixels(page, panel: int) -> list[list[int]]:
@@ -297,7 +255,7 @@ def test_a_long_prompt_stays_short_and_keeps_what_matters(visit):
 
 
 def test_the_theme_changes_the_colours(visit):
-    page = visit(color_scheme="dark")
+    page = visit(dark=True)
     dark = pixels(page, 2)
     page.emulate_media(color_scheme="light")
     page.wait_for_timeout(1500)

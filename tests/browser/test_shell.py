@@ -1,30 +1,17 @@
 """The frame in a real Chromium: python -m pytest tests/browser/test_shell.py
 
-Needs playwright and a Chromium (CHROMIUM names it; Debian's is found by itself). The pages are stand-ins in a copy.
+The pages are stand-ins in a copy.
 """
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 from app.palette import PALETTE
-
-sync_api = pytest.importorskip("playwright.sync_api")
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
+from tests.browser import driver
+from tests.browser.driver import ROOT, settle
 
 REGISTRY = """
 from dataclasses import dataclass
@@ -68,76 +55,31 @@ def base(tmp_path_factory):
     for name, text in {"core/__init__.py": "", "core/registry.py": REGISTRY, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_text(text)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}", "--server.address=127.0.0.1"]
-    server = subprocess.Popen(command, cwd=copy, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(f"{address}/_stcore/health")
+    with driver.serving(copy, "app/main.py") as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def wait_for(url: str) -> None:
-    for _ in range(150):
-        try:
-            urllib.request.urlopen(url, timeout=1)
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(url)
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with driver.browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(chromium, base):
     """Open an address and wait for the page; afterwards nothing may have failed or asked another host."""
-    contexts, errors, outside = [], [], []
+    with driver.visitors(chromium, base) as open_page:
 
-    def watch(tab):
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
-        tab.on("request", lambda r: None if r.url.startswith((base, "data:", "blob:")) else outside.append(r.url))
+        def opened(path: str, **how):
+            tab = open_page(path, **how)
+            settle(tab)
+            return tab
 
-    def open_page(path: str, width: int = 1440, height: int = 900, dark: bool = False):
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        contexts.append(context)
-        tab = context.new_page()
-        watch(tab)
-        tab.goto(path if path.startswith("http") else f"{base}/{path}")
-        settle(tab)
-        return tab
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not errors and not outside
-
-
-def is_error(message) -> bool:
-    """Errors but Streamlit's own: on a deep link it first asks for its health below that path, and gets a 404."""
-    return message.type == "error" and "/_stcore/" not in message.location.get("url", "")
-
-
-def settle(tab) -> None:
-    tab.wait_for_selector(".cw-state", state="attached", timeout=30_000)
-    tab.wait_for_selector("[data-test-script-state=notRunning]", timeout=30_000)
+        yield opened
 
 
 def shows(tab, text: str) -> None:
-    sync_api.expect(tab.get_by_text(f"state: {text}", exact=True)).to_be_visible(timeout=10_000)
+    expect(tab.get_by_text(f"state: {text}", exact=True)).to_be_visible(timeout=10_000)
 
 
 def parameters(tab) -> dict:
@@ -165,7 +107,7 @@ def test_a_copied_link_opens_the_same_state(visit):
     tab.get_by_text("swap").click()
     shows(tab, "4 bo kite See")
     tab.get_by_role("button", name="Copy link").click()
-    sync_api.expect(tab.locator(".said")).to_have_text("Copied")
+    expect(tab.locator(".said")).to_have_text("Copied")
     link = tab.evaluate("navigator.clipboard.readText()")
     assert link == tab.url
     assert urlsplit(link).path == "/gqa"
@@ -181,14 +123,14 @@ def test_a_copied_link_follows_a_control_that_went_back_to_its_default(visit):
     tab.keyboard.press("ArrowLeft")
     shows(tab, "2 ann lamp See")
     tab.get_by_role("button", name="Copy link").click()
-    sync_api.expect(tab.locator(".said")).to_have_text("Copied")
+    expect(tab.locator(".said")).to_have_text("Copied")
     assert parse_qs(urlsplit(tab.evaluate("navigator.clipboard.readText()")).query)["kv_heads"] == ["2"]
 
 
 def test_a_copied_link_holds_what_is_isolated_and_no_junk(visit):
     tab = visit("gqa?head=3&junk=1")
     tab.get_by_role("button", name="Copy link").click()
-    sync_api.expect(tab.locator(".said")).to_have_text("Copied")
+    expect(tab.locator(".said")).to_have_text("Copied")
     assert parameters(tab) == {"kv_heads": "2", "prompt": "ann lamp", "section": "See", "head": "3", "v": "1"}
 
 
@@ -278,12 +220,12 @@ def test_stage(visit):
     shows(tab, "2 n3p Count")
     tab.evaluate("document.activeElement.blur()")
     tab.keyboard.press("Escape")
-    sync_api.expect(tab.get_by_role("button", name="Copy link")).to_be_visible()
+    expect(tab.get_by_role("button", name="Copy link")).to_be_visible()
     assert tab.evaluate(size) == pytest.approx(31, abs=0.1)
     assert "stage" not in parameters(tab)
     tab.keyboard.press("n")  # no keys off stage
     tab.get_by_role("button", name="Stage").click()
-    sync_api.expect(tab.get_by_role("button", name="Leave stage")).to_be_visible()
+    expect(tab.get_by_role("button", name="Leave stage")).to_be_visible()
     shows(tab, "2 n3p Count")
     assert parameters(tab)["stage"] == "1"
 
@@ -306,6 +248,6 @@ def test_a_term_explains_itself_from_the_keyboard(visit):
     tab = visit("gqa")
     tab.get_by_role("button", name="KV heads").focus()
     tab.keyboard.press("Enter")
-    sync_api.expect(tab.get_by_text("Sets of keys and values.")).to_be_visible()
+    expect(tab.get_by_text("Sets of keys and values.")).to_be_visible()
     tab.keyboard.press("Escape")
-    sync_api.expect(tab.get_by_text("Sets of keys and values.")).to_be_hidden()
+    expect(tab.get_by_text("Sets of keys and values.")).to_be_hidden()
