@@ -9,6 +9,8 @@ import json
 import re
 import xml.etree.ElementTree as ET
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
