@@ -35,7 +35,7 @@ def mark(prompt: recall.Prompt) -> None:
     words = []
     for word in prompt.words:
         shown = html.escape(word)
-        words.append(f'<mark>{shown}</mark> <small>(nearest: {html.escape(near[word])})</small>' if word in near else shown)
+        words.append(f"<mark>{shown}</mark> <small>(nearest: {html.escape(near[word])})</small>" if word in near else shown)
     count = len(prompt.problems)
     lead = "This word is" if count == 1 else "These words are"
     st.html(
@@ -59,14 +59,17 @@ def answers(rows: list[tuple[Answer, Finder | None]]) -> None:
         sign = '<b class="yes">✓</b>' if right else '<b class="no">✗</b>'
         said = f"<code>{a.name}</code> → <code>{a.said}</code> {a.probability:.3f}"
         truth = "" if right else f", in truth <code>{a.truth}</code>" if a.truth else ", a name that was never introduced"
-        where = f'<span>layer {found.layer + 1}, head {found.head + 1} found it: weight {found.weight:.2f}</span>' if found else ""
+        where = (
+            f"<span>layer {found.layer + 1}, head {found.head + 1} found it: weight {found.weight:.2f}</span>" if found else ""
+        )
         lines.append(f'<div role="listitem">{sign} {said}{truth} {where}</div>')
     st.html(f'<div class="cw-answers" role="list">{"".join(lines)}</div>')
 
 
 def compare(before: str, whole: int, now: str, part: int, text: Callable[[int], str] = lambda n: f"{n:,} B") -> None:
-    """Two bars of bytes: what it was, what it is, the changed one in the hue of shared keys and values."""
-    panels.bars([Bar(before, 1.0, text(whole)), Bar(now, part / whole, text(part), "kv", changed=True)], f"{before} against {now}")
+    """Bytes as bars: what it was, what it is in the hue of shared keys and values; one bar where nothing was changed."""
+    rows = [Bar(before, 1.0, text(whole)), Bar(now, part / whole, text(part), "kv", changed=True)]
+    panels.bars(rows[before == now :], f"{before} against {now}")
 
 
 def heading(text: str) -> None:
@@ -90,7 +93,7 @@ def verdicts(report: dict, name: Callable[[str], str]) -> None:
     rule, seeds = panels.term("A rule", RULES), ", ".join(map(str, report["seeds"]))
     st.html(
         f'<div class="cw-verdicts" role="list">{"".join(lines)}</div><p class="cw-caption cw-rule">{rule} decides, from the table of all runs (seeds {seeds}; '
-        f'mean ± standard deviation). The same again: <code>{html.escape(report["command"])}</code></p>'
+        f"mean ± standard deviation). The same again: <code>{html.escape(report['command'])}</code></p>"
     )
 
 
@@ -128,14 +131,19 @@ def table(columns, rows) -> None:
     columns, rows = list(columns), [list(row) for row in rows]
     right = [all(numeric(row[i]) for row in rows) for i in range(len(columns))]
     head = "".join(f'<th scope="col"{_side(r)}>{html.escape(c)}</th>' for c, r in zip(columns, right))
-    lines = ("".join(f"<td{_side(r)}>{c if isinstance(c, Link) else html.escape(str(c))}</td>" for c, r in zip(row, right)) for row in rows)
+    lines = (
+        "".join(f"<td{_side(r)}>{c if isinstance(c, Link) else html.escape(str(c))}</td>" for c, r in zip(row, right))
+        for row in rows
+    )
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     st.html(f'<div class="cw-scroll"><table class="cw-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
 
 
 def numeric(value) -> bool:
     """A number, or a size such as "1.5 MiB"."""
-    return isinstance(value, (int, float)) or (not isinstance(value, Link) and bool(re.fullmatch(r"[\d.,]+ [KMGT]?i?B", str(value))))
+    return isinstance(value, (int, float)) or (
+        not isinstance(value, Link) and bool(re.fullmatch(r"[\d.,]+ [KMGT]?i?B", str(value)))
+    )
 
 
 def _side(right: bool) -> str:
@@ -146,19 +154,24 @@ def anchor(text: str, address: str) -> Link:
     """A link to another site, followed only when clicked; plain text where the address is not known."""
     if not address.startswith("https://"):
         return Link(html.escape(text))
-    return Link(f'<a class="cw-link" href="{html.escape(address)}" target="_blank" rel="noreferrer noopener">{html.escape(text)}</a>')
+    return Link(
+        f'<a class="cw-link" href="{html.escape(address)}" target="_blank" rel="noreferrer noopener">{html.escape(text)}</a>'
+    )
 
 
 # Read
 
 
-def source(path: str) -> None:
-    """A core file as it runs: its glossary first, then the code."""
-    glossary, code = _parts(path)
+def glossary(path: str) -> None:
+    """What the letters of a core file mean: its docstring."""
     heading("Glossary")
-    st.html(f'<pre class="cw-source">{html.escape(glossary)}</pre>')
+    st.html(f'<pre class="cw-source">{html.escape(_parts(path)[0])}</pre>')
+
+
+def source(path: str) -> None:
+    """A core file as it runs, below its glossary."""
     heading(f"The code that ran: {path}")
-    st.code(code, language="python")
+    st.code(_parts(path)[1], language="python")
 
 
 @st.cache_data(show_spinner=False)

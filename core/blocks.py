@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from core.errors import number, one_of, whole
 
-
 # Norms
 
 

@@ -25,9 +25,7 @@ class Page:
     question: str
 
 
-PAGES = (
-    Page("gqa", "Grouped-query attention", "Cheaper inference", "What if heads share their keys and values?"),
-)
+PAGES = (Page("gqa", "Grouped-query attention", "Cheaper inference", "What if heads share their keys and values?"),)
 
 BASE = Attention(heads=4, kv_heads=2, k_dim=8, v_dim=8, rope=Rope(8))
 FFN = Dense(24)
@@ -70,6 +68,8 @@ EXAMPLES: tuple[ModelSpec, ...] = (
     small("sandwich-norm", *(Layer(BASE, FFN, norms="sandwich", scales=Scales(0.5, 2.0)),) * 2),
     small("ffn-alone", Layer(BASE, None), Layer(None, FFN)),
     small("geglu", Layer(BASE, Dense(24, "gelu_tanh"))),
-    small("gelu", Layer(BASE, Dense(24, "gelu", gated=False, bias=True)), norm=Norm("layer", 1e-5), tied=True, learned_positions=64),
+    small(
+        "gelu", Layer(BASE, Dense(24, "gelu", gated=False, bias=True)), norm=Norm("layer", 1e-5), tied=True, learned_positions=64
+    ),
     small("capped-head", Layer(BASE, FFN), softcap=3.0, embed_scale=4.0, logit_scale=0.5, head_bias=True),
 )

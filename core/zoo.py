@@ -101,7 +101,9 @@ def load(variant: str) -> Model:
     """A trained model, shared by everybody: in evaluation mode, without gradients. SpecError if it is of another recipe."""
     r = recipe(variant)
     if checkpoint(variant).spec != repr(r.spec):
-        raise SpecError(f"checkpoint {variant} was trained for another description: run python -m core train {mechanism(variant)}")
+        raise SpecError(
+            f"checkpoint {variant} was trained for another description: run python -m core train {mechanism(variant)}"
+        )
     model = Model(r.spec)
     model.load_state_dict(safetensors.torch.load_file(ZOO / f"{variant}.safetensors"))
     return model.eval().requires_grad_(False)
@@ -184,7 +186,10 @@ def publish(done: set[tuple[str, int]]) -> None:
             continue
         kept = [row for row in table(name) if (row["variant"], int(row["seed"])) not in done]
         order = [r.variant for r in recipes]
-        rows = sorted((row for row in kept + fresh if row["variant"] in order), key=lambda row: (order.index(row["variant"]), int(row["seed"]), int(row["step"])))
+        rows = sorted(
+            (row for row in kept + fresh if row["variant"] in order),
+            key=lambda row: (order.index(row["variant"]), int(row["seed"]), int(row["step"])),
+        )
         write(EVIDENCE / f"{name}.csv", as_csv(rows).encode())
     for variant, seed in done:
         (RESUME / f"{variant}-{seed}.json").unlink(missing_ok=True)
@@ -193,7 +198,12 @@ def publish(done: set[tuple[str, int]]) -> None:
 def noted(r: Recipe, seed: int) -> list[dict]:
     """The rows of one finished run, as the table has them."""
     counted = cost.count(r.spec, 1)
-    about = {"variant": r.variant, "seed": seed, "params": counted.params_total, "cache_elements_per_token": counted.cache_elements}
+    about = {
+        "variant": r.variant,
+        "seed": seed,
+        "params": counted.params_total,
+        "cache_elements_per_token": counted.cache_elements,
+    }
     note = json.loads((RESUME / f"{r.variant}-{seed}.json").read_text())
     return [{**about, **row} for row in note["rows"]]
 

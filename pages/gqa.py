@@ -56,7 +56,13 @@ def number(text: str) -> str:
 
 def spelled(variant: str) -> str:
     """A variant with what else differs about it."""
-    tail = " with rope" if variant.endswith("-rope") else f" after {zoo.recipe(variant).steps} steps" if variant.endswith("-long") else ""
+    tail = (
+        " with rope"
+        if variant.endswith("-rope")
+        else f" after {zoo.recipe(variant).steps} steps"
+        if variant.endswith("-long")
+        else ""
+    )
     return label(variant) + tail
 
 
@@ -109,7 +115,9 @@ def see(kv_heads: int, positions: str, model: str, text: str) -> None:
         panels.caption(
             f"**8 query heads, {kv_heads} KV head{'s' * (kv_heads > 1)}, {len(scene.words)} tokens.** Heads under one orange "
             "line read the same {keys}. Row = token asking, column = token read. Tap a head or a token to isolate it.",
-            keys=panels.term("keys and values", "What a token leaves behind for later ones: a key to be found by, a value to be read."),
+            keys=panels.term(
+                "keys and values", "What a token leaves behind for later ones: a key to be found by, a value to be read."
+            ),
         )
         verdict(scene)
     with right:
@@ -182,16 +190,28 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
         fig = sharing.growth(lengths, lines, variant, points, kept, label, colours, stroke)
         alt = f"Cache bytes of four sharings against tokens; the measured bytes of {label(variant)} lie on its counted line"
         frame.figure(fig, key="growth", alt=alt, table=table, config=config)
-        panels.caption(f"**{label(variant)}: {kv_heads} of 8 KV heads.** Lines are counted; rings are bytes in the tensors of the live model.")
+        panels.caption(
+            f"**{label(variant)}: {kv_heads} of 8 KV heads.** Lines are counted; rings are bytes in the tensors of the live model."
+        )
         panels.check(int(lines[variant][points[-1] - 1]), int(kept[-1]))
     with right:
         live.heading(f"{lesson.name(key)}: arithmetic of one token")
         contexts = 2 ** np.arange(10, 18)
         full, shared = lesson.arithmetic(key, 1, contexts), lesson.arithmetic(key, factor, contexts)
-        table = {"context": contexts, **{f"{p}, multi-head": full[p] for p in full}, **{f"{p}, shared": shared[p] for p in shared}}
-        alt = f"FLOPs of one token of {lesson.name(key)}: attention is the same line shared or not, the projections shrink a little"
-        frame.figure(sharing.arithmetic(contexts, full, shared, colours, stroke), key="arithmetic", alt=alt, table=table, config=config)
-        panels.caption("**Attention is the same line, shared or not:** every query head still scores every token. Only the K and V projections shrink.")
+        table = {
+            "context": contexts,
+            **{f"{p}, multi-head": full[p] for p in full},
+            **{f"{p}, shared": shared[p] for p in shared},
+        }
+        alt = (
+            f"FLOPs of one token of {lesson.name(key)}: attention is the same line shared or not, the projections shrink a little"
+        )
+        frame.figure(
+            sharing.arithmetic(contexts, full, shared, colours, stroke), key="arithmetic", alt=alt, table=table, config=config
+        )
+        panels.caption(
+            "**Attention is the same line, shared or not:** every query head still scores every token. Only the K and V projections shrink."
+        )
     formula(key, factor)
     real_models(factor, colours, stroke, config)
 
@@ -216,7 +236,10 @@ def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None
     """Every model of the catalogue before and after."""
     rows = lesson.reals(factor)
     live.heading("The same move on real models, 128k tokens")
-    names, sizes = [r.name for r in rows], {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "moved", "released")}
+    names, sizes = (
+        [r.name for r in rows],
+        {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "moved", "released")},
+    )
     fig = sharing.models(names, **sizes, label=binary, colours=colours, stroke=stroke)
     alt = f"Cache of {len(rows)} real models at 128k tokens: multi-head, with {factor} query heads a KV head, and as released"
     table = {"model": names, **{f"{f}, B": values for f, values in sizes.items()}}
@@ -243,7 +266,9 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
         alt = f"Loss of every run by sharing, in {len(groups)} groups of runs; each dot is a seed"
         frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config={"command": report["command"]})
         sizes = ", ".join(f"{label(v)} {n:,}" for v, n in lesson.parameters().items())
-        panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {', '.join(map(str, report['seeds']))}.")
+        panels.caption(
+            f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {', '.join(map(str, report['seeds']))}."
+        )
     with right:
         live.heading("Loss at 48 pairs while training")
         curves = {v: lesson.learning(v) for v in zoo.SHARING.values()}
@@ -260,8 +285,10 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
 
 def read(kv_heads: int, positions: str, model: str, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    live.source("core/mixers/attention.py")
+    path = "core/mixers/attention.py"
+    live.glossary(path)
     live.papers("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864")
+    live.source(path)
 
 
 # Who uses it
@@ -279,7 +306,9 @@ def users(kv_heads: int, positions: str, model: str, text: str) -> None:
             for u in lesson.users()
         ],
     )  # fmt: skip
-    panels.caption("**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page.")
+    panels.caption(
+        "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page."
+    )
 
 
 page()

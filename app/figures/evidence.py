@@ -6,7 +6,9 @@ import plotly.graph_objects as go
 from app.figures.plot import blank, mark, note
 
 
-def dots(groups: dict[str, dict[str, list[float]]], label, across: str, title: str, colours: dict, hue: str, stroke: float = 1.0) -> go.Figure:
+def dots(
+    groups: dict[str, dict[str, list[float]]], label, across: str, title: str, colours: dict, hue: str, stroke: float = 1.0
+) -> go.Figure:
     """{group: {variant: values of the seeds}} side by side, a log axis; dots are seeds, the bar is their mean."""
     fig = blank(colours, 320, stroke)
     at, ticks, texts = 0.0, [], []
@@ -45,7 +47,12 @@ def dots(groups: dict[str, dict[str, list[float]]], label, across: str, title: s
         at += 0.7
     fig.update_xaxes(
         title_text=across,
-        tickvals=ticks, ticktext=texts, gridcolor="rgba(0,0,0,0)", fixedrange=True, tickangle=0, range=[-0.6, at - 1.1]
+        tickvals=ticks,
+        ticktext=texts,
+        gridcolor="rgba(0,0,0,0)",
+        fixedrange=True,
+        tickangle=0,
+        range=[-0.6, at - 1.1],
     )
     fig.update_yaxes(type="log", title_text=title, fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})
     fig.update_layout(margin={"t": 30})

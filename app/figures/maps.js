@@ -27,7 +27,7 @@ function scaleColours(colours, scale) {
     const [r, g, b] = at(byte / REST);
     return ((alpha << 24) | (b << 16) | (g << 8) | r) >>> 0;
   });
-  return { full: table(255), faint: table(colours.dark ? 62 : 70), css: (t) => `rgb(${at(t).join()})` };
+  return { full: table(255), faint: table(colours.dark ? 105 : 115), css: (t) => `rgb(${at(t).join()})` };
 }
 
 /** A number as a reader says it: 0.93, 0.012, <0.001. */

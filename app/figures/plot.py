@@ -44,7 +44,9 @@ def note(fig: go.Figure, x, y, text: str, colour: str, **where) -> None:
 def mark(fig: go.Figure, x, y, text: str, colour: str, position: str = "middle right", size: float = 13) -> None:
     """A label at a point of the data, on linear and logarithmic axes alike; `position` as Plotly's textposition."""
     font = {"color": colour, "size": size}
-    fig.add_scatter(x=[x], y=[y], mode="text", text=[text], textposition=position, textfont=font, hoverinfo="skip", cliponaxis=False)
+    fig.add_scatter(
+        x=[x], y=[y], mode="text", text=[text], textposition=position, textfont=font, hoverinfo="skip", cliponaxis=False
+    )
 
 
 def byte_ticks(low: float, high: float, label) -> tuple[Sequence[float], Sequence[str]]:

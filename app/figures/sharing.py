@@ -95,14 +95,24 @@ def arithmetic(contexts, full, shared, colours: dict, stroke: float = 1.0) -> go
             hovertemplate=f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens<extra></extra>",
         )  # fmt: skip
     at, size = len(contexts) - 1, 13 * (1 + 0.45 * (stroke - 1))
-    mark(fig, contexts[at], shared["attention"][at] * 1.5, "<b>attention</b>, shared or not ", colours["query"], "middle left", size)
+    mark(
+        fig,
+        contexts[at],
+        shared["attention"][at] * 1.5,
+        "<b>attention</b>, shared or not ",
+        colours["query"],
+        "middle left",
+        size,
+    )
     mark(fig, contexts[0], full["projections"][0], " projections, multi-head", colours["soft"], "top right", size)
     mark(fig, contexts[0], shared["projections"][0], " <b>projections, shared</b>", colours["kv"], "bottom right", size)
     ticks = [1024, 4096, 16384, 65536, 131072]
     fig.update_xaxes(
         type="log", title_text="context, tokens", tickvals=ticks, ticktext=["1k", "4k", "16k", "64k", "128k"], fixedrange=True
     )
-    fig.update_yaxes(type="log", title_text="FLOPs of one token", fixedrange=True, dtick=1, exponentformat="SI", minor={"showgrid": False})
+    fig.update_yaxes(
+        type="log", title_text="FLOPs of one token", fixedrange=True, dtick=1, exponentformat="SI", minor={"showgrid": False}
+    )
     return fig
 
 

@@ -215,7 +215,10 @@ def formula(key: str, factor: int) -> Formula:
 # Prove
 
 
-GROUPS = {f"{what}, {zoo.recipe('mha' + tail).steps} steps": tail for what, tail in ((NONE_SAID, ""), ("rope", "-rope"), (NONE_SAID, "-long"))}
+GROUPS = {
+    f"{what}, {zoo.recipe('mha' + tail).steps} steps": tail
+    for what, tail in ((NONE_SAID, ""), ("rope", "-rope"), (NONE_SAID, "-long"))
+}
 
 
 def report() -> dict:
@@ -251,7 +254,12 @@ def learning(variant: str, metric: str = "loss@48") -> dict[int, tuple[np.ndarra
 
 def learning_table() -> dict[str, list]:
     """The same as columns."""
-    rows = [(v, seed, s, x) for v in zoo.SHARING.values() for seed, (steps, values) in learning(v).items() for s, x in zip(steps, values)]
+    rows = [
+        (v, seed, s, x)
+        for v in zoo.SHARING.values()
+        for seed, (steps, values) in learning(v).items()
+        for s, x in zip(steps, values)
+    ]
     return dict(zip(("variant", "seed", "step", "loss at 48 pairs, nats"), map(list, zip(*rows))))
 
 
@@ -270,5 +278,7 @@ def users() -> list[dict]:
         a = entry.reading.spec.layers[0].mixer
         if isinstance(a, Attention):
             token = cost.count(entry.reading.spec, 2, cache_dtype="bfloat16").cache_bytes // 2
-            rows.append({"entry": entry, "heads": a.heads, "kv_heads": a.kv_heads, "factor": a.heads // a.kv_heads, "token_bytes": token})
+            rows.append(
+                {"entry": entry, "heads": a.heads, "kv_heads": a.kv_heads, "factor": a.heads // a.kv_heads, "token_bytes": token}
+            )
     return rows

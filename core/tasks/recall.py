@@ -134,7 +134,9 @@ def check_pairs(words: list[str]) -> None:
     for i, word in enumerate(words):
         wanted = (NAMES, "a name") if i % 2 == 0 else (THINGS, "a thing")
         if word not in wanted[0]:
-            raise SpecError(f"word {i + 1}, “{word}”, must be {wanted[1]}: facts are pairs of a name and a thing, as in “ann lamp”")
+            raise SpecError(
+                f"word {i + 1}, “{word}”, must be {wanted[1]}: facts are pairs of a name and a thing, as in “ann lamp”"
+            )
     if len(words) % 2 or not 2 <= len(words) <= 2 * MAX_PAIRS:
         raise SpecError(f"the facts must be 1 to {MAX_PAIRS} whole pairs of a name and a thing, as in “ann lamp bo kite”")
 

@@ -30,7 +30,11 @@ def fine(at: AppTest) -> AppTest:
 
 def text(at: AppTest) -> str:
     """Everything that stands on the page as HTML or markdown."""
-    return "\n".join(str(e.proto.body) for e in at.get("html")) + "\n".join(m.value for m in at.markdown) + "\n".join(c.value for c in at.code)
+    return (
+        "\n".join(str(e.proto.body) for e in at.get("html"))
+        + "\n".join(m.value for m in at.markdown)
+        + "\n".join(c.value for c in at.code)
+    )
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -31,9 +31,17 @@ def serving(folder: Path, script: str):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", script, f"--server.port={port}", "--server.address=127.0.0.1"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | ({} if folder == ROOT or (folder / "core").exists() else {"PYTHONPATH": str(ROOT)})
+    environment = (
+        os.environ
+        | {"OMP_NUM_THREADS": "1"}
+        | ({} if folder == ROOT or (folder / "core").exists() else {"PYTHONPATH": str(ROOT)})
+    )
     server = subprocess.Popen(
-        [*command, "--server.headless=true", *PRODUCTION], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, "--server.headless=true", *PRODUCTION],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health")

@@ -112,7 +112,9 @@ def test_a_click_on_the_canvas_isolates_a_head_and_the_wiring_follows(visit):
     expect(tab.locator(".st-key-figure-wiring .scatterlayer .trace")).to_have_count(2)
 
 
-@pytest.mark.parametrize("state", ["kv_heads=1", "kv_heads=4&positions=rope&head=5", "kv_heads=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=2&step=5"])
+@pytest.mark.parametrize(
+    "state", ["kv_heads=1", "kv_heads=4&positions=rope&head=5", "kv_heads=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=2&step=5"]
+)
 def test_a_copied_link_opens_the_same_picture(visit, state):
     first = visit(f"gqa?{state}")
     link = copied(first)
@@ -142,7 +144,12 @@ def test_back_and_reload_keep_a_working_page(visit):
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_section_stands_in_both_themes_and_widths(visit, section, dark, width):
     tab = visit(f"gqa?section={section.replace(' ', '+')}", width=width, height=900, dark=dark)
-    marks = {"Count": ".st-key-figure-models .main-svg", "Prove": ".cw-verdict", "Read": "code", "Who uses it": ".cw-table tbody tr"}
+    marks = {
+        "Count": ".st-key-figure-models .main-svg",
+        "Prove": ".cw-verdict",
+        "Read": "code",
+        "Who uses it": ".cw-table tbody tr",
+    }
     expect(tab.locator(marks[section]).first).to_be_visible(timeout=20_000)
     assert not tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"), "scrolls sideways"
 
@@ -150,7 +157,11 @@ def test_every_section_stands_in_both_themes_and_widths(visit, section, dark, wi
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_first_screen_of_a_phone_holds_question_control_and_picture(visit, dark):
     tab = visit(width=390, height=844, dark=dark)
-    for place in (tab.get_by_role("heading", name=QUESTION), tab.locator(".st-key-cw-track-kv_heads"), tab.locator(".map[data-panel='7'] canvas").first):
+    for place in (
+        tab.get_by_role("heading", name=QUESTION),
+        tab.locator(".st-key-cw-track-kv_heads"),
+        tab.locator(".map[data-panel='7'] canvas").first,
+    ):
         box = place.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 844, place
     heading = tab.get_by_role("heading", name=QUESTION).bounding_box()
@@ -184,5 +195,7 @@ def test_figures_have_alternative_text_and_tables(visit):
 
 def test_the_font_is_served_from_here(visit):
     tab = visit()
-    families = tab.evaluate("document.fonts.ready.then(() => [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family))")
+    families = tab.evaluate(
+        "document.fonts.ready.then(() => [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family))"
+    )
     assert {"Inter", "SourceSerif", "JetBrainsMono"} <= {family.strip("'\"") for family in families}

@@ -70,8 +70,8 @@ def visit(chromium, base):
     """Open an address and wait for the page; afterwards nothing may have failed or asked another host."""
     with driver.visitors(chromium, base) as open_page:
 
-        def opened(path: str, **how):
-            tab = open_page(path, **how)
+        def opened(path: str, *size, **how):
+            tab = open_page(path, *size, **how)
             settle(tab)
             return tab
 

@@ -70,7 +70,10 @@ def test_evaluate_scores_an_oracle_with_one_and_a_liar_with_nothing():
     assert all(v == 0 for k, v in wrong.items() if "recall" in k)
 
 
-@pytest.mark.parametrize("text", ["ann lamp bo kite ? bo", "Ann has a lamp, Bo has the kite. ? Bo", "ann lamp\nbo kite ?bo", "ann lamp · bo kite → ? bo kite"])
+@pytest.mark.parametrize(
+    "text",
+    ["ann lamp bo kite ? bo", "Ann has a lamp, Bo has the kite. ? Bo", "ann lamp\nbo kite ?bo", "ann lamp · bo kite → ? bo kite"],
+)
 def test_prompts_are_read_as_people_write_them(text):
     prompt = recall.parse(text)
     assert prompt.words == ("ann", "lamp", "bo", "kite", "?") and prompt.asked == ("bo",) and prompt.truth == ("kite",)

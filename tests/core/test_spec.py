@@ -56,8 +56,9 @@ def test_descriptions_can_be_keys():
 
 def test_limit_cases_are_equal():
     """KV heads == heads is MHA; a window at least as long as the text is full attention."""
-    import torch
     from dataclasses import replace
+
+    import torch
 
     from core.model import build
     from core.twin import draw

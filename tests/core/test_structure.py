@@ -63,7 +63,12 @@ def test_a_mechanism_opens_with_a_glossary(path):
 def test_every_module_and_public_function_says_what_it_is(path):
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree) or not tree.body, "module"
-    protocol = {n for c in tree.body if isinstance(c, ast.ClassDef) and any("Protocol" in ast.dump(b) for b in c.bases) for n in ast.walk(c)}
+    protocol = {
+        n
+        for c in tree.body
+        if isinstance(c, ast.ClassDef) and any("Protocol" in ast.dump(b) for b in c.bases)
+        for n in ast.walk(c)
+    }
     for owner in [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef))]:
         for node in owner.body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and node not in protocol:
