@@ -30,14 +30,16 @@
 
   const drawing = (plot) => [...plot.querySelectorAll(".main-svg")].map((svg) => svg.innerHTML).join();
 
-  let parts = []; // [name, element, signature function]
+  let parts = [], most = 0; // [name, element, signature function], and how many there have been at once
   const find = () => {
     parts = [...all("canvas").map((node) => [nameOf(node), node, pixels]), ...all(".js-plotly-plot").map((node) => [nameOf(node), node, drawing])];
+    most = Math.max(most, parts.length);
   };
 
   /** {name: signature} of every picture. */
   const look = () => {
-    if (!parts.length || parts.some(([, node]) => !node.isConnected)) find();
+    // while a chart is mounted anew it is missing for some frames: look until all are back
+    if (parts.length < most || !parts.length || parts.some(([, node]) => !node.isConnected)) find();
     const seen = {};
     for (const [name, node, signature] of parts) (seen[name] ??= []).push(signature(node));
     return Object.fromEntries(Object.entries(seen).map(([name, marks]) => [name, marks.join("|")]));
@@ -51,6 +53,13 @@
   };
 
   const watch = (window.cutawayWatch = { pressed: null, changed: {}, running: false });
+
+  /** What there is to see now: the same text twice means that nothing moves. Empty until every picture in `wanted` stands. */
+  watch.still = (wanted) => {
+    find();
+    const seen = look();
+    return wanted.every((name) => name in seen) && parts.length ? JSON.stringify(seen) : "";
+  };
 
   /** Remember how the pictures are, and watch them in every frame until stop(). The clock starts at the next key. */
   watch.start = () => {
