@@ -11,7 +11,7 @@ from app import panels, state
 from app.panels import Bar
 from core import catalogue, evidence, zoo
 from core.errors import SpecError
-from core.lessons.gqa import Answer, Finder
+from core.lessons.recall import Answer, Finder
 from core.tasks import recall
 
 

@@ -1,143 +1,17 @@
-"""What our own runs show, computed from their table by a rule that stands beside it.
-
-Rules
-    ordered     a metric rises from variant to variant, compared seed by seed: "shows" if every seed is ordered as claimed and
-                every mean gap is beyond 2 standard deviations of the gaps; "does not show" if a mean gap is not in the claimed
-                direction; else "unclear"
-    at least    every run reaches a bound: "shows" if all do, "does not show" if no run does, else "unclear"
-    closes      less than half of the gap between two variants is left in another pair, seed by seed, by the rule of "ordered"
-"""
+"""What our own runs show: their tables, the claims with their verdicts, and what papers printed. Rules stand in core/rules.py."""
 
 import json
-import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from core import zoo
 from core.errors import one_of
+from core.rules import Claim, last
 
-SHOWS, UNCLEAR, NOT = "shows", "unclear", "does not show"
 PUBLISHED = Path(zoo.EVIDENCE) / "published.json"
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of a rule, and the numbers it rests on."""
-
-    outcome: str
-    numbers: dict
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One sentence of the talk or of a paper, and the check on our table."""
-
-    sentence: str
-    rule: str
-    check: Callable[[list[dict]], Verdict]
-
-
-def last(rows: list[dict], variant: str, metric: str) -> dict[int, float]:
-    """The metric at a variant's last step, by seed."""
-    final: dict[int, tuple[int, float]] = {}
-    for row in rows:
-        if row["variant"] == variant and row[metric] != "":
-            seed, step = int(row["seed"]), int(row["step"])
-            if seed not in final or step > final[seed][0]:
-                final[seed] = step, float(row[metric])
-    return {seed: value for seed, (_, value) in sorted(final.items())}
-
-
-def judge(gaps: list[float]) -> str:
-    """Gaps that should be positive, one a seed -> a verdict by the rule of "ordered"."""
-    if len(gaps) < 2 or statistics.fmean(gaps) <= 0:
-        return NOT if gaps and statistics.fmean(gaps) <= 0 else UNCLEAR
-    clear = all(gap > 0 for gap in gaps) and statistics.fmean(gaps) > 2 * statistics.stdev(gaps)
-    return SHOWS if clear else UNCLEAR
-
-
-def worst(outcomes: list[str]) -> str:
-    """The weakest of several verdicts."""
-    return max(outcomes, key=(SHOWS, UNCLEAR, NOT).index, default=UNCLEAR)
-
-
-def differences(rows: list[dict], low: str, high: str, metric: str) -> list[float]:
-    """high - low, seed by seed."""
-    a, b = last(rows, low, metric), last(rows, high, metric)
-    return [b[seed] - a[seed] for seed in sorted(set(a) & set(b))]
-
-
-def ordered(metric: str, *variants: str) -> Callable[[list[dict]], Verdict]:
-    """The metric rises along the variants."""
-
-    def check(rows: list[dict]) -> Verdict:
-        gaps = {f"{high} - {low}": differences(rows, low, high, metric) for low, high in zip(variants, variants[1:])}
-        numbers = {
-            **{f"{v}, {metric}": summary(list(last(rows, v, metric).values())) for v in variants},
-            **{name: summary(values) for name, values in gaps.items()},
-        }
-        return Verdict(worst([judge(values) for values in gaps.values()]), numbers)
-
-    return check
-
-
-def at_least(metric: str, bound: float, *variants: str) -> Callable[[list[dict]], Verdict]:
-    """Every run of the variants reaches the bound."""
-
-    def check(rows: list[dict]) -> Verdict:
-        values = [value for v in variants for value in last(rows, v, metric).values()]
-        reached = sum(value >= bound for value in values)
-        outcome = UNCLEAR if not values else SHOWS if reached == len(values) else NOT if reached == 0 else UNCLEAR
-        return Verdict(outcome, {f"{v}, {metric}": summary(list(last(rows, v, metric).values())) for v in variants})
-
-    return check
-
-
-def closes(metric: str, early: tuple[str, str], late: tuple[str, str]) -> Callable[[list[dict]], Verdict]:
-    """The gap of the pair `late` (low, high) is less than half of that of the pair `early`."""
-
-    def check(rows: list[dict]) -> Verdict:
-        before, after = differences(rows, *early, metric), differences(rows, *late, metric)
-        gaps = [b / 2 - a for b, a in zip(before, after)]
-        numbers = {f"{pair[1]} - {pair[0]}": summary(values) for pair, values in ((early, before), (late, after))}
-        return Verdict(judge(gaps), numbers)
-
-    return check
-
-
-def summary(values: list[float]) -> dict:
-    """Mean, standard deviation and every value."""
-    if not values:
-        return {"mean": None, "sd": None, "values": []}
-    sd = statistics.stdev(values) if len(values) > 1 else 0.0
-    return {"mean": statistics.fmean(values), "sd": sd, "values": values}
-
-
-CLAIMS: dict[str, tuple[Claim, ...]] = {
-    "gqa": (
-        Claim(
-            "Sharing keys and values costs quality: the fewer KV heads, the higher the loss",
-            "ordered",
-            ordered("loss@48", "mha", "gqa-2", "mqa"),
-        ),
-        Claim(
-            "Grouped-query attention keeps what matters: 48 pairs are recalled with 4 and with 2 KV heads (at least .98)",
-            "at least",
-            at_least("recall@48", 0.98, "gqa-4", "gqa-2"),
-        ),
-        Claim(
-            "The price is learning speed: three times the steps close most of the gap between MHA and MQA",
-            "closes",
-            closes("loss@48", ("mha", "mqa"), ("mha-long", "mqa-long")),
-        ),
-        Claim(
-            "Rotary positions on tiny heads, not sharing, make most of the gap that a run with rope shows",
-            "closes",
-            closes("loss@48", ("mha-rope", "mqa-rope"), ("mha", "mqa")),
-        ),
-    ),
-}
+CLAIMS: dict[str, tuple[Claim, ...]] = {name: module.CLAIMS for name, module in zoo.MECHANISMS.items()}
 
 
 def report(name: str, rows: list[dict] | None = None) -> dict:
@@ -172,3 +46,17 @@ def as_text(r: dict) -> str:
 def published(name: str) -> list[dict]:
     """Tables that papers printed about a mechanism: title, source, date, link, columns, rows."""
     return [table for table in json.loads(PUBLISHED.read_text()) if table["mechanism"] == name]
+
+
+def final(name: str, variant: str, metric: str) -> list[float]:
+    """A metric at a variant's last step, one value a seed; [] without runs."""
+    return list(last(zoo.table(name), variant, metric).values())
+
+
+def learning(name: str, variant: str, metric: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Learning curves of a variant: {seed: (steps, values)}."""
+    curves: dict[int, list] = {}
+    for row in zoo.table(name):
+        if row["variant"] == variant and row.get(metric):
+            curves.setdefault(int(row["seed"]), []).append((int(row["step"]), float(row[metric])))
+    return {seed: tuple(np.array(column) for column in zip(*points)) for seed, points in curves.items()}

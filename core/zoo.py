@@ -16,56 +16,23 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 import safetensors.torch
 import torch
 
 from core import cost
 from core.errors import SpecError, one_of
-from core.mixers.attention import Attention
 from core.model import Model
-from core.rope import Rope
-from core.spec import Layer, ModelSpec
-from core.tasks import recall
+from core.recipes import gqa
 from core.train import Recipe, run, write
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 ZOO, EVIDENCE, RESUME = ASSETS / "zoo", ASSETS / "evidence", ASSETS / "zoo" / ".resume"
 SEEDS = (0, 1, 2, 3, 4)
 
-# Grouped-query attention: one layer, eight heads of width eight, no ffn; only kv_heads and rope differ.
-
-WIDTH, HEADS, HEAD = 64, 8, 8
-SHARING = {8: "mha", 4: "gqa-4", 2: "gqa-2", 1: "mqa"}
-LONG = 3  # times the steps, for the comparison at convergence
-
-
-def sharing(kv_heads: int, rope: bool, long: bool = False) -> Recipe:
-    """One way to share keys and values, trained on recall with the short convolution."""
-    mixer = Attention(HEADS, kv_heads, HEAD, HEAD, Rope(HEAD if rope else 0))
-    variant = SHARING[kv_heads] + "-rope" * rope + "-long" * long
-    spec = ModelSpec(variant, WIDTH, len(recall.WORDS), (Layer(mixer, None, input_conv=3),))
-    settings = {"pairs": 48, "count": 24, "length": 128}
-    steps = 260 * (LONG if long else 1)
-    return Recipe(variant, spec, "recall", steps, 4e-3, settings, embed_std=0.125, evaluate_every=steps // 4)
-
-
-def induction() -> Recipe:
-    """Two layers without the convolution: the first must find the previous token itself, so the heads can be seen."""
-    mixer = Attention(HEADS, HEADS, HEAD, HEAD, Rope(HEAD))
-    spec = ModelSpec("induction", WIDTH, len(recall.WORDS), (Layer(mixer, None),) * 2)
-    settings = {"pairs": 16, "count": 64, "length": 64}
-    return Recipe("induction", spec, "recall", 700, 6e-3, settings, embed_std=0.125, evaluate_every=70)
-
-
-RECIPES: dict[str, tuple[Recipe, ...]] = {
-    "gqa": (
-        *(sharing(kv, rope=False) for kv in SHARING),
-        *(sharing(kv, rope=True) for kv in SHARING),
-        *(sharing(kv, rope=False, long=True) for kv in SHARING),
-        induction(),
-    ),
-}
+MECHANISMS: dict[str, ModuleType] = {"gqa": gqa}  # recipes and claims of each, in core/recipes
+RECIPES: dict[str, tuple[Recipe, ...]] = {name: module.RECIPES for name, module in MECHANISMS.items()}
 
 
 def recipe(variant: str) -> Recipe:
@@ -172,7 +139,7 @@ def train_one(variant: str, seed: int, device: str, tick: Callable[[int], None] 
     snapshot = RESUME / f"{variant}-{seed}.safetensors"
     model, rows = run(r, seed, device, snapshot, tick)
     if seed == SEEDS[0]:
-        save(r, seed, model, {k: v for k, v in rows[-1].items() if "@" in k})
+        save(r, seed, model, {k: v for k, v in rows[-1].items() if k not in ("step", "seconds")})
     write(note, json.dumps({"recipe": repr(r), "rows": rows}).encode())
     snapshot.unlink(missing_ok=True)
     return r.steps

@@ -271,7 +271,7 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
         )
     with right:
         live.heading("Loss at 48 pairs while training")
-        curves = {v: lesson.learning(v) for v in zoo.SHARING.values()}
+        curves = {v: lesson.learning(v) for v in lesson.recipes.SHARING.values()}
         hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
         fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, hues, stroke)
         alt = f"Loss at 48 pairs against training steps for {len(curves)} sharings; each line is a seed"

@@ -10,16 +10,15 @@ from functools import lru_cache
 import numpy as np
 
 from core import catalogue, cost, evidence, zoo
-from core.decoding.autoregressive import Run, record
+from core.lessons.recall import LENGTHS, Scene, counted, finder, measured, scene  # noqa: F401
 from core.mixers.attention import Attention
+from core.recipes import gqa as recipes
 from core.spec import ModelSpec
-from core.tasks import recall
 
-HEADS = zoo.HEADS
+HEADS = recipes.HEADS
 KV_HEADS = (1, 2, 4, 8)
-DTYPE = "float32"  # the live models run in it
 CONTEXT = 131072  # "128k"
-LENGTHS = (8, 24, 48, 80, 112)  # tokens at which the live cache is measured
+METRIC = "loss@48"
 SHORT, INDUCTION = "one layer", "two layers, no convolution"
 MODELS = (SHORT, INDUCTION)
 NONE, ROPE = "none", "rope"
@@ -31,7 +30,7 @@ def variant(kv_heads: int, positions: str = NONE, model: str = SHORT) -> str:
     """The checkpoint that a setting of the controls means."""
     if model == INDUCTION:
         return "induction"
-    return zoo.SHARING[kv_heads] + ("-rope" if positions == ROPE else "")
+    return recipes.SHARING[kv_heads] + ("-rope" if positions == ROPE else "")
 
 
 def trained(model: str) -> tuple[int, ...]:
@@ -39,97 +38,12 @@ def trained(model: str) -> tuple[int, ...]:
     return KV_HEADS if model == SHORT else (HEADS,)
 
 
-# See
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One question of the prompt: where it is asked, what the model says and with what probability, and what is true."""
-
-    position: int
-    name: str
-    said: str
-    probability: float
-    truth: str
-    source: int  # position of the true thing among the facts, -1 where the name was never introduced
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A prompt and a model after the run. Bytes are (T,), after each token of one sequence."""
-
-    words: tuple[str, ...]
-    answers: tuple[Answer, ...]
-    run: Run
-    cache_bytes: np.ndarray
-    state_bytes: np.ndarray
-
-
-def script(prompt: recall.Prompt) -> list[int | None]:
-    """The facts, then each asked name and room for the model's answer; the last answer is told, not read."""
-    return (prompt.tokens + [token for name in prompt.asked for token in (recall.INDEX[name], None)])[:-1]
-
-
-@lru_cache(maxsize=256)
-def scene(name: str, prompt: recall.Prompt) -> Scene:
-    """Run a checkpoint on a prompt, token by token with the cache."""
-    run = record(zoo.load(name), script(prompt))
-    words = tuple(recall.WORDS[t] for t in run.tokens)
-    size = int(cost.DTYPES[DTYPE][0])
-    return Scene(words, tuple(answers(prompt, words, run)), run, run.cache * size, run.state * size)
-
-
-def answers(prompt: recall.Prompt, words: tuple[str, ...], run: Run):
-    """Every question with what the model made of it."""
-    facts = len(prompt.words)
-    for i, (name, truth) in enumerate(zip(prompt.asked, prompt.truth)):
-        at = facts + 2 * i
-        pairs = [j for j in range(0, facts - 1, 2) if words[j] == name]
-        said, probability = (words[at + 1], run.probability[at + 1]) if at + 1 < len(words) else expected(run)
-        yield Answer(at, name, said, float(probability), truth, pairs[-1] + 1 if pairs else -1)
-
-
-def expected(run: Run) -> tuple[str, float]:
-    """The word that the model holds likeliest after the last token, and its probability."""
-    best = int(run.next.argmax())
-    return recall.WORDS[best], float(run.next[best])
-
-
-@dataclass(frozen=True)
-class Finder:
-    """The head that looks hardest at the true thing when a name is asked."""
-
-    layer: int
-    head: int
-    weight: float
-
-
-def finder(scene: Scene, answer: Answer) -> Finder:
-    """Over all layers and heads, the largest weight from the asked name to the true thing."""
-    weights = scene.run.attention[:, :, answer.position, answer.source]
-    layer, head = np.unravel_index(weights.argmax(), weights.shape)
-    return Finder(int(layer), int(head), float(weights.max()))
-
-
 # Count
-
-
-def counted(name: str, tokens: int) -> cost.Cost:
-    """The live model counted at so many tokens."""
-    return cost.count(zoo.recipe(name).spec, tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
 
 
 def curve(lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Cache bytes of each sharing at each length, counted."""
-    return {zoo.SHARING[g]: np.array([counted(variant(g), int(n)).cache_bytes for n in lengths]) for g in reversed(KV_HEADS)}
-
-
-@lru_cache(maxsize=16)
-def measured(name: str, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
-    """Cache bytes really kept by the live model after each length of a random prompt."""
-    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
-    kept = scene(name, prompt).cache_bytes
-    return np.array([kept[n - 1] for n in lengths])
+    return {recipes.SHARING[g]: np.array([counted(variant(g), int(n)).cache_bytes for n in lengths]) for g in reversed(KV_HEADS)}
 
 
 @dataclass(frozen=True)
@@ -226,14 +140,12 @@ def report() -> dict:
     return evidence.report("gqa")
 
 
-def final(variant: str, metric: str = "loss@48") -> list[float]:
-    """The last value of every seed."""
-    return list(evidence.last(zoo.table("gqa"), variant, metric).values())
-
-
 def groups() -> dict[str, dict[str, list[float]]]:
     """{group of runs: {variant: loss of every seed}}."""
-    named = {group: {v + tail: final(v + tail) for v in zoo.SHARING.values()} for group, tail in GROUPS.items()}
+    named = {
+        group: {v + tail: evidence.final("gqa", v + tail, METRIC) for v in recipes.SHARING.values()}
+        for group, tail in GROUPS.items()
+    }
     return {group: {v: values for v, values in runs.items() if values} for group, runs in named.items()}
 
 
@@ -243,20 +155,16 @@ def loss_table() -> dict[str, list]:
     return dict(zip(("runs", "variant", "seed", "loss at 48 pairs, nats"), map(list, zip(*rows))))
 
 
-def learning(variant: str, metric: str = "loss@48") -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Learning curves of a variant: {seed: (steps, values)}."""
-    curves: dict[int, list] = {}
-    for row in zoo.table("gqa"):
-        if row["variant"] == variant and row.get(metric):
-            curves.setdefault(int(row["seed"]), []).append((int(row["step"]), float(row[metric])))
-    return {seed: tuple(np.array(column) for column in zip(*points)) for seed, points in curves.items()}
+    return evidence.learning("gqa", variant, METRIC)
 
 
 def learning_table() -> dict[str, list]:
     """The same as columns."""
     rows = [
         (v, seed, s, x)
-        for v in zoo.SHARING.values()
+        for v in recipes.SHARING.values()
         for seed, (steps, values) in learning(v).items()
         for s, x in zip(steps, values)
     ]
@@ -265,7 +173,7 @@ def learning_table() -> dict[str, list]:
 
 def parameters() -> dict[str, int]:
     """Learned numbers of each sharing: fewer KV heads also mean fewer weights."""
-    return {v: counted(v, 1).params_total for v in zoo.SHARING.values()}
+    return {v: counted(v, 1).params_total for v in recipes.SHARING.values()}
 
 
 # Who uses it

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core import evidence, zoo
-from core.evidence import NOT, SHOWS, UNCLEAR, at_least, closes, judge, ordered
+from core.rules import NOT, SHOWS, UNCLEAR, at_least, closes, judge, last, ordered
 
 
 def rows(**variants):
@@ -74,8 +74,8 @@ def test_the_aims_of_the_gqa_runs_are_met():
     """GQA-4 and GQA-2 recall at least .98 of 48 pairs; loss MHA < GQA-2 < MQA on every seed."""
     table = zoo.table("gqa")
     for variant in ("gqa-4", "gqa-2"):
-        assert min(evidence.last(table, variant, "recall@48").values()) >= 0.98
-    losses = [evidence.last(table, v, "loss@48") for v in ("mha", "gqa-2", "mqa")]
+        assert min(last(table, variant, "recall@48").values()) >= 0.98
+    losses = [last(table, v, "loss@48") for v in ("mha", "gqa-2", "mqa")]
     for seed in zoo.SEEDS:
         assert losses[0][seed] < losses[1][seed] < losses[2][seed]
 

@@ -1,0 +1,99 @@
+"""Trained recall models on a reader's words: run token by token, answers compared with the truth, memory measured and counted.
+
+Letters: T tokens, n tokens so far. Every page whose models learned "who has what" reads its pictures from here.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from core import cost, zoo
+from core.decoding.autoregressive import Run, record
+from core.dtypes import DTYPES
+from core.tasks import recall
+
+DTYPE = "float32"  # the live models run in it
+LENGTHS = (8, 24, 48, 80, 112)  # tokens at which the live cache is measured
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question of the prompt: where it is asked, what the model says and with what probability, and what is true."""
+
+    position: int
+    name: str
+    said: str
+    probability: float
+    truth: str
+    source: int  # position of the true thing among the facts, -1 where the name was never introduced
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A prompt and a model after the run. Bytes are (T,), after each token of one sequence."""
+
+    words: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    run: Run
+    cache_bytes: np.ndarray
+    state_bytes: np.ndarray
+
+
+def script(prompt: recall.Prompt) -> list[int | None]:
+    """The facts, then each asked name and room for the model's answer; the last answer is told, not read."""
+    return (prompt.tokens + [token for name in prompt.asked for token in (recall.INDEX[name], None)])[:-1]
+
+
+@lru_cache(maxsize=256)
+def scene(name: str, prompt: recall.Prompt) -> Scene:
+    """Run a checkpoint on a prompt, token by token with the cache."""
+    run = record(zoo.load(name), script(prompt))
+    words = tuple(recall.WORDS[t] for t in run.tokens)
+    size = int(DTYPES[DTYPE][0])
+    return Scene(words, tuple(answers(prompt, words, run)), run, run.cache * size, run.state * size)
+
+
+def answers(prompt: recall.Prompt, words: tuple[str, ...], run: Run):
+    """Every question with what the model made of it."""
+    facts = len(prompt.words)
+    for i, (name, truth) in enumerate(zip(prompt.asked, prompt.truth)):
+        at = facts + 2 * i
+        pairs = [j for j in range(0, facts - 1, 2) if words[j] == name]
+        said, probability = (words[at + 1], run.probability[at + 1]) if at + 1 < len(words) else expected(run)
+        yield Answer(at, name, said, float(probability), truth, pairs[-1] + 1 if pairs else -1)
+
+
+def expected(run: Run) -> tuple[str, float]:
+    """The word that the model holds likeliest after the last token, and its probability."""
+    best = int(run.next.argmax())
+    return recall.WORDS[best], float(run.next[best])
+
+
+@dataclass(frozen=True)
+class Finder:
+    """The head that looks hardest at the true thing when a name is asked."""
+
+    layer: int
+    head: int
+    weight: float
+
+
+def finder(scene: Scene, answer: Answer) -> Finder:
+    """Over all layers and heads, the largest weight from the asked name to the true thing."""
+    weights = scene.run.attention[:, :, answer.position, answer.source]
+    layer, head = np.unravel_index(weights.argmax(), weights.shape)
+    return Finder(int(layer), int(head), float(weights.max()))
+
+
+def counted(name: str, tokens: int) -> cost.Cost:
+    """A live model counted at so many tokens."""
+    return cost.count(zoo.recipe(name).spec, tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
+
+
+@lru_cache(maxsize=64)
+def measured(name: str, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
+    """Cache bytes really kept by a live model after each length of a random prompt."""
+    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
+    kept = scene(name, prompt).cache_bytes
+    return np.array([kept[n - 1] for n in lengths])
