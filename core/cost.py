@@ -105,7 +105,7 @@ def count(
         params_active=active,
         params_active_without_input_embedding=active - (0 if spec.tied else table),
         params_active_without_embeddings=active - table * (1 if spec.tied else 2),
-        buffers=0,
+        buffers=sum(layer.ffn.buffers() for layer in trunk.layers if layer.ffn),
         cache_elements=batch * sum(cache.values()),
         state_elements=batch * sum(state.values()),
         cache_bytes=stored(batch * sum(cache.values()), cache_dtype),

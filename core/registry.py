@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 from core.blocks import Chunk, Everything, Norm, Window
 from core.ffn.dense import Dense
+from core.ffn.moe import MoE
 from core.mixers.attention import Attention
+from core.mixers.latent import Latent
 from core.rope import Llama3, Rope, Yarn
 from core.spec import Layer, ModelSpec, Scales, expand
 
@@ -29,6 +31,8 @@ PAGES = (Page("gqa", "Grouped-query attention", "Cheaper inference", "What if he
 
 BASE = Attention(heads=4, kv_heads=2, k_dim=8, v_dim=8, rope=Rope(8))
 FFN = Dense(24)
+MLA = Latent(heads=4, kv_rank=10, nope_dim=8, rope_dim=4, v_dim=6, rope=Rope(4))
+EXPERTS = MoE(experts=8, top_k=2, hidden=6)
 
 
 def small(name: str, *layers: Layer, **settings) -> ModelSpec:
@@ -39,6 +43,16 @@ def small(name: str, *layers: Layer, **settings) -> ModelSpec:
 def attention(name: str, **settings) -> ModelSpec:
     """Two layers of one kind of attention."""
     return small(name, *(Layer(replace(BASE, **settings), FFN),) * 2)
+
+
+def latent(name: str, **settings) -> ModelSpec:
+    """Two layers of multi-head latent attention."""
+    return small(name, *(Layer(replace(MLA, **settings), FFN),) * 2)
+
+
+def experts(name: str, **settings) -> ModelSpec:
+    """Two layers whose feed-forward part is a mixture of experts."""
+    return small(name, *(Layer(BASE, replace(EXPERTS, **settings)),) * 2)
 
 
 LOCAL = Layer(replace(BASE, reach=Window(5)), FFN)
@@ -72,4 +86,33 @@ EXAMPLES: tuple[ModelSpec, ...] = (
         "gelu", Layer(BASE, Dense(24, "gelu", gated=False, bias=True)), norm=Norm("layer", 1e-5), tied=True, learned_positions=64
     ),
     small("capped-head", Layer(BASE, FFN), softcap=3.0, embed_scale=4.0, logit_scale=0.5, head_bias=True),
+    latent("mla"),
+    latent("mla-compressed-queries", q_rank=12, bias=True),
+    latent("mla-absorbed", form="absorbed"),
+    latent("mla-expanded", form="expanded"),
+    latent("mla-no-rotation", rope=Rope()),
+    latent("mla-no-rope-key", rope_dim=0, rope=Rope(), scale=0.5),
+    latent("mla-cut", cut=5),
+    experts("moe"),
+    experts("moe-one", top_k=1, normalise=False, weigh_input=True, shared=10),
+    experts("moe-all", top_k=8),
+    experts("moe-sigmoid", scores="sigmoid", bias=True, scale=2.5, shared=6),
+    experts("moe-groups", scores="sigmoid", bias=True, groups=4, top_groups=2, group_best=2, top_k=3),
+    experts("moe-groups-best", groups=4, top_groups=2, normalise=False),
+    experts("moe-biases", router_bias=True, expert_bias=True, activation="clamped"),
+    experts("moe-shared-gate", shared=6, shared_gate=True),
+    small("deepseek-like", Layer(MLA, FFN), *(Layer(MLA, replace(EXPERTS, scores="sigmoid", bias=True, shared=6)),) * 2),
+    small("gemma-like", *expand("LG", {"L": LOCAL, "G": Layer(replace(BASE, rope=Rope(8, 1e6)), FFN, norms="sandwich")}, 4)),
+    small(
+        "gpt-oss-like",
+        *expand(
+            "LG",
+            {
+                kind: Layer(replace(BASE, sinks=True, qkv_bias=True, reach=reach), replace(EXPERTS, activation="clamped"))
+                for kind, reach in (("L", Window(5)), ("G", BASE.reach))
+            },
+            4,
+        ),
+    ),
+    small("window-over-latent", LOCAL, Layer(MLA, EXPERTS), Layer(replace(BASE, kv_heads=4, v_dim=6, reach=Window(5)), FFN)),
 )

@@ -54,6 +54,8 @@ class Ffn(Part, Protocol):
 
     def active(self, d_model: int) -> int: ...  # parameters that one token visits
 
+    def buffers(self) -> int: ...  # numbers kept beside the weights that no gradient reaches: a router's bias
+
     def flops(self, d_model: int, queries: int) -> dict[str, int]: ...
 
 

@@ -7,24 +7,30 @@ Names
     attention   (B, H, T, S)  softmax weights; column s is the token at position `positions[s]`
     positions   (S,)          positions of the tokens that the columns stand for
     residual    (B, T, D)     the residual stream after the layer
+    affinity    (B, T, E)     what a router gives every expert: softmax or sigmoid, before any bias
+    routing     (B, T, K)     the experts that a token goes to, best first
+    gates       (B, T, K)     the weights of their outputs
 """
 
-NAMES = ("attention", "positions", "residual")
+NAMES = ("attention", "positions", "residual", "affinity", "routing", "gates")
 
 
 class Trace:
-    """Records of one forward pass: `trace[layer, name]` is a tensor. Unknown names are refused when asked for."""
+    """Records of one forward pass: `trace[layer, name]` is a tensor. Unknown names are refused when asked for.
 
-    def __init__(self, *names: str):
+    Records are cut off from the gradient, unless a training loss needs it (`differentiable`).
+    """
+
+    def __init__(self, *names: str, differentiable: bool = False):
         unknown = set(names) - set(NAMES)
         if unknown:
             raise KeyError(f"a trace records {', '.join(NAMES)}, not {', '.join(sorted(unknown))}")
-        self.names, self.layer, self.records = frozenset(names), 0, {}
+        self.names, self.layer, self.records, self.differentiable = frozenset(names), 0, {}, differentiable
 
     def at(self, layer: int) -> "Trace":
         """The same records, written from now on under this layer's number."""
         view = object.__new__(Trace)
-        view.names, view.layer, view.records = self.names, layer, self.records
+        view.names, view.layer, view.records, view.differentiable = self.names, layer, self.records, self.differentiable
         return view
 
     def wants(self, name: str) -> bool:
@@ -34,7 +40,11 @@ class Trace:
     def put(self, name: str, tensor) -> None:
         """Keep a tensor if somebody asked for it."""
         if name in self.names:
-            self.records[self.layer, name] = tensor.detach()
+            self.records[self.layer, name] = tensor if self.differentiable else tensor.detach()
+
+    def every(self, name: str) -> list:
+        """One record's tensors, layer after layer, of the layers that have it."""
+        return [self.records[key] for key in sorted(self.records) if key[1] == name]
 
     def __getitem__(self, key):
         return self.records[key]

@@ -41,7 +41,8 @@ class Recipe:
 
     @property
     def module(self):
-        """The task: training_batch(step, generator, **settings), loss(model, *batch), evaluate(model)."""
+        """The task: training_batch(step, generator, **settings), loss(model, *batch, **settings), evaluate(model, **settings);
+        after(model, *batch, **settings) where there is something to do once the optimiser has stepped."""
         return importlib.import_module(f"core.tasks.{self.task}")
 
 
@@ -90,13 +91,16 @@ def run(recipe: Recipe, seed: int, device="cpu", snapshot: Path | None = None, t
 def train_step(recipe: Recipe, model: nn.Module, adam: torch.optim.Optimizer, seed: int, step: int, device: str) -> None:
     """One optimiser step on the batch that (seed, step) gives."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    data = [t.to(device) for t in recipe.module.training_batch(step, generator, **recipe.settings)]
+    task, settings = recipe.module, recipe.settings
+    data = [t.to(device) for t in task.training_batch(step, generator, **settings)]
     for group in adam.param_groups:
         group["lr"] = learning_rate(recipe, step)
     adam.zero_grad()
-    recipe.module.loss(model, *data).backward()
+    task.loss(model, *data, **settings).backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     adam.step()
+    if hasattr(task, "after"):
+        task.after(model, *data, **settings)
 
 
 def evaluate(recipe: Recipe, model: nn.Module) -> dict:
@@ -119,12 +123,17 @@ def write(path: Path, data: bytes) -> None:
 
 
 def save_snapshot(path: Path, model: nn.Module, adam: torch.optim.Optimizer, progress: dict) -> None:
-    """Weights, both moments of AdamW, and how far the run is."""
-    tensors = {f"model.{name}": p.detach().cpu().contiguous() for name, p in model.named_parameters()}
+    """Weights and buffers, both moments of AdamW, and how far the run is."""
+    tensors = {f"model.{name}": p.detach().cpu().contiguous() for name, p in kept(model).items()}
     for name, p in model.named_parameters():
         for moment in ("exp_avg", "exp_avg_sq"):
             tensors[f"{moment}.{name}"] = adam.state[p][moment].cpu().contiguous()
     write(path, safetensors.torch.save(tensors, metadata={"progress": json.dumps(progress)}))
+
+
+def kept(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Every parameter, once, and every buffer, by name."""
+    return dict(model.named_parameters()) | dict(model.named_buffers())
 
 
 @torch.no_grad()
@@ -136,8 +145,9 @@ def resume(path: Path | None, recipe: Recipe, model: nn.Module, adam: torch.opti
         progress = json.loads(file.metadata()["progress"])
         if progress["recipe"] != repr(recipe):
             return 0, [], 0.0
-        for name, p in model.named_parameters():
+        for name, p in kept(model).items():
             p.copy_(file.get_tensor(f"model.{name}"))
+        for name, p in model.named_parameters():
             moments = {moment: file.get_tensor(f"{moment}.{name}").to(p.device) for moment in ("exp_avg", "exp_avg_sq")}
             adam.state[p] = {"step": torch.tensor(float(progress["step"])), **moments}
     return progress["step"], progress["rows"], progress["seconds"]

@@ -13,11 +13,14 @@ from core import cost
 from core.blocks import Window
 from core.errors import SpecError, whole
 from core.ffn.dense import Dense
+from core.ffn.moe import MoE
 from core.mixers.attention import Attention
+from core.mixers.latent import Latent
 from core.model import Model, build, elements
 from core.spec import Layer, ModelSpec
 
 D_MODEL, VOCABULARY, HEAD, HIDDEN, WINDOW, POSITIONS = 48, 211, 8, 96, 6, 4096
+RANK, EXPERTS = 20, 8
 MAX_TOKENS, MAX_RATIO, MAX_LAYERS = 2048, 256, 256
 
 
@@ -44,7 +47,7 @@ def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
 
 def shrink_layer(layer: Layer) -> Layer:
     """One layer, with its own shrinking rule for each kind of part."""
-    rules = {Attention: shrink_attention, Dense: shrink_dense}
+    rules = {Attention: shrink_attention, Latent: shrink_latent, Dense: shrink_dense, MoE: shrink_moe}
     parts = {field: getattr(layer, field) for field in ("mixer", "ffn")}
     return replace(layer, **{field: rules[type(part)](part) for field, part in parts.items() if part})
 
@@ -64,6 +67,26 @@ def shrink_attention(a: Attention) -> Attention:
 def narrow(width: int, head: int) -> int:
     """A width of a head so that the key's becomes HEAD and others keep their ratio to it."""
     return width if head <= HEAD else max(1, round(HEAD * width / head))
+
+
+def shrink_latent(m: Latent) -> Latent:
+    """Few heads, a narrow latent; every width that differs from another still does."""
+    nope, v_dim, rope = (narrow(width, m.nope_dim) for width in (m.nope_dim, m.v_dim, m.rope_dim))
+    rope = 2 * max(1, rope // 2) if m.rope_dim else 0
+    turned = m.rope.resized(rope) if m.rope.dim else m.rope
+    ranks = {"kv_rank": min(m.kv_rank, RANK), "q_rank": min(m.q_rank, RANK + 4), "cut": min(m.cut, RANK - 4)}
+    return replace(m, heads=min(m.heads, 4), nope_dim=nope, v_dim=v_dim, rope_dim=rope, rope=turned, **ranks)
+
+
+def shrink_moe(f: MoE) -> MoE:
+    """Few small experts, in as many groups as there is room for, and fewer of them picked than there are."""
+    groups = min(f.groups, 4)
+    top_groups = max(1, f.top_groups * groups // f.groups)
+    each = min(f.experts // f.groups, 4 if groups > 1 else EXPERTS)
+    room = each * top_groups - (f.top_k < f.experts)
+    sizes = {"hidden": min(f.hidden, HIDDEN // 4), "shared": min(f.shared, HIDDEN // 2)}
+    counts = {"experts": each * groups, "groups": groups, "top_groups": top_groups, "top_k": min(f.top_k, 3, room)}
+    return replace(f, **sizes, **counts, group_best=min(f.group_best, each))
 
 
 def shrink_dense(f: Dense) -> Dense:

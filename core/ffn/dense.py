@@ -52,6 +52,10 @@ class Dense:
         """Learned numbers that one token visits: all."""
         return self.params(d_model)
 
+    def buffers(self) -> int:
+        """Numbers kept beside the weights: none."""
+        return 0
+
     def state(self, d_model: int) -> dict[str, int]:
         """Elements kept from token to token: none."""
         return {}

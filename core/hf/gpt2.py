@@ -11,7 +11,7 @@ from core.errors import DEEPEST, LONGEST, divides
 from core.ffn.dense import Dense
 from core.hf import parts
 from core.hf.fields import Fields
-from core.hf.weights import Entry, outer
+from core.hf.weights import Entry, Transpose, outer
 from core.mixers.attention import Attention
 from core.spec import Layer, ModelSpec
 
@@ -58,10 +58,15 @@ def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
         part, _, kind = leaf.partition(".")
         if part == "q_proj":
             ours = tuple(f"{stem}.self_attn.{p}_proj.{kind}" for p in "qkv")
-            entries.append(Entry(f"transformer.{renamed(stem)}.attn.c_attn.{kind}", ours, thirds, transpose=kind == "weight"))
+            entries.append(Entry(f"transformer.{renamed(stem)}.attn.c_attn.{kind}", ours, thirds, turned(kind == "weight")))
         elif part not in ("k_proj", "v_proj"):
-            entries.append(Entry(outer(renamed(name), "transformer."), (name,), transpose=name.endswith("_proj.weight")))
+            entries.append(Entry(outer(renamed(name), "transformer."), (name,), ops=turned(name.endswith("_proj.weight"))))
     return entries
+
+
+def turned(matrix: bool) -> tuple:
+    """What is done to a matrix; nothing to a vector or a table."""
+    return (Transpose(),) if matrix else ()
 
 
 def renamed(name: str) -> str:

@@ -26,20 +26,28 @@ def read(f: Fields) -> ModelSpec:
     return decoder(f, reaches, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"))
 
 
-def decoder(f: Fields, reaches: list, attention: dict, ffn_bias: bool = False, norms: str = "pre", ropes=None) -> ModelSpec:
-    """A Llama-like stack. `attention` are the mixer's further settings, `ropes` says which layers rotate."""
+def decoder(
+    f: Fields, reaches: list, attention: dict, ffn_bias: bool = False, norms: str = "pre", ropes=None, ffns=None
+) -> ModelSpec:
+    """A Llama-like stack. `attention` are the mixer's further settings, `ropes` says which layers rotate, `ffns` are the layers'
+    own feed-forward parts where they are not all one dense SwiGLU."""
     f.off("attention_bias", "mlp_bias", "use_sliding_window")  # seen by some families, harmless to the others where off
     heads, kv_heads, width = parts.heads(f)
     norm = Norm("rms", f.number("rms_norm_eps", high=1.0))
     rope = parts.rope(f, width)
-    ffn = Dense(f.whole("intermediate_size", high=1 << 24), f.choice("hidden_act", parts.ACTIVATIONS), True, ffn_bias)
+    ffns = ffns or [dense(f, ffn_bias)] * len(reaches)
 
-    def layer(reach, turned):
+    def layer(reach, turned, ffn):
         mixer = Attention(heads, kv_heads, width, width, rope if turned else Rope(), reach, norm_eps=norm.eps, **attention)
         return Layer(mixer, ffn, norms)
 
-    layers = tuple(map(layer, reaches, ropes or [True] * len(reaches)))
+    layers = tuple(map(layer, reaches, ropes or [True] * len(reaches), ffns))
     return ModelSpec("", f.whole("hidden_size"), parts.vocabulary(f), layers, norm, tied=f.flag("tie_word_embeddings"))
+
+
+def dense(f: Fields, bias: bool = False, size: str = "intermediate_size") -> Dense:
+    """A gated feed-forward layer of the width that `size` names."""
+    return Dense(f.whole(size, high=1 << 24), f.choice("hidden_act", parts.ACTIVATIONS), True, bias)
 
 
 def table(spec: ModelSpec, names: list[str]) -> list[Entry]:

@@ -8,7 +8,7 @@ from torch import nn
 from core.errors import one_of
 from core.hf import gpt2, llama, mistral, olmo2, parts, phi3, qwen2, qwen3, smollm3
 from core.hf.fields import ABSENT, Fields
-from core.hf.weights import Entry
+from core.hf.weights import Entry, numbers
 from core.spec import ModelSpec
 
 FAMILIES: dict[str, ModuleType] = {
@@ -56,7 +56,7 @@ def read(config: dict, name: str = "") -> Reading:
 
 def table(kind: str, model: nn.Module) -> list[Entry]:
     """How the released tensors of a family map onto a model of ours."""
-    return FAMILIES[kind].table(model.spec, [name for name, _ in model.named_parameters(remove_duplicate=False)])
+    return FAMILIES[kind].table(model.spec, list(numbers(model)))
 
 
 def dtype(f: Fields) -> str:

@@ -1,8 +1,9 @@
 """Released weights <-> ours, by a table: their name, our names, what happens in between.
 
-One entry is one of their tensors. `sizes` splits it along the output dimension (a fused qkv becomes three of ours);
-`transpose` turns it first (GPT-2 keeps its matrices the other way round). A tensor that is missing, left over or of another
-shape is an error.
+One entry is one of their tensors. `ops` are done to it one after another (and undone in reverse on the way back): turned
+(GPT-2 keeps its matrices the other way round), one added (Gemma's norms multiply by 1 + w), pairs put apart (DeepSeek's rope).
+Then `sizes` splits it along the first dimension (a fused qkv becomes three of ours). A tensor that is missing, left over or of
+another shape is an error. Buffers that a router keeps are loaded as parameters are.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,63 @@ class WeightError(ValueError):
     """Released weights do not fit the model."""
 
 
+class Op:
+    """A change of one tensor that can be undone."""
+
+    def load(self, x: Tensor) -> Tensor:
+        """Theirs -> ours."""
+        raise AssertionError
+
+    def export(self, x: Tensor) -> Tensor:
+        """Ours -> theirs."""
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class Transpose(Op):
+    """The last two dimensions change places."""
+
+    def load(self, x):
+        return x.transpose(-1, -2)
+
+    export = load
+
+
+@dataclass(frozen=True)
+class AddOne(Op):
+    """A norm that multiplies by 1 + w: ours multiplies by w."""
+
+    def load(self, x):
+        return x + 1
+
+    def export(self, x):
+        return x - 1
+
+
+@dataclass(frozen=True)
+class Deinterleave(Op):
+    """Along dimension `dim`, blocks of `block` numbers end in `width` of which neighbours are a pair: first all firsts, then all
+    seconds, as rope has them here; with block 0 the whole dimension is one block and all of it is paired."""
+
+    width: int = 0
+    block: int = 0
+    dim: int = 0
+
+    def load(self, x):
+        return self.moved(x, lambda pairs: pairs.unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2))
+
+    def export(self, x):
+        return self.moved(x, lambda pairs: pairs.unflatten(-1, (2, -1)).transpose(-1, -2).flatten(-2))
+
+    def moved(self, x: Tensor, change) -> Tensor:
+        """x with `change` done to the paired end of every block."""
+        last = x.movedim(self.dim, -1)
+        blocks = last.unflatten(-1, (-1, self.block or last.shape[-1]))
+        width = self.width or blocks.shape[-1]
+        kept, pairs = blocks.split([blocks.shape[-1] - width, width], dim=-1)
+        return torch.cat([kept, change(pairs)], dim=-1).flatten(-2).movedim(-1, self.dim)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One of their tensors and the one or more of ours that it holds."""
@@ -22,7 +80,7 @@ class Entry:
     theirs: str
     ours: tuple[str, ...]
     sizes: tuple[int, ...] = ()
-    transpose: bool = False
+    ops: tuple[Op, ...] = ()
 
 
 def outer(name: str, prefix: str = "model.") -> str:
@@ -40,7 +98,7 @@ def load(model: nn.Module, table: list[Entry], tensors: dict[str, Tensor], ignor
     tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith(ignore)}
     if left := sorted(set(tensors) - {entry.theirs for entry in table}):
         raise WeightError(f"left over: {', '.join(left[:5])}")
-    parameters = dict(model.named_parameters(remove_duplicate=False))
+    parameters = numbers(model)
     loaded, missing = {}, {}
     for entry in table:
         if entry.theirs in tensors:
@@ -54,16 +112,22 @@ def load(model: nn.Module, table: list[Entry], tensors: dict[str, Tensor], ignor
     put(parameters, loaded)
 
 
+def numbers(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and kept buffer by name, a tied one under both its names."""
+    return dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers())
+
+
 def pieces(entry: Entry, tensor: Tensor) -> dict[str, Tensor]:
     """One of their tensors as ours, by name."""
-    tensor = tensor.T if entry.transpose else tensor
+    for op in entry.ops:
+        tensor = op.load(tensor)
     if entry.sizes and tensor.shape[:1] != (sum(entry.sizes),):
         raise WeightError(f"{entry.theirs} must split into {entry.sizes}, which shape {tuple(tensor.shape)} does not")
     return dict(zip(entry.ours, tensor.split(entry.sizes) if entry.sizes else (tensor,), strict=True))
 
 
 @torch.no_grad()
-def put(parameters: dict[str, nn.Parameter], loaded: dict[str, Tensor]) -> None:
+def put(parameters: dict[str, Tensor], loaded: dict[str, Tensor]) -> None:
     """Copy every tensor into its parameter. A tied table may come twice, but not with two contents."""
     done = set()
     for name, tensor in loaded.items():
@@ -78,10 +142,12 @@ def put(parameters: dict[str, nn.Parameter], loaded: dict[str, Tensor]) -> None:
 
 def export(model: nn.Module, table: list[Entry]) -> dict[str, Tensor]:
     """Our weights under their names, a tied table once: the inverse of `load`."""
-    ours = dict(model.named_parameters())
+    ours = dict(model.named_parameters()) | dict(model.named_buffers())
     result = {}
     for entry in table:
         if set(entry.ours) <= set(ours):
             tensor = torch.cat([ours[name].detach() for name in entry.ours])
-            result[entry.theirs] = (tensor.T if entry.transpose else tensor).contiguous()
+            for op in reversed(entry.ops):
+                tensor = op.export(tensor)
+            result[entry.theirs] = tensor.contiguous()
     return result

@@ -67,7 +67,7 @@ def training_batch(step: int, generator: torch.Generator, pairs: int, count: int
     return batch(drawn, count, length, generator)
 
 
-def loss(model, tokens: Tensor, targets: Tensor) -> Tensor:
+def loss(model, tokens: Tensor, targets: Tensor, **_) -> Tensor:
     """Mean cross-entropy in nats over the asked names."""
     logits, _ = model(tokens)
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)

@@ -83,6 +83,9 @@ class Shifted:
     def active(self, d_model):
         return self.params(d_model)
 
+    def buffers(self):
+        return 0
+
     def state(self, d_model):
         return {"shift": d_model}
 

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core import cost
 from core.blocks import Everything
+from core.ffn.moe import MoE
 from core.model import build, elements
 from core.registry import EXAMPLES
 from core.trace import Trace
@@ -21,6 +22,10 @@ N = 23  # beyond twice every window, chunk and kernel here, and a multiple of no
 
 def bidirectional(spec):
     return any(layer.mixer and isinstance(getattr(layer.mixer, "reach", None), Everything) for layer in spec.layers)
+
+
+def routed(spec):
+    return any(isinstance(layer.ffn, MoE) for layer in spec.layers)
 
 
 BACKWARD = [name for name, spec in SPECS.items() if not bidirectional(spec)]
@@ -78,7 +83,10 @@ def test_a_later_token_changes_nothing_earlier(backward):
     changed = tokens.clone()
     changed[:, 12] = (changed[:, 12] + 1) % backward.vocab
     before, after = model(tokens)[0], model(changed)[0]
-    assert torch.equal(before[:, :12], after[:, :12])
+    if routed(backward):  # an expert's tokens are multiplied together, so a changed token moves the others' last digits
+        assert torch.allclose(before[:, :12], after[:, :12], rtol=1e-5, atol=1e-6)
+    else:
+        assert torch.equal(before[:, :12], after[:, :12])
     assert not torch.allclose(before[:, 12], after[:, 12])
 
 
@@ -170,6 +178,6 @@ def test_attention_rows_sum_to_one_over_visible_tokens(backward):
     trace = Trace("attention", "positions")
     model_of(backward)(text(backward), trace=trace)
     for (layer, name), tensor in trace.records.items():
-        if name == "attention" and not backward.layers[layer].mixer.sinks:
+        if name == "attention" and not getattr(backward.layers[layer].mixer, "sinks", False):
             assert torch.allclose(tensor.sum(-1), torch.ones(()), atol=1e-5)
             assert tensor.shape[-1] == len(trace[layer, "positions"])
