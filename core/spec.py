@@ -11,7 +11,7 @@ and the same again with the ffn (which has no convolution before it).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Protocol
 
 from core.blocks import Norm
@@ -134,3 +134,14 @@ def expand(pattern: str, kinds: Mapping[str, Layer], depth: int) -> tuple[Layer,
         raise SpecError(f"pattern must be made of the letters {', '.join(sorted(kinds))}, not {short(pattern)}")
     whole("depth", depth, high=DEEPEST)
     return tuple(kinds[pattern[i % len(pattern)]] for i in range(depth))
+
+
+def brief(value) -> str:
+    """A description as the shortest call that makes it: fields that hold their default are left out, so that a field added
+    later changes no text that was written before."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(brief, value))}{',' * (len(value) == 1)})"
+    if not is_dataclass(value):
+        return repr(value)
+    given = [f for f in fields(value) if f.default is MISSING or getattr(value, f.name) != f.default]
+    return f"{type(value).__name__}({', '.join(f'{f.name}={brief(getattr(value, f.name))}' for f in given)})"

@@ -38,6 +38,7 @@ class Recipe:
     warmup: float = 0.05
     weight_decay: float = 0.01
     evaluate_every: int = 65
+    ships: bool = True  # whether the first seed's weights are kept; runs that only fill a table need none
 
     @property
     def module(self):

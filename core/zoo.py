@@ -25,6 +25,7 @@ from core import cost
 from core.errors import SpecError, one_of
 from core.model import Model
 from core.recipes import gqa
+from core.spec import brief
 from core.train import Recipe, run, write
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -33,6 +34,11 @@ SEEDS = (0, 1, 2, 3, 4)
 
 MECHANISMS: dict[str, ModuleType] = {"gqa": gqa}  # recipes and claims of each, in core/recipes
 RECIPES: dict[str, tuple[Recipe, ...]] = {name: module.RECIPES for name, module in MECHANISMS.items()}
+
+
+def seeds(name: str) -> tuple[int, ...]:
+    """The seeds of a mechanism's published table; the checkpoints of the first one ship."""
+    return getattr(MECHANISMS.get(name), "SEEDS", SEEDS)
 
 
 def recipe(variant: str) -> Recipe:
@@ -67,7 +73,7 @@ def checkpoint(variant: str) -> Checkpoint:
 def load(variant: str) -> Model:
     """A trained model, shared by everybody: in evaluation mode, without gradients. SpecError if it is of another recipe."""
     r = recipe(variant)
-    if checkpoint(variant).spec != repr(r.spec):
+    if checkpoint(variant).spec != brief(r.spec):
         raise SpecError(
             f"checkpoint {variant} was trained for another description: run python -m core train {mechanism(variant)}"
         )
@@ -86,7 +92,7 @@ def save(r: Recipe, seed: int, model: Model, metrics: dict) -> None:
     name = mechanism(r.variant)
     command = f"python -m core train {name} --seed {seed}"
     versions = {"torch": torch.__version__, "python": platform.python_version()}
-    record = Checkpoint(r.variant, name, repr(r.spec), seed, r.steps, metrics, command, versions)
+    record = Checkpoint(r.variant, name, brief(r.spec), seed, r.steps, metrics, command, versions)
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
     write(ZOO / f"{r.variant}.safetensors", safetensors.torch.save(tensors))
     write(ZOO / f"{r.variant}.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
@@ -98,9 +104,9 @@ def save(r: Recipe, seed: int, model: Model, metrics: dict) -> None:
 def train(name: str, seed: int | None = None, device: str = "cpu", jobs: int = 1) -> None:
     """Train one mechanism or "all", with one seed or every published one; progress and time left go to standard error."""
     one_of("name", name, (*RECIPES, "all"))
-    seeds = SEEDS if seed is None else (seed,)
-    chosen = [r for key, recipes in RECIPES.items() if name in (key, "all") for r in recipes]
-    work = [(r.variant, s, device) for s in seeds for r in chosen]
+    chosen = [(key, r) for key, recipes in RECIPES.items() if name in (key, "all") for r in recipes]
+    wanted = [(s, r) for key, r in chosen for s in (seeds(key) if seed is None else (seed,))]
+    work = [(r.variant, s, device) for s, r in sorted(wanted, key=lambda item: item[0])]
     with progress(sum(recipe(variant).steps for variant, _, _ in work)) as bar:
         if jobs == 1:
             for item in work:
@@ -138,7 +144,7 @@ def train_one(variant: str, seed: int, device: str, tick: Callable[[int], None] 
         return r.steps
     snapshot = RESUME / f"{variant}-{seed}.safetensors"
     model, rows = run(r, seed, device, snapshot, tick)
-    if seed == SEEDS[0]:
+    if r.ships and seed == seeds(mechanism(variant))[0]:
         save(r, seed, model, {k: v for k, v in rows[-1].items() if k not in ("step", "seconds")})
     write(note, json.dumps({"recipe": repr(r), "rows": rows}).encode())
     snapshot.unlink(missing_ok=True)
