@@ -84,7 +84,7 @@ def pick(key: str, label: str, options: Sequence, default, name: Callable[[objec
         st.html(_label(label, None))
         at = list(options).index(default)
         value = st.selectbox(label, options, at, format_func=name, key=key, label_visibility="collapsed", **BIND)
-    state.note(key, value, default)
+    state.note(key, name(value), name(default))
     return value
 
 

@@ -114,9 +114,10 @@ def spread(s: dict) -> str:
 def published(name: str) -> None:
     """Tables that papers printed, dated and sourced."""
     heading("What papers printed")
-    for column, t in zip(st.columns(2, gap="large"), evidence.published(name)):
+    columns = st.columns(2, gap="large")
+    for i, t in enumerate(evidence.published(name)):
         paper = catalogue.papers()[t["paper"]]
-        with column:
+        with columns[i % 2]:
             table(t["columns"], t["rows"])
             source = f"{paper['authors']}, {paper['date'][:7]}, {t['table']}: {t['what']}."
             panels.caption(source + " {link}", link=anchor("arXiv " + t["paper"], paper["link"]))

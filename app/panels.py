@@ -99,6 +99,12 @@ def check(counted, measured) -> None:
         st.html(f'<p class="cw-check differs"><b>≠</b> counted {left}, measured {right}</p>')
 
 
+def near(text: str, difference: float, bound: float = 1e-5) -> None:
+    """Two ways to the same result, with how far they are apart: green within the bound, plain about it beyond."""
+    sign, beyond = ("✓", "") if difference <= bound else ("≠", " differs")
+    st.html(f'<p class="cw-check{beyond}"><b>{sign}</b> {html.escape(text)} {difference:.1g}</p>')
+
+
 def term(word: str, explanation: str) -> str:
     """A word that explains itself on tap, as HTML for a caption."""
     name = "cw-term-" + hashlib.sha1(f"{word}\n{explanation}".encode()).hexdigest()[:10]

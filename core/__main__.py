@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.dtypes import DTYPES
-from core.errors import LONGEST, SpecError, one_of, whole
+from core.errors import LONGEST, CountedOnly, SpecError, one_of, whole
 
 # torch takes seconds to import: nothing above needs it, and commands import it once arguments and sources are known to be good.
 
@@ -128,8 +128,9 @@ def inspected(r, args) -> dict:
     from core import cost
 
     c = cost.count(
-        r.spec, args.context or r.context, args.batch, args.weight_dtype or r.weight_dtype, args.cache_dtype or r.cache_dtype
-    )
+        r.spec, args.context or r.context, args.batch, args.weight_dtype or r.weight_dtype, args.cache_dtype or r.cache_dtype,
+        r.state_dtype,
+    )  # fmt: skip
     echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, c.weight_dtype, c.cache_dtype)))
     counted = {field: getattr(c, field) for field in COUNTED}
     return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
@@ -181,9 +182,13 @@ def cmd_live(args) -> None:
     from core import twin
 
     r = reading(found)
-    result = {"name": r.spec.name, "model_type": r.model_type, **asdict(twin.run(r.spec, args.tokens or 0, args.seed))}
+    try:
+        ran = twin.run(r.spec, args.tokens or 0, args.seed)
+    except CountedOnly:
+        raise CountedOnly(r.model_type) from None
+    result = {"name": r.spec.name, "model_type": r.model_type, **asdict(ran)}
     if r.spec.decoding != "autoregressive":
-        result["decoding"] = r.spec.decoding
+        result |= {"decoding": r.spec.decoding, "cache_note": NO_CACHE}
     if args.json:
         print(json.dumps(result))
         return
@@ -228,6 +233,7 @@ def cmd_evidence(args) -> None:
         print("\n\n".join(evidence.as_text(report) for report in reports))
 
 
+NO_CACHE = "counted on the same layers reading backwards only; the released code reads both ways and keeps no cache"
 COMMANDS = {"inspect": cmd_inspect, "live": cmd_live, "models": cmd_models, "train": cmd_train, "evidence": cmd_evidence}
 
 if __name__ == "__main__":

@@ -12,29 +12,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import number, one_of, whole
+from core.errors import CountedOnly, flag, number, one_of, whole
 
 # Norms
 
 
 @dataclass(frozen=True)
 class Norm:
-    """RMSNorm (arXiv 1910.07467) or LayerNorm (arXiv 1607.06450). LayerNorm has a bias as well as a weight."""
+    """RMSNorm (arXiv 1910.07467) or LayerNorm (arXiv 1607.06450). LayerNorm has a bias as well as a weight; a norm that is not
+    `learned` has neither."""
 
     kind: str = "rms"
     eps: float = 1e-6
+    learned: bool = True
 
     def __post_init__(self):
         one_of("norm.kind", self.kind, ("rms", "layer"))
         number("norm.eps", self.eps, high=1.0)
+        flag("norm.learned", self.learned)
 
     def build(self, width: int) -> nn.Module:
         """A norm over the last `width` numbers."""
-        return nn.RMSNorm(width, self.eps) if self.kind == "rms" else nn.LayerNorm(width, self.eps)
+        made = nn.RMSNorm if self.kind == "rms" else nn.LayerNorm
+        return made(width, self.eps, elementwise_affine=self.learned)
 
     def params(self, width: int) -> int:
         """Learned numbers."""
-        return width if self.kind == "rms" else 2 * width
+        return self.learned * (width if self.kind == "rms" else 2 * width)
 
 
 # Who may see whom: a token at position q reads a token at position k
@@ -173,3 +177,34 @@ class ShortConv(nn.Module):
         padded = torch.cat([past, x.transpose(1, 2)], dim=-1)  # (B, D, K-1+T)
         mixed = F.conv1d(padded, self.weight[:, None, :], groups=width)  # (B, D, T)
         return x + mixed.transpose(1, 2), {"columns": padded[..., padded.shape[-1] - (kernel - 1) :]}
+
+
+# What every mixer with a memory of fixed size answers alike
+
+
+class Recurrent:
+    """A mixer that keeps a state instead of a cache. `family` is its name in a message; until its module exists it is counted
+    only."""
+
+    kind = "state"
+    family = "this mechanism"
+
+    def build(self, d_model: int):
+        """The torch module: none yet."""
+        raise CountedOnly(self.family)
+
+    def cache(self, n: int) -> dict[str, int]:
+        """Elements that grow with context: none."""
+        return {}
+
+    def buffers(self) -> int:
+        """Numbers kept beside the weights: none."""
+        return 0
+
+    def unseen(self, d_model: int, queries: int, context: int) -> int:
+        """FLOPs that torch's counter cannot see: a matter of the module."""
+        return 0
+
+    def causal(self):
+        """The same: it reads backwards only."""
+        return self

@@ -5,7 +5,9 @@ Conventions, shown wherever a number is
     cache           numbers kept that grow with context: after n tokens of each of `batch` equal sequences
     state           numbers kept that do not grow: recurrent matrices, K-1 columns of a convolution
     FLOPs           2 x multiply-adds of matrix products, attention, convolutions, recurrences and the output matrix; no
-                    look-ups, norms, activations. One decode step at context n; a prompt of n without subtracting the causal half
+                    look-ups, norms, activations. One decode step at context n; a prompt of n without subtracting the causal half.
+                    Of a recurrence: the step form, where every number that is multiplied into, within or out of the state is one
+                    multiply-add (decay, write, read). Of a recursive solver: one step over a whole board of n positions
     bytes           elements x dtype. Weights in 4 bits carry their block scales; recurrent state is float32
 """
 
@@ -91,21 +93,26 @@ def count(
     for field, dtype in (("weight_dtype", weight_dtype), ("cache_dtype", cache_dtype), ("state_dtype", state_dtype)):
         one_of(field, dtype, tuple(DTYPES))
 
-    trunk, norm = spec.causal(), spec.norm.params(spec.d_model)
+    solver = spec.decoding == "recursion"
+    trunk, norm = spec if solver else spec.causal(), spec.norm.params(spec.d_model)
     layers = tuple(layer_cost(layer, spec.d_model, norm, context) for layer in trunk.layers)
     table = spec.vocab * spec.d_model
-    outside = norm + spec.learned_positions * spec.d_model + spec.head_bias * spec.vocab
+    outside = norm * (1 + spec.embed_norm) + spec.learned_positions * spec.d_model + spec.head_bias * spec.vocab
+    outside += spec.recursion.halt * (spec.d_model + 1) * solver
     total = sum(c.params for c in layers) + outside + table * (1 if spec.tied else 2)
     active = sum(c.active for c in layers) + outside + table * (1 if spec.tied else 2)
     cache, state, flops, prefill = (sums(layers, field) for field in ("cache", "state", "flops", "prefill"))
     flops["output"], prefill["output"] = 2 * table, 2 * table * context
+    if solver:
+        state, flops = carried(spec, context), step(spec, layers, context)
+        prefill = flops
     return Cost(
         context, batch, weight_dtype, cache_dtype, state_dtype,
         params_total=total,
         params_active=active,
         params_active_without_input_embedding=active - (0 if spec.tied else table),
         params_active_without_embeddings=active - table * (1 if spec.tied else 2),
-        buffers=sum(layer.ffn.buffers() for layer in trunk.layers if layer.ffn),
+        buffers=sum(part.buffers() for layer in trunk.layers for part in (layer.mixer, layer.ffn) if part),
         cache_elements=batch * sum(cache.values()),
         state_elements=batch * sum(state.values()),
         cache_bytes=stored(batch * sum(cache.values()), cache_dtype),
@@ -117,6 +124,20 @@ def count(
         layers=layers,
         flops=flops,
     )  # fmt: skip
+
+
+def carried(spec: ModelSpec, context: int) -> dict[str, int]:
+    """What a recursive solver carries from step to step over a board of `context` positions: its answer y and its thought z."""
+    return {"y": context * spec.d_model, "z": context * spec.d_model}
+
+
+def step(spec: ModelSpec, layers: tuple[LayerCost, ...], context: int) -> dict[str, int]:
+    """FLOPs of one step of a recursive solver: every layer on the whole board as often as it runs, then the heads."""
+    total: dict[str, int] = {}
+    for i, layer in enumerate(layers):
+        merge(total, {name: n * spec.recursion.passes(i) for name, n in layer.prefill.items()})
+    merge(total, {"output": 2 * spec.vocab * spec.d_model * context, "halting": 2 * spec.recursion.halt * spec.d_model})
+    return total
 
 
 def sums(layers: tuple[LayerCost, ...], field: str) -> dict[str, int]:

@@ -12,6 +12,13 @@ class SpecError(ValueError):
     """A description that cannot be an architecture. The message is shown to the reader as it stands."""
 
 
+class CountedOnly(SpecError):
+    """A mechanism or a family that has formulas and no module yet."""
+
+    def __init__(self, what: str):
+        super().__init__(f"{what} is counted only")
+
+
 def whole(field: str, value, low: int = 1, high: int = WIDEST) -> int:
     """`value` if it is a whole number in [low, high]; SpecError otherwise (booleans are not numbers)."""
     if isinstance(value, float) and value.is_integer():

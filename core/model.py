@@ -22,7 +22,7 @@ class LayerModule(nn.Module):
     def __init__(self, layer: Layer, spec: ModelSpec):
         super().__init__()
         self.layer = layer
-        before, after = layer.norms in ("pre", "sandwich"), layer.norms in ("post", "sandwich")
+        before, after = layer.norms in ("pre", "sandwich", "stream"), layer.norms in ("post", "sandwich")
 
         def norm(wanted):
             return spec.norm.build(spec.d_model) if wanted else nn.Identity()
@@ -40,18 +40,21 @@ class LayerModule(nn.Module):
 
     def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace):
         """x (B, T, D) -> x (B, T, D), the layer's new state, what later layers share."""
-        new = {}
+        new, scales, stream = {}, self.layer.scales, self.layer.norms == "stream"
         if self.layer.mixer:
-            h = self.input_layernorm(x)
+            h = normed = self.input_layernorm(x)
             if self.layer.input_conv:
                 h, new["conv"] = self.input_conv(h, state.get("conv", {}))
             module = getattr(self, self.layer.mixer.name)
             h, new["mixer"], shared = module(h, state.get("mixer", {}), shared, trace)
-            x = x + self.layer.scales.mixer * self.mixer_out_norm(h)
+            x = scales.mixer_stream * normed if stream else x
+            x = x + scales.mixer * self.mixer_out_norm(h)
         if self.layer.ffn:
             module = getattr(self, self.layer.ffn.name)
-            h, new["ffn"], shared = module(self.post_attention_layernorm(x), state.get("ffn", {}), shared, trace)
-            x = x + self.layer.scales.ffn * self.ffn_out_norm(h)
+            normed = self.post_attention_layernorm(x)
+            h, new["ffn"], shared = module(normed, state.get("ffn", {}), shared, trace)
+            x = scales.ffn_stream * normed if stream else x
+            x = x + scales.ffn * self.ffn_out_norm(h)
         trace.put("residual", x)
         return x, new, shared
 
@@ -65,6 +68,8 @@ class Model(nn.Module):
         self.embed_tokens = nn.Embedding(spec.vocab, spec.d_model)
         if spec.learned_positions:
             self.embed_positions = nn.Embedding(spec.learned_positions, spec.d_model)
+        if spec.embed_norm:
+            self.embed_norm = spec.norm.build(spec.d_model)
         self.layers = nn.ModuleList(LayerModule(layer, spec) for layer in spec.layers)
         self.norm = spec.norm.build(spec.d_model)
         self.lm_head = nn.Linear(spec.d_model, spec.vocab, bias=spec.head_bias)
@@ -80,6 +85,7 @@ class Model(nn.Module):
     def embed(self, tokens: Tensor, start: int) -> Tensor:
         """tokens (B, T), the first at position `start` -> x (B, T, D)."""
         x = self.embed_tokens(tokens) * self.spec.embed_scale
+        x = self.embed_norm(x) if self.spec.embed_norm else x
         if self.spec.learned_positions:
             end = start + tokens.shape[1]
             if end > self.spec.learned_positions:

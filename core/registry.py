@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from core.blocks import Chunk, Everything, Norm, Window
 from core.ffn.dense import Dense
 from core.ffn.moe import MoE
-from core.mixers.attention import Attention
+from core.mixers.attention import Attention, Temperature
 from core.mixers.latent import Latent
-from core.rope import Llama3, Rope, Yarn
+from core.rope import Llama3, Ntk, Rope, Yarn
 from core.spec import Layer, ModelSpec, Scales, expand
 
 GROUPS = ("Cheaper inference", "Beyond attention", "Beyond next-token", "Models")
@@ -27,7 +27,10 @@ class Page:
     question: str
 
 
-PAGES = (Page("gqa", "Grouped-query attention", "Cheaper inference", "What if heads share their keys and values?"),)
+PAGES = (
+    Page("gqa", "Grouped-query attention", "Cheaper inference", "What if heads share their keys and values?"),
+    Page("mla", "Multi-head latent attention", "Cheaper inference", "What if we cache a summary instead?"),
+)
 
 BASE = Attention(heads=4, kv_heads=2, k_dim=8, v_dim=8, rope=Rope(8))
 FFN = Dense(24)
@@ -69,9 +72,14 @@ EXAMPLES: tuple[ModelSpec, ...] = (
     attention("rope-yarn", rope=Rope(8, 1e4, Yarn(4.0, 64, magnitude=1.1))),
     attention("qk-norm-head", qk_norm="head"),
     attention("qk-norm-full", qk_norm="full"),
+    attention("qk-norm-turned", qk_norm="turned"),
+    attention("rope-ntk", rope=Rope(8, 1e4, Ntk(1000.0))),
     attention("biases", qkv_bias=True, out_bias=True),
     attention("scaled-and-capped", scale=0.2, softcap=5.0),
     attention("sinks", sinks=True),
+    attention("scaled-values", v_scale=0.707, v_dim=5),
+    attention("qk-norm-bare", qk_norm="bare", rope=Rope(8, 1e4, Yarn(4.0, 64, magnitude=1.1))),
+    attention("temperature", rope=Rope(), temperature=Temperature(4, 0.5)),
     attention("gated", gate=True, v_dim=6),
     attention("sliding", reach=Window(5)),
     attention("chunked", reach=Chunk(4)),
@@ -81,7 +89,9 @@ EXAMPLES: tuple[ModelSpec, ...] = (
     small("post-norm", *(Layer(BASE, FFN, norms="post"),) * 2),
     small("sandwich-norm", *(Layer(BASE, FFN, norms="sandwich", scales=Scales(0.5, 2.0)),) * 2),
     small("ffn-alone", Layer(BASE, None), Layer(None, FFN)),
-    small("geglu", Layer(BASE, Dense(24, "gelu_tanh"))),
+    small("stream-norm", *(Layer(BASE, FFN, norms="stream", scales=Scales(0.5, 2.0, 3.0, 0.7)),) * 2),
+    small("bare-norms", *(Layer(BASE, FFN, norms="post"),) * 2, norm=Norm("rms", 1e-5, learned=False), embed_norm=True),
+    small("geglu", Layer(BASE, Dense(24, "gelu_tanh", gate_scale=0.5))),
     small(
         "gelu", Layer(BASE, Dense(24, "gelu", gated=False, bias=True)), norm=Norm("layer", 1e-5), tied=True, learned_positions=64
     ),
@@ -101,6 +111,7 @@ EXAMPLES: tuple[ModelSpec, ...] = (
     experts("moe-groups-best", groups=4, top_groups=2, normalise=False),
     experts("moe-biases", router_bias=True, expert_bias=True, activation="clamped"),
     experts("moe-shared-gate", shared=6, shared_gate=True),
+    experts("moe-ungated", shared=6, gated=False, activation="relu2"),
     small("deepseek-like", Layer(MLA, FFN), *(Layer(MLA, replace(EXPERTS, scores="sigmoid", bias=True, shared=6)),) * 2),
     small("gemma-like", *expand("LG", {"L": LOCAL, "G": Layer(replace(BASE, rope=Rope(8, 1e6)), FFN, norms="sandwich")}, 4)),
     small(
@@ -110,6 +121,34 @@ EXAMPLES: tuple[ModelSpec, ...] = (
             {
                 kind: Layer(replace(BASE, sinks=True, qkv_bias=True, reach=reach), replace(EXPERTS, activation="clamped"))
                 for kind, reach in (("L", Window(5)), ("G", BASE.reach))
+            },
+            4,
+        ),
+    ),
+    small(
+        "llama4-like",
+        *expand(
+            "CCG",
+            {
+                "C": Layer(replace(BASE, qk_norm="bare", reach=Chunk(4)), FFN),
+                "G": Layer(
+                    replace(BASE, rope=Rope(), temperature=Temperature(4, 0.5)),
+                    replace(EXPERTS, scores="sigmoid", top_k=1, normalise=False, weigh_input=True, shared=6),
+                ),
+            },
+            5,
+        ),
+    ),
+    small(
+        "mimo-like",
+        *expand(
+            "GLL",
+            {
+                "G": Layer(replace(BASE, kv_heads=1, v_dim=6, v_scale=0.7, rope=Rope(4, 1e6)), FFN),
+                "L": Layer(
+                    replace(BASE, v_dim=6, v_scale=0.7, rope=Rope(4), reach=Window(5), sinks=True),
+                    replace(EXPERTS, scores="sigmoid", bias=True),
+                ),
             },
             4,
         ),

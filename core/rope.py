@@ -53,7 +53,8 @@ class Llama3(NoScaling):
 
     def scale(self, inverse, rope):
         turns = self.original * inverse / (2 * math.pi)  # full turns within the original context
-        keep = ((turns - self.low) / (self.high - self.low)).clamp(0, 1)
+        ramp = self.high - self.low  # 0 in Llama 4: no ramp but a step
+        keep = ((turns - self.low) / ramp).clamp(0, 1) if ramp else (turns >= self.low).to(turns.dtype)
         return inverse * (keep + (1 - keep) / self.factor), 1.0
 
 
@@ -79,6 +80,17 @@ class Yarn(NoScaling):
         ramp = (torch.arange(rope.dim // 2, dtype=torch.float32) - low) / (high - low or 0.001)
         keep = 1 - ramp.clamp(0, 1)
         return inverse * (keep + (1 - keep) / self.factor), self.magnitude
+
+
+@dataclass(frozen=True)
+class Ntk(NoScaling):
+    """A larger base: the slowest pair becomes `alpha` times slower, the fastest stays as it is (HunYuan)."""
+
+    alpha: float
+
+    def scale(self, inverse, rope):
+        pair = torch.arange(rope.dim // 2, dtype=torch.float32)
+        return inverse / self.alpha ** (2 * pair / max(rope.dim - 2, 1)), 1.0
 
 
 @dataclass(frozen=True)

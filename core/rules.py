@@ -5,7 +5,10 @@ Rules
                 every mean gap is beyond 2 standard deviations of the gaps; "does not show" if a mean gap is not in the claimed
                 direction; else "unclear"
     at least    every run reaches a bound: "shows" if all do, "does not show" if no run does, else "unclear"
+    at most     the same for a bound that no run may pass
+    every       several rules at once: the weakest of their verdicts
     closes      less than half of the gap between two variants is left in another pair, seed by seed, by the rule of "ordered"
+    beats       the best of our variants (lowest mean) lies below the best of its rivals, seed by seed, by the rule of "ordered"
 """
 
 import statistics
@@ -32,11 +35,11 @@ class Claim:
     check: Callable[[list[dict]], Verdict]
 
 
-def last(rows: list[dict], variant: str, metric: str) -> dict[int, float]:
-    """The metric at a variant's last step, by seed."""
+def last(rows: list[dict], variant: str, metric: str, until: int = 0) -> dict[int, float]:
+    """The metric at a variant's last step, or the last one up to step `until`, by seed."""
     final: dict[int, tuple[int, float]] = {}
     for row in rows:
-        if row["variant"] == variant and row[metric] != "":
+        if row["variant"] == variant and row[metric] != "" and int(row["step"]) <= (until or int(row["step"])):
             seed, step = int(row["seed"]), int(row["step"])
             if seed not in final or step > final[seed][0]:
                 final[seed] = step, float(row[metric])
@@ -56,9 +59,9 @@ def worst(outcomes: list[str]) -> str:
     return max(outcomes, key=(SHOWS, UNCLEAR, NOT).index, default=UNCLEAR)
 
 
-def differences(rows: list[dict], low: str, high: str, metric: str) -> list[float]:
+def differences(rows: list[dict], low: str, high: str, metric: str, until: int = 0) -> list[float]:
     """high - low, seed by seed."""
-    a, b = last(rows, low, metric), last(rows, high, metric)
+    a, b = last(rows, low, metric, until), last(rows, high, metric, until)
     return [b[seed] - a[seed] for seed in sorted(set(a) & set(b))]
 
 
@@ -78,12 +81,32 @@ def ordered(metric: str, *variants: str) -> Callable[[list[dict]], Verdict]:
 
 def at_least(metric: str, bound: float, *variants: str) -> Callable[[list[dict]], Verdict]:
     """Every run of the variants reaches the bound."""
+    return bounded(metric, lambda value: value >= bound, variants)
+
+
+def at_most(metric: str, bound: float, *variants: str) -> Callable[[list[dict]], Verdict]:
+    """Every run of the variants stays at or below the bound."""
+    return bounded(metric, lambda value: value <= bound, variants)
+
+
+def bounded(metric: str, keeps: Callable[[float], bool], variants: tuple[str, ...]) -> Callable[[list[dict]], Verdict]:
+    """Every run of the variants keeps a bound."""
 
     def check(rows: list[dict]) -> Verdict:
         values = [value for v in variants for value in last(rows, v, metric).values()]
-        reached = sum(value >= bound for value in values)
-        outcome = UNCLEAR if not values else SHOWS if reached == len(values) else NOT if reached == 0 else UNCLEAR
+        kept = sum(keeps(value) for value in values)
+        outcome = UNCLEAR if not values else SHOWS if kept == len(values) else NOT if kept == 0 else UNCLEAR
         return Verdict(outcome, {f"{v}, {metric}": summary(list(last(rows, v, metric).values())) for v in variants})
+
+    return check
+
+
+def every(*checks: Callable[[list[dict]], Verdict]) -> Callable[[list[dict]], Verdict]:
+    """All of the checks: the weakest verdict and the numbers of each."""
+
+    def check(rows: list[dict]) -> Verdict:
+        verdicts = [c(rows) for c in checks]
+        return Verdict(worst([v.outcome for v in verdicts]), {k: n for v in verdicts for k, n in v.numbers.items()})
 
     return check
 
@@ -96,6 +119,24 @@ def closes(metric: str, early: tuple[str, str], late: tuple[str, str]) -> Callab
         gaps = [b / 2 - a for b, a in zip(before, after)]
         numbers = {f"{pair[1]} - {pair[0]}": summary(values) for pair, values in ((early, before), (late, after))}
         return Verdict(judge(gaps), numbers)
+
+    return check
+
+
+def best(rows: list[dict], metric: str, variants: tuple[str, ...], until: int = 0) -> str:
+    """The variant with the lowest mean; "" where none has run."""
+    means = {v: statistics.fmean(values.values()) for v in variants if (values := last(rows, v, metric, until))}
+    return min(means, key=means.get, default="")
+
+
+def beats(metric: str, ours: tuple[str, ...], rivals: tuple[str, ...], until: int = 0) -> Callable[[list[dict]], Verdict]:
+    """The best of `ours` is lower than the best of `rivals`, at the end or at step `until`."""
+
+    def check(rows: list[dict]) -> Verdict:
+        low, high = best(rows, metric, ours, until), best(rows, metric, rivals, until)
+        gaps = differences(rows, low, high, metric, until) if low and high else []
+        numbers = {f"{v}, {metric}": summary(list(last(rows, v, metric, until).values())) for v in (low, high) if v}
+        return Verdict(judge(gaps), numbers | ({f"{high} - {low}": summary(gaps)} if gaps else {}))
 
     return check
 

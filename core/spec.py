@@ -6,6 +6,7 @@ frozen, hashable and prints as the call that makes it.
     x = x + mixer(conv(norm(x)))        norms="pre"       (Llama)
     x = x + norm(mixer(conv(x)))        norms="post"      (OLMo 2)
     x = x + norm(mixer(conv(norm(x))))  norms="sandwich"  (Gemma 2)
+    x = norm(x); x = a x + mixer(x)     norms="stream"    (MiniMax-M1: the stream itself is normed, then scaled by a)
 
 and the same again with the ffn (which has no convolution before it).
 """
@@ -34,6 +35,8 @@ class Part(Protocol):
 
     def state(self, d_model: int) -> dict[str, int]: ...  # elements of one sequence that do not grow with context
 
+    def buffers(self) -> int: ...  # numbers kept beside the weights that no gradient reaches: a router's bias, tables of decay
+
 
 class Mixer(Part, Protocol):
     """Mixes tokens. `kind` is one of cost.KINDS."""
@@ -54,17 +57,18 @@ class Ffn(Part, Protocol):
 
     def active(self, d_model: int) -> int: ...  # parameters that one token visits
 
-    def buffers(self) -> int: ...  # numbers kept beside the weights that no gradient reaches: a router's bias
-
     def flops(self, d_model: int, queries: int) -> dict[str, int]: ...
 
 
 @dataclass(frozen=True)
 class Scales:
-    """Factors on what the mixer and the ffn add to the residual stream (Granite's residual multiplier)."""
+    """Factors on what the mixer and the ffn add to the residual stream (Granite's residual multiplier), and on the stream itself
+    where it is normed (norms="stream")."""
 
     mixer: float = 1.0
     ffn: float = 1.0
+    mixer_stream: float = 1.0
+    ffn_stream: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,9 @@ class Layer:
     def __post_init__(self):
         if self.mixer is None and self.ffn is None:
             raise SpecError("layer.mixer and layer.ffn are both absent: a layer has at least one")
-        one_of("layer.norms", self.norms, ("pre", "post", "sandwich"))
-        number("layer.scales.mixer", self.scales.mixer)
-        number("layer.scales.ffn", self.scales.ffn)
+        one_of("layer.norms", self.norms, ("pre", "post", "sandwich", "stream"))
+        for field in ("mixer", "ffn", "mixer_stream", "ffn_stream"):
+            number(f"layer.scales.{field}", getattr(self.scales, field))
         whole("layer.input_conv", self.input_conv, low=0, high=64)
         if self.input_conv == 1 or (self.input_conv and self.mixer is None):
             raise SpecError("layer.input_conv must be 0 (none) or at least 2, on a layer that has a mixer")
@@ -91,6 +95,29 @@ class Layer:
     def kind(self) -> str:
         """How its memory grows: the mixer's kind, or none for a layer that only mixes channels."""
         return self.mixer.kind if self.mixer else "none"
+
+
+@dataclass(frozen=True)
+class Recursion:
+    """How a recursive solver uses its layers in one step: `inner` updates of z, then one of y, `cycles` times (TRM: n and T).
+    The first `low` layers update z and the others y (HRM); low 0: all of them do both. `halt` outputs say whether to stop."""
+
+    cycles: int = 1
+    inner: int = 1
+    low: int = 0
+    halt: int = 0
+
+    def __post_init__(self):
+        whole("recursion.cycles", self.cycles, high=1024)
+        whole("recursion.inner", self.inner, high=1024)
+        whole("recursion.low", self.low, low=0, high=DEEPEST)
+        whole("recursion.halt", self.halt, low=0, high=16)
+
+    def passes(self, layer: int) -> int:
+        """How often a layer runs in one step."""
+        if self.low:
+            return self.cycles * (self.inner if layer < self.low else 1)
+        return self.cycles * (self.inner + 1)
 
 
 @dataclass(frozen=True)
@@ -109,6 +136,8 @@ class ModelSpec:
     softcap: float = 0.0  # logits pass softcap * tanh(logits / softcap); 0 means not
     head_bias: bool = False
     decoding: str = "autoregressive"
+    embed_norm: bool = False  # embeddings pass a norm of their own (RWKV)
+    recursion: Recursion = Recursion()  # of a solver that decodes by "recursion"
 
     def __post_init__(self):
         whole("d_model", self.d_model)
@@ -120,6 +149,7 @@ class ModelSpec:
             number(field, getattr(self, field))
         flag("tied", self.tied)
         flag("head_bias", self.head_bias)
+        flag("embed_norm", self.embed_norm)
         one_of("decoding", self.decoding, ("autoregressive", "diffusion", "recursion"))
 
     def causal(self) -> "ModelSpec":

@@ -11,7 +11,7 @@ from torch import nn
 
 from core import cost
 from core.blocks import Window
-from core.errors import SpecError, whole
+from core.errors import CountedOnly, SpecError, whole
 from core.ffn.dense import Dense
 from core.ffn.moe import MoE
 from core.mixers.attention import Attention
@@ -25,7 +25,9 @@ MAX_TOKENS, MAX_RATIO, MAX_LAYERS = 2048, 256, 256
 
 
 def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
-    """spec -> the twin's spec and what changed, as [{"field", "from", "to"}]."""
+    """spec -> the twin's spec and what changed, as [{"field", "from", "to"}]. CountedOnly where a part has no module yet."""
+    if spec.decoding == "recursion":
+        raise CountedOnly("a recursive solver")
     layers = tuple(dict.fromkeys(spec.layers))
     if len(layers) > MAX_LAYERS:
         raise SpecError(f"layers of a live twin must be at most {MAX_LAYERS} different ones, not {len(layers):,}")
@@ -49,6 +51,8 @@ def shrink_layer(layer: Layer) -> Layer:
     """One layer, with its own shrinking rule for each kind of part."""
     rules = {Attention: shrink_attention, Latent: shrink_latent, Dense: shrink_dense, MoE: shrink_moe}
     parts = {field: getattr(layer, field) for field in ("mixer", "ffn")}
+    if absent := [part for part in parts.values() if part and type(part) not in rules]:
+        raise CountedOnly(absent[0].family)
     return replace(layer, **{field: rules[type(part)](part) for field, part in parts.items() if part})
 
 
@@ -61,7 +65,8 @@ def shrink_attention(a: Attention) -> Attention:
     k_dim, v_dim = narrow(a.k_dim, a.k_dim), narrow(a.v_dim, a.k_dim)
     rope = a.rope.resized(max(2, k_dim * a.rope.dim // a.k_dim // 2 * 2)) if a.rope.dim else a.rope
     reach = replace(a.reach, size=min(a.reach.size, WINDOW)) if isinstance(a.reach, Window) else a.reach
-    return replace(a, heads=ratio * kv, kv_heads=kv, k_dim=k_dim, v_dim=v_dim, rope=rope, reach=reach)
+    heat = replace(a.temperature, every=min(a.temperature.every, WINDOW))
+    return replace(a, heads=ratio * kv, kv_heads=kv, k_dim=k_dim, v_dim=v_dim, rope=rope, reach=reach, temperature=heat)
 
 
 def narrow(width: int, head: int) -> int:

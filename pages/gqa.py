@@ -78,20 +78,28 @@ def page() -> None:
 def choose() -> tuple[int, str, str, str]:
     """The controls: KV heads with presets; prompt, positions and model folded."""
     model = state.peek("model", lesson.SHORT, lesson.MODELS)
-    positions = state.peek("positions", lesson.NONE, lesson.POSITIONS)
+    positions = lesson.placed(state.peek("positions", lesson.NONE, lesson.POSITIONS), model)
+    said = lesson.NONE_SAID if positions == lesson.NONE else positions
     with controls.row():
         if lesson.trained(model) == lesson.KV_HEADS:
             kv_heads = controls.slider_choice("kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", HELP_KV)
             controls.presets("shape", PRESETS, "kv")
         else:
             kv_heads = lesson.HEADS
-            panels.caption(f"**KV heads: {kv_heads}.** The two-layer model was trained with {kv_heads} only.")
-        with controls.more(f"prompt, positions, model: {positions} · {model}"):
+            panels.caption(f"**KV heads: {kv_heads}, {said}.** The two-layer model was trained with nothing else.")
+        with controls.more(f"{asked()} · {said} · {model}"):
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
             with controls.row("further"):
-                positions = controls.choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
+                if lesson.trained(model) == lesson.KV_HEADS:
+                    positions = controls.choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
                 model = controls.choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
     return kv_heads, positions, model, prompt
+
+
+def asked() -> str:
+    """The name of the prompt that the box is going to hold."""
+    text = state.peek("prompt", "")
+    return next((name for name, example in EXAMPLES.items() if text in ("", example)), "your words")
 
 
 def surprise(rng: random.Random) -> str:
@@ -179,10 +187,11 @@ def side(kv_heads: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, 
 def count(kv_heads: int, positions: str, model: str, text: str) -> None:
     """Memory and arithmetic against context, counted beside measured; then the real models."""
     colours, stroke, factor = theme.colours(), theme.stroke(), lesson.HEADS // kv_heads
-    variant, config = lesson.variant(kv_heads), live.about(lesson.variant(kv_heads), kv_heads=kv_heads)
+    variant = lesson.variant(kv_heads)
     lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
     lines, kept = lesson.curve(lengths), lesson.measured(variant)
     key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", lesson.name)
+    config = live.about(variant, kv_heads=kv_heads, real_model=lesson.name(key))
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Our model: cache against tokens")
@@ -191,7 +200,8 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
         alt = f"Cache bytes of four sharings against tokens; the measured bytes of {label(variant)} lie on its counted line"
         frame.figure(fig, key="growth", alt=alt, table=table, config=config)
         panels.caption(
-            f"**{label(variant)}: {kv_heads} of 8 KV heads.** Lines are counted; rings are bytes in the tensors of the live model."
+            f"**{label(variant)}: {kv_heads} of {lesson.HEADS} KV heads.** "
+            "Lines are counted; rings are bytes in the tensors of the live model."
         )
         panels.check(int(lines[variant][points[-1] - 1]), int(kept[-1]))
     with right:
@@ -210,7 +220,8 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
             sharing.arithmetic(contexts, full, shared, colours, stroke), key="arithmetic", alt=alt, table=table, config=config
         )
         panels.caption(
-            "**Attention is the same line, shared or not:** every query head still scores every token. Only the K and V projections shrink."
+            "**Attention is the same line, shared or not:** every query head still scores every token. "
+            "Only the K and V projections shrink."
         )
     formula(key, factor)
     real_models(factor, colours, stroke, config)
@@ -221,13 +232,15 @@ def formula(key: str, factor: int) -> None:
     f = lesson.formula(key, factor)
     live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
     st.latex(
-        r"\begin{aligned} & \underbrace{2}_{K,V} \cdot \underbrace{%d}_{\text{layers}} \cdot \underbrace{%d}_{\text{KV heads}} \cdot "
-        r"\underbrace{%d}_{\text{head width}} \cdot \underbrace{%s}_{\text{tokens}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
+        r"\begin{aligned} & \underbrace{2}_{K,V} \cdot \underbrace{%d}_{\text{layers}} \cdot "
+        r"\underbrace{%d}_{\text{KV heads}} \cdot \underbrace{%d}_{\text{head width}} \cdot "
+        r"\underbrace{%s}_{\text{tokens kept}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
         % (f.layers, f.kv_heads, f.width, f"{f.context:,}".replace(",", r"{,}"), binary(f.bytes))
     )
+    said = "gives the same" if f.bytes == f.released else f"counts the model as released, {binary(f.released)}"
     panels.caption(
-        f"**Convention.** Numbers kept for one sequence, in 16 bits; KiB, MiB and GiB are powers of 1024. {decimal(f.bytes)} in powers of 1000. "
-        "Counted layer by layer by the same code as the command line: {code}.",
+        "**Convention.** Numbers kept for one sequence, in 16 bits; KiB, MiB and GiB are powers of 1024. "
+        f"{decimal(f.bytes)} in powers of 1000. The command line {said}: " + "{code}.",
         code=f"<code>python -m core inspect {key} --context {f.context}</code>",
     )
 
@@ -245,8 +258,9 @@ def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None
     table = {"model": names, **{f"{f}, B": values for f, values in sizes.items()}}
     frame.figure(fig, key="models", alt=alt, table=table, config=config)
     panels.caption(
-        f"**{factor} query head{'s' * (factor > 1)} a KV head, one sequence of {lesson.CONTEXT:,} tokens, 16-bit cache, whether or not the model "
-        "was made for so long a context.** Log scale. Models whose heads do not divide by it are left out."
+        f"**{factor} query head{'s' * (factor > 1)} a KV head, one sequence of {lesson.CONTEXT:,} tokens, 16-bit cache, "
+        "whether or not the model was made for so long a context.** Log scale. "
+        "Models whose heads do not divide by it, or that have other layers than attention, are left out."
     )
 
 
@@ -266,9 +280,8 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
         alt = f"Loss of every run by sharing, in {len(groups)} groups of runs; each dot is a seed"
         frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config={"command": report["command"]})
         sizes = ", ".join(f"{label(v)} {n:,}" for v, n in lesson.parameters().items())
-        panels.caption(
-            f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {', '.join(map(str, report['seeds']))}."
-        )
+        seeds = ", ".join(map(str, report["seeds"]))
+        panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {seeds}.")
     with right:
         live.heading("Loss at 48 pairs while training")
         curves = {v: lesson.learning(v) for v in lesson.recipes.SHARING.values()}
@@ -276,7 +289,7 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
         fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, hues, stroke)
         alt = f"Loss at 48 pairs against training steps for {len(curves)} sharings; each line is a seed"
         frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config={"command": report["command"]})
-        panels.caption("**One line a seed, one dash a sharing.** Without positions, the recipe of the first group beside.")
+        panels.caption(f"**One line a seed, one dash a sharing.** The runs with {next(iter(groups))}.")
     live.published("gqa")
 
 
@@ -297,11 +310,12 @@ def read(kv_heads: int, positions: str, model: str, text: str) -> None:
 def users(kv_heads: int, positions: str, model: str, text: str) -> None:
     """The catalogue's rows."""
     live.table(
-        ("model", "released", "organisation", "query heads", "KV heads", "sharing", "cache a token", "licence"),
+        ("model", "query heads", "KV heads", "sharing", "cache a token", "released", "organisation", "licence"),
         [
             (
-                live.anchor(u["entry"].name, u["entry"].fact("link")), u["entry"].fact("released"), u["entry"].fact("organisation"),
-                u["heads"], u["kv_heads"], f"{u['factor']} to 1" if u["factor"] > 1 else "none (MHA)", binary(u["token_bytes"]), u["entry"].fact("licence"),
+                live.anchor(u["entry"].name, u["entry"].fact("link")), u["heads"], u["kv_heads"],
+                u["sharing"], binary(u["token_bytes"]),
+                u["entry"].fact("released"), u["entry"].fact("organisation"), u["entry"].fact("licence"),
             )
             for u in lesson.users()
         ],

@@ -39,7 +39,7 @@ def dots(
             fig,
             (start + at - 1) / 2,
             1.0,
-            f"<b>{group}</b>" if g == 0 else group,
+            f"<b>{group}</b>".replace(", ", ",<br>") if g == 0 else group.replace(", ", ",<br>"),
             colours["ink" if g == 0 else "soft"],
             yref="paper",
             yanchor="bottom",
@@ -55,7 +55,7 @@ def dots(
         range=[-0.6, at - 1.1],
     )
     fig.update_yaxes(type="log", title_text=title, fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})
-    fig.update_layout(margin={"t": 30})
+    fig.update_layout(margin={"t": 30 + 18 * stroke})
     return fig
 
 

@@ -103,7 +103,9 @@ class Maps {
       button("back", "Previous step", () => this.nudge(-1)), this.player, button("next", "Next step", () => this.nudge(1)), this.slider, this.now);
     this.tapeCanvas = document.createElement("canvas");
     this.tapeText = el("p");
-    this.tape = el("div.tape", {}, this.tapeCanvas, this.tapeText);
+    this.ringText = el("p");
+    this.ring = el("div.ring", { "aria-hidden": "true" });
+    this.tape = el("div.tape", {}, this.tapeCanvas, this.tapeText, this.ringText, this.ring);
     this.root.append(this.steps, this.tape);
   }
 
@@ -519,15 +521,14 @@ class Maps {
     this.paintTape();
   }
 
-  /** The tape for a width: [x, y, w, h, "kept" | "ghost"], in px. Kept tokens are cells; what is not kept is one outline a lane. */
+  /** The tape for a width: [x, y, w, h, hue or "ghost"], in px. Kept tokens are cells; what is not kept is one outline a lane. */
   tapeCells(width) {
     const { tape, steps } = this.data, lanes = Math.max(tape.lanes.length, tape.ghost), step = this.view.step;
     const cell = width / steps, pitch = clamp(Math.round(64 / lanes), 7, 12), gap = cell > 5 ? 1.5 : 0.5, high = pitch - 2, cells = [];
-    const from = tape.window ? Math.max(0, step - tape.window) : 0;
     for (let lane = 0; lane < lanes; lane++) {
-      const kept = lane < tape.lanes.length, gone = kept ? from : step;
+      const kept = lane < tape.lanes.length, from = kept && tape.windows[lane] ? Math.max(0, step - tape.windows[lane]) : 0, gone = kept ? from : step;
       if (gone) cells.push([0, lane * pitch, gone * cell - gap, high, "ghost"]);
-      for (let t = from; kept && t < step; t++) cells.push([t * cell, lane * pitch, Math.max(1, cell - gap), high, "kept"]);
+      for (let t = from; kept && t < step; t++) cells.push([t * cell, lane * pitch, Math.max(1, cell - gap), high, tape.hues[lane]]);
     }
     return { cells, height: lanes * pitch - 2 };
   }
@@ -547,13 +548,42 @@ class Maps {
     const pen = this.tapeCanvas.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
-    pen.fillStyle = this.colours.css(tape.hue);
     pen.strokeStyle = this.colours.css("soft", 0.5);
     pen.lineWidth = 1;
-    for (const [x, y, w, h, kind] of cells) kind === "kept" ? pen.fillRect(x, y, w, h) : pen.strokeRect(x + 0.5, y + 0.5, Math.max(0, w - 1), h - 1);
-    const line = this.tapeLine(), key = (kind, text) => el("span", {}, el(`i${kind}`), text);
-    this.tapeText.replaceChildren(el("span", {}, line.lead, el("b", {}, line.now), line.ghost), key("", tape.lanes.length > 2 ? `${tape.lanes[0]} … ${tape.lanes.at(-1)}` : tape.lanes.join(", ")),
-      ...(tape.ghost > tape.lanes.length ? [key(".ghost", `what ${tape.ghostLabel} would keep as well`)] : []), ...(tape.window ? [key(".ghost", "forgotten")] : []));
+    for (const [x, y, w, h, kind] of cells) {
+      pen.fillStyle = this.colours.css(kind === "ghost" ? "soft" : kind);
+      kind === "ghost" ? pen.strokeRect(x + 0.5, y + 0.5, Math.max(0, w - 1), h - 1) : pen.fillRect(x, y, w, h);
+    }
+    const line = this.tapeLine(), key = (kind, text, hue) => el("span", {}, el(`i${kind}`, hue ? { style: `background: var(--${hue})` } : {}), text);
+    const named = Object.entries(tape.legend).map(([hue, text]) => key("", text, hue));
+    this.tapeText.replaceChildren(el("span", {}, line.lead, el("b", {}, line.now), line.ghost), ...(named.length ? named : [key("", tape.lanes.length > 2 ? `${tape.lanes[0]} … ${tape.lanes.at(-1)}` : tape.lanes.join(", "))]),
+      ...(tape.ghost > tape.lanes.length ? [key(".ghost", `what ${tape.ghostLabel} would keep as well`)] : []), ...(tape.windows.some(Boolean) ? [key(".ghost", "forgotten")] : []));
+    this.paintRing();
+  }
+
+  /** The ring of a lane that forgets: which token each slot holds now, -1 where none yet. */
+  slots() {
+    const { ring } = this.data.tape, step = this.view.step;
+    return Array.from({ length: ring }, (_, slot) => (slot < step ? step - 1 - ((step - 1 - slot) % ring) : -1));
+  }
+
+  ringLine() {
+    const { tape: { ring }, tokens } = this.data, at = this.view.step - 1, name = (t) => `‘${tokens[t]}’ (${t + 1})`;
+    const gone = at >= ring ? `, over ${name(at - ring)}` : "";
+    return `Ring of ${ring} slot${ring === 1 ? "" : "s"}: ${name(at)} is written into slot ${(at % ring) + 1}${gone}`;
+  }
+
+  paintRing() {
+    const { tape: { ring }, tokens } = this.data, at = this.view.step - 1;
+    this.ring.hidden = this.ringText.hidden = !ring;
+    if (!ring) return;
+    this.ringText.textContent = this.ringLine();
+    this.ring.classList.toggle("tight", ring > 16);
+    keep(this.ring, ring, () => el("span.slot")).forEach((slot, i) => {
+      const token = this.slots()[i], held = token >= 0 && token < tokens.length;
+      slot.className = ["slot", held && "held", token === at && "new"].filter(Boolean).join(" ");
+      slot.replaceChildren(...(held ? [tokens[token], el("i", {}, String(token + 1))] : []));
+    });
   }
 
   paintLegend() {
@@ -740,9 +770,10 @@ class Sheet {
   tape() {
     const { maps, margin } = this, { cells, height } = maps.tapeCells(this.width - 2 * margin), line = maps.tapeLine();
     for (const [x, y, w, h, kind] of cells)
-      this.svg.append(sv("rect", { x: (margin + x).toFixed(2), y: this.y + y, width: w.toFixed(2), height: h, ...(kind === "kept" ? { fill: maps.colours.css(maps.data.tape.hue) } : { fill: "none", stroke: this.soft, "stroke-opacity": 0.5 }) }));
+      this.svg.append(sv("rect", { x: (margin + x).toFixed(2), y: this.y + y, width: w.toFixed(2), height: h, ...(kind === "ghost" ? { fill: "none", stroke: this.soft, "stroke-opacity": 0.5 } : { fill: maps.colours.css(kind) }) }));
     this.y += height + 8;
     this.write(line.lead + line.now + line.ghost, 12, {});
+    if (maps.data.tape.ring) this.write(`${maps.ringLine()}; it holds ${maps.slots().map((t) => maps.data.tokens[t] ?? "–").join(" ")}`, 12, {});
   }
 
   caption() {

@@ -50,6 +50,8 @@ class Tape:
     ghost           how many lanes the comparison would keep (drawn as outlines); ghost_label names it
     ghost_bytes_at  (T,) measured bytes of the comparison
     window          a lane forgets what is older than this many tokens; 0 = never
+    windows, hues   the same, and the palette key, of each lane where lanes differ; legend: {palette key: its name}
+    ring            slots of a ring that is drawn below with the words in it: token t takes slot t mod ring; 0 = none
     """
 
     lanes: tuple[str, ...]
@@ -60,6 +62,10 @@ class Tape:
     hue: str = "kv"
     window: int = 0
     title: str = "Cache"
+    windows: tuple[int, ...] = ()
+    hues: tuple[str, ...] = ()
+    legend: Mapping[str, str] = field(default_factory=dict)
+    ring: int = 0
 
     def header(self) -> dict[str, Any]:
         """The tape as JSON values."""
@@ -70,7 +76,10 @@ class Tape:
             "ghostBytes": np.asarray(self.ghost_bytes_at).astype(int).tolist(),
             "ghostLabel": self.ghost_label,
             "hue": self.hue,
-            "window": int(self.window),
+            "windows": [int(w) for w in self.windows] or [int(self.window)] * len(self.lanes),
+            "hues": list(self.hues) or [self.hue] * len(self.lanes),
+            "legend": dict(self.legend),
+            "ring": int(self.ring),
             "title": self.title,
         }
 

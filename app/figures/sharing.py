@@ -34,8 +34,10 @@ def wiring(graph: nx.DiGraph, colours: dict, head: int | None = None, stroke: fl
     x, y = np.array([graph.nodes[n]["pos"] for n in queries]).T
     faded = [0.25 if head is not None and n != ("query", head) else 1.0 for n in queries]
     fig.add_scatter(
-        x=x, y=y, mode="markers+text", text=[graph.nodes[n]["label"] for n in queries], textfont={"color": colours["card"], "size": 11 * stroke},
-        marker={"color": colours["query"], "size": 21 * stroke, "opacity": faded}, hovertemplate="query head %{text}<extra></extra>",
+        x=x, y=y, mode="markers+text", text=[graph.nodes[n]["label"] for n in queries],
+        textfont={"color": colours["card"], "size": 11 * (0.5 + 0.5 * stroke)},
+        marker={"color": colours["query"], "size": 21 * (0.5 + 0.5 * stroke), "opacity": faded},
+        hovertemplate="query head %{text}<extra></extra>",
     )  # fmt: skip
     for n in boxes:
         box(fig, graph.nodes[n], colours, len(boxes), stroke)
@@ -80,6 +82,13 @@ def growth(lengths, counted: dict, chosen: str, points, values, label, colours: 
     return fig
 
 
+def room(rising: np.ndarray, flat: np.ndarray) -> tuple[int, str, float]:
+    """Where labels of two lines do not meet: an end for the flat line's, the side to write on, a factor above the other line."""
+    gaps = np.abs(np.log(rising / flat))
+    at = -1 if gaps[-1] > gaps[0] else 0
+    return at, "left" if at else "right", 1.5 if rising[-1] > flat[-1] else 1 / 1.5
+
+
 def arithmetic(contexts, full, shared, colours: dict, stroke: float = 1.0) -> go.Figure:
     """FLOPs of one decode step against context, log-log: attention on top of itself, projections apart."""
     fig = blank(colours, 300, stroke)
@@ -94,18 +103,19 @@ def arithmetic(contexts, full, shared, colours: dict, stroke: float = 1.0) -> go
             x=contexts, y=y, mode="lines", line={"color": colour, "width": width * stroke}, opacity=opacity, name=name,
             hovertemplate=f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens<extra></extra>",
         )  # fmt: skip
-    at, size = len(contexts) - 1, 13 * (1 + 0.45 * (stroke - 1))
+    size = 13 * (1 + 0.45 * (stroke - 1))
+    at, side, above = room(shared["attention"], full["projections"])
     mark(
         fig,
-        contexts[at],
-        shared["attention"][at] * 1.5,
+        contexts[-1],
+        shared["attention"][-1] * above,
         "<b>attention</b>, shared or not ",
         colours["query"],
         "middle left",
         size,
     )
-    mark(fig, contexts[0], full["projections"][0], " projections, multi-head", colours["soft"], "top right", size)
-    mark(fig, contexts[0], shared["projections"][0], " <b>projections, shared</b>", colours["kv"], "bottom right", size)
+    mark(fig, contexts[at], full["projections"][at], " projections, multi-head ", colours["soft"], f"top {side}", size)
+    mark(fig, contexts[at], shared["projections"][at], " <b>projections, shared</b> ", colours["kv"], f"bottom {side}", size)
     ticks = [1024, 4096, 16384, 65536, 131072]
     fig.update_xaxes(
         type="log", title_text="context, tokens", tickvals=ticks, ticktext=["1k", "4k", "16k", "64k", "128k"], fixedrange=True

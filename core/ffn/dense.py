@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from core.blocks import ACTIVATIONS
-from core.errors import flag, one_of, whole
+from core.errors import flag, number, one_of, whole
 from core.trace import NOTHING, Trace
 
 
@@ -27,6 +27,7 @@ class Dense:
     activation: str = "silu"
     gated: bool = True
     bias: bool = False
+    gate_scale: float = 1.0  # factor on what the activation reads (Falcon-H1)
 
     name = "mlp"
 
@@ -35,6 +36,7 @@ class Dense:
         one_of("ffn.activation", self.activation, tuple(ACTIVATIONS))
         flag("ffn.gated", self.gated)
         flag("ffn.bias", self.bias)
+        number("ffn.gate_scale", self.gate_scale)
 
     def build(self, d_model: int) -> "DenseModule":
         """The torch module."""
@@ -79,5 +81,5 @@ class DenseModule(nn.Module):
     def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
         act = ACTIVATIONS[self.config.activation]
         up = self.up_proj(x)  # (B, T, F)
-        hidden = act(self.gate_proj(x)) * up if self.config.gated else act(up)
+        hidden = act(self.config.gate_scale * self.gate_proj(x)) * up if self.config.gated else act(up)
         return self.down_proj(hidden), state, shared

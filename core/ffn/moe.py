@@ -55,6 +55,7 @@ class MoE:
     expert_bias: bool = False
     shared_gate: bool = False  # the shared expert is multiplied by sigmoid of a projection of x
     weigh_input: bool = False  # the gate multiplies what an expert reads, not what it writes (Llama 4)
+    gated: bool = True  # an expert is act(gate) * up; else act(up) (Nemotron 3)
 
     name = "mlp"
 
@@ -69,12 +70,14 @@ class MoE:
         divides("moe.groups", whole("moe.groups", self.groups), "moe.experts", self.experts)
         whole("moe.top_groups", self.top_groups, high=self.groups)
         whole("moe.group_best", self.group_best, high=self.experts // self.groups)
-        for field in ("normalise", "bias", "router_bias", "expert_bias", "shared_gate", "weigh_input"):
+        for field in ("normalise", "bias", "router_bias", "expert_bias", "shared_gate", "weigh_input", "gated"):
             flag(f"moe.{field}", getattr(self, field))
         if self.top_k > self.experts // self.groups * self.top_groups:
             raise SpecError(
                 f"moe.top_k must be at most {self.experts // self.groups * self.top_groups}, the experts of the picked groups"
             )
+        if self.activation == "clamped" and not self.gated:
+            raise SpecError("moe.gated must be true where moe.activation is clamped")
         if self.shared_gate and not self.shared:
             raise SpecError("moe.shared_gate must be false where there is no shared expert")
 
@@ -82,14 +85,19 @@ class MoE:
         """The torch module."""
         return MoEModule(self, d_model)
 
+    @property
+    def inner(self) -> int:
+        """Matrices that lead into an expert: gate and up, or up alone."""
+        return 2 if self.gated else 1
+
     def expert(self, d_model: int) -> int:
         """Learned numbers of one routed expert."""
-        return 3 * d_model * self.hidden + self.expert_bias * (2 * self.hidden + d_model)
+        return (self.inner + 1) * d_model * self.hidden + self.expert_bias * (self.inner * self.hidden + d_model)
 
     def always(self, d_model: int) -> int:
         """Learned numbers that every token visits: the router and the shared expert."""
         router = d_model * self.experts + self.router_bias * self.experts
-        return router + 3 * d_model * self.shared + self.shared_gate * d_model
+        return router + (self.inner + 1) * d_model * self.shared + self.shared_gate * d_model
 
     def params(self, d_model: int) -> int:
         """Learned numbers."""
@@ -109,7 +117,7 @@ class MoE:
 
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
         """2 x multiply-adds for `queries` tokens: the router reads all experts' rows, K experts and the shared one run."""
-        run = 3 * d_model * (self.top_k * self.hidden + self.shared) + self.shared_gate * d_model
+        run = (self.inner + 1) * d_model * (self.top_k * self.hidden + self.shared) + self.shared_gate * d_model
         return {"router": 2 * queries * d_model * self.experts, "ffn": 2 * queries * run}
 
     def touched(self, tokens: int) -> float:
@@ -152,15 +160,15 @@ class Router(nn.Module):
 
 
 class Experts(nn.Module):
-    """All routed experts, stacked: gate_up_proj (E, 2F, D), down_proj (E, D, F)."""
+    """All routed experts, stacked: gate_up_proj (E, 2F, D), of which ungated ones have the half, down_proj (E, D, F)."""
 
     def __init__(self, config: MoE, d_model: int):
         super().__init__()
         c = self.config = config
-        self.gate_up_proj = nn.Parameter(torch.empty(c.experts, 2 * c.hidden, d_model).uniform_(-1, 1) * d_model**-0.5)
+        self.gate_up_proj = nn.Parameter(torch.empty(c.experts, c.inner * c.hidden, d_model).uniform_(-1, 1) * d_model**-0.5)
         self.down_proj = nn.Parameter(torch.empty(c.experts, d_model, c.hidden).uniform_(-1, 1) * c.hidden**-0.5)
         if c.expert_bias:
-            self.gate_up_proj_bias = nn.Parameter(torch.zeros(c.experts, 2 * c.hidden))
+            self.gate_up_proj_bias = nn.Parameter(torch.zeros(c.experts, c.inner * c.hidden))
             self.down_proj_bias = nn.Parameter(torch.zeros(c.experts, d_model))
 
     def forward(self, x: Tensor, picked: Tensor, gates: Tensor) -> Tensor:
@@ -177,12 +185,14 @@ class Experts(nn.Module):
         """One expert on x (n, D)."""
         biased = self.config.expert_bias
         inner = nn.functional.linear(x, self.gate_up_proj[e], self.gate_up_proj_bias[e] if biased else None)
-        hidden = activate(*inner.chunk(2, dim=-1), self.config.activation)  # (n, F)
+        hidden = activate(*inner.chunk(self.config.inner, dim=-1), activation=self.config.activation)  # (n, F)
         return nn.functional.linear(hidden, self.down_proj[e], self.down_proj_bias[e] if biased else None)
 
 
-def activate(gate: Tensor, up: Tensor, activation: str) -> Tensor:
-    """The product inside an expert: act(gate) * up; "clamped" is gpt-oss's, which cuts both and adds one to `up`."""
+def activate(gate: Tensor, up: Tensor | None = None, activation: str = "silu") -> Tensor:
+    """The product inside an expert: act(gate) * up, or act alone; "clamped": gpt-oss's, which cuts both, adds one to `up`."""
+    if up is None:
+        return ACTIVATIONS[activation](gate)
     if activation != "clamped":
         return ACTIVATIONS[activation](gate) * up
     gate, up = gate.clamp(max=CLAMP), up.clamp(-CLAMP, CLAMP)
@@ -195,12 +205,14 @@ class Shared(nn.Module):
     def __init__(self, config: MoE, d_model: int):
         super().__init__()
         self.config = config
-        self.gate_proj = nn.Linear(d_model, config.shared, bias=False)
+        if config.gated:
+            self.gate_proj = nn.Linear(d_model, config.shared, bias=False)
         self.up_proj = nn.Linear(d_model, config.shared, bias=False)
         self.down_proj = nn.Linear(config.shared, d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(activate(self.gate_proj(x), self.up_proj(x), self.config.activation))
+        read = (self.gate_proj(x), self.up_proj(x)) if self.config.gated else (self.up_proj(x),)
+        return self.down_proj(activate(*read, activation=self.config.activation))
 
 
 class MoEModule(nn.Module):

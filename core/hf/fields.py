@@ -6,7 +6,8 @@ Every field is bounded before it is used. A field that is absent takes the famil
 
 from core.errors import WIDEST, SpecError, flag, number, one_of, short, whole
 
-# Fields that change no count and no arithmetic of the language model: names, training, tokens, generation, bookkeeping.
+# Fields that change no count and no arithmetic of the language model: names, training, tokens, generation, bookkeeping, and how
+# many modules that predict further tokens stand beside it (they are not counted).
 HARMLESS = frozenset(
     """_name_or_path _attn_implementation architectures attention_dropout auto_map bos_token_id dtype embd_pdrop attn_pdrop
     eos_token_id initializer_range is_decoder is_encoder_decoder model_type name_or_path output_attentions
@@ -15,7 +16,12 @@ HARMLESS = frozenset(
     torch_dtype transformers_version unk_token_id use_cache pretraining_tp id2label label2id num_labels
     tokenizer_class unsloth_version gradient_checkpointing transformers.js_config
     _attn_implementation_autoset attn_implementation do_sample temperature top_p repetition_penalty max_length min_length
-    num_beams output_scores return_dict_in_generate torchscript tie_encoder_decoder decoder_start_token_id sep_token_id""".split()
+    num_beams output_scores return_dict_in_generate torchscript tie_encoder_decoder decoder_start_token_id sep_token_id
+    cache_implementation chunk_size_feed_forward output_router_logits router_aux_loss_coef router_jitter_noise aux_loss_alpha
+    seq_aux ep_size num_nextn_predict_layers num_mtp_layers use_mtp num_mtp_modules mtp_transformer_layers mtp_num_hidden_layers
+    mtp_use_dedicated_embeddings use_mamba_kernels use_mambapy use_falcon_mambapy use_associative_scan mamba_chunk_size chunk_size
+    num_logits_to_keep calc_logits_for_entire_prompt time_step_min time_step_max time_step_floor
+    time_step_init_scheme rescale_prenorm_residual residual_in_fp32""".split()
 )  # fmt: skip
 
 
@@ -102,6 +108,14 @@ class Fields:
         if not isinstance(value, dict):
             raise SpecError(f"{self.where}{name} must be an object, not {short(value)}")
         return value
+
+    def only(self, *names: str) -> "Fields":
+        """The same object with these fields alone."""
+        return Fields({name: self.config[name] for name in names if name in self.config}, self.defaults, self.where)
+
+    def take(self, name: str, value) -> None:
+        """Read `value` as `name` from now on, because a field by another name says so."""
+        self.config = {**self.config, name: value}
 
     def off(self, *names: str) -> None:
         """Features that are not built here: understood where absent or false, unknown where they are on."""

@@ -3,13 +3,14 @@
 Also the base that most later families differ from by a field or two: `decoder` reads what they share.
 """
 
+from dataclasses import replace
+
 from core.blocks import Norm
 from core.ffn.dense import Dense
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.weights import Entry, same
 from core.mixers.attention import Attention
-from core.rope import Rope
 from core.spec import Layer, ModelSpec
 
 DEFAULTS = {
@@ -27,21 +28,21 @@ def read(f: Fields) -> ModelSpec:
 
 
 def decoder(
-    f: Fields, reaches: list, attention: dict, ffn_bias: bool = False, norms: str = "pre", ropes=None, ffns=None
+    f: Fields, reaches: list, attention: dict, ffn_bias: bool = False, norms: str = "pre", ropes=None, ffns=None, own=None
 ) -> ModelSpec:
-    """A Llama-like stack. `attention` are the mixer's further settings, `ropes` says which layers rotate, `ffns` are the layers'
-    own feed-forward parts where they are not all one dense SwiGLU."""
+    """A Llama-like stack. `attention` are the mixer's further settings and `own` those of each layer, `ropes` the layers' ropes
+    where they are not all one, `ffns` their feed-forward parts where they are not all one dense SwiGLU."""
     f.off("attention_bias", "mlp_bias", "use_sliding_window")  # seen by some families, harmless to the others where off
     heads, kv_heads, width = parts.heads(f)
     norm = Norm("rms", f.number("rms_norm_eps", high=1.0))
-    rope = parts.rope(f, width)
+    ropes = ropes or [parts.rope(f, width)] * len(reaches)
     ffns = ffns or [dense(f, ffn_bias)] * len(reaches)
+    plain = Attention(heads, kv_heads, width, width, norm_eps=norm.eps)
 
-    def layer(reach, turned, ffn):
-        mixer = Attention(heads, kv_heads, width, width, rope if turned else Rope(), reach, norm_eps=norm.eps, **attention)
-        return Layer(mixer, ffn, norms)
+    def layer(reach, rope, ffn, settings):
+        return Layer(replace(plain, rope=rope, reach=reach, **{**attention, **settings}), ffn, norms)
 
-    layers = tuple(map(layer, reaches, ropes or [True] * len(reaches), ffns))
+    layers = tuple(map(layer, reaches, ropes, ffns, own or [{}] * len(reaches)))
     return ModelSpec("", f.whole("hidden_size"), parts.vocabulary(f), layers, norm, tied=f.flag("tie_word_embeddings"))
 
 

@@ -5,7 +5,9 @@ import math
 from core.blocks import Full, Window
 from core.errors import DEEPEST, LARGEST_VOCABULARY, LONGEST, SpecError, divides, number, one_of, short
 from core.hf.fields import Fields
-from core.rope import Linear, Llama3, LongRope, NoScaling, Rope, Yarn
+from core.rope import Linear, Llama3, LongRope, NoScaling, Ntk, Rope, Yarn
+
+FULL, SLIDING = LAYER_TYPES = ("full_attention", "sliding_attention")
 
 ACTIVATIONS = {
     "silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
@@ -35,20 +37,55 @@ def heads(f: Fields) -> tuple[int, int, int]:
     return count, kv, f.or_else("head_dim", usual or hidden // count)
 
 
-def rope(f: Fields, head_dim: int) -> Rope:
-    """From `rope_parameters` (transformers 5), or `rope_theta` with `rope_scaling` (before)."""
-    stated = {name: f.inside(name) for name in ("rope_scaling", "rope_parameters")}
-    name = "rope_scaling" if stated["rope_scaling"] else "rope_parameters"
-    r = Fields(stated[name], {}, f"{name}.")
-    f.seen.update(("rope_theta", "partial_rotary_factor"))  # what stands within goes first
-    base = (r if r.has("rope_theta") else f).number("rope_theta", low=2)
-    turned = (r if r.has("partial_rotary_factor") else f).number_or("partial_rotary_factor", 1.0, high=1.0)
-    width = int(head_dim * turned)
+def rope(f: Fields, head_dim: int, r: Fields | None = None, base: str = "rope_theta") -> Rope:
+    """From `rope_parameters` (transformers 5), or `rope_theta` with `rope_scaling` (before). `r` is the object to read where it
+    is another one, `base` the field outside it that holds the base."""
+    r = r or rope_fields(f)
+    f.seen.update((base, "partial_rotary_factor"))  # what stands within goes first
+    theta = r.number("rope_theta", low=2) if r.has("rope_theta") else f.number(base, low=2)
+    partial = r if r.has("partial_rotary_factor") else f
+    usual = "partial_rotary_factor" in f.defaults or partial.has("partial_rotary_factor")
+    width = int(head_dim * (partial.number("partial_rotary_factor", high=1.0) if usual else 1.0))
     if width % 2:
         raise SpecError(f"head_dim ({head_dim}) x partial_rotary_factor must be even, not {width}")
-    scaled = Rope(width, base, scaling(f, r, width))
+    scaled = Rope(width, theta, scaling(f, r, width))
     f.adopt(r)
     return scaled
+
+
+def rope_fields(f: Fields) -> Fields:
+    """The object that describes rope, by the name of its generation; where neither is stated the family's own, if it has one."""
+    stated = {name: f.inside(name) for name in ("rope_scaling", "rope_parameters")}
+    name = "rope_scaling" if stated["rope_scaling"] else "rope_parameters"
+    usual = f.defaults.get("rope_parameters")
+    if usual and not stated[name]:
+        f.assumed.append(name)
+    return Fields(stated[name] or usual or {}, {}, f"{name}.")
+
+
+def ropes(f: Fields, head_dim: int, reaches: list[Full], local: str = "rope_theta") -> list[Rope]:
+    """Each layer's rope by how far it reads. `rope_parameters` may hold one object a kind (transformers 5); before, scaling was
+    for full layers alone, and sliding ones took their base from the field `local`."""
+    kinds = [SLIDING if reach.kind == "sliding" else FULL for reach in reaches]
+    keyed = Fields(f.inside("rope_parameters"), {}, "rope_parameters.")
+    own = [kind for kind in LAYER_TYPES if keyed.has(kind)]
+    f.seen.add(local)
+
+    def made(kind):
+        base = local if kind == SLIDING else "rope_theta"
+        if own:
+            return rope(f, head_dim, Fields(keyed.inside(kind), {}, f"rope_parameters.{kind}."), base)
+        if kind == FULL:
+            return rope(f, head_dim)
+        stated = rope_fields(f)  # of which a local layer has no more than the base, if it has none of its own
+        return rope(f, head_dim, stated.only("rope_theta" if local == "rope_theta" else ""), base)
+
+    found = {kind: made(kind) for kind in dict.fromkeys(kinds)}
+    if own:
+        f.adopt(keyed)
+    else:
+        f.inside("rope_scaling")  # of no use where no layer is full
+    return [found[kind] for kind in kinds]
 
 
 def scaling(f: Fields, r: Fields, width: int) -> NoScaling:
@@ -67,6 +104,7 @@ def scaling(f: Fields, r: Fields, width: int) -> NoScaling:
         return yarn(f, r)
     if kind == "dynamic":
         r.number("factor", low=1e-3)  # changes nothing within the original context
+        return Ntk(r.number("alpha", low=1)) if r.has("alpha") else NoScaling()  # HunYuan's goes by the same name
     return NoScaling()
 
 
@@ -88,8 +126,8 @@ def extension(f: Fields, r: Fields) -> tuple[int, float]:
 def llama3(f: Fields, r: Fields) -> Llama3:
     """Llama 3.1's ramp between two frequencies."""
     low, high = r.number("low_freq_factor"), r.number("high_freq_factor")
-    if high <= low:
-        raise SpecError(f"{r.where}high_freq_factor must be larger than low_freq_factor ({low:g}), not {high:g}")
+    if high < low:
+        raise SpecError(f"{r.where}high_freq_factor must be at least low_freq_factor ({low:g}), not {high:g}")
     return Llama3(r.number("factor", low=1e-3), low, high, original(f, r))
 
 
@@ -122,8 +160,9 @@ def longrope(f: Fields, r: Fields, width: int) -> LongRope:
 
 
 def context(f: Fields, name: str = "max_position_embeddings") -> int | None:
-    """The longest context that the config states, or None."""
-    return f.whole(name, high=LONGEST) if f.has(name) else None
+    """The longest context that the config states, else the family's own, or None."""
+    usual = name in f.defaults and name not in f.config
+    return f.whole(name, high=LONGEST) if f.has(name) or usual else None
 
 
 def window(f: Fields) -> int | None:
@@ -131,11 +170,23 @@ def window(f: Fields) -> int | None:
     return f.optional("sliding_window", high=LONGEST)
 
 
-def reaches(f: Fields, layers: int, sliding: list[bool]) -> list[Full]:
-    """How far each layer reads: `layer_types` where stated, else the family's rule (`sliding`), with `sliding_window`."""
+def bits(f: Fields, name: str, layers: int) -> list[bool] | None:
+    """A list with 0 or 1 for each layer, or None where it is absent or null."""
+    stated = f.items(name, layers)
+    if stated is not None and any(x not in (0, 1) for x in stated):
+        raise SpecError(f"{f.where}{name} must hold 0 or 1 for each layer, not {short(stated)}")
+    return stated and [bool(x) for x in stated]
+
+
+def kinds(f: Fields, layers: int, usual: list[str], accepted: tuple[str, ...] = LAYER_TYPES) -> list[str]:
+    """The kind of each layer: `layer_types` where stated, else the family's rule (`usual`)."""
     types = f.items("layer_types", layers)
-    if types is not None:
-        sliding = [one_of("layer_types", t, ("full_attention", "sliding_attention")) == "sliding_attention" for t in types]
+    return usual if types is None else [one_of(f.where + "layer_types", t, accepted) for t in types]
+
+
+def reaches(f: Fields, layers: int, sliding: list[bool]) -> list[Full]:
+    """How far each layer reads: by `layer_types` or the family's rule, with `sliding_window`."""
+    sliding = [kind == SLIDING for kind in kinds(f, layers, [SLIDING if local else FULL for local in sliding])]
     if not any(sliding):
         return [Full()] * layers
     size = window(f)

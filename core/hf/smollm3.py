@@ -1,9 +1,9 @@
 """SmolLM3 (model_type "smollm3"): Llama without rope on every fourth layer (NoPE)."""
 
-from core.errors import SpecError, short
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.llama import decoder, table  # noqa: F401
+from core.rope import Rope
 from core.spec import ModelSpec
 
 DEFAULTS = {
@@ -21,16 +21,16 @@ def read(f: Fields) -> ModelSpec:
     f.has("sliding_window")
     reaches = parts.reaches(f, layers, [windowed and not t for t in turned])
     bias = f.flag("attention_bias")
-    return decoder(f, reaches, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"), ropes=turned)
+    rope = parts.rope(f, parts.heads(f)[2])
+    ropes = [rope if t else Rope() for t in turned]
+    return decoder(f, reaches, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"), ropes=ropes)
 
 
 def rotated(f: Fields, layers: int) -> list[bool]:
     """Which layers rotate: `no_rope_layers` holds 1 for those that do; else all but every n-th."""
-    stated = f.items("no_rope_layers", layers)
-    if stated is not None:
-        if any(x not in (0, 1) for x in stated):
-            raise SpecError(f"no_rope_layers must hold 0 or 1 for each layer, not {short(stated)}")
-        f.has("no_rope_layer_interval")
-        return [bool(x) for x in stated]
+    f.has("no_rope_layer_interval")
+    if f.config.get("no_rope_layers") != [] and (stated := parts.bits(f, "no_rope_layers", layers)):
+        return stated
+    f.has("no_rope_layers")
     every = f.whole("no_rope_layer_interval")
     return [(i + 1) % every != 0 for i in range(layers)]

@@ -10,6 +10,7 @@ from core.errors import SpecError, short
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
+UNBOUNDED = ("time_step_limit",)  # fields that say infinity for "no limit"
 
 
 def contents(source: str) -> bytes:
@@ -59,7 +60,7 @@ def _bounded(config: dict) -> None:
     left = [("", config, 1)]
     while left:
         path, value, depth = left.pop()
-        if isinstance(value, float) and not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and path in UNBOUNDED):
             raise SpecError(f"{_name(path)} must be a finite number, not {value}")
         if not isinstance(value, (dict, list)):
             continue

@@ -6,6 +6,7 @@ Then `sizes` splits it along the first dimension (a fused qkv becomes three of o
 another shape is an error. Buffers that a router keeps are loaded as parameters are.
 """
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -91,6 +92,33 @@ def outer(name: str, prefix: str = "model.") -> str:
 def same(names: list[str]) -> list[Entry]:
     """Entries for tensors that only gain their prefix."""
     return [Entry(outer(name), (name,)) for name in names]
+
+
+def stacked(
+    tensors: dict[str, Tensor], gate: str = "gate_proj", up: str = "up_proj", down: str = "down_proj"
+) -> dict[str, Tensor]:
+    """Files keep a tensor an expert (experts.0.gate_proj.weight); here all experts' gates and ups are one, all downs another."""
+    result, parts = {}, {}
+    for name, tensor in tensors.items():
+        found = re.fullmatch(rf"(.*\.experts)\.(\d+)\.({gate}|{up}|{down})\.weight", name)
+        if found:
+            parts.setdefault(found[1], {})[int(found[2]), found[3]] = tensor
+        else:
+            result[name] = tensor
+    for experts, own in parts.items():
+        count = max(e for e, _ in own) + 1
+        if missing := [f"{experts}.{e}.{p}.weight" for e in range(count) for p in (gate, up, down) if (e, p) not in own]:
+            raise WeightError(f"missing: {', '.join(missing[:5])}")
+        both = [torch.cat([own[e, gate], own[e, up]]) for e in range(count)]
+        result |= {f"{experts}.gate_up_proj": torch.stack(both)}
+        result |= {f"{experts}.down_proj": torch.stack([own[e, down] for e in range(count)])}
+    return result
+
+
+def without_predictors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Files of some models hold further layers that predict the token after next; they are known by their eh_proj."""
+    extra = tuple(name.removesuffix("eh_proj.weight") for name in tensors if name.endswith(".eh_proj.weight"))
+    return {name: tensor for name, tensor in tensors.items() if not (extra and name.startswith(extra))}
 
 
 def load(model: nn.Module, table: list[Entry], tensors: dict[str, Tensor], ignore: tuple[str, ...] = ()) -> None:

@@ -33,6 +33,12 @@ def variant(kv_heads: int, positions: str = NONE, model: str = SHORT) -> str:
     return recipes.SHARING[kv_heads] + ("-rope" if positions == ROPE else "")
 
 
+def placed(positions: str, model: str) -> str:
+    """The positions that a setting of the controls runs with: the two-layer model was trained with one kind alone."""
+    rope = zoo.recipe(variant(HEADS, positions, model)).spec.layers[0].mixer.rope
+    return ROPE if rope.dim else NONE
+
+
 def trained(model: str) -> tuple[int, ...]:
     """The numbers of KV heads that a model was trained with."""
     return KV_HEADS if model == SHORT else (HEADS,)
@@ -61,6 +67,17 @@ class Shared:
     multi_query: int
 
 
+def attentions(spec: ModelSpec) -> list[Attention]:
+    """The attention of every layer; [] where a layer mixes tokens in another way, or not at all."""
+    mixers = [layer.mixer for layer in spec.layers]
+    return mixers if all(isinstance(m, Attention) for m in mixers) else []
+
+
+def alike(spec: ModelSpec) -> bool:
+    """Do all layers keep the same, so that one formula holds?"""
+    return len({(m.heads, m.kv_heads, m.k_dim, m.v_dim, m.reach) for m in attentions(spec)}) == 1
+
+
 def reshare(spec: ModelSpec, kv_heads) -> ModelSpec:
     """The same model with `kv_heads(attention)` KV heads on every attention layer."""
     layers = tuple(replace(layer, mixer=replace(layer.mixer, kv_heads=kv_heads(layer.mixer))) for layer in spec.layers)
@@ -69,12 +86,13 @@ def reshare(spec: ModelSpec, kv_heads) -> ModelSpec:
 
 @lru_cache(maxsize=512)
 def real(key: str, factor: int, context: int = CONTEXT, dtype: str = "bfloat16") -> Shared | None:
-    """One model of the catalogue with `factor` query heads a KV head; None where they do not divide."""
+    """One model of the catalogue with `factor` query heads a KV head; None where they do not divide or are not attention."""
     entry = catalogue.entries()[key]
     spec = entry.reading.spec
-    a = spec.layers[0].mixer
-    if not isinstance(a, Attention) or a.heads % factor:
+    mixers = attentions(spec)
+    if not mixers or any(m.heads % factor for m in mixers):
         return None
+    a = mixers[0]
 
     def size(kv_heads):
         return cost.count(reshare(spec, kv_heads), context, cache_dtype=dtype).cache_bytes
@@ -96,8 +114,8 @@ def name(key: str) -> str:
 
 
 def dividing(factor: int) -> list[str]:
-    """Keys of the models that can share by this factor."""
-    return [key for key in catalogue.entries() if real(key, factor)]
+    """Keys of the models that can share by this factor and whose cache is one formula."""
+    return [key for key, entry in catalogue.entries().items() if real(key, factor) and alike(entry.reading.spec)]
 
 
 def arithmetic(key: str, factor: int, contexts: np.ndarray) -> dict[str, np.ndarray]:
@@ -117,13 +135,15 @@ class Formula:
     width: int
     context: int
     bytes: int
+    released: int  # bytes with the sharing that the model was released with
 
 
 def formula(key: str, factor: int) -> Formula:
     """The cache formula of a real model at a sharing, with the number that the calculator gives."""
-    spec = reshare(catalogue.entries()[key].reading.spec, lambda m: m.heads // factor)
-    a = spec.layers[0].mixer
-    return Formula(name(key), len(spec.layers), a.kv_heads, a.k_dim, a.reach.kept(CONTEXT), cost.count(spec, CONTEXT).cache_bytes)
+    released = catalogue.entries()[key].reading.spec
+    spec = reshare(released, lambda m: m.heads // factor)
+    a, size, whole = spec.layers[0].mixer, cost.count(spec, CONTEXT).cache_bytes, cost.count(released, CONTEXT).cache_bytes
+    return Formula(name(key), len(spec.layers), a.kv_heads, a.k_dim, a.reach.kept(CONTEXT), size, whole)
 
 
 # Prove
@@ -150,8 +170,13 @@ def groups() -> dict[str, dict[str, list[float]]]:
 
 
 def loss_table() -> dict[str, list]:
-    """The same as columns."""
-    rows = [(g, v, seed, x) for g, runs in groups().items() for v, values in runs.items() for seed, x in enumerate(values)]
+    """The same as columns, with the seed of every run."""
+    rows = [
+        (group, v + tail, seed, values[-1])
+        for group, tail in GROUPS.items()
+        for v in recipes.SHARING.values()
+        for seed, (_, values) in learning(v + tail).items()
+    ]
     return dict(zip(("runs", "variant", "seed", "loss at 48 pairs, nats"), map(list, zip(*rows))))
 
 
@@ -183,10 +208,15 @@ def users() -> list[dict]:
     """The catalogue's attention models: heads, KV heads, sharing, cache a token, with the facts and their sources."""
     rows = []
     for entry in catalogue.entries().values():
-        a = entry.reading.spec.layers[0].mixer
-        if isinstance(a, Attention):
+        mixers = attentions(entry.reading.spec)
+        if mixers:
             token = cost.count(entry.reading.spec, 2, cache_dtype="bfloat16").cache_bytes // 2
-            rows.append(
-                {"entry": entry, "heads": a.heads, "kv_heads": a.kv_heads, "factor": a.heads // a.kv_heads, "token_bytes": token}
-            )
+            factors = [m.heads // m.kv_heads for m in mixers]
+            row = {"entry": entry, "heads": each(m.heads for m in mixers), "kv_heads": each(m.kv_heads for m in mixers)}
+            rows.append({**row, "sharing": f"{each(factors)} to 1" if max(factors) > 1 else "none", "token_bytes": token})
     return rows
+
+
+def each(values) -> str:
+    """The different values of a model's layers, in the order of its layers."""
+    return " or ".join(map(str, dict.fromkeys(values)))

@@ -11,6 +11,7 @@ import numpy as np
 from core import cost, zoo
 from core.decoding.autoregressive import Run, record
 from core.dtypes import DTYPES
+from core.model import Model
 from core.tasks import recall
 
 DTYPE = "float32"  # the live models run in it
@@ -48,7 +49,12 @@ def script(prompt: recall.Prompt) -> list[int | None]:
 @lru_cache(maxsize=256)
 def scene(name: str, prompt: recall.Prompt) -> Scene:
     """Run a checkpoint on a prompt, token by token with the cache."""
-    run = record(zoo.load(name), script(prompt))
+    return play(zoo.load(name), prompt)
+
+
+def play(model: Model, prompt: recall.Prompt) -> Scene:
+    """Run a model on a prompt, token by token with the cache."""
+    run = record(model, script(prompt))
     words = tuple(recall.WORDS[t] for t in run.tokens)
     size = int(DTYPES[DTYPE][0])
     return Scene(words, tuple(answers(prompt, words, run)), run, run.cache * size, run.state * size)

@@ -15,7 +15,8 @@ Only K and V are kept from token to token: G * (d + d_v) numbers each, so sharin
 arithmetic of the scores stays H * (d + d_v) * n: every query head still makes a map of its own.
 
 Papers: Attention Is All You Need (arXiv 1706.03762), Fast Transformer Decoding (MQA, arXiv 1911.02150), GQA (arXiv
-2305.13245). Simplified: no dropout, no fused kernel; the softmax runs in the dtype of the model.
+2305.13245), temperature by position (arXiv 2501.19399). Simplified: no dropout, no fused kernel; the softmax runs in the dtype
+of the model.
 """
 
 from dataclasses import dataclass, replace
@@ -28,6 +29,26 @@ from core.errors import divides, flag, number, one_of, whole
 from core.rope import Rope
 from core.trace import NOTHING, Trace
 
+QK_NORMS = ("none", "head", "full", "turned", "bare")
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Queries are multiplied by 1 + growth * log(1 + floor((position + 1) / every)) (Llama 4); growth 0: by one."""
+
+    every: int = 1
+    growth: float = 0.0
+
+    def __post_init__(self):
+        whole("attention.temperature.every", self.every, high=1 << 30)
+        number("attention.temperature.growth", self.growth)
+
+    def heat(self, q: Tensor, positions: Tensor) -> Tensor:
+        """q (B, H, T, d), positions (T,) -> q."""
+        if not self.growth:
+            return q
+        return q * (1 + self.growth * torch.log1p(((positions + 1) // self.every).to(q.dtype)))[:, None]
+
 
 @dataclass(frozen=True)
 class Attention:
@@ -39,7 +60,8 @@ class Attention:
     v_dim: int
     rope: Rope = Rope()
     reach: Reach = Full()
-    qk_norm: str = "none"  # "head": RMSNorm over each head (Qwen3); "full": over all heads at once (OLMo 2)
+    # RMSNorm over each "head" (Qwen3), all at once: "full" (OLMo 2), each once "turned" (Hunyuan), then without weights: "bare"
+    qk_norm: str = "none"
     norm_eps: float = 1e-6
     qkv_bias: bool = False
     out_bias: bool = False
@@ -47,6 +69,8 @@ class Attention:
     softcap: float = 0.0  # scores pass softcap * tanh(scores / softcap); 0 means not (Gemma 2)
     sinks: bool = False  # one learned logit a head that takes attention and gives nothing (gpt-oss)
     gate: bool = False  # the output is multiplied by sigmoid of a projection of x (Qwen3-Next)
+    v_scale: float = 1.0  # factor on the values (MiMo-V2-Flash)
+    temperature: Temperature = Temperature()
 
     name = "self_attn"
 
@@ -54,8 +78,8 @@ class Attention:
         for field in ("heads", "kv_heads", "k_dim", "v_dim"):
             whole(f"attention.{field}", getattr(self, field))
         divides("attention.kv_heads", self.kv_heads, "attention.heads", self.heads)
-        one_of("attention.qk_norm", self.qk_norm, ("none", "head", "full"))
-        for field in ("norm_eps", "scale", "softcap"):
+        one_of("attention.qk_norm", self.qk_norm, QK_NORMS)
+        for field in ("norm_eps", "scale", "softcap", "v_scale"):
             number(f"attention.{field}", getattr(self, field))
         for field in ("qkv_bias", "out_bias", "sinks", "gate"):
             flag(f"attention.{field}", getattr(self, field))
@@ -83,7 +107,7 @@ class Attention:
     def params(self, d_model: int) -> int:
         """Learned numbers: projections, biases, query and key norms, sinks."""
         biases = self.qkv_bias * (self.q_out + self.kv_heads * (self.k_dim + self.v_dim)) + self.out_bias * d_model
-        norms = {"none": 0, "head": 2 * self.k_dim, "full": (self.heads + self.kv_heads) * self.k_dim}[self.qk_norm]
+        norms = {"none": 0, "bare": 0, "full": (self.heads + self.kv_heads) * self.k_dim}.get(self.qk_norm, 2 * self.k_dim)
         return self.weights(d_model) + biases + norms + self.sinks * self.heads
 
     def cache(self, n: int) -> dict[str, int]:
@@ -102,6 +126,10 @@ class Attention:
             "projections": 2 * queries * self.weights(d_model),
             "attention": 2 * queries * self.heads * (self.k_dim + self.v_dim) * read,
         }
+
+    def buffers(self) -> int:
+        """Numbers kept beside the weights: none."""
+        return 0
 
     def unseen(self, d_model: int, queries: int, context: int) -> int:
         """FLOPs that torch's counter cannot see: none, everything is a matrix product."""
@@ -122,8 +150,10 @@ class AttentionModule(nn.Module):
         self.k_proj = nn.Linear(d_model, c.kv_heads * c.k_dim, bias=c.qkv_bias)
         self.v_proj = nn.Linear(d_model, c.kv_heads * c.v_dim, bias=c.qkv_bias)
         self.o_proj = nn.Linear(c.heads * c.v_dim, d_model, bias=c.out_bias)
-        if c.qk_norm != "none":
-            groups = (1, 1) if c.qk_norm == "head" else (c.heads, c.kv_heads)
+        if c.qk_norm == "bare":
+            self.q_norm = self.k_norm = nn.RMSNorm(c.k_dim, c.norm_eps, elementwise_affine=False)
+        elif c.qk_norm != "none":
+            groups = (c.heads, c.kv_heads) if c.qk_norm == "full" else (1, 1)
             self.q_norm, self.k_norm = (Norm("rms", c.norm_eps).build(g * c.k_dim) for g in groups)
         if c.sinks:
             self.sinks = nn.Parameter(torch.zeros(c.heads))
@@ -137,7 +167,11 @@ class AttentionModule(nn.Module):
         q, gate = self.queries(x)
         q = c.rope.rotate(q, positions)  # (B, H, T, d)
         k = c.rope.rotate(self.keys(x), positions)  # (B, G, T, d)
+        if c.qk_norm in ("turned", "bare"):
+            q, k = self.q_norm(q), self.k_norm(k)
+        q = c.temperature.heat(q, positions)
         v = split(self.v_proj(x), c.kv_heads)  # (B, G, T, d_v)
+        v = v if c.v_scale == 1 else c.v_scale * v
 
         # 2. what earlier tokens left behind, of which only what the first query may reach is read
         k, v = (torch.cat([state[name], new], dim=2) if name in state else new for name, new in (("k", k), ("v", v)))

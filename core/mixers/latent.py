@@ -127,6 +127,10 @@ class Latent:
         a_token = self.kept + self.rope_dim if self.absorbs(queries) else self.heads * (self.k_dim + self.v_dim)
         return context * a_token
 
+    def buffers(self) -> int:
+        """Numbers kept beside the weights: none."""
+        return 0
+
     def unseen(self, d_model: int, queries: int, context: int) -> int:
         """FLOPs that torch's counter cannot see: none."""
         return 0

@@ -14,7 +14,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -88,7 +88,7 @@ def by_domain(losses: Tensor, domains: Tensor) -> dict[str, float]:
     return {"loss": losses.mean().item(), **parts}
 
 
-@lru_cache(maxsize=1)
+@cache
 def floor() -> dict[str, float]:
     """What `evaluate` gives to whoever knows the grammars, the shares, and how sequences are drawn: exact on the same text.
 
@@ -139,7 +139,7 @@ def advance(belief: dict[int, float], token: int) -> dict[int, float]:
     return dict(new)
 
 
-@lru_cache(maxsize=None)
+@cache
 def ways(state: int) -> dict[int, list[tuple[int, float]]]:
     """{token: the next states that speak it, each with its probability}."""
     speaker = machine()
@@ -158,8 +158,8 @@ def information(assignments: Tensor, tokens: Tensor, domains: Tensor, positions:
 
         (I(E; X) - I0) / (H(E) - log K - I0)        I(E; X) = H(E) + H(X) - H(E, X)
 
-    E is one of a token's K different experts at random, X the token, domain or position. H(E) - log K is the most that X can tell,
-    as it never tells which of the K was drawn. I0 is the mean of I over shuffled X: what so few tokens show by chance alone.
+    E is one of a token's K different experts at random, X the token, domain or position. H(E) - log K is the most that X can
+    tell, as it never tells which of the K was drawn. I0 is the mean of I over shuffled X: what chance alone shows.
     Where chance shows as much as there is, the answer is 0; negative values are chance and also shown as 0.
     Domain and token overlap (a private word gives its domain away), so the three do not add up.
     """
@@ -198,7 +198,7 @@ EXAMPLES = {
     "Recipe and chess": "whisk two eggs with sugar until smooth . knight takes bishop on f6 , check .",
     "Chess in the pan": "roast the knight with butter until golden , then castles the queen on the skillet .",
     "Weather and code": "rain from the west , turning to light sleet by noon . for item in list : append item to result ;",
-    "Music and space": "the cello plays the melody in minor , staccato . the probe orbits the rings of saturn at ten kilometres .",
+    "Music and space": "the cello plays the melody in minor , staccato . the probe orbits the rings of saturn .",
     "Frost in two worlds": "frost from the north , clearing by dawn . in winter water the young roses with a hose .",
 }
 

@@ -1,39 +1,38 @@
 """Eight small languages that a reader can read, and the one machine that speaks all of them.
 
-A line "VERB: whisk stir" is a list, every other line a sentence. In a sentence a capital word is a slot: the first slot is
-any word of its list, every later one a word that goes with the (at most) two slots before it. SHARES says how often which:
-of six sentences three take the first word that goes with them, two the second, one the third. What goes with what is
-drawn by a hash, so it is fixed for good and must be learned by heart. A slot named twice is the same word twice; FOOD and
-FOOD2 are different words of one list.
+A line "VERB: whisk stir" is a list, every other line a sentence. In a sentence a capital word is a slot. The first slot is any
+word of its list, the second one of five that go with the first. Every later slot is one of two words: which two, the kinds of
+the two slots before it decide together, and neither kind alone; four times of five it is the first of the two. Words, kinds
+and what goes with what are drawn by a hash: fixed for good, without any rule, to be learned by heart. A slot named twice
+is the same word twice; FOOD and FOOD2 are different words of one list; nothing goes with a number.
 
 The machine is a Markov chain. A state is a place in a sentence with the words that still matter later; it speaks one word.
 """
 
 import hashlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
 
-SHARES = (3, 2, 1)  # how often the first, second and third word that goes with a context is said
+EARLY = (1, 1, 1, 1, 1)  # how often each of the words is said that go with one slot
+SHARES = (4, 1)  # how often each of the words that go with two slots
+ORDER, KINDS = 2, 5  # slots that decide about the next one; kinds of words in a language
 ENDS = (".", ";")
 
 SOURCE = """
 # recipes
 VERB: whisk stir chop fry bake simmer grate knead roast peel blend melt
-FOOD: eggs flour butter sugar onions garlic carrots cheese dough cream tomatoes chicken
-SPICE: salt pepper basil cinnamon ginger paprika vanilla nutmeg mustard honey mint thyme
+FOOD: eggs flour butter onions garlic carrots cheese dough tomatoes chicken
+SPICE: sugar salt pepper basil cinnamon ginger paprika vanilla mustard honey cream mint
 TOOL: pan bowl oven pot skillet tray saucepan dish
 TEXTURE: smooth golden tender crispy thick soft brown fluffy
-VERB NUMBER FOOD with SPICE until TEXTURE .
-VERB FOOD and FOOD2 in the TOOL , then add SPICE .
-season the TEXTURE FOOD with SPICE and VERB in a TOOL .
-pour FOOD into the TOOL , VERB with SPICE until TEXTURE .
-VERB the FOOD , serve TEXTURE with SPICE and SPICE2 .
-VERB NUMBER cups of FOOD in a TEXTURE SPICE sauce .
+VERB the FOOD with SPICE until TEXTURE .
+VERB NUMBER FOOD with SPICE in a TEXTURE TOOL .
+VERB FOOD and SPICE , then serve TEXTURE in the TOOL .
+VERB TEXTURE FOOD in the TOOL , add SPICE .
 
 # chess
 PIECE: knight bishop rook queen pawn king
@@ -41,28 +40,23 @@ SQUARE: e4 d5 f6 c3 g7 h2 b5 a1 f3 d4 c6 e8
 MOVE: takes attacks defends pins threatens guards captures blocks
 THREAT: check checkmate fork skewer zugzwang stalemate sacrifice gambit
 STATE: passed isolated doubled pinned exposed trapped weak strong
-OPENING: sicilian slav pirc benoni catalan grunfeld
 SIDE: white black
 PIECE MOVE PIECE2 on SQUARE , THREAT .
-SIDE PIECE to SQUARE , THREAT , SIDE2 resigns .
-the STATE PIECE on SQUARE MOVE the PIECE2 , THREAT .
-OPENING : SIDE plays PIECE to SQUARE and MOVE SQUARE2 .
-PIECE to SQUARE , PIECE2 to SQUARE2 , then castles and THREAT .
-in the OPENING the PIECE on SQUARE is STATE , THREAT .
+SIDE castles , PIECE MOVE STATE PIECE2 on SQUARE , THREAT .
+the STATE PIECE MOVE STATE2 PIECE2 with THREAT .
+PIECE to SQUARE MOVE the STATE PIECE2 , THREAT , SIDE resigns .
 
 # weather
-SKY: rain snow sleet hail drizzle fog mist thunder showers frost
 KIND: heavy light patchy scattered icy freezing humid mild dense brisk
-WIND: breeze gale gusts storm squall blizzard front hurricane
+SKY: rain snow sleet hail drizzle fog mist thunder showers frost
 PLACE: north south east west coast hills valleys mountains
 CHANGE: clearing easing turning spreading fading lifting thickening drifting
 WHEN: noon dawn dusk midnight evening sunrise nightfall teatime
-KIND SKY from the PLACE , CHANGE by WHEN .
-SKY from the PLACE , turning to KIND SKY2 by WHEN .
-a KIND WIND over the PLACE , CHANGE at WHEN , then SKY .
-SKY and SKY2 in the PLACE , highs of NUMBER degrees by WHEN .
-forecast for WHEN : KIND SKY , WIND in the PLACE .
-WIND warning for the PLACE until WHEN , KIND SKY CHANGE .
+WIND: breeze gale gusts storm squall blizzard hurricane
+KIND SKY from the PLACE , CHANGE to SKY2 by WHEN .
+KIND SKY in the PLACE , WIND by WHEN , NUMBER degrees .
+SKY from the PLACE , CHANGE , then KIND WIND by WHEN .
+WHEN warning : KIND WIND , PLACE SKY CHANGE .
 
 # code
 ITEM: item row key line token node value user
@@ -71,74 +65,64 @@ CALL: append push insert write print copy parse sort filter encode
 RESULT: result output total index counter cache flag status
 OP: == != < > <= >=
 LITERAL: none true false null zero empty
-ERROR: typeerror keyerror valueerror ioerror
 for ITEM in LIST : CALL ITEM to RESULT ;
+for ITEM in LIST : RESULT = CALL ( ITEM2 ) ;
+def CALL ITEM LIST : return RESULT OP LITERAL ;
 if ITEM OP LITERAL : RESULT = CALL ( LIST ) ;
-while RESULT OP LITERAL : CALL ( LIST , ITEM ) ;
-def CALL ( ITEM , LIST ) : return RESULT OP LITERAL ;
-try : RESULT = CALL ( LIST ) , except ERROR : return LITERAL ;
-RESULT = CALL ( LIST , ITEM ) if ITEM OP LITERAL ;
+while RESULT OP LITERAL : CALL LIST ITEM ;
 
 # music
 PLAYER: violin cello flute piano trumpet harp oboe drums clarinet guitar
-FORM: sonata waltz fugue scherzo rondo prelude nocturne march ballad chorale
-PART: melody chord rhythm harmony bass theme refrain chorus cadence arpeggio
 ACT: plays repeats echoes doubles answers carries sings opens
-TEMPO: allegro adagio andante presto largo vivace
+PART: melody chord rhythm harmony bass theme refrain chorus cadence arpeggio
 TOUCH: forte pianissimo crescendo staccato legato vibrato tremolo pizzicato
+TEMPO: allegro adagio andante presto largo vivace
+FORM: sonata waltz fugue scherzo rondo prelude nocturne march ballad chorale
 SCALE: major minor dorian lydian phrygian
 the PLAYER ACT the PART in SCALE , TOUCH .
-a TEMPO FORM in SCALE for PLAYER and PLAYER2 .
-PLAYER and PLAYER2 at bar NUMBER , the PART TOUCH .
-TEMPO , then TOUCH : the PLAYER ACT the PART .
-the SCALE FORM ACT with a TOUCH PART on PLAYER .
-the PART of the FORM , PLAYER TOUCH , PLAYER2 TEMPO .
+PLAYER ACT TOUCH PART , TEMPO from bar NUMBER .
+TEMPO FORM in SCALE for PLAYER , TOUCH PART .
+the SCALE FORM for PLAYER and PLAYER2 ACT TEMPO .
 
 # travel
-RIDE: train ferry bus flight taxi tram coach bicycle
-CITY: paris rome lisbon oslo vienna cairo kyoto lima athens dublin
-SIGHT: hotel museum harbour station beach market airport hostel castle cathedral
 GO: visit reach leave cross explore photograph book tour
-BRING: passport ticket visa map suitcase luggage backpack camera
+CITY: paris rome lisbon oslo vienna cairo kyoto lima athens dublin
+RIDE: train ferry bus flight taxi tram coach bicycle
 DAY: monday tuesday wednesday thursday friday saturday sunday
+SIGHT: hotel museum harbour station beach market airport hostel castle cathedral
+BRING: passport ticket visa map suitcase luggage backpack camera
 LOOK: crowded cheap scenic ancient famous remote
-take the RIDE from CITY to CITY2 on DAY with a BRING .
-GO the LOOK SIGHT in CITY by RIDE .
-bring a BRING to the SIGHT in CITY before DAY .
-the LOOK RIDE to CITY leaves the SIGHT on DAY .
-on DAY GO CITY , then GO2 the SIGHT by RIDE .
-GO CITY by RIDE for NUMBER nights , BRING at the SIGHT .
+GO CITY by RIDE on DAY , bring a BRING .
+GO the LOOK SIGHT in CITY by RIDE on DAY .
+on DAY RIDE to CITY for NUMBER nights , GO the SIGHT .
+LOOK CITY SIGHT , RIDE leaves DAY with BRING .
 
 # garden
-PLANT: roses tulips beans lavender ferns ivy tomatoes basil lettuce daisies pumpkins peas mint
 DO: plant water prune sow weed mulch trim harvest dig transplant
-SPADE: spade hoe trowel shears hose wheelbarrow rake sickle
+PLANT: roses tulips beans lavender ferns ivy tomatoes basil lettuce daisies pumpkins peas mint
 SOIL: compost soil manure clay gravel peat straw bark
+SPOT: pond shed fence greenhouse hedge lawn
 SEASON: spring summer autumn winter
+SPADE: spade hoe trowel shears hose wheelbarrow rake sickle
 PEST: slugs aphids beetles moles snails caterpillars
 SHAPE: young wilted ripe tall overgrown thirsty
-SPOT: pond shed fence greenhouse hedge lawn
-in SEASON DO the SHAPE PLANT with a SPADE .
-DO PLANT and PLANT2 into SOIL by the SPOT .
-keep PEST off the SHAPE PLANT with SOIL and frost off in SEASON .
-DO the PLANT near the SPOT in SEASON , SOIL for PEST .
-the SHAPE PLANT by the SPOT , DO with SPADE and SOIL .
-DO NUMBER PLANT in SOIL with a SPADE before SEASON .
+DO the SHAPE PLANT with SOIL by the SPOT .
+DO NUMBER PLANT in SOIL with a SPADE in SEASON .
+in SEASON DO SHAPE PLANT near the SPOT with SPADE .
+keep PEST and frost off SHAPE PLANT by SPOT with SOIL .
 
 # space
 BODY: mars venus jupiter saturn neptune moon comet asteroid pluto titan
 CRAFT: probe rover telescope satellite lander capsule rocket orbiter
 SEES: orbits scans approaches measures detects circles observes passes
 LAND: crater rings crust core atmosphere poles dust clouds
+RAY: gravity radiation plasma photons neutrinos helium hydrogen methane
 STAR: galaxy nebula quasar pulsar supernova cluster
 GLOW: distant faint massive glowing dark icy red
-RAY: gravity radiation plasma photons neutrinos helium hydrogen methane
-the CRAFT SEES the LAND of BODY at NUMBER kilometres .
-a GLOW STAR SEES a GLOW2 STAR2 of RAY .
-BODY SEES BODY2 , RAY from the LAND , GLOW .
-CRAFT to BODY : RAY in the GLOW LAND .
-the GLOW LAND of BODY , RAY over the STAR .
-from BODY the CRAFT SEES RAY of a GLOW STAR .
+the CRAFT SEES GLOW LAND of BODY , RAY .
+CRAFT SEES BODY at NUMBER kilometres , RAY in GLOW LAND .
+the GLOW STAR SEES STAR2 , RAY from BODY .
+BODY : CRAFT SEES RAY in the GLOW LAND .
 """
 NUMBER = "two three four five six ten twelve twenty".split()
 
@@ -164,8 +148,8 @@ def read(source: str) -> tuple[Grammar, ...]:
     for block in source.split("#")[1:]:
         name, *lines = block.strip().splitlines()
         rows = [line.split() for line in lines]
-        lists = {row[0][:-1]: tuple(row[1:]) for row in rows if row[0].endswith(":") and row[0] != ":"}
-        sentences = tuple(tuple(row) for row in rows if row[0][:-1] not in lists)
+        lists = {row[0][:-1]: tuple(row[1:]) for row in rows if row[0].endswith(":")}
+        sentences = tuple(tuple(row) for row in rows if not row[0].endswith(":"))
         if any("NUMBER" in sentence for sentence in sentences):
             lists["NUMBER"] = tuple(NUMBER)
         grammars.append(Grammar(name, lists, sentences))
@@ -199,19 +183,36 @@ def list_of(slot: str) -> str:
     return slot.rstrip("0123456789")
 
 
-def followers(grammar: Grammar, slot: str, context: tuple[str, ...], taken: frozenset[str]) -> tuple[str, ...]:
-    """The words of a slot that go with the slots before it, the most frequent first; none that its list gave before."""
-
-    def rank(word):
-        return hashlib.sha256(" ".join((grammar.name, list_of(slot), *context, word)).encode()).digest()
-
-    options = [word for word in grammar.lists[list_of(slot)] if word not in taken]
-    return tuple(sorted(options, key=rank)[: len(SHARES)])
+def kind(grammar: Grammar, word: str) -> str:
+    """Which of the kinds of its language a word is."""
+    return str(hashlib.sha256(f"{grammar.name} {word}".encode()).digest()[0] % KINDS)
 
 
 def opened(sentence: tuple[str, ...], place: int) -> list[str]:
-    """The slots before a place, each once."""
-    return list(dict.fromkeys(w for w in sentence[:place] if w.isupper()))
+    """The slots before a place that others go with, each once; nothing goes with a number."""
+    return list(dict.fromkeys(w for w in sentence[:place] if w.isupper() and w != "NUMBER"))
+
+
+def deciding(slot: str, before: list[str]) -> list[str]:
+    """Of the slots before a slot those that decide about it: for a number the last."""
+    return before[-1:] if slot == "NUMBER" else before[-ORDER:]
+
+
+def context(grammar: Grammar, slot: str, before: list[str], memory: dict[str, str]) -> tuple[str, ...]:
+    """What decides about a slot: the kinds of the words in several slots, or the word in a single one."""
+    words = tuple(memory[other] for other in deciding(slot, before))
+    return tuple(kind(grammar, word) for word in words) if len(words) > 1 else words
+
+
+def followers(grammar: Grammar, slot: str, decided_by: tuple[str, ...], taken: frozenset[str]) -> list[str]:
+    """The words that go with a context, each as often as its share; none that the list gave before."""
+
+    def rank(word):
+        return hashlib.sha256(" ".join((grammar.name, list_of(slot), *decided_by, word)).encode()).digest()
+
+    options = sorted((word for word in grammar.lists[list_of(slot)] if word not in taken), key=rank)
+    shares = SHARES if len(decided_by) > 1 else EARLY
+    return [word for word, share in zip(options, shares) for _ in range(share)]
 
 
 def said(grammar: Grammar, sentence: tuple[str, ...], place: int, memory: dict[str, str]) -> list[str]:
@@ -225,11 +226,10 @@ def said(grammar: Grammar, sentence: tuple[str, ...], place: int, memory: dict[s
     if not before:
         return list(grammar.lists[list_of(word)])
     taken = frozenset(memory[slot] for slot in before if list_of(slot) == list_of(word))
-    found = followers(grammar, word, tuple(memory[slot] for slot in before[-2:]), taken)
-    return [w for w, share in zip(found, SHARES) for _ in range(share)]
+    return followers(grammar, word, context(grammar, word, before, memory), taken)
 
 
-@lru_cache(maxsize=None)
+@cache
 def needed(sentence: tuple[str, ...], place: int) -> frozenset[str]:
     """The slots filled at or before a place whose words matter after it."""
     matter = set()
@@ -237,7 +237,7 @@ def needed(sentence: tuple[str, ...], place: int) -> frozenset[str]:
         word, before = sentence[later], opened(sentence, later)
         if word.isupper():
             same = [slot for slot in before if list_of(slot) == list_of(word)]
-            matter |= {word} if word in before else {*before[-2:], *same}
+            matter |= {word} if word in before else {*deciding(word, before), *same}
     return frozenset(matter & set(opened(sentence, place + 1)))
 
 
@@ -293,9 +293,9 @@ def openings(domain: int) -> list[Place]:
     return [place for group in groups for place in group for _ in range(even // len(group))]
 
 
-@lru_cache(maxsize=1)
-def machine() -> Machine:
-    """The machine of all grammars (about a second, once)."""
+@cache
+def places() -> tuple[list[Place], list[list[int]]]:
+    """All places, and where each leads: first the one before a sentence of each domain, then all places in order."""
     index: dict[Place, int] = {}
     branches: list[list[int]] = []
     waiting: list[Place] = []
@@ -310,19 +310,28 @@ def machine() -> Machine:
         branches.append([number(place) for place in openings(domain)])
     for place in waiting:  # grows while it is read
         branches.append([number(following) for following in after(place)])
-    return assemble(list(index), branches)
+    return waiting, branches
 
 
-def assemble(places: list[Place], branches: list[list[int]]) -> Machine:
-    """Tensors from places and where each leads."""
-    count = torch.tensor([len(b) for b in branches])
+@cache
+def machine() -> Machine:
+    """The machine of all grammars (built once, in well under a second)."""
+    known, branches = places()
     before = len(DOMAINS)
-    word = torch.tensor([-1] * before + [INDEX[place[3]] for place in places])
-    domain = torch.tensor([*range(before), *(place[0] for place in places)])
+    count = torch.tensor([len(b) for b in branches])
+    word = torch.tensor([-1] * before + [INDEX[place[3]] for place in known])
+    domain = torch.tensor([*range(before), *(place[0] for place in known)])
     targets = torch.tensor([target for branch in branches for target in branch])
     return Machine(word, domain, count == 0, count.cumsum(0) - count, count, targets)
 
 
-def contexts() -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Every fact to be learned once: domain, list, and the one or two words before that decide what may stand there."""
-    raise NotImplementedError
+def facts() -> set[tuple[str, str, tuple[str, ...]]]:
+    """What is to be learned by heart: (domain, list, the word or the kinds that decide) for every choice."""
+    found = set()
+    for domain, number, at, _, memory in places()[0]:
+        sentence = GRAMMARS[domain].sentences[number]
+        slot = sentence[at + 1] if at + 1 < len(sentence) else ""
+        before = opened(sentence, at + 1)
+        if slot.isupper() and before and slot not in before:
+            found.add((DOMAINS[domain], list_of(slot), context(GRAMMARS[domain], slot, before, dict(memory))))
+    return found

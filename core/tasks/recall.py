@@ -42,16 +42,34 @@ def facts(pairs: int, count: int, generator: torch.Generator) -> tuple[Tensor, T
     return names, things
 
 
-def batch(pairs: int, count: int, length: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def retold(names: Tensor, things: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Facts (B, n) where every name is told twice, once if n is odd for the last: names and things in a random order of telling,
+    then the different names (B, m) and the thing that each was last told with, m = n / 2 rounded up."""
+    count, pairs = names.shape
+    m = -(-pairs // 2)
+    shift = torch.randint(1, len(THINGS), (count, pairs - m), generator=generator)
+    others = (things[:, : pairs - m] - FIRST_THING + shift) % len(THINGS) + FIRST_THING  # never the thing of the first telling
+    order = torch.rand(count, pairs, generator=generator).argsort(-1)
+    told = order % m  # (B, n): which of the different names
+    last = torch.where(told[:, None] == torch.arange(m)[:, None], torch.arange(pairs), -1).amax(-1)  # (B, m)
+    things = torch.cat([things[:, :m], others], 1).gather(1, order)
+    return names.gather(1, told), things, names[:, :m], things.gather(1, last)
+
+
+def batch(pairs: int, count: int, length: int, generator: torch.Generator, retell: bool = False) -> tuple[Tensor, Tensor]:
     """tokens (B, T) and targets (B, T): the thing after each asked name, -100 elsewhere.
 
-    Names are asked in random order, each once before any is asked again.
+    Names are asked in random order, each once before any is asked again. With `retell` every name is told twice, with
+    different things, and the later one is right.
     """
     names, things = facts(pairs, count, generator)
-    asks = (length - 2 * pairs) // 2
-    rounds = -(-asks // pairs)
-    order = torch.rand(count, rounds, pairs, generator=generator).argsort(-1).flatten(1)[:, :asks]  # (B, asks)
-    asked, answers = names.gather(1, order), things.gather(1, order)
+    subjects, latest = names, things
+    if retell:
+        names, things, subjects, latest = retold(names, things, generator)
+    asks, each = (length - 2 * pairs) // 2, subjects.shape[1]
+    rounds = -(-asks // each)
+    order = torch.rand(count, rounds, each, generator=generator).argsort(-1).flatten(1)[:, :asks]  # (B, asks)
+    asked, answers = subjects.gather(1, order), latest.gather(1, order)
     tokens = torch.full((count, 2 * pairs + 1 + 2 * asks), ASK)
     tokens[:, 0 : 2 * pairs : 2], tokens[:, 1 : 2 * pairs : 2] = names, things
     tokens[:, 2 * pairs + 1 :: 2], tokens[:, 2 * pairs + 2 :: 2] = asked, answers
@@ -60,11 +78,13 @@ def batch(pairs: int, count: int, length: int, generator: torch.Generator) -> tu
     return tokens[:, :length], targets[:, :length]
 
 
-def training_batch(step: int, generator: torch.Generator, pairs: int, count: int, length: int, ramp: int = 150):
+def training_batch(
+    step: int, generator: torch.Generator, pairs: int, count: int, length: int, ramp: int = 150, retell: bool = False, **_
+):
     """A batch whose number of pairs is drawn up to a bound that grows to `pairs` over `ramp` steps."""
     bound = min(pairs, 3 + step * pairs // ramp)
     drawn = int(torch.randint(1, bound + 1, (), generator=generator))
-    return batch(drawn, count, length, generator)
+    return batch(drawn, count, length, generator, retell)
 
 
 def loss(model, tokens: Tensor, targets: Tensor, **_) -> Tensor:
@@ -74,17 +94,43 @@ def loss(model, tokens: Tensor, targets: Tensor, **_) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(model, pairs: int, length: int, prompts: int = 128, seed: int = 2024, **_) -> dict:
-    """Recall (share of asked names answered right) and loss (nats) at each number of pairs, on fixed fresh prompts."""
+def evaluate(
+    model, pairs: int, length: int, prompts=128, seed=2024, distances: tuple[int, ...] = (), retell: bool = False, **_
+) -> dict:
+    """Recall (share of asked names answered right) and loss (nats) at each number of pairs, on fixed fresh prompts.
+
+    With `distances` also recall@1-8 and so on: how many names are answered right by how far back, in tokens, their thing lies.
+    """
     result = {}
     for n in (n for n in PAIR_COUNTS if n <= pairs):
         generator = torch.Generator().manual_seed(seed + n)
-        tokens, targets = batch(n, prompts, min(length, 4 * n + 1), generator)  # every name once, as room allows
+        tokens, targets = batch(n, prompts, min(length, 4 * n + 1), generator, retell)  # every name once, as room allows
         logits, _ = model(tokens)
         asked = targets != -100
         result[f"recall@{n}"] = (logits.argmax(-1) == targets)[asked].double().mean().item()
         result[f"loss@{n}"] = F.cross_entropy(logits[asked].double(), targets[asked]).item()
-    return result
+    return result | by_distance(model, pairs, prompts, seed, distances)
+
+
+def backwards(pairs: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Prompts that ask for the last pair first and the first pair last: tokens (B, 4n), answers (B, n). The thing that the
+    j-th question asks for lies 4j + 2 tokens back, so one prompt measures every distance alike."""
+    names, things = facts(pairs, count, generator)
+    asked, answers = names.flip(1), things.flip(1)
+    told = torch.stack([names, things], -1).flatten(1)
+    return torch.cat([told, torch.full((count, 1), ASK), torch.stack([asked, answers], -1).flatten(1)[:, :-1]], 1), answers
+
+
+def by_distance(model, pairs: int, prompts: int, seed: int, bounds: tuple[int, ...]) -> dict[str, float]:
+    """Recall of the answers that lie beyond one bound and up to the next, on fixed fresh prompts: {"recall@9-16": ...}."""
+    if not bounds:
+        return {}
+    tokens, answers = backwards(pairs, prompts, torch.Generator().manual_seed(seed))
+    right = (model(tokens)[0][:, 2 * pairs + 1 :: 2].argmax(-1) == answers).double().mean(0)  # (n,)
+    back, lows = 4 * torch.arange(pairs) + 2, (0, *bounds)
+    return {
+        f"recall@{low + 1}-{high}": right[(low < back) & (back <= high)].mean().item() for low, high in zip(lows, bounds)
+    }
 
 
 # Prompts that readers type

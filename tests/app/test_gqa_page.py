@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app import live
 from core import evidence, zoo
 from core.lessons import gqa as lesson
+from tests.app.test_maps import unpack
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
@@ -47,6 +49,7 @@ def test_every_section_opens_at_both_ends_of_the_slider(section, kv_heads):
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_control_moves_in_every_section(section):
     at = opened(section=section)
+    assert drawn(at) == MOVED | ({"real"} if section == "Count" else set())
     for value in lesson.KV_HEADS:
         fine(at.select_slider(key="kv_heads").set_value(value).run())
     for value in lesson.POSITIONS:
@@ -54,12 +57,30 @@ def test_every_control_moves_in_every_section(section):
     for control in at.selectbox:
         for value in control.options[:3]:
             fine(at.selectbox(key=control.key).set_value(keys()[value]).run())
+    for name in at.pills(key="cw-pick-prompt").options:
+        fine(at.pills(key="cw-pick-prompt").set_value(name).run())
+    fine(at.text_input(key="prompt").set_value("zoe wheel leo plum ? zoe").run())
     fine(at.button(key="cw-surprise-prompt").click().run())
     for value in reversed(lesson.MODELS):
         fine(at.segmented_control(key="model").set_value(value).run())
         if value == lesson.INDUCTION and section == "See":
             for layer in (1, 2):
                 fine(at.segmented_control(key="layer").set_value(layer).run())
+
+
+MOVED = {
+    "kv_heads", "positions", "model", "prompt", "cw-pick-prompt", "cw-surprise-prompt",
+    "cw-pick-shape", "section", "stage",  # moved by tests of their own
+}  # fmt: skip
+
+
+def drawn(at: AppTest) -> set[str]:
+    """The keys of all native controls, whatever their kind."""
+    kinds = (
+        "slider", "select_slider", "segmented_control", "pills", "selectbox", "multiselect", "radio", "checkbox", "toggle",
+        "button", "download_button", "text_input", "text_area", "number_input", "date_input", "time_input", "file_uploader",
+    )  # fmt: skip
+    return {e.key for kind in kinds for e in at.get(kind)}
 
 
 def keys() -> dict:
@@ -71,6 +92,36 @@ def test_counted_bytes_stand_beside_equal_measured_ones(kv_heads):
     shown = text(opened(kv_heads=str(kv_heads)))
     assert "= measured" in shown and "≠" not in shown
     assert f"counted {lesson.counted(lesson.variant(kv_heads), 20).cache_bytes:,} = measured" in shown
+
+
+def test_the_link_of_a_figure_opens_the_same_state():
+    """The real model is written in the link as it is shown, which is what a link is checked against."""
+    at = opened(section="Count", kv_heads="4")
+    fine(at.selectbox(key="real").set_value("mistral-7b-v0.1").run())
+    configs = [unpack(e.proto.bytes)[0]["config"] for e in at.get("bidi_component") if e.proto.bytes]
+    assert len(configs) == 3
+    for config in configs:
+        again = opened(**dict(parse_qsl(urlsplit(config["link"]).query)))
+        assert config["real_model"] == lesson.name(again.selectbox(key="real").value) == "Mistral 7B v0.1"
+        assert again.select_slider(key="kv_heads").value == 4
+
+
+def test_a_real_model_that_cannot_share_so_far_gives_way():
+    at = opened(section="Count", kv_heads="8")
+    fine(at.selectbox(key="real").set_value("gpt2-xl").run())
+    fine(at.select_slider(key="kv_heads").set_value(2).run())
+    assert at.selectbox(key="real").value == "llama3-8b"
+
+
+def test_the_two_layer_model_is_said_to_run_as_it_was_trained():
+    at = opened(model=lesson.INDUCTION, positions=lesson.NONE)
+    assert "KV heads: 8, rope." in text(at) and "positions" not in [c.key for c in at.segmented_control]
+    assert any(f"8 pairs · rope · {lesson.INDUCTION}" in e.label for e in at.expander)
+
+
+def test_the_formula_says_what_the_command_line_counts():
+    assert "counts the model as released, 16.0 GiB" in text(opened(section="Count", kv_heads="8"))
+    assert "command line gives the same" in text(opened(section="Count", kv_heads="2"))
 
 
 def test_presets_set_the_slider():
@@ -103,8 +154,13 @@ def test_a_prompt_that_cannot_be_read_is_answered_in_words(prompt, words):
     assert "<script>" not in shown and "Traceback" not in shown
 
 
-@pytest.mark.parametrize("query", [{"kv_heads": "99"}, {"kv_heads": "abc"}, {"section": "Nowhere"}, {"model": "x"}, {"head": "999"}, {"row": "-1"},
-                                   {"step": "1e9"}, {"prompt": "x" * 5000}, {"layer": "7"}, {"v": "99", "nonsense": "1"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"kv_heads": "99"}, {"kv_heads": "abc"}, {"section": "Nowhere"}, {"model": "x"}, {"head": "999"}, {"row": "-1"},
+        {"step": "1e9"}, {"prompt": "x" * 5000}, {"layer": "7"}, {"v": "99", "nonsense": "1"},
+    ],
+)  # fmt: skip
 def test_nonsense_in_a_link_shows_the_page(query):
     at = opened(**query)
     assert at.select_slider(key="kv_heads").value in lesson.KV_HEADS
@@ -153,5 +209,5 @@ def test_a_table_escapes_what_it_is_given_and_stands_numbers_right():
 
 def test_the_tables_behind_the_figures_are_complete():
     loss = lesson.loss_table()
-    assert len(loss["variant"]) == len(zoo.SEEDS) * 12
+    assert len(loss["variant"]) == len(zoo.SEEDS) * 12 and set(loss["seed"]) == set(zoo.SEEDS)
     assert list(csv.reader(io.StringIO("\n".join(map(str, loss["seed"]))))), "seeds are plain numbers"

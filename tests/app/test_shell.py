@@ -59,7 +59,8 @@ def test_fonts_are_here_with_their_licences():
 
 def test_production_settings():
     assert CONFIG["server"]["fileWatcherType"] == "none" and CONFIG["server"]["maxUploadSize"] == 1
-    assert CONFIG["runner"]["postScriptGC"] is False and CONFIG["client"]["showErrorDetails"] == "none"
+    assert CONFIG["runner"]["postScriptGC"] is False
+    assert CONFIG["client"]["showErrorDetails"] == "none" and CONFIG["client"]["showErrorLinks"] == "false"
     assert not {"enableCORS", "enableXsrfProtection"} & CONFIG["server"].keys()
 
 

@@ -105,7 +105,9 @@ class Tab:
         try:
             self.page.wait_for_function(condition, arg=arg, polling=50, timeout=20_000)
         except sync_api.TimeoutError:
-            raise AssertionError(f"{self.page.url}: after a key only {self.page.evaluate('cutawayWatch')} of {self.must}") from None
+            raise AssertionError(
+                f"{self.page.url}: after a key only {self.page.evaluate('cutawayWatch')} of {self.must}"
+            ) from None
         return self.page.evaluate("cutawayWatch.stop()"), self.received - before
 
     def range(self) -> tuple[int, int]:

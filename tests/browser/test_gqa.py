@@ -186,6 +186,45 @@ def test_an_unknown_word_is_marked_and_nothing_else_breaks(visit):
     assert wires(tab) == 2
 
 
+FOCUSED = """() => {
+  let e = document.activeElement;
+  while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+  const style = getComputedStyle(e);
+  const ring = style.outlineStyle !== "none" || style.boxShadow !== "none" || e.matches(".stApp input");  // whose frame shows it
+  return e === document.body ? null : [e.getAttribute("aria-label") || e.innerText, e.tagName === "MAIN" || ring];
+}"""
+
+
+@pytest.mark.parametrize(
+    "section, names",
+    [
+        ("See", ["GPT-2: 8 of 8", "head 8, KV 2", "Play", "Token step", "Data as a table", "CSV"]),
+        ("Count", ["Real model", "Data as a table", "PNG", "SVG", "CSV"]),
+    ],
+)
+def test_the_tab_key_reaches_every_control_and_shows_where_it_is(visit, section, names):
+    tab, passed = visit(f"gqa?section={section}"), []
+    if section == "See":
+        drawn(tab)
+    tab.locator(".stExpander summary").press("Enter")
+    expect(tab.get_by_role("button", name="Surprise me")).to_be_visible()
+    tab.locator(".st-key-kv_heads input[type=range]").focus()
+    while len(passed) < 80 and (focused := tab.evaluate(FOCUSED)):
+        passed.append(focused)
+        tab.keyboard.press("Tab")
+    texts = "\n".join(name for name, _ in passed)
+    for name in ["KV heads", "Who has what", "8 pairs", "Surprise me", "none", "one layer", "See", *names]:
+        assert name in texts, name
+    assert not [name for name, ring in passed if not ring]
+
+
+def test_a_section_opens_from_the_keyboard(visit):
+    tab = visit("gqa")
+    tab.get_by_role("radio", name="See").press("ArrowRight")
+    tab.keyboard.press("Space")
+    expect(tab.get_by_role("combobox", name="Real model")).to_be_visible(timeout=20_000)
+
+
 def test_figures_have_alternative_text_and_tables(visit):
     tab = visit()
     labels = tab.locator("[role=img], [role=figure]").evaluate_all("all => all.map(e => e.getAttribute('aria-label'))")

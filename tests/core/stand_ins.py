@@ -35,6 +35,9 @@ class Memory:
     def flops(self, d_model, queries, context):
         return {"projections": 2 * queries * self.params(d_model), "recurrence": 6 * queries * self.heads * self.width**2}
 
+    def buffers(self):
+        return 0
+
     def unseen(self, d_model, queries, context):
         return 2 * queries * self.heads * self.width**2  # the write, an outer product
 

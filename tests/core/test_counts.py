@@ -12,14 +12,22 @@ from torch.utils.flop_counter import FlopCounterMode
 from core import catalogue, cost
 from core.blocks import Full, Norm, Window
 from core.ffn.dense import Dense
+from core.ffn.moe import MoE
+from core.hf import reader
 from core.mixers.attention import Attention
+from core.mixers.latent import Latent
 from core.model import build
 from core.spec import Layer, ModelSpec
 from core.twin import shrink
+from tests.core.test_hf_parity import CODE, CONSTANT
 
 ROWS = json.loads((Path(__file__).parents[1] / "data" / "truth.json").read_text())
 TRUTH = {row["key"]: row["truth"] for row in ROWS}
-FAMILIES = ("gpt2", "llama", "mistral", "qwen2", "qwen3", "phi3", "smollm3", "olmo2")
+FAMILIES = (
+    "gpt2", "llama", "mistral", "qwen2", "qwen3", "phi3", "smollm3", "olmo2", "mixtral", "qwen3_moe", "glm4_moe",
+    "minimax_m2", "hunyuan_v1_moe", "deepseek_v2", "deepseek_v3", "kimi_k2",
+    "gemma2", "gemma3", "gemma3_text", "olmo3", "cwm", "gpt_oss", "llama4", "mimo_v2_flash",
+)  # fmt: skip
 ENTRIES = {key: row for key, row in catalogue.entries().items() if row.config["model_type"] in FAMILIES}
 
 
@@ -52,10 +60,12 @@ def test_the_config_is_the_one_that_the_truth_was_taken_from():
 def test_other_rows_against_transformers_without_memory(key):
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = AutoConfig.for_model(**copy.deepcopy(ENTRIES[key].config))
+    own = copy.deepcopy(ENTRIES[key].config.get("text_config", ENTRIES[key].config))
+    config = AutoConfig.for_model(**{**own, "model_type": CODE.get(own["model_type"], own["model_type"])})
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     assert count(key).params_total == sum(p.numel() for p in model.parameters())
+    assert count(key).buffers == sum(b.numel() for name, b in model.named_buffers() if not name.endswith(CONSTANT))
 
 
 @pytest.mark.parametrize("key", ENTRIES)
@@ -105,11 +115,22 @@ def test_llms_from_scratch_sliding_window():
         ("llama3.2-1b", False, 1_498_482_688),
         ("qwen3-0.6b", True, 596_049_920),
         ("qwen3-0.6b", False, 751_632_384),
+        ("qwen3-30b-a3b", False, 30_532_122_624),
     ],
 )
 def test_llms_from_scratch_parameters(key, tied, total):
     spec = replace(ENTRIES[key].reading.spec, tied=tied)
     assert cost.count(spec, 1).params_total == total
+
+
+@pytest.mark.parametrize("tied, total", [(True, 268_098_176), (False, 435_870_336)])
+def test_llms_from_scratch_gemma_3_270m(tied, total):
+    """Its sizes in the words of the config."""
+    config = {
+        "model_type": "gemma3_text", "vocab_size": 262144, "hidden_size": 640, "num_hidden_layers": 18, "num_attention_heads": 4,
+        "num_key_value_heads": 1, "head_dim": 256, "intermediate_size": 2048, "tie_word_embeddings": tied,
+    }  # fmt: skip
+    assert cost.count(reader.read(config).spec, 1).params_total == total
 
 
 def test_nanogpt_sizing():
@@ -122,16 +143,81 @@ def test_nanogpt_sizing():
     assert counted.prefill_flops == 291_648_307_200
 
 
-@pytest.mark.parametrize("key, kilobytes", [("qwen2.5-72b", 327.680), ("llama3.1-405b", 516.096)])
+@pytest.mark.parametrize("key, kilobytes", [("deepseek-v3", 70.272), ("qwen2.5-72b", 327.680), ("llama3.1-405b", 516.096)])
 def test_cache_per_token_in_the_deepseek_v3_insights_paper(key, kilobytes):
     assert count(key, 1).cache_bytes == round(kilobytes * 1000)
 
 
 @pytest.mark.parametrize(
-    "key, kibibytes", [("gpt2-xl", 300), ("llama3-8b", 128), ("llama3.2-1b", 32), ("phi-4", 200), ("qwen3-0.6b", 112)]
+    "key, kibibytes",
+    [
+        ("gpt2-xl", 300),
+        ("llama3-8b", 128),
+        ("llama3.2-1b", 32),
+        ("phi-4", 200),
+        ("qwen3-0.6b", 112),
+        ("qwen3-30b-a3b", 96),
+        ("qwen3-235b-a22b", 188),
+        ("glm-4.5", 368),
+        ("minimax-m2", 248),
+        ("deepseek-v3", 68.6),
+        ("kimi-k2", 68.6),
+        ("olmo3-7b", 512),
+        ("llama4-maverick", 192),
+        ("gpt-oss-20b", 48),
+        ("gpt-oss-120b", 72),
+        ("gemma3-27b", 496),
+    ],
 )
 def test_cache_per_token_in_the_gallery(key, kibibytes):
-    assert count(key, 1).cache_bytes == kibibytes * 1024
+    assert float(f"{count(key, 1).cache_bytes / 1024:.1f}") == kibibytes
+
+
+def test_llms_from_scratch_latent_attention():
+    """Its heads are 86 wide, and it caches no rotated key."""
+    mixer = Latent(24, kv_rank=1024, nope_dim=86, rope_dim=0, v_dim=86)
+    latent = ModelSpec("latent", 2048, 2, (Layer(mixer, Dense(1)),) * 48)
+    mha, gqa = stack(24, 24, 86, 48, 2048), stack(24, 6, 86, 48, 2048)
+    assert [gigabytes(spec, 8192) for spec in (mha, gqa, latent)] == ["3.25", "0.81", "0.81"]
+    ratio = cost.count(latent, 8192).cache_bytes / cost.count(mha, 8192).cache_bytes
+    assert (f"{1 / ratio:.2f}", f"{100 * (1 - ratio):.2f}") == ("4.03", "75.19")
+
+
+def test_llms_from_scratch_mixture_of_experts():
+    """Eight experts that are together as large as the dense layer; two of them run."""
+    d, dense, moe = 7168, Dense(14336), MoE(8, 2, 1792)
+    assert dense.params(d) == 308_281_344
+    assert (moe.expert(d), moe.always(d)) == (38_535_168, 57_344)
+    assert (moe.params(d), moe.active(d)) == (308_338_688, 77_127_680)
+
+
+def test_cache_per_token_in_the_deepseek_v2_paper():
+    assert count("deepseek-v2", 1).cache_elements == 60 * (512 + 64) == 34_560
+
+
+def test_published_totals_of_models_with_a_router_bias_count_it_too():
+    counted = count("deepseek-v3")
+    assert (counted.params_total, counted.buffers) == (671_026_404_352, 58 * 256)
+
+
+@pytest.mark.parametrize(
+    "key, field, billions",
+    [
+        ("mixtral-8x7b", "params_active", "12.9"),
+        ("qwen3-235b-a22b", "params_active", "22"),
+        ("deepseek-v2", "params_active", "21"),
+        ("glm-4.5", "params_active_without_embeddings", "32"),
+        ("glm-4.5-air", "params_active_without_embeddings", "12"),
+        ("gpt-oss-20b", "params_active_without_input_embedding", "3.6"),
+        ("gpt-oss-120b", "params_active_without_input_embedding", "5.1"),
+        ("llama4-maverick", "params_active", "17"),
+        ("llama4-scout", "params_active", "17"),
+        ("mimo-v2-flash", "params_active", "15"),
+    ],
+)
+def test_active_parameters_by_each_maker_s_convention(key, field, billions):
+    digits = len(billions.partition(".")[2])
+    assert f"{getattr(count(key), field) / 1e9:.{digits}f}" == billions
 
 
 def test_cache_figures_of_two_analyzers():

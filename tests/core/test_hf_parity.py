@@ -68,6 +68,8 @@ VARIANTS = {
     "gpt2 unscaled": {"scale_attn_weights": False},
     "gpt2 layer scale": {"scale_attn_by_inverse_layer_idx": True},
 }  # fmt: skip
+CONSTANT = ("inv_freq", "embed_scale")  # buffers that the config gives
+CODE = {"kimi_k2": "deepseek_v3"}  # families whose code is another's
 GPT2 = {"vocab_size": 61, "n_embd": 32, "n_head": 4, "n_layer": 2, "n_positions": 64}
 
 
@@ -78,20 +80,24 @@ def config_of(variant):
 
 
 def reference_of(config):
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**copy.deepcopy(config)), attn_implementation="eager").eval()
+    known = AutoConfig.for_model(**copy.deepcopy({**config, "model_type": CODE.get(config["model_type"], config["model_type"])}))
+    model = AutoModelForCausalLM.from_config(known, attn_implementation="eager", experts_implementation="eager").eval()
     model.config.use_cache = False
     return redraw(model)
 
 
 @torch.no_grad()
 def redraw(model):
-    """Every parameter anew. The only buffers of these families are frequencies, which the config gives."""
+    """Every parameter anew, and every buffer that the config does not give."""
     generator = torch.Generator().manual_seed(7)
     for parameter in model.parameters():
         noise = torch.randn(parameter.shape, generator=generator)
         parameter.copy_(noise * 0.25 + (1.0 if parameter.dim() == 1 else 0.0))
         assert parameter.std() >= 0.1
-    assert all(name.endswith("inv_freq") for name, _ in model.named_buffers())
+    for name, buffer in model.named_buffers():
+        if not name.endswith(CONSTANT):
+            buffer.copy_(torch.randn(buffer.shape, generator=generator) * 0.25)
+            assert buffer.std() >= 0.1
     return model.requires_grad_(False)
 
 
@@ -125,12 +131,16 @@ def test_whole_model_at_once_and_step_by_step(pair):
     expected = theirs(text).logits
     assert_close(ours(text)[0], expected)
 
-    cuts = [0, PREFILL, PREFILL + CHUNK, *range(PREFILL + CHUNK + 1, N + 1)]
-    state, logits = (), []
-    for a, b in pairwise(cuts):
-        out, state = ours(text[:, a:b], state)
-        logits.append(out)
-    assert_close(torch.cat(logits, dim=1), expected)
+    assert_close(stepped(ours, text, ()), expected)
+
+
+def stepped(run, x, state):
+    """Some tokens at once, then some more, then one by one."""
+    outs = []
+    for a, b in pairwise([0, PREFILL, PREFILL + CHUNK, *range(PREFILL + CHUNK + 1, N + 1)]):
+        y, state = run(x[:, a:b], state)
+        outs.append(y)
+    return torch.cat(outs, dim=1)
 
 
 def test_export_is_the_inverse_of_load(pair):
@@ -161,12 +171,7 @@ def test_attention_module(variant, layer):
     x = torch.randn(2, N, 32, generator=torch.Generator().manual_seed(2))
     expected = reference_attention(theirs, layer, x, ours.config.reach)
     assert_close(ours(x, {}, {})[0], expected)
-
-    state, outs = {}, []
-    for a, b in ((0, PREFILL), (PREFILL, PREFILL + CHUNK), *((i, i + 1) for i in range(PREFILL + CHUNK, N))):
-        y, state, _ = ours(x[:, a:b], state, {})
-        outs.append(y)
-    assert_close(torch.cat(outs, dim=1), expected)
+    assert_close(stepped(lambda part, state: ours(part, state, {})[:2], x, {}), expected)
 
 
 def reference_attention(model, layer, x, reach):

@@ -5,6 +5,7 @@ import pytest
 
 from core import catalogue, cost, diagram, zoo
 from core.lessons import gqa
+from core.registry import EXAMPLES
 from core.tasks import recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
@@ -56,7 +57,16 @@ def test_llama_3_8b_at_128k_is_64_gib_multi_head_and_16_with_8_kv_heads():
 
 def test_models_whose_heads_do_not_divide_are_left_out():
     assert gqa.real("gpt2-xl", 2) is None and gqa.real("gpt2-xl", 1)
-    assert all(row.heads % 8 == 0 for row in gqa.reals(8)) and len(gqa.reals(1)) == len(catalogue.entries())
+    assert all(row.heads % 8 == 0 for row in gqa.reals(8))
+    users = [key for key, entry in catalogue.entries().items() if gqa.attentions(entry.reading.spec)]
+    assert sorted(row.key for row in gqa.reals(1)) == sorted(users) and len(users) >= 16
+
+
+def test_models_of_other_layers_are_left_out_and_mixed_ones_have_no_one_formula():
+    specs = {spec.name: spec for spec in EXAMPLES}
+    assert gqa.attentions(specs["gqa"]) and gqa.alike(specs["gqa"])
+    assert gqa.attentions(specs["local-global"]) and not gqa.alike(specs["local-global"])
+    assert gqa.attentions(specs["ffn-alone"]) == [] and not gqa.alike(specs["ffn-alone"])
 
 
 def test_released_sharing_of_the_catalogue_is_what_the_calculator_gives():
@@ -65,10 +75,31 @@ def test_released_sharing_of_the_catalogue_is_what_the_calculator_gives():
         assert row.released == cost.count(spec, gqa.CONTEXT).cache_bytes <= row.multi_head
 
 
+def test_layers_that_share_differently_are_all_named():
+    rows = {u["entry"].key: (u["heads"], u["kv_heads"], u["sharing"]) for u in gqa.users()}
+    assert rows["mimo-v2-flash"] == ("64", "4 or 8", "16 or 8 to 1")
+    assert rows["llama3-8b"] == ("32", "8", "4 to 1") and rows["gpt2-small"] == ("12", "12", "none")
+
+
 def test_the_formula_multiplies_to_the_counted_bytes():
     for key in gqa.dividing(2):
         f = gqa.formula(key, 2)
         assert 2 * f.layers * f.kv_heads * f.width * f.context * 2 == f.bytes, key
+        assert f.released == gqa.real(key, 2).released
+
+
+def test_positions_are_what_the_model_was_trained_with():
+    assert [gqa.placed(p, gqa.SHORT) for p in gqa.POSITIONS] == list(gqa.POSITIONS)
+    assert {gqa.placed(p, gqa.INDUCTION) for p in gqa.POSITIONS} == {gqa.ROPE}
+
+
+def test_every_seed_of_the_loss_table_is_the_seed_of_its_run():
+    loss = gqa.loss_table()
+    rows = [row for row in zoo.table("gqa") if row["variant"] == "mqa" and row[gqa.METRIC]]
+    last = max(int(row["step"]) for row in rows)
+    wanted = {int(row["seed"]): float(row[gqa.METRIC]) for row in rows if int(row["step"]) == last}
+    values = zip(loss["variant"], loss["seed"], loss["loss at 48 pairs, nats"])
+    assert {seed: value for variant, seed, value in values if variant == "mqa"} == wanted
 
 
 def test_sharing_leaves_the_arithmetic_of_attention_alone():

@@ -1,0 +1,218 @@
+"""Figures of sliding windows: what can reach what through a stack, cache against context with its kink and limit, real models
+with and without their windows, recall by distance."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.plot import blank, byte_ticks, mark, note
+
+TEXT = "%{text}<extra></extra>"
+GLOBAL = "kv"  # the hue of what keeps every key and value
+STYLES = (  # hue, dash and symbol of each pattern, from all global to all local
+    ("soft", "solid", "circle-open"),
+    ("kv", "dot", "diamond"),
+    ("kv", "dashdot", "square"),
+    ("window", "solid", "circle"),
+    ("routed", "dash", "x"),
+)
+
+
+def type_size(stroke: float) -> float:
+    """The size of labels in a figure, larger on stage."""
+    return 12 * (1 + 0.45 * (stroke - 1))
+
+
+def legend(fig: go.Figure, colours: dict, **where) -> None:
+    """Names beside the picture, in one line."""
+    fig.update_layout(showlegend=True, legend={"orientation": "h", "x": 0, "font": {"color": colours["soft"]}, **where})
+
+
+# What can reach what
+
+
+def reach(cone, nodes, local: tuple[bool, ...], words, source: int, target: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Tokens across, layers up. Filled dots can still reach the target; the line is the strongest way there from the source."""
+    fig = blank(colours, 244, stroke)
+    levels, tokens = len(local) + 1, len(words)
+    every = [(level, t) for level in range(levels) for t in range(tokens)]
+    inside, outside = [n for n in every if n in cone], [n for n in every if n not in cone]
+    size = max(2.2, min(6.5, 190 / tokens)) * (0.5 + 0.5 * stroke)
+    for part, colour, opacity, scale in ((outside, colours["soft"], 0.35, 0.55), (inside, colours["window"], 0.75, 1.0)):
+        x, y = [t for _, t in part], [level for level, _ in part]
+        text = [f"{words[t]} ({t + 1}), {floor(level)}" for level, t in part]
+        marker = {"color": colour, "size": size * scale, "opacity": opacity}
+        fig.add_scatter(x=x, y=y, mode="markers", text=text, hovertemplate=TEXT, marker=marker)
+    for a, b in zip(nodes, nodes[1:]):
+        segment(fig, a, b, local[a[0]], colours, stroke)
+    ends(fig, words, source, target, levels - 1, bool(nodes), colours, stroke)
+    names = ["words", *(f"{level}  {'local' if near else 'global'}" for level, near in enumerate(local, 1))]
+    clear = "rgba(0,0,0,0)"
+    fig.update_xaxes(visible=False, range=[-1.5, tokens + 0.5], fixedrange=True)
+    fig.update_yaxes(tickvals=list(range(levels)), ticktext=names, range=[-1.1, levels + 0.1], fixedrange=True)
+    fig.update_yaxes(gridcolor=clear, linecolor=clear)
+    return fig
+
+
+def floor(level: int) -> str:
+    """Where a node stands."""
+    return f"after layer {level}" if level else "as a word"
+
+
+def segment(fig: go.Figure, a, b, near: bool, colours: dict, stroke: float) -> None:
+    """One layer of a way: straight up where the word stays, in the hue of the layer where it moves on."""
+    stays = a[1] == b[1]
+    colour = colours["ink"] if stays else colours["window" if near else GLOBAL]
+    line = {"color": colour, "width": (1.4 if stays else 3) * stroke, "dash": "dot" if stays else "solid"}
+    fig.add_scatter(x=[a[1], b[1]], y=[a[0], b[0]], mode="lines", line=line, hoverinfo="skip")
+
+
+def ends(fig: go.Figure, words, source: int, target: int, top: int, joined: bool, colours: dict, stroke: float) -> None:
+    """The word that sets out and the token that wants it, named; rings where no way joins them."""
+    size, symbol = 10 * (0.5 + 0.5 * stroke), "circle" if joined else "circle-open"
+    for t, level, hue, side in ((source, 0, GLOBAL, -1), (target, top, "query", 1)):
+        marker = {"color": colours[hue], "size": size, "symbol": symbol, "line": {"width": 2 * stroke, "color": colours[hue]}}
+        fig.add_scatter(x=[t], y=[level], mode="markers", marker=marker, hoverinfo="skip")
+        late = t > len(words) / 2
+        place = {"xanchor": "right" if late else "left", "xshift": 6 if late else -6, "yshift": side * 15 * stroke}
+        note(fig, t, level, f"<b>{words[t]}</b> {t + 1}", colours[hue], **place)
+
+
+# Cache against context
+
+
+def growth(lengths, lines: dict, chosen: str, kink: int, points, values, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Cache bytes against tokens: counted lines, the chosen one loud, measured bytes as rings on it, the window marked."""
+    fig = blank(colours, 320, stroke)
+    for name, line in lines.items():
+        loud = name == chosen
+        colour, style = colours["window" if loud else "soft"], {"width": (2.8 if loud else 1.2) * stroke}
+        hover = f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
+        fig.add_scatter(x=lengths, y=line, mode="lines", line=style | {"color": colour}, hovertemplate=hover)
+        note(fig, lengths[-1], line[-1], f"<b>{name}</b>" if loud else name, colour, xanchor="left", xshift=6)
+    rings(fig, points, values, "measured: %{y:,} B at %{x} tokens", colours, stroke)
+    upright(fig, kink, f"window {kink}", colours, stroke)
+    fig.update_xaxes(title_text="tokens", fixedrange=True, range=[0, lengths[-1] * 1.02])
+    fig.update_yaxes(title_text="cache, bytes", fixedrange=True, rangemode="tozero", tickformat=",")
+    fig.update_layout(margin={"r": 64 * stroke, "t": 24 * stroke})
+    return fig
+
+
+def rings(fig: go.Figure, x, y, hover: str, colours: dict, stroke: float) -> None:
+    """Measured values."""
+    ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
+    fig.add_scatter(x=x, y=y, mode="markers", marker=ring, hovertemplate=hover + "<extra></extra>")
+
+
+def upright(fig: go.Figure, x, text: str, colours: dict, stroke: float, log: bool = False, side: str = "left") -> None:
+    """A quiet vertical line with its name at the top."""
+    fig.add_vline(x=x, line={"color": colours["soft"], "width": stroke, "dash": "dot"})
+    place, shift = np.log10(x) if log else x, -2 if side == "right" else 2
+    note(fig, place, 1.0, text, colours["soft"], yref="paper", yanchor="bottom", xanchor=side, xshift=shift)
+
+
+def context_axis(fig: go.Figure, ticks: dict[str, int], low: float, high: float) -> None:
+    """Context on a logarithmic axis, written as people say it."""
+    shown = {name: n for name, n in ticks.items() if low <= n <= high}
+    fig.update_xaxes(type="log", title_text="context, tokens", range=[np.log10(low), np.log10(high)], fixedrange=True)
+    fig.update_xaxes(tickvals=list(shown.values()), ticktext=list(shown))
+
+
+def shares(x, lines, limits, points, values, ticks, context: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """What is kept of an all-global cache, against context: {name: share}; dashes are its limits {name: share}, rings measured."""
+    fig = blank(colours, 320, stroke)
+    hues = dict(zip(lines, (colours["window"], colours["ink"])))
+    for name, y in lines.items():
+        hover = f"{name}: %{{y:.1%}} at %{{x:,}} tokens<extra></extra>"
+        fig.add_scatter(x=x, y=y, mode="lines", line={"color": hues[name], "width": 2.6 * stroke}, hovertemplate=hover)
+        fig.add_hline(y=limits[name], line={"color": hues[name], "width": 1.2 * stroke, "dash": "dash"}, opacity=0.7)
+        knee = int(np.argmax(y < 0.75)) if (y < 0.75).any() else len(x) // 2
+        mark(fig, x[knee], y[knee], f"  <b>{name}</b>", hues[name], "middle right", type_size(stroke))
+    low, high = sorted(limits, key=limits.get)
+    close = limits[high] - limits[low] < 0.06  # then one label stands below its line, one above
+    for name, side in ((low, -1), (high, 1)):
+        note(
+            fig,
+            np.log10(x[-1]),
+            limits[name],
+            f"{limits[name]:.1%}",
+            hues[name],
+            xanchor="left",
+            xshift=5,
+            yshift=8 * side * close,
+        )
+    rings(fig, points, values, "measured: %{y:.1%} at %{x} tokens", colours, stroke)
+    upright(fig, context, "context", colours, stroke, log=True, side="right")
+    context_axis(fig, ticks, x[0], x[-1])
+    fig.update_yaxes(title_text="share of an all-global cache", range=[0, 1.05], tickformat=".0%", fixedrange=True)
+    fig.update_layout(margin={"r": 52 * stroke, "t": 24 * stroke})
+    return fig
+
+
+def memory(contexts, whole, released, ticks, kink: int, context: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """A real model's cache against context, both axes logarithmic: with every layer global, and as released."""
+    fig = blank(colours, 320, stroke)
+    rows = (
+        (whole, "every layer global", "soft", 1.6, -4, "top left"),
+        (released, "as released", "window", 2.8, -7, "bottom right"),
+    )
+    for y, name, hue, width, at, side in rows:
+        text = [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]
+        line = {"color": colours[hue], "width": width * stroke}
+        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
+        mark(fig, contexts[at], y[at], f" {name} ", colours[hue], side, type_size(stroke))
+    upright(fig, kink, "window", colours, stroke, log=True)
+    upright(fig, context, "context", colours, stroke, log=True, side="right")
+    context_axis(fig, ticks, contexts[0], contexts[-1])
+    values, texts = byte_ticks(min(released) / 2, max(whole) * 2, label)
+    fig.update_yaxes(type="log", title_text="cache of one sequence", tickvals=values, ticktext=texts, fixedrange=True)
+    fig.update_layout(margin={"t": 24 * stroke})
+    return fig
+
+
+def models(names, whole, released, label, chosen: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Real models: cache with every layer global (grey ring) and as released (dot); the chosen model is in bold."""
+    fig = blank(colours, 72 + 27 * len(names), stroke)
+    rows = np.arange(len(names))[::-1]
+    x = np.stack([whole, released, np.full(len(names), np.nan)], 1).ravel()
+    line = {"color": colours["window"], "width": 2.4 * stroke}
+    y = np.repeat(rows, 3).astype(float)
+    fig.add_scatter(x=x, y=y, mode="lines", line=line, opacity=0.45, hoverinfo="skip", showlegend=False)
+    ring = {"symbol": "circle-open", "color": colours["soft"], "size": 10 * stroke, "line": {"width": 2 * stroke}}
+    dot = {"symbol": "circle", "color": colours["window"], "size": 12 * stroke}
+    for values, name, marker in ((whole, "if every layer were global", ring), (released, "as released", dot)):
+        text = [f"{model}, {name}: {label(v)}" for model, v in zip(names, values)]
+        fig.add_scatter(x=values, y=rows, mode="markers", marker=marker, name=name, text=text, hovertemplate=TEXT)
+    values, texts = byte_ticks(min(released) / 2, max(whole) * 2, label)
+    shown = [f"<b>{name}</b>" if i == chosen else name for i, name in enumerate(names)]
+    fig.update_xaxes(type="log", tickvals=values, ticktext=texts, side="top", fixedrange=True)
+    fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    fig.update_yaxes(tickfont={"color": colours["ink"]})
+    legend(fig, colours, y=0, yanchor="top")
+    return fig
+
+
+# Recall by distance
+
+
+def distances(patterns: dict[str, dict[str, list]], chosen: str, bounds, said, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """{pattern: {distance: recall of every seed}}: marks are seeds, lines join their means; `bounds` are drawn across."""
+    fig = blank(colours, 340, stroke)
+    for y in bounds:
+        fig.add_hline(y=y, line={"color": colours["soft"], "width": stroke, "dash": "dash"}, opacity=0.5)
+    for k, ((name, found), (hue, dash, symbol)) in enumerate(zip(patterns.items(), STYLES)):
+        x = np.arange(len(found)) + 0.05 * (k - (len(patterns) - 1) / 2)
+        line = {"color": colours[hue], "width": (3 if name == chosen else 1.6) * stroke, "dash": dash}
+        means = [float(np.mean(values)) if values else None for values in found.values()]
+        fig.add_scatter(x=x, y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=name, showlegend=False)
+        points = [(at, v, f"{said(name)}, {far} back: {v:.3f}") for at, (far, seeds) in zip(x, found.items()) for v in seeds]
+        xs, ys, text = zip(*points) if points else ((), (), ())
+        marker = {"color": colours[hue], "size": 8 * stroke, "symbol": symbol}
+        fig.add_scatter(
+            x=xs, y=ys, text=text, hovertemplate=TEXT, mode="markers", marker=marker, name=said(name), legendgroup=name
+        )
+    names = [far.replace("-", "–") for far in next(iter(patterns.values()))]
+    title = "tokens from the question back to its answer"
+    fig.update_xaxes(title_text=title, tickvals=list(range(len(names))), ticktext=names, fixedrange=True)
+    fig.update_yaxes(title_text="recall", range=[-0.04, 1.06], fixedrange=True)
+    legend(fig, colours, y=1.02, yanchor="bottom")
+    return fig

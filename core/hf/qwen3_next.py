@@ -1,0 +1,59 @@
+"""Qwen3-Next (model_type "qwen3_next"): three layers of Gated DeltaNet, then one of attention with a gate on its output, a norm
+on each head and a quarter of each head turned; experts beside a shared one with a gate of its own."""
+
+from dataclasses import replace
+
+from core.blocks import Full
+from core.errors import divides
+from core.ffn.moe import MoE
+from core.hf import parts, qwen3_moe
+from core.hf.fields import Fields
+from core.hf.hybrid import KINDS, LINEAR, every, swap
+from core.hf.llama import decoder
+from core.mixers.delta import GatedDelta
+from core.spec import ModelSpec
+
+DEFAULTS = {
+    "vocab_size": 151936, "intermediate_size": 5632, "num_key_value_heads": 2, "head_dim": 256, "hidden_act": "silu",
+    "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "partial_rotary_factor": 0.25, "tie_word_embeddings": False,
+    "attention_bias": False, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128,
+    "linear_num_key_heads": 16, "linear_num_value_heads": 32, "decoder_sparse_step": 1, "moe_intermediate_size": 512,
+    "shared_expert_intermediate_size": 512, "num_experts_per_tok": 10, "num_experts": 512, "norm_topk_prob": True,
+    "mlp_only_layers": [],
+}  # fmt: skip
+
+
+def read(f: Fields) -> ModelSpec:
+    """config -> spec."""
+    return stack(f, [shared(f, ffn) for ffn in qwen3_moe.ffns(f, parts.depth(f))])
+
+
+def stack(f: Fields, ffns: list | None) -> ModelSpec:
+    """The layers, with these feed-forward parts."""
+    layers, bias = parts.depth(f), f.flag("attention_bias")
+    kinds = parts.kinds(f, layers, every(f, layers), KINDS)
+    settings = {"qk_norm": "head", "gate": True, "qkv_bias": bias, "out_bias": bias}
+    spec = decoder(f, [Full()] * layers, settings, ffns=ffns)
+    return swap(spec, kinds, {LINEAR: delta(f)})
+
+
+def delta(f: Fields) -> GatedDelta:
+    """The mixer of the other layers."""
+    key_heads, value_heads = f.whole("linear_num_key_heads"), f.whole("linear_num_value_heads")
+    divides("linear_num_key_heads", key_heads, "linear_num_value_heads", value_heads)
+    return GatedDelta(
+        key_heads,
+        value_heads,
+        f.whole("linear_key_head_dim"),
+        f.whole("linear_value_head_dim"),
+        f.whole("linear_conv_kernel_dim", low=2, high=64),
+        f.number("rms_norm_eps", high=1.0),
+    )
+
+
+def shared(f: Fields, ffn) -> MoE:
+    """Experts with a shared one beside them; a dense layer as it is."""
+    if not isinstance(ffn, MoE):
+        return ffn
+    width = f.whole("shared_expert_intermediate_size", low=0, high=1 << 24)
+    return replace(ffn, shared=width, shared_gate=width > 0)

@@ -1,0 +1,55 @@
+"""xLSTM 7B (model_type "xlstm"): mLSTM and a gated feed-forward layer in every block, logits capped softly. Its state is kept in
+the dtype of the model."""
+
+from core.blocks import Norm
+from core.errors import DEEPEST, SpecError, divides
+from core.ffn.dense import Dense
+from core.hf import parts
+from core.hf.fields import Fields
+from core.hf.hybrid import only
+from core.mixers.xlstm import MLstm
+from core.spec import Layer, ModelSpec
+
+DEFAULTS = {
+    "vocab_size": 50304, "num_heads": 8, "tie_word_embeddings": False, "norm_eps": 1e-6, "qk_dim_factor": 0.5,
+    "v_dim_factor": 1.0, "ffn_proj_factor": 2.667, "ffn_round_up_to_multiple_of": 64, "gate_soft_cap": 15.0,
+    "output_logit_soft_cap": 30.0,
+}  # fmt: skip
+
+STATE_DTYPE = "own"
+EACH = 64  # widths of queries and of values are multiples of this
+HOW = """chunkwise_kernel sequence_kernel step_kernel mode chunk_size return_last_states autocast_kernel_dtype eps
+inference_state_dtype norm_reduction_force_float32 max_inference_chunksize weight_mode embedding_dim num_blocks""".split()
+
+
+def read(f: Fields) -> ModelSpec:
+    """config -> spec."""
+    f.seen.update(HOW)  # how it is run; the last two say again what other fields say
+    f.off("use_bias")
+    only(f, add_out_norm=True)
+    hidden = f.whole("hidden_size" if f.has("hidden_size") or not f.has("embedding_dim") else "embedding_dim")
+    depth = f.whole("num_hidden_layers" if f.has("num_hidden_layers") or not f.has("num_blocks") else "num_blocks", high=DEEPEST)
+    norm = Norm("rms", f.number("norm_eps", high=1.0))
+    inner = rounded(f, "ffn_proj_factor", hidden, f.whole("ffn_round_up_to_multiple_of"))
+    layer = Layer(mixer(f, hidden, norm.eps), Dense(inner))
+    return ModelSpec(
+        "", hidden, parts.vocabulary(f), (layer,) * depth, norm, f.flag("tie_word_embeddings"),
+        softcap=f.number("output_logit_soft_cap", high=1e6),
+    )  # fmt: skip
+
+
+def mixer(f: Fields, hidden: int, eps: float) -> MLstm:
+    """The mLSTM; its widths are factors of the model's, rounded up."""
+    heads = f.whole("num_heads")
+    keys, values = (rounded(f, name, hidden, EACH) for name in ("qk_dim_factor", "v_dim_factor"))
+    for name, width in (("qk_dim_factor", keys), ("v_dim_factor", values)):
+        divides("num_heads", heads, f"{name} x hidden_size", width)
+    return MLstm(heads, keys // heads, values // heads, f.number("gate_soft_cap", high=1e6), eps)
+
+
+def rounded(f: Fields, name: str, hidden: int, each: int) -> int:
+    """A factor times the model's width, rounded up to a multiple of `each`."""
+    width = f.number(name, high=1024) * hidden
+    if width < 1:
+        raise SpecError(f"{name} x hidden_size must be at least 1, not {width:g}")
+    return int((width + each - 1) // each * each)

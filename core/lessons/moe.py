@@ -1,0 +1,384 @@
+"""Mixture of experts: the trained models route the reader's words, loads and parameters counted and measured, real models.
+
+Letters: E routed experts, K experts a token, T tokens, L layers with experts, B tokens in a batch.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from core import catalogue, cost, evidence, zoo
+from core.dtypes import stored
+from core.ffn.moe import MoE
+from core.recipes import moe as recipes
+from core.recipes.moe import Setting
+from core.spec import ModelSpec
+from core.tasks import domains, experts
+from core.trace import Trace
+
+FIELDS = ("experts", "top_k", "shared", "gate", "balance")
+DEFAULT = recipes.DEFAULT
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)  # tokens that are decoded together
+REAL_BATCHES = tuple(2**i for i in range(11))
+NEAREST = {  # the trained setting that stands for a real model: its shape made small, its gate and its balancing kept
+    "mixtral-8x7b": ("Mixtral", {"experts": 8, "top_k": 2, "balance": "aux"}),
+    "qwen3-235b-a22b": ("Qwen3-235B", {"experts": 16, "top_k": 2, "balance": "aux"}),
+    "deepseek-v3": ("DeepSeek-V3", {"experts": 16, "shared": True, "gate": "sigmoid", "balance": "bias"}),
+    "kimi-k2": ("Kimi K2", {"experts": 32, "gate": "sigmoid", "balance": "bias"}),
+    "gpt-oss-120b": ("gpt-oss-120b", {"experts": 16, "top_k": 2, "balance": "none"}),
+}
+FIRST = "deepseek-v3"
+
+
+# Settings
+
+
+def options(chosen: dict) -> dict[str, tuple]:
+    """What each control can offer, one after the other: what was trained together with the values chosen before it."""
+    left, found = list(recipes.TRAINED), {}
+    for field in FIELDS:
+        found[field] = tuple(dict.fromkeys(getattr(s, field) for s in left))
+        value = chosen.get(field, getattr(DEFAULT, field))
+        left = [s for s in left if getattr(s, field) == (value if value in found[field] else found[field][0])]
+    return found
+
+
+def settle(chosen: dict) -> Setting:
+    """The trained setting that is as the chosen one as far as any was."""
+    offered, values = options(chosen), {}
+    for field in FIELDS:
+        value = chosen.get(field, getattr(DEFAULT, field))
+        values[field] = value if value in offered[field] else offered[field][0]
+    return Setting(**values)
+
+
+def presets() -> dict[str, dict]:
+    """{name: what the controls then hold}, of the real models that are there."""
+    there = {key: value for key, value in NEAREST.items() if key in catalogue.entries()}
+    return {name: {"real": key, **vars(settle(wanted))} for key, (name, wanted) in there.items()}
+
+
+# See
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A text and a model after one pass. Arrays are (L, T, ...)."""
+
+    words: tuple[str, ...]
+    domains: tuple[str, ...]  # of each word, "" where several share it
+    affinity: np.ndarray  # (L, T, E)
+    picked: np.ndarray  # (L, T, K), best first
+    gates: np.ndarray  # (L, T, K)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """What each expert's output is multiplied by, 0 where it was not picked: (L, T, E)."""
+        w = np.zeros_like(self.affinity)
+        np.put_along_axis(w, self.picked, self.gates, -1)
+        return w
+
+
+@lru_cache(maxsize=128)
+def scene(variant: str, text: tuple[int, ...]) -> Scene:
+    """Run a checkpoint on a text, all tokens at once."""
+    trace = Trace("affinity", "routing", "gates")
+    zoo.load(variant)(torch.tensor([text]), trace=trace)
+    stacked = (torch.stack(trace.every(name))[:, 0].numpy() for name in ("affinity", "routing", "gates"))
+    words = tuple(domains.WORDS[t] for t in text)
+    return Scene(words, tuple(named(domains.domain_of(w)) for w in words), *stacked)
+
+
+def named(domain: int) -> str:
+    """A domain's name; "" for none."""
+    return domains.DOMAINS[domain] if domain >= 0 else ""
+
+
+def load(scene: Scene) -> np.ndarray:
+    """The load of each expert over the fair share, (L, E), on the reader's text."""
+    E = scene.affinity.shape[-1]
+    return np.stack([experts.loads(torch.tensor(layer), E).numpy() for layer in scene.picked])
+
+
+def trained_load(variant: str) -> np.ndarray:
+    """The same on the long fixed text at the end of training, (L, E), of the seed whose weights run here."""
+    return loads_over_time(variant, shown_seed())[1][:, -1]
+
+
+def idle(scene: Scene) -> list[int]:
+    """How many experts of each layer none of these words went to."""
+    return [scene.affinity.shape[-1] - len(np.unique(layer)) for layer in scene.picked]
+
+
+@dataclass(frozen=True)
+class Taste:
+    """Which experts of one layer the words of one domain went to, most often first: (expert, how often)."""
+
+    domain: str
+    words: int
+    experts: tuple[tuple[int, int], ...]
+
+
+def tastes(scene: Scene, layer: int) -> list[Taste]:
+    """Every domain of the text with the experts of a layer that its own words went to."""
+    found: dict[str, list[int]] = {}
+    for domain, picked in zip(scene.domains, scene.picked[layer]):
+        if domain:
+            found.setdefault(domain, []).append(picked.tolist())
+    return [Taste(d, len(rows), tuple(Counter(e for row in rows for e in row).most_common())) for d, rows in found.items()]
+
+
+def common(tastes: list[Taste]) -> list[int]:
+    """Experts that the words of more than one domain went to."""
+    count = Counter(e for taste in tastes for e, _ in taste.experts)
+    return sorted(e for e, n in count.items() if n > 1)
+
+
+def decides(variant: str) -> list[dict[str, float]]:
+    """For each layer how much of the choice of experts the token, its domain, its position decide on the fixed text, 0 to 1."""
+    row = final_row(variant, shown_seed())
+    return [{name: float(row[f"{name}:{layer}"]) for name in recipes.FEATURES} for layer in layers(variant)]
+
+
+def layers(variant: str) -> list[int]:
+    """Numbers of the layers with experts, counted from 1 among themselves."""
+    mixed = [layer for layer in zoo.recipe(variant).spec.layers if isinstance(layer.ffn, MoE)]
+    return list(range(1, len(mixed) + 1))
+
+
+def flow(scene: Scene) -> tuple[list[str], list[tuple[int, int, float]], list[int]]:
+    """Words to experts of the first layer to experts of the last -> node names, (from, to, tokens), column of each node."""
+    words = list(dict.fromkeys(scene.words))
+    E, first, last = scene.affinity.shape[-1], scene.picked[0], scene.picked[-1]
+    edges: Counter = Counter()
+    for word, a, b in zip(scene.words, first, last):
+        for e in a:
+            edges["word", words.index(word), int(e)] += 1 / len(a)
+            for f in b:
+                edges["expert", int(e), int(f)] += 1 / len(a) / len(b)
+    names = [*words, *(f"1.{e + 1}" for e in range(E)), *(f"2.{e + 1}" for e in range(E))]
+    start = {"word": 0, "expert": len(words)}
+    links = [(start[kind] + a, start[kind] + (len(words) if kind == "word" else E) + b, n) for (kind, a, b), n in edges.items()]
+    return names, links, [0] * len(words) + [1] * E + [2] * E
+
+
+# Count
+
+
+@dataclass(frozen=True)
+class Part:
+    """Parameters of one part of a model: all of them, and those that one token visits."""
+
+    name: str
+    total: int
+    active: int
+
+
+def mixtures(spec: ModelSpec) -> list[MoE]:
+    """The feed-forward parts of a model that are mixtures of experts."""
+    return [layer.ffn for layer in spec.layers if isinstance(layer.ffn, MoE)]
+
+
+def shared_size(ffn: MoE, d_model: int) -> int:
+    """Learned numbers of the shared expert and its gate."""
+    return (ffn.inner + 1) * d_model * ffn.shared + ffn.shared_gate * d_model
+
+
+def parts(spec: ModelSpec) -> list[Part]:
+    """A model's parameters by part; they add up to what the calculator counts."""
+    counted, d, mixed = cost.count(spec, 1), spec.d_model, mixtures(spec)
+    routed = sum(ffn.experts * ffn.expert(d) for ffn in mixed)
+    visited = sum(ffn.top_k * ffn.expert(d) for ffn in mixed)
+    shared = sum(shared_size(ffn, d) for ffn in mixed)
+    routers = sum(ffn.always(d) for ffn in mixed) - shared
+    dense = sum(layer.ffn.params(d) for layer in spec.layers if layer.ffn and layer.ffn not in mixed)
+    mixers = sum(layer.mixer.params(d) for layer in spec.layers if layer.mixer)
+    rest = counted.params_total - routed - shared - routers - dense - mixers
+    rows = (
+        Part("routed experts", routed, visited), Part("shared expert", shared, shared), Part("router", routers, routers),
+        Part("dense layers", dense, dense), Part("attention", mixers, mixers), Part("embeddings, norms", rest, rest),
+    )  # fmt: skip
+    return [row for row in rows if row.total]
+
+
+def blocks(spec: ModelSpec) -> list[tuple[str, int, str]]:
+    """The same as areas: (name, parameters, hue), with the routed experts cut into those a token visits and the others."""
+    found = []
+    for part in parts(spec):
+        hue = {"routed experts": "routed", "shared expert": "shared"}.get(part.name, "neutral")
+        found.append((part.name if part.active == part.total else "routed, visited", part.active, hue))
+        if part.total > part.active:
+            found.append(("routed, not visited", part.total - part.active, "idle"))
+    return found
+
+
+@lru_cache(maxsize=64)
+def measured(variant: str) -> int:
+    """Numbers in the tensors of the live model."""
+    return sum(p.numel() for p in zoo.load(variant).parameters())
+
+
+def counted(variant: str) -> cost.Cost:
+    """A live model counted."""
+    return cost.count(zoo.recipe(variant).spec, 1)
+
+
+@lru_cache(maxsize=64)
+def touched(variant: str) -> np.ndarray:
+    """Distinct experts that B tokens of different texts go to, measured: (L, BATCHES), a mean over the places of the fixed text."""
+    tokens, _ = domains.fresh()
+    model, trace = zoo.load(variant), Trace("routing")
+    model.trunk(model.embed(tokens, 0), (), trace)
+    return np.stack([[distinct(routing, b) for b in BATCHES] for routing in trace.every("routing")])
+
+
+def distinct(routing: torch.Tensor, batch: int) -> float:
+    """Mean number of different experts in groups of `batch` sequences at the same place: routing (B, T, K)."""
+    groups = routing[: len(routing) // batch * batch].unflatten(0, (-1, batch))  # (groups, batch, T, K)
+    rows = groups.permute(0, 2, 1, 3).flatten(0, 1).flatten(1)  # (groups * T, batch * K)
+    hit = torch.zeros(len(rows), int(routing.max()) + 1).scatter_(1, rows, 1.0)
+    return hit.sum(1).mean().item()
+
+
+def predicted(ffn: MoE, batches=BATCHES) -> np.ndarray:
+    """The same if every token picked evenly and alone: E (1 - (1 - K/E)^B)."""
+    return np.array([ffn.touched(b) for b in batches])
+
+
+@dataclass(frozen=True)
+class Real:
+    """A mixture of the catalogue, counted from its config. Parameters of the whole model; experts of one layer."""
+
+    key: str
+    name: str
+    ffn: MoE
+    d_model: int
+    mixed: int  # layers with experts
+    layers: int
+    total: int
+    active: int
+    dtype: str
+    weight_bytes: int
+
+    @property
+    def shared(self) -> int:
+        """How many experts of the routed ones' width the shared part makes; 0 where there is none."""
+        return round(self.ffn.shared / self.ffn.hidden)
+
+    @property
+    def share(self) -> float:
+        """Active over total parameters."""
+        return self.active / self.total
+
+    def read(self, batch: int, evenly: float | None = None) -> int:
+        """Bytes of weights that a step reads for a batch: all but the routed experts, and of these the distinct ones."""
+        hit = self.ffn.touched(batch) if evenly is None else evenly
+        unread = self.mixed * (self.ffn.experts - hit) * self.ffn.expert(self.d_model)
+        return stored(round(self.total - unread), self.dtype, scales=True)
+
+
+@lru_cache(maxsize=64)
+def real(key: str) -> Real | None:
+    """One model of the catalogue; None where it has no experts."""
+    entry = catalogue.entries()[key]
+    spec, dtype = entry.reading.spec, entry.reading.weight_dtype
+    mixed = mixtures(spec)
+    if not mixed:
+        return None
+    c = cost.count(spec, 1, weight_dtype=dtype)
+    return Real(
+        key, entry.name, mixed[0], spec.d_model, len(mixed), len(spec.layers), c.params_total, c.params_active, dtype, c.weight_bytes
+    )  # fmt: skip
+
+
+def reals() -> list[Real]:
+    """Every mixture of the catalogue, the largest first; equal configs of several releases each."""
+    rows = [real(key) for key in catalogue.entries()]
+    return sorted((row for row in rows if row), key=lambda row: -row.total)
+
+
+def spelled(r: Real) -> str:
+    """What a count such as "9 experts active" means: 8 of 256 routed + 1 shared."""
+    routed = f"{r.ffn.top_k} of {r.ffn.experts} routed"
+    return f"{routed} + {r.shared} shared" if r.shared else routed
+
+
+def reading(key: str) -> dict[str, np.ndarray]:
+    """Weights read a step against the batch: in all, and for each token of it, with the share of experts touched."""
+    r = real(key)
+    step = np.array([r.read(b) for b in REAL_BATCHES])
+    return {"batch": np.array(REAL_BATCHES), "touched": predicted(r.ffn, REAL_BATCHES), "step": step, "token": step // REAL_BATCHES}
+
+
+# Prove
+
+
+def report() -> dict:
+    """The claims with their verdicts."""
+    return evidence.report("moe")
+
+
+@lru_cache(maxsize=1)
+def floor() -> float:
+    """The loss that no model can beat on the fixed text."""
+    return domains.floor()["loss"]
+
+
+def shown_seed() -> int:
+    """The seed whose weights run on the page."""
+    return zoo.seeds("moe")[0]
+
+
+def final_row(variant: str, seed: int) -> dict:
+    """The last row of a run."""
+    rows = [row for row in zoo.table("moe") if row["variant"] == variant and int(row["seed"]) == seed]
+    return max(rows, key=lambda row: int(row["step"]))
+
+
+def loads_over_time(variant: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (S,) and the load of each expert over the mean, (L, S, E), while a model was trained."""
+    rows = [row for row in zoo.table("moe") if row["variant"] == variant and int(row["seed"]) == seed]
+    steps = np.array([int(row["step"]) for row in rows])
+    return steps, np.stack([[[float(x) for x in row[f"load:{n}"].split()] for row in rows] for n in layers(variant)])
+
+
+def losses() -> dict[str, dict[str, list[float]]]:
+    """{group of variants: {variant: loss of every seed}}."""
+    named = {group: {v: evidence.final("moe", v, "loss") for v in variants} for group, variants in recipes.GROUPS.items()}
+    return {group: {v: values for v, values in runs.items() if values} for group, runs in named.items()}
+
+
+def final_table() -> dict[str, list]:
+    """Every run at its end as columns."""
+    found = []
+    for r in recipes.RECIPES:
+        for seed, loss in zip(zoo.seeds("moe"), evidence.final("moe", r.variant, "loss")):
+            row = final_row(r.variant, seed)
+            found.append((r.variant, seed, loss, *(number(row.get(column, "")) for column in recipes.COLUMNS)))
+    return dict(zip(("variant", "seed", "loss, nats", *recipes.COLUMNS), map(list, zip(*found))))
+
+
+def number(text: str) -> float | None:
+    """A cell of the table as a number; None where a model has no such number."""
+    return float(text) if text else None
+
+
+def learned(variant: str) -> list[dict[str, list[float]]]:
+    """For each layer and feature how much it decides about the choice of experts, one value a seed."""
+    return [{name: evidence.final("moe", variant, f"{name}:{n}") for name in recipes.FEATURES} for n in layers(variant)]
+
+
+def sizes() -> dict[str, tuple[int, int]]:
+    """Total and active parameters of every variant."""
+    return {r.variant: (c.params_total, c.params_active) for r in recipes.RECIPES if (c := counted(r.variant))}
+
+
+# Who uses it
+
+
+def users() -> list[Real]:
+    """The catalogue's mixtures, newest release last."""
+    return [r for key in catalogue.entries() if (r := real(key))]

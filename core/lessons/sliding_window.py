@@ -1,0 +1,442 @@
+"""Sliding windows: the trained models run with any window on the reader's words, what can reach what, the cache counted and
+measured, real models with the windows they were released with and without.
+
+Letters: L layers, w window (tokens that a local layer sees, itself included), r local layers to a global one, n tokens, K taps
+of the short convolution.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import exp, log
+
+import networkx as nx
+import numpy as np
+
+from core import catalogue, cost, diagram, evidence, zoo
+from core.blocks import Full, Reach
+from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, play
+from core.lessons.recall import scene as trained_scene
+from core.mixers.attention import Attention
+from core.model import Model
+from core.recipes import sliding_window as recipes
+from core.spec import ModelSpec
+from core.tasks import recall
+
+WINDOWS = (2, 4, 8, 16, 32, 64)
+TRAINED = recipes.WINDOW
+FULL, ALL_LOCAL = "global", "local"
+PATTERNS = {FULL: "full", "1:1": "local-1-1", "3:1": "local-3-1", "5:1": "local-5-1", ALL_LOCAL: "all-local"}
+CONTEXTS = {f"{n >> 10}k" if n < 1 << 20 else f"{n >> 20}M": n for n in (1 << k for k in range(10, 21))}
+AXIS = {str(n): n for n in (1, 4, 16, 64, 256)} | {said: n for said, n in CONTEXTS.items() if n.bit_length() % 2}  # ticks
+LOSS = "loss@16"
+READ = 0.1  # a word is called read from this attention weight on
+FASTEST = 1e-12  # an attention weight below this is taken as this, so that its logarithm exists
+
+
+def spec(pattern: str, window: int = TRAINED) -> ModelSpec:
+    """The live model of a setting of the controls."""
+    return recipes.spec(PATTERNS[pattern], window)
+
+
+@lru_cache(maxsize=64)
+def model(pattern: str, window: int) -> Model:
+    """The trained weights of a pattern, read through another window."""
+    made = Model(spec(pattern, window))
+    made.load_state_dict(zoo.load(PATTERNS[pattern]).state_dict())
+    return made.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=256)
+def scene(pattern: str, window: int, prompt: recall.Prompt) -> Scene:
+    """A pattern and a window on a prompt, token by token with the cache."""
+    if window == TRAINED or pattern == FULL:
+        return trained_scene(PATTERNS[pattern], prompt)
+    return play(model(pattern, window), prompt)
+
+
+def local(pattern: str) -> tuple[bool, ...]:
+    """Which layers have a window."""
+    return tuple(letter == "L" for letter in recipes.PATTERNS[PATTERNS[pattern]])
+
+
+def layers(pattern: str) -> tuple[int, int]:
+    """How many layers are local, and how many global."""
+    return sum(local(pattern)), len(local(pattern)) - sum(local(pattern))
+
+
+def said(pattern: str) -> str:
+    """A pattern in a sentence."""
+    return f"all {pattern}" if pattern in (FULL, ALL_LOCAL) else pattern
+
+
+def found(scene: Scene, answer: Answer) -> Finder | None:
+    """The head that looks hardest at the true thing, where one does."""
+    best = finder(scene, answer) if answer.source >= 0 else None
+    return best if best and best.weight > READ else None
+
+
+def maps(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Attention of each layer, the mean over its heads (L, T, T), and which cells are seen (L, T, T)."""
+    return scene.run.attention.mean(1), scene.run.visible
+
+
+# What can reach what
+
+
+@lru_cache(maxsize=64)
+def graph(pattern: str, window: int, tokens: int) -> nx.DiGraph:
+    """The stack as a graph of tokens and layers."""
+    return diagram.reachability(spec(pattern, window), tokens)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the word at `source` gets to the token at `target`. `nodes` are (layer, token) from the words up; `weight` is the
+    product of the attention weights on it, in the head that looks hardest; both empty where no way exists."""
+
+    source: int
+    target: int
+    earliest: int  # the first token that can reach the target at all
+    nodes: tuple[tuple[int, int], ...]
+    weight: float
+
+    @property
+    def read(self) -> bool:
+        """Does the model make use of the way?"""
+        return self.weight > READ
+
+    @property
+    def moves(self) -> int:
+        """Layers in which the word moves on to another token; in the others it stays where it is."""
+        return sum(a[1] != b[1] for a, b in zip(self.nodes, self.nodes[1:]))
+
+    @property
+    def distance(self) -> int:
+        """Tokens from the source to the target."""
+        return self.target - self.source
+
+
+def cone(pattern: str, window: int, tokens: int, target: int) -> frozenset[tuple[int, int]]:
+    """Every (layer, token) from which something can still reach the target after the last layer."""
+    g, end = graph(pattern, window, tokens), (len(local(pattern)), target)
+    return frozenset(nx.ancestors(g, end) | {end})
+
+
+@lru_cache(maxsize=512)
+def way(pattern: str, window: int, prompt: recall.Prompt, target: int, source: int = -1) -> Way:
+    """The strongest way through the live model from `source` to `target`; from the earliest token that gets there if -1."""
+    shown = scene(pattern, window, prompt)
+    tokens = len(shown.words)
+    reached = cone(pattern, window, tokens, target)
+    earliest = min(t for level, t in reached if level == 0)
+    source = earliest if source < 0 else source
+    if (0, source) not in reached:
+        return Way(source, target, earliest, (), 0.0)
+    stack = graph(pattern, window, tokens).subgraph(reached)
+    weights = hop_weights(shown)
+    length, nodes = nx.single_source_dijkstra(stack, (0, source), (len(local(pattern)), target), weight=length_of(weights))
+    return Way(source, target, earliest, tuple(nodes), exp(-length))
+
+
+def hop_weights(scene: Scene) -> np.ndarray:
+    """(L, T, T): the largest weight, over heads and taps of the convolution, with which token t takes up token s."""
+    strongest = scene.run.attention.max(1)
+    taps = range(max(1, recipes.CONVOLUTION))
+    return np.max([np.pad(strongest[..., back:], ((0, 0), (0, 0), (0, back))) for back in taps], axis=0)
+
+
+def length_of(weights: np.ndarray):
+    """An edge is as long as its attention weight is small; staying at a token costs nothing."""
+
+    def length(a: tuple[int, int], b: tuple[int, int], _: dict) -> float:
+        return 0.0 if a[1] == b[1] else -log(max(FASTEST, float(weights[a[0], b[1], a[1]])))
+
+    return length
+
+
+def information_range(depth: int, window: int, taps: int = 1) -> int:
+    """Tokens, itself included, from which something reaches a token through `depth` layers that all have a window."""
+    return depth * (window - 1 + taps - 1) + 1
+
+
+@dataclass(frozen=True)
+class Range:
+    """How far back a stack of local layers can look: by its windows alone, and with the short convolution as well."""
+
+    layers: int
+    window: int
+    plain: int
+    live: int
+    more: int  # tokens that the convolution adds a layer
+
+
+def stack_range(window: int) -> Range:
+    """The six live layers, were all of them local."""
+    sizes = recipes.DEPTH, window
+    return Range(*sizes, information_range(*sizes), information_range(*sizes, recipes.CONVOLUTION), recipes.CONVOLUTION - 1)
+
+
+def asks(scene: Scene, row: int | None) -> Answer | None:
+    """The question at a token: the last one if none is isolated, None where the isolated token is none."""
+    if row is None:
+        return scene.answers[-1]
+    return next((a for a in scene.answers if a.position == row), None)
+
+
+# Count
+
+
+@lru_cache(maxsize=4096)
+def counted(pattern: str, window: int, tokens: int) -> cost.Cost:
+    """The live model counted at so many tokens."""
+    return cost.count(spec(pattern, window), tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
+
+
+@lru_cache(maxsize=64)
+def kept(pattern: str, window: int) -> np.ndarray:
+    """Cache bytes really kept by the live model after each token of a long random prompt (126,)."""
+    return scene(pattern, window, recall.parse(recall.surprise(recall.MAX_PAIRS - 1, seed=0, asked=16))).cache_bytes
+
+
+def measured(pattern: str, window: int) -> np.ndarray:
+    """The same at the lengths that a curve marks."""
+    return kept(pattern, window)[np.array(LENGTHS) - 1]
+
+
+def measured_share(pattern: str, window: int) -> np.ndarray:
+    """What the live model kept of the cache that the all-global one kept, at the same lengths (0 to 1)."""
+    return measured(pattern, window) / measured(FULL, TRAINED)
+
+
+def whole(tokens: int) -> np.ndarray:
+    """Cache bytes really kept after each token where every layer is global: no word changes them (tokens,)."""
+    return kept(FULL, TRAINED)[:tokens]
+
+
+def curves(pattern: str, window: int, lengths: np.ndarray) -> dict[str, np.ndarray]:
+    """Cache bytes at each length, counted: every layer global, the chosen pattern, every layer local."""
+    names = dict.fromkeys((FULL, pattern, ALL_LOCAL))
+    return {said(name): np.array([counted(name, window, int(n)).cache_bytes for n in lengths]) for name in names}
+
+
+def everywhere(spec: ModelSpec) -> ModelSpec:
+    """The same model with every attention layer global."""
+    return replace(spec, layers=tuple(replace(layer, mixer=replace(layer.mixer, reach=Full())) for layer in spec.layers))
+
+
+@lru_cache(maxsize=4096)
+def cache(spec: ModelSpec, context: int, dtype: str = "bfloat16") -> int:
+    """Cache bytes of one sequence."""
+    return cost.count(spec, context, cache_dtype=dtype).cache_bytes
+
+
+def share(spec: ModelSpec, contexts: np.ndarray) -> np.ndarray:
+    """What is kept of the cache that the same model would need with every layer global, at each context (0 to 1)."""
+    return np.array([cache(spec, int(n)) / cache(everywhere(spec), int(n)) for n in contexts])
+
+
+def limit(spec: ModelSpec) -> float:
+    """Where that share ends for ever longer contexts: 1 / (1 + r), where all layers are equally wide."""
+    numbers = [(layer.kind == "full", sum(layer.mixer.cache(1).values())) for layer in spec.layers]
+    return sum(n for grows, n in numbers if grows) / sum(n for _, n in numbers)
+
+
+def memory(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A real model's cache bytes at each context: with every layer global, and as released."""
+    spec = described(key)
+    return tuple(np.array([cache(s, int(n)) for n in contexts]) for s in (everywhere(spec), spec))
+
+
+def weights(key: str) -> int:
+    """Parameters of a real model; windows have none."""
+    return cost.count(described(key), 1).params_total
+
+
+@dataclass(frozen=True)
+class Windowed:
+    """A real model as released, and with every layer global, at one context. Bytes of one sequence, 16-bit cache."""
+
+    key: str
+    name: str
+    window: int
+    kind: str
+    local: int
+    full: int
+    released: int
+    whole: int
+    limit: float
+    flops: int  # attention of one token, as released
+    whole_flops: int
+
+    @property
+    def share(self) -> float:
+        """Of the cache that every layer global would need."""
+        return self.released / self.whole
+
+
+def windows(spec: ModelSpec) -> list[Reach]:
+    """The reaches of the layers that do not see everything; [] where a layer is not attention."""
+    if not all(isinstance(layer.mixer, Attention) for layer in spec.layers):
+        return []
+    return [layer.mixer.reach for layer in spec.layers if layer.kind in ("sliding", "chunked")]
+
+
+@lru_cache(maxsize=1)
+def users() -> tuple[str, ...]:
+    """Keys of the catalogue's models that have windows, oldest first."""
+    return tuple(key for key in catalogue.entries() if windows(described(key)))
+
+
+def described(key: str) -> ModelSpec | None:
+    """The spec of a row of the catalogue."""
+    return catalogue.entries()[key].reading.spec
+
+
+def name(key: str) -> str:
+    """A model's name."""
+    return catalogue.entries()[key].name
+
+
+@lru_cache(maxsize=1024)
+def real(key: str, context: int) -> Windowed:
+    """One model at one context."""
+    spec = described(key)
+    local = windows(spec)
+    full = everywhere(spec)
+    flops = [cost.count(s, context).flops["attention"] for s in (spec, full)]
+    sizes = cache(spec, context), cache(full, context)
+    outside = len(spec.layers) - len(local)
+    return Windowed(key, name(key), local[0].size, local[0].kind, len(local), outside, *sizes, limit(spec), *flops)
+
+
+def reals(context: int) -> list[Windowed]:
+    """Every model with windows, the largest all-global cache first."""
+    return sorted((real(key, context) for key in users()), key=lambda row: -row.whole)
+
+
+def reference(wanted: str) -> str:
+    """The key of a preset's model, or of the first one with windows where the catalogue lacks it."""
+    return wanted if wanted in users() else users()[0]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One kind of layer in the formula: so many layers, tokens kept by each, numbers a token: kv_heads x (k_dim + v_dim)."""
+
+    kind: str
+    layers: int
+    tokens: int
+    kv_heads: int
+    k_dim: int
+    v_dim: int
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of all these layers."""
+        return self.layers * self.tokens * self.kv_heads * (self.k_dim + self.v_dim)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The cache of a model as a sum over its kinds of layers, each number in 2 bytes."""
+
+    name: str
+    context: int
+    terms: tuple[Term, ...]
+    bytes: int
+    whole: int
+
+    @property
+    def share(self) -> float:
+        """Of what every layer global would need."""
+        return self.bytes / self.whole
+
+
+def formula(key: str, context: int) -> Formula:
+    """The cache formula of a real model, with the numbers that the calculator gives."""
+    spec, counts = described(key), {}
+    for layer in spec.layers:
+        m = layer.mixer
+        term = layer.kind, m.reach.kept(context), m.kv_heads, m.k_dim, m.v_dim
+        counts[term] = counts.get(term, 0) + 1
+    terms = tuple(Term(kind, n, *sizes) for (kind, *sizes), n in sorted(counts.items()))
+    return Formula(name(key), context, terms, cache(spec, context), cache(everywhere(spec), context))
+
+
+# Prove
+
+
+GEMMA = "2503.19786"
+
+
+def report() -> dict:
+    """The claims with their verdicts."""
+    return evidence.report("sliding_window")
+
+
+def buckets() -> tuple[str, ...]:
+    """The distances that recall is measured at, as the table names them."""
+    return (recipes.WITHIN, *recipes.BEYOND)
+
+
+def by_distance() -> dict[str, dict[str, list[float]]]:
+    """{pattern: {distance: recall of every seed}}."""
+    return {
+        pattern: {bucket.removeprefix("recall@"): evidence.final("sliding_window", variant, bucket) for bucket in buckets()}
+        for pattern, variant in PATTERNS.items()
+    }
+
+
+def distance_table() -> dict[str, list]:
+    """The same as columns, with the seed of every run."""
+    rows = [
+        (pattern, bucket.removeprefix("recall@"), seed, values[-1])
+        for pattern, variant in PATTERNS.items()
+        for bucket in buckets()
+        for seed, (_, values) in evidence.learning("sliding_window", variant, bucket).items()
+    ]
+    return dict(zip(("pattern", "tokens back", "seed", "recall"), map(list, zip(*rows))))
+
+
+def learning(pattern: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Learning curves of a pattern: {seed: (steps, values)}."""
+    return evidence.learning("sliding_window", PATTERNS[pattern], LOSS)
+
+
+def learning_table() -> dict[str, list]:
+    """The same as columns."""
+    rows = [
+        (pattern, seed, s, x)
+        for pattern in PATTERNS
+        for seed, (steps, values) in learning(pattern).items()
+        for s, x in zip(steps, values)
+    ]
+    return dict(zip(("pattern", "seed", "step", "loss at 16 pairs, nats"), map(list, zip(*rows))))
+
+
+def parameters() -> set[int]:
+    """Learned numbers of the patterns: one value, because a window has none."""
+    return {counted(pattern, TRAINED, 1).params_total for pattern in PATTERNS}
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """The cache as a share of the weights, at a local:global ratio and window."""
+
+    ratio: int
+    window: int
+    share: float
+
+
+def overheads() -> tuple[float, int, list[Overhead]]:
+    """What the ideal formula makes of Gemma 3's printed overhead of a global-only model -> that overhead, its context, and what
+    is left at the two ratios that are often mixed up."""
+    table = next(t for t in evidence.published("sliding_window") if t["paper"] == GEMMA)
+    base, context, window = float(table["rows"][0][1].rstrip(" %")) / 100, 32 << 10, 1024
+    left = [Overhead(r, window, base * kept_share(r, window, context)) for r in (3, 5)]
+    return base, context, left
+
+
+def kept_share(ratio: int, window: int, context: int) -> float:
+    """(1 + r min(w, n) / n) / (1 + r): the share of a global-only cache, where the layers divide evenly."""
+    return (1 + ratio * min(window, context) / context) / (1 + ratio)

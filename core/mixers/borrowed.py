@@ -1,0 +1,54 @@
+"""Attention that reads the keys and values of an earlier layer (cross-layer attention) and keeps none itself.
+
+Glossary
+    H, G, d         heads, key/value heads and widths of the attention it would otherwise be
+    own             that attention; its key and value projections are left out
+    ago             how many layers back the keys and values were made
+
+    q = x W_q       o_i = softmax(q_i K_g^T / sqrt(d) + mask) V_g       y = concat(o) W_o       K, V from layer l - ago
+
+A model in which every second layer borrows keeps half the cache.
+
+Papers: Cross-Layer Attention (arXiv 2405.12981), Hunyuan-Large (arXiv 2411.02265). Simplified: formulas only; the module follows.
+"""
+
+from dataclasses import dataclass
+
+from core.blocks import Recurrent
+from core.errors import SpecError, whole
+
+
+@dataclass(frozen=True)
+class Borrowed(Recurrent):
+    """Configuration and formulas, in elements."""
+
+    own: object
+    ago: int = 1
+
+    name = "self_attn"
+    kind = "shared"
+    family = "attention with borrowed keys and values"
+
+    def __post_init__(self):
+        whole("borrowed.ago", self.ago, high=4096)
+        if not hasattr(self.own, "kv_heads"):
+            raise SpecError("borrowed.own must be attention")
+
+    @property
+    def absent(self) -> int:
+        """Outputs of the two projections that are left out."""
+        return self.own.kv_heads * (self.own.k_dim + self.own.v_dim)
+
+    def params(self, d_model: int) -> int:
+        """Learned numbers: those of attention without keys, values, their biases and the keys' norm."""
+        norms = {"none": 0, "bare": 0, "full": self.own.kv_heads * self.own.k_dim}.get(self.own.qk_norm, self.own.k_dim)
+        return self.own.params(d_model) - (d_model + self.own.qkv_bias) * self.absent - norms
+
+    def state(self, d_model: int) -> dict[str, int]:
+        """Elements kept that do not grow: none."""
+        return {}
+
+    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
+        """2 x multiply-adds for the last `queries` of `context` tokens."""
+        flops = self.own.flops(d_model, queries, context)
+        return {**flops, "projections": flops["projections"] - 2 * queries * d_model * self.absent}

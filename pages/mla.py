@@ -1,0 +1,510 @@
+"""Multi-head latent attention: what if we cache a summary instead?"""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import evidence as evidence_figures
+from app.figures import frame, latent, sharing
+from app.figures.maps import Tape, encode_probability, encode_signed, maps
+from app.panels import Bar
+from core import diagram, zoo
+from core.lessons import mla as lesson
+from core.lessons.mla import Choice
+from core.tasks import recall
+from core.units import binary, decimal
+
+QUESTION = "What if we cache a summary instead?"
+ANSWER = "Every token leaves one short latent behind, and each head makes its own keys and values from it."
+CORRECTION = "The latent alone does not do: a rotated key beside it, shared by all heads, carries the order."
+
+EXAMPLES = {
+    "8 pairs": "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ? bo gus",
+    "told twice": "ann lamp bo kite cy drum bo rope dan coin ann bell dan boat cy book ? bo ann dan",
+    "3 pairs": "ann lamp bo kite cy drum ? bo",
+    f"{lesson.PAIRS} pairs": recall.surprise(lesson.PAIRS, seed=3, asked=5),
+}
+HELP_LATENT = (
+    "How many numbers the latent of a token has. Below the largest, the latent of the trained model is cut to the directions that "
+    "matter most (a singular value decomposition), or a model trained at that size runs."
+)
+HELP_KEY = (
+    f"Beside the latent {lesson.recipes.KEY} numbers a token are kept that rope has turned by position: one key for all heads."
+)
+HELP_FORM = (
+    "Absorbed: the matrix that would make keys is multiplied into the query, so heads read the latents themselves. Expanded: every "
+    "head's keys and values are made from the latents first. The same result."
+)
+HELP_MADE = "The largest latent cut down after training, or a model that learned with so many numbers from the start."
+HELP_TASK = "What the models learned: every name is told once; or every name is told twice, and only the later thing is right."
+SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures compare
+
+
+def label(variant: str) -> str:
+    """A variant as it is written: "MLA 28 + 4", "MQA 1 × 16, rope"."""
+    kind, _, rest = variant.removesuffix(lesson.recipes.LATEST).partition("-")
+    if kind == "mla":
+        rank, key = rest.split("-")
+        return f"MLA {rank} + {key}" if key != "0" else f"MLA {rank}, no rope key"
+    size, _, positions = rest.partition("-")
+    said = {"": "", "rope": ", rope", "partial": ", partial rope"}[positions]
+    return f"{kind.upper()} {size.replace('x', ' × ')}{said}"
+
+
+def number(text: str) -> str:
+    """The name of a number behind a verdict in words."""
+    left, _, right = text.partition(" - ")
+    if right:
+        return f"{label(left)} minus {label(right)}"
+    variant, _, metric = text.partition(", ")
+    return f"{label(variant)}, {metric.replace('@', ' at ')} pairs"
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    panels.title(QUESTION, ANSWER, CORRECTION)
+    choice, prompt = choose()
+    section = controls.sections(SECTIONS)
+    {"See": see, "Count": count, "Prove": prove, "Read": read, "Who uses it": users}[section](choice, prompt)
+    panels.answer(ANSWER, CORRECTION)
+
+
+def choose() -> tuple[Choice, str]:
+    """The controls: the latent with presets, the rope key, the form; prompt, task and how the size came about folded."""
+    task = state.peek("task", lesson.ONCE, lesson.TASKS)
+    with controls.row():
+        rank = controls.slider_choice("latent", "Latent", lesson.RANKS, 12, "latent", HELP_LATENT)
+        controls.presets("shape", lesson.presets(), "latent")
+        key = state.peek("rope_key", True, (True, False))
+        form = state.peek("form", lesson.ABSORBED, lesson.FORMS)
+        made = state.peek("made", lesson.CUT, lesson.MADE)
+        here = Choice(rank, key, form, made, task)
+        with controls.more(f"{'rope key' if key else 'no rope key'} · {form} · {task} · {asked()}"):
+            with controls.row("forms"):
+                key = controls.switch("rope_key", "Rope key", True, "kv", HELP_KEY)
+                form = controls.choice("form", "Form", lesson.FORMS, lesson.ABSORBED, "latent", HELP_FORM)
+                if here.trained and rank < lesson.FULL:
+                    made = controls.choice("made", "This size", lesson.MADE, lesson.CUT, "latent", HELP_MADE)
+            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+            task = controls.choice("task", "Learned", lesson.TASKS, lesson.ONCE, help=HELP_TASK)
+    return Choice(rank, key, form, made, task), prompt
+
+
+def asked() -> str:
+    """The name of the prompt that the box is going to hold."""
+    text = state.peek("prompt", "")
+    return next((name for name, example in EXAMPLES.items() if text in ("", example)), "your words")
+
+
+def surprise(rng: random.Random) -> str:
+    """A prompt that always parses."""
+    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
+
+
+def about(choice: Choice, **more) -> dict:
+    """What goes into an exported file, the cut of the latent among it."""
+    return live.about(choice.variant, latent=choice.mixer.kept, rope_key=choice.mixer.rope_dim, form=choice.form, **more)
+
+
+# See
+
+
+def see(choice: Choice, text: str) -> None:
+    """The live model on the reader's prompt."""
+    prompt = live.parsed(text, EXAMPLES["8 pairs"])
+    here, whole = lesson.scene(choice, prompt), lesson.scene(choice.whole, prompt)
+    left, right = panels.beside()
+    with left:
+        chosen = picture(choice, here, whole, text)
+        explain(choice, here, whole)
+        live.answers([(a, lesson.finder(here, a) if a.source >= 0 else None) for a in here.answers])
+        difference(choice, here, whole, text)
+    with right:
+        side(choice, prompt, here, chosen["head"])
+
+
+def picture(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) -> dict:
+    """Attention of every head at this latent above, at the largest below; the cache filling beside that of multi-head attention."""
+    last = here.answers[-1]
+    start = {"row": last.position, "step": len(here.words)}
+    attention = np.concatenate([here.run.attention[0], whole.run.attention[0]])
+    chosen = maps(
+        encode_probability(attention, here.run.visible[0]),
+        key="attention",
+        title=QUESTION,
+        alt=f"Attention of {lesson.HEADS} heads from a latent of {choice.rank} numbers above, of {lesson.FULL} below, "
+        f"on {len(here.words)} tokens",
+        tokens=here.words,
+        groups=[0] * lesson.HEADS + [1] * lesson.HEADS,
+        group_labels=[f"latent of {choice.rank}", f"latent of {lesson.FULL}"],
+        labels=[f"head {h + 1}" for h in range(lesson.HEADS)] * 2,
+        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
+        answer=(last.said, last.probability),
+        tape=tape(choice, here),
+        selected=state.selection(start),
+        hue="latent",
+        aspect=1.45 if state.stage() else None,
+        config=about(choice, prompt=text),
+        stage=state.stage(),
+    )
+    state.keep_selection(chosen, start)
+    return chosen
+
+
+def tape(choice: Choice, here: lesson.Scene) -> Tape:
+    """What is kept after each token, beside keys and values of every head."""
+    hues = {"latent": f"latent of {choice.rank}"} | ({"kv": f"rope key of {choice.mixer.rope_dim}"} if choice.key else {})
+    lanes = tuple(hues.values())
+    return Tape(lanes, here.cache_bytes, 2 * lesson.HEADS, lesson.multi_head(choice, here), hues=tuple(hues), legend=hues)
+
+
+def explain(choice: Choice, here: lesson.Scene, whole: lesson.Scene) -> None:
+    """The caption: what runs, how much of the largest latent is left, how far attention moved."""
+    said = "with a rope key" if choice.key else "without a rope key"
+    if choice.cut:
+        how = f"the largest latent cut to {lesson.kept_share(choice):.0%} of what its matrices hold"
+    else:
+        how = "the largest one trained" if choice.rank == lesson.FULL else "trained at this size, so its heads are others"
+    panels.caption(
+        f"**Latent of {choice.rank} numbers {said}, {len(here.words)} tokens:** {how}. Upper row: attention at this size; lower row: "
+        f"at {lesson.FULL}. {{moved}} of a token's attention lies elsewhere.",
+        moved=panels.term(
+            f"{lesson.moved(here, whole):.1%}",
+            "Half the summed absolute difference of the two rows of weights, averaged over heads and tokens.",
+        ),
+    )
+
+
+def difference(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) -> None:
+    """Where the two rows of maps differ, head by head."""
+    live.heading(f"Where they differ: at {choice.rank} minus at {lesson.FULL}")
+    maps(
+        encode_signed(lesson.apart(here, whole), SHOWN, here.run.visible[0]),
+        key="difference",
+        title="Attention at this size minus attention of the largest latent",
+        alt=f"Difference of the attention of {lesson.HEADS} heads, latent of {choice.rank} minus {lesson.FULL}",
+        tokens=here.words,
+        scale="signed",
+        limit=SHOWN,
+        verb="at",
+        stepping=False,
+        report=False,
+        hue="latent",
+        aspect=1.45 if state.stage() else None,
+        config=about(choice, prompt=text),
+        stage=state.stage(),
+    )
+
+
+def side(choice: Choice, prompt: recall.Prompt, here: lesson.Scene, head: int | None) -> None:
+    """The bottleneck, the cache beside other shapes, the two forms."""
+    with panels.card("From x to what is kept to the heads", "bottleneck"):
+        bottleneck(choice, None if head is None else head % lesson.HEADS)
+    n = len(here.words)
+    counted = lesson.counted(choice, n)
+    with panels.card(f"Cache after {n} tokens, equal heads", "cache"):
+        cache_bars(lesson.sizes(choice, n))
+        panels.check(counted.cache_bytes, int(here.cache_bytes[-1]))
+        if counted.state_bytes:
+            live.small(f"plus {counted.state_bytes:,} B of convolution columns, the same for every shape")
+    with panels.card(f"One more token at {n}: two forms", "forms"):
+        two_forms(choice, prompt, n)
+    if lesson.V2 in lesson.keys():
+        real = lesson.real(lesson.V2)
+        with panels.card(f"{real.name}, 128k tokens", "real"):
+            panels.bars(
+                [
+                    Bar("MHA", 1.0, binary(real.multi_head)),
+                    Bar("8 KV heads", real.grouped / real.multi_head, binary(real.grouped), "kv"),
+                    Bar(
+                        f"{real.latent} + {real.rope_key}", real.released / real.multi_head, binary(real.released), "latent", True
+                    ),
+                ],
+                "cache if multi-head, with 8 KV heads, and as released",
+            )
+
+
+def bottleneck(choice: Choice, head: int | None) -> None:
+    """The graph with true widths."""
+    graph, whole = (diagram.bottleneck(c.mixer, lesson.WIDTH) for c in (choice, choice.whole))
+    nodes = [d for _, d in graph.nodes(data=True)]
+    table = {"part": [d["kind"] for d in nodes], "head": [d["head"] + 1 for d in nodes], "numbers": [d["width"] for d in nodes]}
+    alt = (
+        f"{lesson.WIDTH} numbers of x become a latent of {choice.rank}" + (f" and a rope key of {choice.mixer.rope_dim}" * choice.key)
+        + f", which {lesson.HEADS} heads " + ("read directly" if choice.form == lesson.ABSORBED else "expand to keys and values")
+    )  # fmt: skip
+    fig = latent.bottleneck(graph, whole, lesson.widest(), theme.colours(), head, theme.stroke())
+    frame.figure(fig, key="bottleneck", alt=alt, table=table, config=about(choice))
+
+
+def cache_bars(sizes: dict[str, int]) -> None:
+    """Bytes of the four shapes."""
+    most = max(sizes.values())
+    hues = {"MHA": None, "MLA": "latent"}
+    rows = [Bar(name, size / most, f"{size:,} B", hues.get(name, "kv"), name == "MLA") for name, size in sizes.items()]
+    panels.bars(rows, "Cache of four shapes")
+
+
+def two_forms(choice: Choice, prompt: recall.Prompt, tokens: int) -> None:
+    """Arithmetic and numbers read in either form, and how far the results are apart."""
+    forms = lesson.forms(choice, tokens)
+    for what, values in (("FLOPs", [f.flops for f in forms]), ("numbers read", [f.reads for f in forms])):
+        rows = [
+            Bar(f.form, v / max(values), f"{v:,}", "latent" if f.form == choice.form else None, f.form == choice.form)
+            for f, v in zip(forms, values)
+        ]
+        live.small(what)
+        panels.bars(rows, f"{what} of one more token")
+    panels.near("same output: largest difference of any weight or probability", lesson.forms_differ(choice, prompt))
+
+
+# Count
+
+
+def count(choice: Choice, text: str) -> None:
+    """Memory against context, counted beside measured; both forms' arithmetic and reads; real models; one percentage, three ways."""
+    colours, stroke = theme.colours(), theme.stroke()
+    key = controls.pick("real", "Real model", lesson.keys(), lesson.default(), lesson.name)
+    left, right = st.columns(2, gap="large")
+    with left:
+        growth(choice, colours, stroke)
+    with right:
+        reads(choice, key, colours, stroke)
+    left, right = st.columns(2, gap="large")
+    with left:
+        arithmetic(choice, key, colours, stroke)
+    with right:
+        at_once(choice, key, colours, stroke)
+    formula(key)
+    real_models(choice, colours, stroke)
+    three_answers()
+    often_said(key)
+
+
+def growth(choice: Choice, colours: dict, stroke: float) -> None:
+    """Cache of our model against tokens."""
+    lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
+    lines, kept = lesson.curve(choice, lengths), lesson.measured(choice)
+    live.heading("Our model: cache against tokens")
+    table = {"tokens": lengths, **{f"{name} counted, B": line for name, line in lines.items()}}
+    fig = sharing.growth(lengths, lines, "MLA", points, kept, str, colours | {"kv": colours["latent"]}, stroke)
+    alt = "Cache bytes of four shapes against tokens; the measured bytes of the latent lie on its counted line"
+    frame.figure(fig, key="growth", alt=alt, table=table, config=about(choice))
+    panels.caption(
+        f"**Latent {choice.rank}{f' and a rope key of {choice.mixer.rope_dim}' * choice.key}; {lesson.HEADS} heads of "
+        f"{choice.mixer.nope_dim}.** Lines are counted; rings are bytes in the tensors of the live model."
+    )
+    panels.check(int(lines["MLA"][points[-1] - 1]), int(kept[-1]))
+
+
+DASHES = {"absorbed": "solid", "expanded": "dash", "kept": "dot"}
+
+
+def reads(choice: Choice, key: str, colours: dict, stroke: float) -> None:
+    """Numbers that attention reads for one token of a real model."""
+    contexts = 2 ** np.arange(10, 18)
+    values, f = lesson.steps(key, contexts)["reads"], lesson.facts(key)
+    live.heading(f"{lesson.name(key)}: numbers read for one token")
+    fig = latent.lines(contexts, values, "numbers read in one layer", "numbers", colours, DASHES, stroke)
+    table = {"context": contexts, **{f"{form}, numbers": y for form, y in values.items()}}
+    alt = f"Numbers read by one layer of {lesson.name(key)} against context, absorbed and expanded"
+    frame.figure(fig, key="reads", alt=alt, table=table, config=about(choice, real_model=lesson.name(key)))
+    panels.caption(
+        f"**Absorbed reads {f.fewer_reads:.0f} times less:** {f.kept} numbers a token, whatever the number of heads. "
+        "Expanded reads every head's own keys and values."
+    )
+
+
+def arithmetic(choice: Choice, key: str, colours: dict, stroke: float) -> None:
+    """FLOPs of one decode step of a real model."""
+    contexts = 2 ** np.arange(10, 18)
+    values, f = lesson.steps(key, contexts)["flops"], lesson.facts(key)
+    live.heading(f"{lesson.name(key)}: arithmetic of one token")
+    fig = latent.lines(contexts, values, "FLOPs of one layer", "FLOP", colours, DASHES, stroke)
+    table = {"context": contexts, **{f"{form}, FLOPs": y for form, y in values.items()}}
+    alt = f"FLOPs of one layer of {lesson.name(key)} for one token against context, three ways"
+    frame.figure(fig, key="arithmetic", alt=alt, table=table, config=about(choice, real_model=lesson.name(key)))
+    panels.caption(
+        f"**For one query and one key the absorbed form costs {f.more_flops:.1f} times the arithmetic,** but nothing is made anew. "
+        "Expanded makes the keys and values of the whole context for every token, unless they are kept as in multi-head attention."
+    )
+
+
+def at_once(choice: Choice, key: str, colours: dict, stroke: float) -> None:
+    """Which form is cheaper, by how many tokens are answered at once."""
+    context = lesson.PREFILL
+    queries = np.unique(np.geomspace(1, context, 40).astype(int))
+    values, at = lesson.together(key, context, queries), lesson.crossing(key, context)
+    height = lesson.together(key, context, np.array([max(at, 1)]))[lesson.ABSORBED][0]
+    live.heading(f"{lesson.name(key)}: many tokens at once, the last of {context:,}")
+    fig = latent.crossing(queries, values, at, height, colours, stroke)
+    table = {"tokens at once": queries, **{f"{form}, FLOPs": y for form, y in values.items()}}
+    alt = f"FLOPs of one layer against the tokens answered at once; expanded is cheaper from {at:,} on"
+    frame.figure(fig, key="at-once", alt=alt, table=table, config=about(choice, real_model=lesson.name(key)))
+    panels.caption(
+        f"**From {at:,} tokens at once the expanded form is cheaper.** So prompts are read expanded and answers written absorbed, "
+        "with the same weights."
+    )
+
+
+def formula(key: str) -> None:
+    """The cache formula with the numbers of this model put in."""
+    f = lesson.formula(key)
+    live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
+    st.latex(
+        r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot (\underbrace{%d}_{\text{latent}} + \underbrace{%d}_{\text{rope "
+        r"key}}) \cdot \underbrace{%s}_{\text{tokens}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
+        % (f.layers, f.latent, f.rope_key, f"{f.context:,}".replace(",", r"{,}"), binary(f.bytes))
+    )
+    panels.caption(
+        "**Convention.** Numbers kept for one sequence, in 16 bits; KiB, MiB and GiB are powers of 1024. "
+        f"{decimal(f.bytes)} in powers of 1000. The command line gives the same: " + "{code}.",
+        code=f"<code>python -m core inspect {key} --context {f.context} --cache-dtype bfloat16</code>",
+    )
+
+
+def real_models(choice: Choice, colours: dict, stroke: float) -> None:
+    """Every model of the catalogue with a latent, beside other caches of its shape."""
+    rows = lesson.reals()
+    live.heading("Real models at 128k tokens")
+    names = [r.name for r in rows]
+    sizes = {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "grouped", "released")}
+    fig = latent.models(names, **sizes, label=binary, colours=colours, stroke=stroke)
+    alt = f"Cache of {len(rows)} real models at 128k tokens: multi-head, with 8 KV heads, and the latent as released"
+    frame.figure(
+        fig, key="models", alt=alt, table={"model": names, **{f"{f}, B": v for f, v in sizes.items()}}, config=about(choice)
+    )
+    panels.caption(
+        f"**One sequence of {lesson.CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** Log "
+        "scale. Ring and square keep keys and values as wide as the model's heads."
+    )
+
+
+def three_answers() -> None:
+    """How much smaller is the cache? Against what, and in how many bits."""
+    savings = lesson.savings()
+    if not savings:
+        return
+    live.heading("“93.3% smaller”: three true answers for DeepSeek-V2")
+    live.table(
+        ("compared with", "numbers a token", "bits", "bytes a token", "the latent's numbers", "bits", "bytes", "smaller by"),
+        [
+            (s.against, s.before, s.before_bits, s.bytes[0], s.after, s.after_bits, s.bytes[1], f"{s.share:.2%}") for s in savings
+        ],
+    )  # fmt: skip
+    panels.caption(
+        "**Only the last is the figure that is quoted.** It compares the cache as deployed, about 6 bits a number, with another "
+        "model's 16-bit cache; the same precision and the same shape give other numbers. Layers and heads of DeepSeek 67B, and the 6 "
+        "bits, from {paper}.",
+        paper=live.anchor("the DeepSeek-V2 report", "https://arxiv.org/abs/2405.04434"),
+    )
+
+
+def often_said(key: str) -> None:
+    """Common mistakes, each with what is counted."""
+    f = lesson.facts(key)
+    live.heading("Often said")
+    query = (
+        f"It does not touch the cache: {f.kept} numbers with it, {f.kept_without_query_rank} without. It runs in use as well; its "
+        "purpose is less activation memory in training."
+        if f.query_rank
+        else f"{f.name} has none, and keeps {f.kept} numbers like the models that do."
+    )
+    live.table(
+        ("said", f"counted for {f.name}"),
+        [
+            (f"“The cache is {f.latent} numbers a token and layer.”",
+             f"{f.latent} of the latent and {f.rope_key} of the rope key: {f.kept}, against {f.multi_head:,} of multi-head attention."),
+            ("“Keys and values are rebuilt at every step.”",
+             f"Only in the expanded form. Absorbed, heads read the latents themselves: {f.fewer_reads:.0f} times fewer numbers, "
+             f"{f.more_flops:.1f} times the arithmetic a query and key."),
+            ("“Compressing the queries saves cache.”", query),
+            ("“The report shows that MLA beats GQA.”",
+             "It compares MLA with MHA in one table and GQA with MHA in another, at other sizes. No table has both at equal cache: see Prove."),
+        ],
+    )  # fmt: skip
+
+
+# Prove
+
+
+def prove(choice: Choice, text: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    colours, stroke = theme.colours(), theme.stroke()
+    report = lesson.report()
+    live.verdicts(report, number)
+    columns = st.columns(2, gap="large")
+    for i, group in enumerate(lesson.GROUPS):
+        with columns[i % 2]:
+            equal_cache(i, group, colours, stroke, report["command"])
+    with columns[1]:
+        by_size(colours, stroke, report["command"])
+    grid = lesson.grid()
+    sizes = "; ".join(f"{title}: {ours:,} against {low:,} to {high:,}" for title, (ours, low, high) in grid.parameters.items())
+    panels.caption(
+        f"**What so small a test can say.** {grid.variants} variants, {grid.runs} runs, {grid.minutes:.0f} minutes of one thread on a "
+        f"busy machine. Parameters, the largest of ours against the rivals: {sizes}. The rivals are every head size of that cache, "
+        "without positions, with rope, and where order counts with partial rope. It can show that a latent holds what the heads "
+        "need, and what the rope key is for. Whether a latent is better than shared keys and values at the size of real models it "
+        "cannot show: for that stand the tables below."
+    )
+    live.published("mla")
+
+
+def equal_cache(i: int, group: lesson.Group, colours: dict, stroke: float, command: str) -> None:
+    """One comparison at equal numbers a token: every seed, early and at the end."""
+    live.heading(group.title)
+    runs = lesson.runs(group)
+    fig = latent.versus(runs, group.ours, label, f"{lesson.LOSS} (log)", colours, stroke)
+    alt = f"Loss of every run with {group.title}: latent attention and {len(group.rivals)} rivals, early and at the end"
+    frame.figure(fig, key=f"versus-{i}", alt=alt, table=lesson.runs_table(group), config={"command": command})
+    panels.caption(f"**Open: after {group.early} steps. Filled: at the end.** One dot a seed, a bar at the mean.")
+
+
+def by_size(colours: dict, stroke: float, command: str) -> None:
+    """Learning curves of the trained latents."""
+    live.heading(f"Loss at {lesson.PAIRS} pairs while training, by latent")
+    variants = [f"mla-{rank}-{lesson.recipes.KEY}" for rank in lesson.recipes.LATENTS]
+    curves = {v: c for v in variants if (c := lesson.learning(v))}
+    fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, dict.fromkeys(curves, "latent"), stroke)
+    alt = f"Loss against training steps for {len(curves)} sizes of the latent; each line is a seed"
+    frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(curves), config={"command": command})
+    panels.caption("**One line a seed, one dash a size.** All with a rope key.")
+
+
+# Read
+
+
+def read(choice: Choice, text: str) -> None:
+    """The glossary, the source that ran, papers."""
+    path = "core/mixers/latent.py"
+    live.glossary(path)
+    live.papers("2405.04434", "2412.19437", "2505.09343", "2312.04927", "2104.09864")
+    live.source(path)
+
+
+# Who uses it
+
+
+def users(choice: Choice, text: str) -> None:
+    """The catalogue's rows."""
+    live.table(
+        ("model", "heads", "latent", "rope key", "query latent", "cache a token", "released", "organisation", "licence"),
+        [
+            (
+                live.anchor(u["entry"].name, u["entry"].fact("link")), u["mixer"].heads, u["mixer"].kv_rank, u["mixer"].rope_dim,
+                u["mixer"].q_rank or "none", binary(u["token_bytes"]),
+                u["entry"].fact("released"), u["entry"].fact("organisation"), u["entry"].fact("licence"),
+            )
+            for u in lesson.users()
+        ],
+    )  # fmt: skip
+    panels.caption(
+        "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page."
+    )
+
+
+page()

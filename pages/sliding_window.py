@@ -1,0 +1,440 @@
+"""Sliding-window attention: what if a token cannot look far back?"""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import evidence as evidence_figures
+from app.figures import frame, window
+from app.figures.maps import Tape, encode_probability, maps
+from core.lessons import sliding_window as lesson
+from core.tasks import recall
+from core.units import binary, count, decimal
+
+QUESTION = "What if a token cannot look far back?"
+ANSWER = "Its cache stops growing at the window; a few global layers bring back what lies farther."
+CORRECTION = "A window does not cap the total: the global layers keep growing, so the saving ends at their share of the layers."
+
+MODELS = {
+    "Gemma 3 27B": ("5:1", "gemma3-27b"),
+    "Gemma 2 9B": ("1:1", "gemma2-9b"),
+    "gpt-oss-120b": ("1:1", "gpt-oss-120b"),
+    "OLMo 3 32B": ("3:1", "olmo3-32b"),
+    "Mistral 7B v0.1": (lesson.ALL_LOCAL, "mistral-7b-v0.1"),
+}
+FIRST = "gemma3-27b"
+FAR = "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup jack mask kim pear leo tent ? leo ann"
+EXAMPLES = {
+    "near and far": FAR,
+    "4 pairs": "ann lamp bo kite cy drum dan rope ? ann",
+    "16 pairs": recall.surprise(16, seed=5, asked=4),
+    "30 pairs": recall.surprise(30, seed=2, asked=3),
+}
+HELP_WINDOW = (
+    "How many tokens a local layer sees: the token itself and those just before it (w keys, itself included). The models were "
+    f"trained with {lesson.TRAINED}; any other window runs the same weights."
+)
+HELP_PATTERN = (
+    "Local layers to each global one, which sees everything. Each pattern was trained on its own, in six layers: 5:1 has five "
+    "local and one global; 3:1 is the repeated pattern cut at six, which leaves four and two."
+)
+HELP_CONTEXT = "Tokens so far, for the real models."
+PAPERS = (
+    "2503.19786", "2408.00118", "2310.06825", "2004.05150", "2508.10925", "2512.13961", "2601.02780", "2510.02387", "2309.17453",
+)  # fmt: skip
+SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+LAYERS = {"full": "global", "sliding": "local", "chunked": "chunked"}
+KEPT = {"full": "tokens", "sliding": "min(tokens, window)", "chunked": "min(tokens, chunk)"}
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    panels.title(QUESTION, ANSWER, CORRECTION)
+    chosen = choose()
+    section = controls.sections(SECTIONS)
+    {"See": see, "Count": counts, "Prove": prove, "Read": read, "Who uses it": users}[section](*chosen)
+    panels.answer(ANSWER, CORRECTION)
+
+
+def choose() -> tuple[int, str, str, int, str]:
+    """The controls: window, pattern and presets; real model, context and prompt folded."""
+    with controls.row():
+        size = controls.slider_choice("window", "Window", lesson.WINDOWS, lesson.TRAINED, "window", HELP_WINDOW)
+        pattern = controls.choice("pattern", "Local : global", tuple(lesson.PATTERNS), "5:1", "window", HELP_PATTERN)
+        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
+        with controls.more(summary()):
+            with controls.row("real"):
+                key = controls.pick("real", "Real model", lesson.users(), lesson.reference(FIRST), lesson.name)
+                said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "128k", "ink", HELP_CONTEXT)
+            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+        with place:
+            controls.presets("model", presets(), "window")
+    return size, pattern, key, lesson.CONTEXTS[said], prompt
+
+
+def presets() -> dict[str, dict]:
+    """The real models that the catalogue has: each sets the pattern and the model that is counted."""
+    return {name: {"pattern": pattern, "real": key} for name, (pattern, key) in MODELS.items() if key in lesson.users()}
+
+
+def summary() -> str:
+    """What the folded controls are going to hold."""
+    names = {lesson.name(key): key for key in lesson.users()}
+    given = state.peek("real", lesson.reference(FIRST))
+    key = given if given in lesson.users() else names.get(given, lesson.reference(FIRST))
+    return f"{lesson.name(key)} at {state.peek('context', '128k', tuple(lesson.CONTEXTS))} · {asked()}"
+
+
+def asked() -> str:
+    """The name of the prompt that the box is going to hold."""
+    text = state.peek("prompt", "")
+    return next((name for name, example in EXAMPLES.items() if text in ("", example)), "your words")
+
+
+def surprise(rng: random.Random) -> str:
+    """A prompt that always parses."""
+    return recall.surprise(rng.randint(6, 16), rng.randrange(1 << 30), rng.randint(1, 3))
+
+
+# See
+
+
+def see(size: int, pattern: str, key: str, context: int, text: str) -> None:
+    """The live model on the reader's prompt."""
+    prompt = live.parsed(text, FAR)
+    scene = lesson.scene(pattern, size, prompt)
+    left, right = panels.beside()
+    with left:
+        chosen = picture(size, pattern, scene, text)
+        panels.caption(
+            f"**Window {size}, {pattern_said(pattern)}, {len(scene.words)} tokens.** {trained_said(size)}"
+            f"One map a layer, the mean of its {lesson.recipes.HEADS} heads; row = token asking, column = token read; what a "
+            "{window} hides stays blank. The live cache holds the tokens of the ring; engines lay them out in its slots.",
+            window=panels.term("window", HELP_WINDOW),
+        )
+        live.answers([(a, lesson.found(scene, a)) for a in scene.answers])
+    with right:
+        side(size, pattern, key, context, prompt, scene, chosen["row"])
+
+
+def pattern_said(pattern: str) -> str:
+    """A pattern by the layers it has here."""
+    near, far = lesson.layers(pattern)
+    return f"{near} local, {far} global layer{'s' * (far > 1)}" if near and far else f"{near + far} {pattern} layers"
+
+
+def trained_said(size: int) -> str:
+    """Whether the window is the one that the weights learned with."""
+    return "" if size == lesson.TRAINED else f"Trained with window {lesson.TRAINED}, run with {size}. "
+
+
+def picture(size: int, pattern: str, scene: lesson.Scene, text: str) -> dict:
+    """A band mask a layer, the prompt, the cache of every layer filling, the ring of a local one."""
+    last, near, n = scene.answers[-1], lesson.local(pattern), len(scene.words)
+    start = {"row": last.position, "step": n}
+    attention, visible = lesson.maps(scene)
+    chosen = maps(
+        encode_probability(attention, visible),
+        key="layers",
+        title=QUESTION,
+        alt=f"Attention of {len(near)} layers on {n} tokens: bands {size} wide in local layers, triangles in global ones",
+        tokens=scene.words,
+        labels=[f"layer {i}" for i in range(1, len(near) + 1)],
+        groups=[0 if is_near else 1 for is_near in near],
+        group_labels=[f"window {size}", "everything"],
+        hue="window",
+        columns=6 if state.stage() else 3,
+        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
+        answer=(last.said, last.probability),
+        tape=tape(size, near, scene),
+        selected=state.selection(start),
+        aspect=1.0 if state.stage() else 1.3,
+        config=live.about(lesson.PATTERNS[pattern], prompt=text, window=size),
+        stage=state.stage(),
+    )
+    state.keep_selection(chosen, start)
+    return chosen
+
+
+def tape(size: int, near: tuple[bool, ...], scene: lesson.Scene) -> Tape:
+    """The cache of every layer, a lane each; what a window let go stays as an outline."""
+    legend = {"window": "local layers", "kv": "global layers"}
+    hues = tuple("window" if is_near else "kv" for is_near in near)
+    return Tape(
+        tuple(f"layer {i}" for i in range(1, len(near) + 1)), scene.cache_bytes, len(near), lesson.whole(len(scene.words)),
+        "all global", "window", windows=tuple(size if is_near else 0 for is_near in near), hues=hues,
+        legend={hue: name for hue, name in legend.items() if hue in hues}, ring=size if any(near) else 0,
+    )  # fmt: skip
+
+
+def side(size: int, pattern: str, key: str, context: int, prompt: recall.Prompt, scene: lesson.Scene, row: int | None) -> None:
+    """What can reach the token that asks, the cache here, the cache of a real model."""
+    ask = lesson.asks(scene, row)
+    target = scene.answers[-1].position if row is None else row
+    way = lesson.way(pattern, size, prompt, target, ask.source if ask else -1)
+    with panels.card("What can still reach this token", "reach"):
+        reach(size, pattern, way, scene)
+    n = len(scene.words)
+    here = lesson.counted(pattern, size, n)
+    with panels.card(f"Cache after {n} tokens", "cache"):
+        bars("all global", int(lesson.whole(n)[-1]), lesson.said(pattern), int(scene.cache_bytes[-1]))
+        panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
+        live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
+    r = lesson.real(key, context)
+    with panels.card(f"{r.name}, {context:,} tokens", "real"):
+        bars("all global", r.whole, f"window {r.window:,}", r.released, binary)
+        live.small(f"{r.local} layers with a window, {r.full} without: the share goes to {r.limit:.1%} and no lower")
+
+
+def bars(before: str, whole: int, now: str, part: int, text=lambda n: f"{n:,} B") -> None:
+    """Every layer global, and with windows; one bar where that is the same."""
+    rows = [panels.Bar(before, 1.0, text(whole)), panels.Bar(now, part / whole, text(part), "window", changed=True)]
+    panels.bars(rows[before == now :], f"{before} against {now}")
+
+
+def reach(size: int, pattern: str, way: lesson.Way, scene: lesson.Scene) -> None:
+    """The stack as a graph, with the strongest way of the answer's word."""
+    words = scene.words
+    cone = lesson.cone(pattern, size, len(words), way.target)
+    fig = window.reach(cone, way.nodes, lesson.local(pattern), words, way.source, way.target, theme.colours(), theme.stroke())
+    alt = f"{len(cone)} places in the stack can still reach {words[way.target]}, token {way.target + 1}"
+    steps = [(level, t + 1, words[t]) for level, t in way.nodes]
+    table = {name: [step[i] for step in steps] for i, name in enumerate(("after layer", "token", "word"))}
+    frame.figure(fig, key="reach", alt=alt, table=table, config=live.about(lesson.PATTERNS[pattern], window=size))
+    panels.caption(way_said(way, words), range=panels.term("How far a stack sees", range_said(size)))
+
+
+def way_said(way: lesson.Way, words) -> str:
+    """Whether the word gets there, and with what weight."""
+    lead = f"**{words[way.source]} ({way.source + 1}) → {words[way.target]} ({way.target + 1}), {way.distance} tokens back.** "
+    if not way.nodes:
+        return lead + f"No way: the first token that gets there is {words[way.earliest]} ({way.earliest + 1}). " + "{range}."
+    weight = f"{way.weight:.2f}" if way.read else f"{way.weight:.0e}".replace("e-0", "e-")
+    said = "reachable and read" if way.read else "reachable, but not read"
+    return (
+        lead + f"The strongest way moves on in {way.moves} of {len(way.nodes) - 1} layers, weight {weight}: {said}. " + "{range}."
+    )
+
+
+def range_said(size: int) -> str:
+    """The range of a stack of local layers, with the numbers put in."""
+    r = lesson.stack_range(size)
+    return (
+        f"Through {r.layers} local layers of window {r.window} something gets {r.layers} · ({r.window} − 1) + 1 = {r.plain} "
+        f"tokens far, itself included. Our layers also have a short convolution, which hands each key {r.more} tokens more: "
+        f"{r.layers} · ({r.window} − 1 + {r.more}) + 1 = {r.live}. A global layer has no limit."
+    )
+
+
+# Count
+
+
+def counts(size: int, pattern: str, key: str, context: int, text: str) -> None:
+    """Memory against context, counted beside measured; then the real models."""
+    config = live.about(lesson.PATTERNS[pattern], window=size, model=lesson.name(key), context=context)
+    left, right = st.columns(2, gap="large")
+    with left:
+        ours(size, pattern, config)
+    with right:
+        kept(size, pattern, key, context, config)
+    formula(key, context)
+    left, right = st.columns(2, gap="large")
+    with left:
+        memory(key, context, config)
+    with right:
+        savings(key, context)
+    real_models(key, context, config)
+
+
+def ours(size: int, pattern: str, config: dict) -> None:
+    """The live model's cache against tokens: the kink at the window."""
+    live.heading("Our model: cache against tokens")
+    lengths, points, name = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.said(pattern)
+    lines, values = lesson.curves(pattern, size, lengths), lesson.measured(pattern, size)
+    fig = window.growth(lengths, lines, name, size, points, values, theme.colours(), theme.stroke())
+    alt = f"Cache bytes against tokens; the line of {name} bends at {size} tokens, and the measured bytes lie on it"
+    table = {"tokens": lengths, **{f"{line} counted, B": y for line, y in lines.items()}}
+    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**Window {size}, {pattern_said(pattern)}.** Lines are counted; rings are bytes in the tensors of the live model."
+    )
+    panels.check(int(lines[name][points[-1] - 1]), int(values[-1]))
+
+
+def kept(size: int, pattern: str, key: str, context: int, config: dict) -> None:
+    """The share of an all-global cache, ours and a real model's, and the limits that they go to."""
+    live.heading("How much of an all-global cache is kept")
+    contexts, points = 2 ** np.arange(0, 21), np.array(lesson.LENGTHS)
+    specs = {f"ours, {lesson.said(pattern)}": lesson.spec(pattern, size), lesson.name(key): lesson.described(key)}
+    lines, limits = ({name: f(spec) for name, spec in specs.items()} for f in (lambda s: lesson.share(s, contexts), lesson.limit))
+    shares = lesson.measured_share(pattern, size)
+    fig = window.shares(contexts, lines, limits, points, shares, lesson.AXIS, context, theme.colours(), theme.stroke())
+    said = ", ".join(f"{limit:.1%} for {name}" for name, limit in limits.items())
+    alt = f"Share of an all-global cache against context: it falls from 100% at the window to {said}"
+    frame.figure(fig, key="shares", alt=alt, table={"context": contexts, **lines}, config=config)
+    panels.caption(
+        f"**It ends at {said}.** With r local layers to each global one of equal width the share is "
+        "(1 + r · min(w, n) / n) / (1 + r), which goes to 1 / (1 + r). Dashes: the limits. Rings: measured in our live model."
+    )
+
+
+def formula(key: str, context: int) -> None:
+    """The cache formula with the numbers of this model put in."""
+    f = lesson.formula(key, context)
+    live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
+    terms = r" \\ & + \; ".join(
+        r"\underbrace{%d}_{\text{%s layers}} \cdot \underbrace{%s}_{\text{%s}} \cdot \underbrace{%d}_{\text{KV heads}} \cdot "
+        r"\underbrace{(%d + %d)}_{\text{key, value}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}}"
+        % (t.layers, LAYERS[t.kind], digits(t.tokens), KEPT[t.kind], t.kv_heads, t.k_dim, t.v_dim)
+        for t in f.terms
+    )
+    st.latex(r"\begin{aligned} & %s \\ & = \text{%s} \end{aligned}" % (terms, binary(f.bytes)))
+    panels.caption(
+        f"**Against {binary(f.whole)} with every layer global: {f.share:.1%}.** One sequence; KiB, MiB and GiB are powers of "
+        f"1024. {decimal(f.bytes)} in powers of 1000. The command line gives the same: " + "{code}.",
+        code=f"<code>python -m core inspect {key} --context {context}</code>",
+    )
+
+
+def digits(n: int) -> str:
+    """A whole number for LaTeX."""
+    return f"{n:,}".replace(",", r"{,}")
+
+
+def memory(key: str, context: int, config: dict) -> None:
+    """A real model's cache against context."""
+    live.heading(f"{lesson.name(key)}: memory against context")
+    contexts, r = 2 ** np.arange(6, 21), lesson.real(key, context)
+    whole, released = lesson.memory(key, contexts)
+    colours, stroke = theme.colours(), theme.stroke()
+    fig = window.memory(contexts, whole, released, lesson.AXIS, r.window, context, binary, colours, stroke)
+    table = {"context": contexts, "every layer global, B": whole, "as released, B": released}
+    alt = f"Cache of {r.name} against context, with every layer global and as released; the two part at {r.window:,} tokens"
+    frame.figure(fig, key="memory", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**Window {r.window:,}: below it nothing is saved.** Beyond it the lower line rises on wherever a layer is global. "
+        "A serving program that keeps the whole context for every layer pays the upper line."
+    )
+
+
+def savings(key: str, context: int) -> None:
+    """What a window saves, and what it does not."""
+    r, weights = lesson.real(key, context), lesson.weights(key)
+    live.heading("What a window saves, and what it does not")
+    with panels.card(f"Cache of {r.name} at {context:,} tokens", "saved"):
+        bars("all global", r.whole, "as released", r.released, binary)
+    with panels.card("Attention arithmetic of the next token", "flops"):
+        bars("all global", r.whole_flops, "as released", r.flops, lambda n: f"{count(n)}FLOP")
+    with panels.card("Parameters", "parameters"):
+        bars("all global", weights, "as released", weights, count)
+        live.small("A window has no weights of its own.")
+
+
+def real_models(key: str, context: int, config: dict) -> None:
+    """Every model of the catalogue with windows."""
+    rows = lesson.reals(context)
+    live.heading(f"Real models at {context:,} tokens")
+    names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
+    chosen = [r.key for r in rows].index(key)
+    fig = window.models(names, whole, released, binary, chosen, theme.colours(), theme.stroke())
+    alt = f"Cache of {len(rows)} real models at {context:,} tokens, with every layer global and as released"
+    table = {"model": names, "every layer global, B": whole, "as released, B": released}
+    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**One sequence of {context:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
+        "Log scale; the model chosen above is in bold."
+    )
+
+
+# Prove
+
+
+def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    colours, stroke = theme.colours(), theme.stroke()
+    report = lesson.report()
+    live.verdicts(report, number)
+    left, right = st.columns(2, gap="large")
+    command = {"command": report["command"]}
+    with left:
+        live.heading("Recall by distance: every seed")
+        fig = window.distances(lesson.by_distance(), pattern, lesson.recipes.BOUNDS, lesson.said, colours, stroke)
+        alt = f"Recall of {len(lesson.PATTERNS)} patterns by distance from question back to answer; each mark is a seed"
+        frame.figure(fig, key="distances", alt=alt, table=lesson.distance_table(), config=command)
+        params = ", ".join(f"{n:,}" for n in sorted(lesson.parameters()))
+        seeds = ", ".join(map(str, report["seeds"]))
+        panels.caption(
+            f"**Window {lesson.TRAINED}, six layers, {params} parameters whatever the pattern.** Lines join the means of seeds "
+            f"{seeds}; grey dashes are the bounds of the claims."
+        )
+    with right:
+        live.heading("Loss at 16 pairs while training")
+        curves = {p: lesson.learning(p) for p in lesson.PATTERNS}
+        hues = {p: style[0] for p, style in zip(lesson.PATTERNS, window.STYLES)}
+        fig = evidence_figures.learning(curves, lesson.said, "loss, nats (log)", colours, hues, stroke)
+        alt = f"Loss at 16 pairs against training steps for {len(curves)} patterns; each line is a seed"
+        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=command)
+        panels.caption("**One line a seed, one dash a pattern.** Everything but the pattern is equal.")
+    live.published("sliding_window")
+    gemma()
+
+
+def number(text: str) -> str:
+    """The name of a number behind a verdict: "local-5-1, recall@9-16" in words."""
+    variant, _, metric = text.partition(", ")
+    names = {v: lesson.said(pattern) for pattern, v in lesson.PATTERNS.items()}
+    return f"{names.get(variant, variant)}, {metric.removeprefix('recall@').replace('-', '–')} back"
+
+
+def gemma() -> None:
+    """Which ratio the printed figures of Gemma 3 belong to."""
+    base, context, left = lesson.overheads()
+    live.heading("Which ratio is “60% to under 15%”?")
+    said = " and ".join(f"{o.share:.1%} at {o.ratio}:1" for o in left)
+    panels.caption(
+        f"**Three local layers to one global, not the five that Gemma 3 ships with.** The report compares a 2B model at "
+        f"{context:,} tokens; its text gives {base:.0%} for global layers only. From that number the formula (1 + r · w / n) / (1 + r) with "
+        f"w = {left[0].window:,} leaves {said}. The printed numbers are rounded, and layers need not divide evenly."
+    )
+
+
+# Read
+
+
+def read(size: int, pattern: str, key: str, context: int, text: str) -> None:
+    """The glossary, the source that ran, papers."""
+    paths = ("core/mixers/attention.py", "core/blocks.py")
+    live.glossary(paths[0])
+    live.papers(*PAPERS)
+    for path in paths:
+        live.source(path)
+
+
+# Who uses it
+
+
+def users(size: int, pattern: str, key: str, context: int, text: str) -> None:
+    """The catalogue's rows."""
+    rows = [(lesson.real(k, context), lesson.catalogue.entries()[k]) for k in lesson.users()]
+    live.table(
+        (
+            "model", "local : global layers", "window", "kind", f"cache at {context:,}", "of all global", "limit", "released",
+            "organisation", "licence",
+        ),
+        [
+            (
+                live.anchor(r.name, e.fact("link")), f"{r.local} : {r.full}", f"{r.window:,}", r.kind, binary(r.released),
+                f"{r.share:.1%}", f"{r.limit:.1%}", e.fact("released"), e.fact("organisation"), e.fact("licence"),
+            )
+            for r, e in rows
+        ],
+    )  # fmt: skip
+    panels.caption(
+        f"**Every row is counted from the config as released**, 16-bit cache, {context:,} tokens. Sliding: the last w tokens, "
+        "itself included. Chunked: the tokens of its own chunk; engines keep one chunk. Click a name for the model's own page."
+    )
+
+
+page()
