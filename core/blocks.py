@@ -179,22 +179,20 @@ class ShortConv(nn.Module):
         return x + mixed.transpose(1, 2), {"columns": padded[..., padded.shape[-1] - (kernel - 1) :]}
 
 
-# What every mixer with a memory of fixed size answers alike
+# What mixers answer alike
 
 
-class Recurrent:
-    """A mixer that keeps a state instead of a cache. `family` is its name in a message; until its module exists it is counted
-    only."""
+class Counted:
+    """A mixer of which the formulas are written and the module is not. `family` is its name in a message."""
 
-    kind = "state"
     family = "this mechanism"
 
     def build(self, d_model: int):
         """The torch module: none yet."""
         raise CountedOnly(self.family)
 
-    def cache(self, n: int) -> dict[str, int]:
-        """Elements that grow with context: none."""
+    def state(self, d_model: int) -> dict[str, int]:
+        """Elements kept that do not grow: none."""
         return {}
 
     def buffers(self) -> int:
@@ -208,3 +206,13 @@ class Recurrent:
     def causal(self):
         """The same: it reads backwards only."""
         return self
+
+
+class Recurrent(Counted):
+    """A mixer with a memory of fixed size instead of a cache."""
+
+    kind = "state"
+
+    def cache(self, n: int) -> dict[str, int]:
+        """Elements that grow with context: none."""
+        return {}

@@ -18,7 +18,7 @@ from core.dtypes import DTYPES, stored
 from core.errors import LONGEST, one_of, whole
 from core.spec import Layer, ModelSpec
 
-KINDS = ("full", "sliding", "chunked", "mla", "mla+indexer", "state", "full+state", "shared", "none")
+KINDS = ("full", "sliding", "chunked", "mla", "mla+indexer", "compressed", "state", "full+state", "shared", "none")
 
 COLUMNS = ("columns", "conv", "shift")  # state kept in the cache's dtype; every other state is recurrent, float32
 
@@ -63,7 +63,7 @@ class Cost:
 
 
 @lru_cache(maxsize=4096)
-def layer_cost(layer: Layer, d_model: int, norm_params: int, context: int) -> LayerCost:
+def layer_cost(layer: Layer, d_model: int, norm_params: int, context: int, streams: int = 1) -> LayerCost:
     """Count one layer at a context of `context` tokens; `norm_params` are the learned numbers of one norm."""
     mixer, ffn, norms = layer.mixer, layer.ffn, norm_params * (2 if layer.norms == "sandwich" else 1)
     params = active = 0
@@ -81,6 +81,11 @@ def layer_cost(layer: Layer, d_model: int, norm_params: int, context: int) -> La
         merge(state, ffn.state(d_model))
         merge(flops, ffn.flops(d_model, 1))
         merge(prefill, ffn.flops(d_model, context))
+    if streams > 1:
+        parts = (mixer is not None) + (ffn is not None)
+        params, active = (n + parts * connections(streams, d_model) for n in (params, active))
+        flops["streams"] = 2 * parts * streams * d_model * (streams + 1) * (streams + 2)
+        prefill["streams"] = context * flops["streams"]
     return LayerCost(layer.kind, params, active, cache, state, flops, prefill)
 
 
@@ -95,14 +100,18 @@ def count(
 
     solver = spec.decoding == "recursion"
     trunk, norm = spec if solver else spec.causal(), spec.norm.params(spec.d_model)
-    layers = tuple(layer_cost(layer, spec.d_model, norm, context) for layer in trunk.layers)
+    layers = tuple(layer_cost(layer, spec.d_model, norm, context, spec.streams) for layer in trunk.layers)
     table = spec.vocab * spec.d_model
     outside = norm * (1 + spec.embed_norm) + spec.learned_positions * spec.d_model + spec.head_bias * spec.vocab
+    outside += spec.streams * (spec.streams * spec.d_model + 1) + 1 if spec.streams > 1 else 0  # made one before the last norm
     outside += spec.recursion.halt * (spec.d_model + 1) * solver
     total = sum(c.params for c in layers) + outside + table * (1 if spec.tied else 2)
     active = sum(c.active for c in layers) + outside + table * (1 if spec.tied else 2)
     cache, state, flops, prefill = (sums(layers, field) for field in ("cache", "state", "flops", "prefill"))
     flops["output"], prefill["output"] = 2 * table, 2 * table * context
+    if spec.streams > 1:
+        merge(flops, {"streams": 2 * spec.streams * (spec.streams + 1) * spec.d_model})
+        merge(prefill, {"streams": 2 * context * spec.streams * (spec.streams + 1) * spec.d_model})
     if solver:
         state, flops = carried(spec, context), step(spec, layers, context)
         prefill = flops
@@ -124,6 +133,12 @@ def count(
         layers=layers,
         flops=flops,
     )  # fmt: skip
+
+
+def connections(streams: int, d_model: int) -> int:
+    """Learned numbers of a part's hyper-connection: a matrix from all streams to the shares in which they are read, mixed and
+    written, the shares' bases, and three scales."""
+    return streams * (streams + 2) * (streams * d_model + 1) + 3
 
 
 def carried(spec: ModelSpec, context: int) -> dict[str, int]:

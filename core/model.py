@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.blocks import ShortConv
-from core.errors import SpecError
+from core.errors import CountedOnly, SpecError
 from core.spec import Layer, ModelSpec
 from core.trace import NOTHING, Trace
 
@@ -65,6 +65,8 @@ class Model(nn.Module):
     def __init__(self, spec: ModelSpec):
         super().__init__()
         self.spec = spec
+        if spec.streams > 1:
+            raise CountedOnly("a model with several residual streams")
         self.embed_tokens = nn.Embedding(spec.vocab, spec.d_model)
         if spec.learned_positions:
             self.embed_positions = nn.Embedding(spec.learned_positions, spec.d_model)

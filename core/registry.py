@@ -111,6 +111,7 @@ EXAMPLES: tuple[ModelSpec, ...] = (
     experts("moe-groups-best", groups=4, top_groups=2, normalise=False),
     experts("moe-biases", router_bias=True, expert_bias=True, activation="clamped"),
     experts("moe-shared-gate", shared=6, shared_gate=True),
+    experts("moe-root-of-softplus", scores="sqrtsoftplus", bias=True),
     experts("moe-ungated", shared=6, gated=False, activation="relu2"),
     small("deepseek-like", Layer(MLA, FFN), *(Layer(MLA, replace(EXPERTS, scores="sigmoid", bias=True, shared=6)),) * 2),
     small("gemma-like", *expand("LG", {"L": LOCAL, "G": Layer(replace(BASE, rope=Rope(8, 1e6)), FFN, norms="sandwich")}, 4)),

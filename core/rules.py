@@ -7,6 +7,7 @@ Rules
     at least    every run reaches a bound: "shows" if all do, "does not show" if no run does, else "unclear"
     at most     the same for a bound that no run may pass
     every       several rules at once: the weakest of their verdicts
+    lower       a metric lies at least so far below that of another variant, seed by seed, by the rule of "ordered"
     closes      less than half of the gap between two variants is left in another pair, seed by seed, by the rule of "ordered"
     beats       the best of our variants (lowest mean) lies below the best of its rivals, seed by seed, by the rule of "ordered"
 """
@@ -75,6 +76,19 @@ def ordered(metric: str, *variants: str) -> Callable[[list[dict]], Verdict]:
             **{name: summary(values) for name, values in gaps.items()},
         }
         return Verdict(worst([judge(values) for values in gaps.values()]), numbers)
+
+    return check
+
+
+def lower(by: float, low: tuple[str, str], high: tuple[str, str]) -> Callable[[list[dict]], Verdict]:
+    """The first (variant, metric) lies at least `by` below the second; with 0 simply below."""
+
+    def check(rows: list[dict]) -> Verdict:
+        a, b = last(rows, *low), last(rows, *high)
+        gaps = [b[seed] - a[seed] for seed in sorted(set(a) & set(b))]
+        numbers = {f"{variant}, {metric}": summary(list(last(rows, variant, metric).values())) for variant, metric in (low, high)}
+        between = f"{high[0]} - {low[0]}" if low[0] != high[0] else f"{high[1]} - {low[1]}"
+        return Verdict(judge([gap - by for gap in gaps]), numbers | {between: summary(gaps)})
 
     return check
 

@@ -138,6 +138,7 @@ class ModelSpec:
     decoding: str = "autoregressive"
     embed_norm: bool = False  # embeddings pass a norm of their own (RWKV)
     recursion: Recursion = Recursion()  # of a solver that decodes by "recursion"
+    streams: int = 1  # residual streams that stand side by side; more than one are joined by hyper-connections (DeepSeek-V4)
 
     def __post_init__(self):
         whole("d_model", self.d_model)
@@ -150,6 +151,7 @@ class ModelSpec:
         flag("tied", self.tied)
         flag("head_bias", self.head_bias)
         flag("embed_norm", self.embed_norm)
+        whole("streams", self.streams, high=64)
         one_of("decoding", self.decoding, ("autoregressive", "diffusion", "recursion"))
 
     def causal(self) -> "ModelSpec":

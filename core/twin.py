@@ -28,6 +28,8 @@ def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
     """spec -> the twin's spec and what changed, as [{"field", "from", "to"}]. CountedOnly where a part has no module yet."""
     if spec.decoding == "recursion":
         raise CountedOnly("a recursive solver")
+    if spec.streams > 1:
+        raise CountedOnly("a model with several residual streams")
     layers = tuple(dict.fromkeys(spec.layers))
     if len(layers) > MAX_LAYERS:
         raise SpecError(f"layers of a live twin must be at most {MAX_LAYERS} different ones, not {len(layers):,}")
@@ -52,7 +54,7 @@ def shrink_layer(layer: Layer) -> Layer:
     rules = {Attention: shrink_attention, Latent: shrink_latent, Dense: shrink_dense, MoE: shrink_moe}
     parts = {field: getattr(layer, field) for field in ("mixer", "ffn")}
     if absent := [part for part in parts.values() if part and type(part) not in rules]:
-        raise CountedOnly(absent[0].family)
+        raise CountedOnly(getattr(absent[0], "family", absent[0].name))
     return replace(layer, **{field: rules[type(part)](part) for field, part in parts.items() if part})
 
 

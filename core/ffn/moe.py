@@ -31,7 +31,11 @@ from core.blocks import ACTIVATIONS
 from core.errors import SpecError, divides, flag, number, one_of, whole
 from core.trace import NOTHING, Trace
 
-SCORES = ("softmax", "sigmoid")
+SCORES = {
+    "softmax": lambda x: x.softmax(-1),
+    "sigmoid": lambda x: x.sigmoid(),
+    "sqrtsoftplus": lambda x: nn.functional.softplus(x).sqrt(),  # DeepSeek-V4
+}
 CLAMP, SLOPE = 7.0, 1.702  # gpt-oss: inputs of its activation are cut at 7, its sigmoid is this steep
 
 
@@ -64,7 +68,7 @@ class MoE:
         whole("moe.top_k", self.top_k, high=self.experts)
         whole("moe.hidden", self.hidden, high=1 << 24)
         whole("moe.shared", self.shared, low=0, high=1 << 24)
-        one_of("moe.scores", self.scores, SCORES)
+        one_of("moe.scores", self.scores, tuple(SCORES))
         one_of("moe.activation", self.activation, (*ACTIVATIONS, "clamped"))
         number("moe.scale", self.scale)
         divides("moe.groups", whole("moe.groups", self.groups), "moe.experts", self.experts)
@@ -140,7 +144,7 @@ class Router(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         c = self.config
         logits = nn.functional.linear(x, self.weight, self.bias if c.router_bias else None)
-        affinity = logits.softmax(-1) if c.scores == "softmax" else logits.sigmoid()
+        affinity = SCORES[c.scores](logits)
         picked = self.pick(affinity)  # (..., K)
         gates = affinity.gather(-1, picked)
         if c.normalise:

@@ -10,12 +10,14 @@ from core.hf import (
     cwm,
     deepseek_v2,
     deepseek_v3,
+    deepseek_v4,
     deepseek_v32,
     dream,
     falcon_h1,
     falcon_mamba,
     gemma2,
     gemma3,
+    gemma4,
     glm4_moe,
     glm_moe_dsa,
     gpt2,
@@ -53,7 +55,7 @@ from core.hf import (
     xlstm,
 )
 from core.hf.fields import ABSENT, Fields
-from core.hf.weights import Entry, numbers
+from core.hf.weights import Entry, WeightError, numbers
 from core.spec import ModelSpec
 
 FAMILIES: dict[str, ModuleType] = {
@@ -82,6 +84,8 @@ FAMILIES: dict[str, ModuleType] = {
     "llama4": llama4,
     "llama4_text": llama4,
     "mimo_v2_flash": mimo_v2_flash,
+    "gemma4": gemma4,
+    "gemma4_text": gemma4,
     "qwen3_next": qwen3_next,
     "qwen3_5": qwen3_5,
     "qwen3_5_text": qwen3_5,
@@ -89,6 +93,7 @@ FAMILIES: dict[str, ModuleType] = {
     "qwen3_5_moe_text": qwen3_5_moe,
     "kimi_linear": kimi_linear,
     "deepseek_v32": deepseek_v32,
+    "deepseek_v4": deepseek_v4,
     "glm_moe_dsa": glm_moe_dsa,
     "minimax_m1": minimax,
     "minimax_text_01": minimax,
@@ -111,9 +116,11 @@ FAMILIES: dict[str, ModuleType] = {
     "hrm": trm,
 }
 
-WRAPPERS = ("gemma3", "llama4", "qwen3_5", "qwen3_5_moe")  # the language model stands in `text_config`, beside one that sees
+# the language model is described in `text_config`, beside one that sees
+WRAPPERS = ("gemma3", "gemma4", "llama4", "qwen3_5", "qwen3_5_moe")
 BESIDE = """vision_config boi_token_index eoi_token_index image_token_index boi_token_id eoi_token_id image_token_id
-mm_tokens_per_image video_token_id vision_start_token_id vision_end_token_id""".split()
+mm_tokens_per_image video_token_id vision_start_token_id vision_end_token_id
+audio_config audio_token_id boa_token_id eoa_token_id eoa_token_index vision_soft_tokens_per_image""".split()
 SAID_OUTSIDE = ("dtype", "torch_dtype", "tie_word_embeddings", "quantization_config")
 DEFAULT_CONTEXT = 4096
 PLAIN_DTYPES = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
@@ -178,7 +185,9 @@ def inside(outer: Fields) -> Fields:
 
 
 def table(kind: str, model: nn.Module) -> list[Entry]:
-    """How the released tensors of a family map onto a model of ours."""
+    """How the released tensors of a family map onto a model of ours. WeightError where that is not written down."""
+    if not hasattr(FAMILIES[kind], "table"):
+        raise WeightError(f"{kind}: released weights are not loaded yet")
     return FAMILIES[kind].table(model.spec, list(numbers(model)))
 
 

@@ -17,7 +17,6 @@ DEFAULTS = {
 }  # fmt: skip
 
 STATE_DTYPE = "own"
-EACH = 64  # widths of queries and of values are multiples of this
 HOW = """chunkwise_kernel sequence_kernel step_kernel mode chunk_size return_last_states autocast_kernel_dtype eps
 inference_state_dtype norm_reduction_force_float32 max_inference_chunksize weight_mode embedding_dim num_blocks""".split()
 
@@ -30,7 +29,8 @@ def read(f: Fields) -> ModelSpec:
     hidden = f.whole("hidden_size" if f.has("hidden_size") or not f.has("embedding_dim") else "embedding_dim")
     depth = f.whole("num_hidden_layers" if f.has("num_hidden_layers") or not f.has("num_blocks") else "num_blocks", high=DEEPEST)
     norm = Norm("rms", f.number("norm_eps", high=1.0))
-    inner = rounded(f, "ffn_proj_factor", hidden, f.whole("ffn_round_up_to_multiple_of"))
+    each = f.whole("ffn_round_up_to_multiple_of")
+    inner = int((scaled(f, "ffn_proj_factor", hidden) + each - 1) // each * each)
     layer = Layer(mixer(f, hidden, norm.eps), Dense(inner))
     return ModelSpec(
         "", hidden, parts.vocabulary(f), (layer,) * depth, norm, f.flag("tie_word_embeddings"),
@@ -39,17 +39,17 @@ def read(f: Fields) -> ModelSpec:
 
 
 def mixer(f: Fields, hidden: int, eps: float) -> MLstm:
-    """The mLSTM; its widths are factors of the model's, rounded up."""
+    """The mLSTM; its widths are factors of the model's."""
     heads = f.whole("num_heads")
-    keys, values = (rounded(f, name, hidden, EACH) for name in ("qk_dim_factor", "v_dim_factor"))
+    keys, values = (int(scaled(f, name, hidden)) for name in ("qk_dim_factor", "v_dim_factor"))
     for name, width in (("qk_dim_factor", keys), ("v_dim_factor", values)):
         divides("num_heads", heads, f"{name} x hidden_size", width)
     return MLstm(heads, keys // heads, values // heads, f.number("gate_soft_cap", high=1e6), eps)
 
 
-def rounded(f: Fields, name: str, hidden: int, each: int) -> int:
-    """A factor times the model's width, rounded up to a multiple of `each`."""
+def scaled(f: Fields, name: str, hidden: int) -> float:
+    """A factor times the model's width."""
     width = f.number(name, high=1024) * hidden
     if width < 1:
         raise SpecError(f"{name} x hidden_size must be at least 1, not {width:g}")
-    return int((width + each - 1) // each * each)
+    return width

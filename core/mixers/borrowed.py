@@ -14,12 +14,12 @@ Papers: Cross-Layer Attention (arXiv 2405.12981), Hunyuan-Large (arXiv 2411.0226
 
 from dataclasses import dataclass
 
-from core.blocks import Recurrent
+from core.blocks import Counted
 from core.errors import SpecError, whole
 
 
 @dataclass(frozen=True)
-class Borrowed(Recurrent):
+class Borrowed(Counted):
     """Configuration and formulas, in elements."""
 
     own: object
@@ -44,8 +44,8 @@ class Borrowed(Recurrent):
         norms = {"none": 0, "bare": 0, "full": self.own.kv_heads * self.own.k_dim}.get(self.own.qk_norm, self.own.k_dim)
         return self.own.params(d_model) - (d_model + self.own.qkv_bias) * self.absent - norms
 
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow: none."""
+    def cache(self, n: int) -> dict[str, int]:
+        """Elements that grow with context: none, they are another layer's."""
         return {}
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:

@@ -13,12 +13,12 @@ Papers: Falcon-H1 (arXiv 2507.22448). Simplified: formulas only; the module foll
 
 from dataclasses import dataclass
 
-from core.blocks import Recurrent
+from core.blocks import Counted
 from core.errors import SpecError, number
 
 
 @dataclass(frozen=True)
-class Parallel(Recurrent):
+class Parallel(Counted):
     """Configuration and formulas, in elements."""
 
     first: object

@@ -18,12 +18,12 @@ Papers: DeepSeek-V3.2 (arXiv 2512.02556). Simplified: formulas only; no fp8 and 
 
 from dataclasses import dataclass
 
-from core.blocks import Recurrent
+from core.blocks import Counted
 from core.errors import SpecError, flag, whole
 
 
 @dataclass(frozen=True)
-class Indexed(Recurrent):
+class Indexed(Counted):
     """Latent attention behind a scorer: configuration and formulas, in elements. `latent` is the mixer that reads."""
 
     latent: object
@@ -63,10 +63,6 @@ class Indexed(Recurrent):
     def cache(self, n: int) -> dict[str, int]:
         """Elements kept after n tokens of one sequence: the latent's and the scorer's key."""
         return {**self.latent.cache(n), "index_key": n * self.kept}
-
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow: none."""
-        return {}
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
         """2 x multiply-adds for the last `queries` of `context` tokens: the scorer over all, the latent over the picked."""

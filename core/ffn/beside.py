@@ -1,0 +1,60 @@
+"""A dense feed-forward layer and experts side by side, each between norms of its own (Gemma 4).
+
+Glossary
+    D   d_model     width of the residual stream
+    E   experts     routed experts; what a router reads is normed and scaled channel by channel
+    dense, experts  the two parts
+
+    y = norm_1(dense(h)) + norm_3(experts(norm_2(x)))       h the normed stream, x the stream as it is
+    s = softmax(W_r (scale * norm(x)));  g_i = c_i s_i / sum of the picked s       c_i learned, one an expert
+
+Papers: no report is out; mixtures of experts are arXiv 1701.06538. Simplified: formulas only; the module follows.
+"""
+
+from dataclasses import dataclass
+
+from core.errors import CountedOnly, SpecError
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Configuration and formulas, in elements."""
+
+    dense: object
+    experts: object
+
+    name = "mlp"
+    family = "a dense layer beside experts"
+
+    def __post_init__(self):
+        if not hasattr(self.experts, "top_k") or hasattr(self.dense, "top_k"):
+            raise SpecError("beside.dense must be a dense layer and beside.experts a mixture of experts")
+
+    def build(self, d_model: int):
+        """The torch module: none yet."""
+        raise CountedOnly(self.family)
+
+    def own(self, d_model: int) -> int:
+        """Learned numbers of neither: three norms, the router's scale, a factor an expert."""
+        return 4 * d_model + self.experts.experts
+
+    def params(self, d_model: int) -> int:
+        """Learned numbers."""
+        return self.dense.params(d_model) + self.experts.params(d_model) + self.own(d_model)
+
+    def active(self, d_model: int) -> int:
+        """Learned numbers that one token visits."""
+        return self.dense.active(d_model) + self.experts.active(d_model) + self.own(d_model)
+
+    def buffers(self) -> int:
+        """Numbers kept beside the weights."""
+        return self.dense.buffers() + self.experts.buffers()
+
+    def state(self, d_model: int) -> dict[str, int]:
+        """Elements kept from token to token: none."""
+        return {}
+
+    def flops(self, d_model: int, queries: int) -> dict[str, int]:
+        """2 x multiply-adds for `queries` tokens."""
+        flops = self.experts.flops(d_model, queries)
+        return {**flops, "ffn": flops["ffn"] + self.dense.flops(d_model, queries)["ffn"]}

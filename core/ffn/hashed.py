@@ -1,0 +1,55 @@
+"""Experts that a word always goes to: a table says which, no router picks (the first layers of DeepSeek-V4).
+
+Glossary
+    V   words       rows of the table
+    K               experts of a word
+    experts         the mixture; its router still weighs what the table picks
+
+    picked = table[word];  g_i = s_i / sum of the picked s;  y = sum of g_i expert_i(x) + shared(x)
+
+Papers: Hash Layers (arXiv 2106.04426). Simplified: formulas only; the module follows.
+"""
+
+from dataclasses import dataclass
+
+from core.errors import LARGEST_VOCABULARY, CountedOnly, SpecError, whole
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Configuration and formulas, in elements."""
+
+    experts: object
+    words: int
+
+    name = "mlp"
+    family = "experts by a table of words"
+
+    def __post_init__(self):
+        whole("hashed.words", self.words, high=LARGEST_VOCABULARY)
+        if not hasattr(self.experts, "top_k") or self.experts.bias:
+            raise SpecError("hashed.experts must be a mixture of experts whose router has no bias that picks")
+
+    def build(self, d_model: int):
+        """The torch module: none yet."""
+        raise CountedOnly(self.family)
+
+    def params(self, d_model: int) -> int:
+        """Learned numbers."""
+        return self.experts.params(d_model)
+
+    def active(self, d_model: int) -> int:
+        """Learned numbers that one token visits."""
+        return self.experts.active(d_model)
+
+    def buffers(self) -> int:
+        """Numbers kept beside the weights: the table."""
+        return self.words * self.experts.top_k
+
+    def state(self, d_model: int) -> dict[str, int]:
+        """Elements kept from token to token: none."""
+        return {}
+
+    def flops(self, d_model: int, queries: int) -> dict[str, int]:
+        """2 x multiply-adds for `queries` tokens."""
+        return self.experts.flops(d_model, queries)
