@@ -15,21 +15,21 @@ from core.lessons.recall import Answer, Finder
 from core.tasks import recall
 
 
-def parsed(text: str, otherwise: str) -> recall.Prompt:
-    """The reader's prompt. Where it cannot be read one sentence says why, unknown words are marked with the nearest known
-    one, and `otherwise` runs instead."""
+def parsed(text: str, otherwise: str, task=recall):
+    """The reader's prompt, read by a task. Where it cannot be read one sentence says why, unknown words are marked with the
+    nearest known one, and `otherwise` runs instead."""
     try:
-        prompt = recall.parse(text)
+        prompt = task.parse(text)
     except SpecError as error:
         panels.error(f"{error}. The picture shows the first example meanwhile.")
-        return recall.parse(otherwise)
+        return task.parse(otherwise)
     if prompt.problems:
-        mark(prompt)
-        return recall.parse(otherwise)
+        mark(prompt, task.VOCABULARY)
+        return task.parse(otherwise)
     return prompt
 
 
-def mark(prompt: recall.Prompt) -> None:
+def mark(prompt, vocabulary: str) -> None:
     """The prompt with its unknown words marked in place."""
     near = dict(prompt.problems)
     words = []
@@ -39,7 +39,7 @@ def mark(prompt: recall.Prompt) -> None:
     count = len(prompt.problems)
     lead = "This word is" if count == 1 else "These words are"
     st.html(
-        f'<div class="cw-error" role="alert">{lead} not in the vocabulary of 64 names and 64 things; the picture shows the first '
+        f'<div class="cw-error" role="alert">{lead} not in the vocabulary of {vocabulary}; the picture shows the first '
         f'example meanwhile. <span class="cw-marked">{" ".join(words)}</span></div>'
     )
 
@@ -98,8 +98,8 @@ def verdicts(report: dict, name: Callable[[str], str]) -> None:
 
 
 RULES = (
-    "Shows: every seed is ordered as claimed and each mean gap is beyond 2 standard deviations of the gaps (or every run reaches the bound). "
-    "Does not show: a mean gap is not in the claimed direction (or no run reaches the bound). Unclear: anything else."
+    "Shows: every seed is ordered as claimed and each mean gap is beyond 2 standard deviations of the gaps (or every run keeps the bound). "
+    "Does not show: a mean gap is not in the claimed direction (or no run keeps it). Unclear: anything else."
 )
 
 
@@ -141,9 +141,9 @@ def table(columns, rows) -> None:
 
 
 def numeric(value) -> bool:
-    """A number, or a size such as "1.5 MiB"."""
+    """A number, or one with its unit such as "1.5 MiB" and "98.24%"."""
     return isinstance(value, (int, float)) or (
-        not isinstance(value, Link) and bool(re.fullmatch(r"[\d.,]+ [KMGT]?i?B", str(value)))
+        not isinstance(value, Link) and bool(re.fullmatch(r"[\d.,]+( [KMGT]?i?B|%)?", str(value)))
     )
 
 

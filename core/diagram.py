@@ -56,7 +56,8 @@ def bottleneck(m: Latent, d_model: int) -> nx.DiGraph:
     `kind`, `label`, and `head` (-1 for what all share); row 2 is x, row 1 is kept, row 0 belongs to the heads.
 
     In the expanded form a head has keys and values of its own ("k", "v", and "r", the rotated key once more); in the absorbed
-    form its query ("q") is as wide as what is kept and reads it directly. "By length" is drawn as one token runs it: absorbed.
+    form its query ("q" for the latent, "s" for the rotated key) is as wide as what is kept and reads it directly. "By length" is
+    drawn as one token runs it: absorbed.
     """
     graph = nx.DiGraph()
     graph.add_node("x", pos=(0.0, 2), width=d_model, kind="x", label=f"x: {d_model}", head=-1)
@@ -64,7 +65,7 @@ def bottleneck(m: Latent, d_model: int) -> nx.DiGraph:
     row(graph, 1, [(name, width, kind, -1, 0 if name == "latent" else PART_GAP) for name, width, kind in kept])
     graph.add_edges_from(("x", name) for name, _, _ in kept)
     absorbed = m.absorbs(1)
-    parts = [("q", m.kept + m.rope_dim)] if absorbed else [("k", m.nope_dim), ("r", m.rope_dim), ("v", m.v_dim)]
+    parts = [("q", m.kept), ("s", m.rope_dim)] if absorbed else [("k", m.nope_dim), ("r", m.rope_dim), ("v", m.v_dim)]
     heads = [
         ((kind, i), width, kind, i, HEAD_GAP * (j == 0 and i > 0))
         for i in range(m.heads)
@@ -73,8 +74,7 @@ def bottleneck(m: Latent, d_model: int) -> nx.DiGraph:
     ]
     row(graph, 0, heads)
     for node, _, kind, _, _ in heads:
-        sources = {"q": [name for name, _, _ in kept], "r": ["key"]}.get(kind, ["latent"])
-        graph.add_edges_from((source, node) for source in sources)
+        graph.add_edge("key" if kind in ("r", "s") else "latent", node)
     return graph
 
 

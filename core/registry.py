@@ -30,6 +30,8 @@ class Page:
 PAGES = (
     Page("gqa", "Grouped-query attention", "Cheaper inference", "What if heads share their keys and values?"),
     Page("mla", "Multi-head latent attention", "Cheaper inference", "What if we cache a summary instead?"),
+    Page("sliding_window", "Sliding windows", "Cheaper inference", "What if a token cannot look far back?"),
+    Page("moe", "Mixture of experts", "Cheaper inference", "How can 671B parameters cost 37B?"),
 )
 
 BASE = Attention(heads=4, kv_heads=2, k_dim=8, v_dim=8, rope=Rope(8))

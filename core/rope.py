@@ -12,6 +12,7 @@ middle of a sequence would disagree with keys that are already cached.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -124,14 +125,13 @@ class Rope:
 
     def frequencies(self) -> tuple[Tensor, float]:
         """Radians a token of each pair, (r/2,), and the factor on cos and sin."""
-        inverse = 1.0 / self.base ** (torch.arange(0, self.dim, 2, dtype=torch.float32) / self.dim)
-        return self.scaling.scale(inverse, self)
+        return _frequencies(self)
 
     def angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """positions (T,) -> cos, sin, each (T, r/2)."""
         inverse, magnitude = self.frequencies()
-        turn = positions.float()[:, None] * inverse.to(positions.device)[None, :]
-        return turn.cos() * magnitude, turn.sin() * magnitude
+        turn = positions[:, None] * inverse.to(positions.device)
+        return (turn.cos(), turn.sin()) if magnitude == 1 else (turn.cos() * magnitude, turn.sin() * magnitude)
 
     def rotate(self, x: Tensor, positions: Tensor) -> Tensor:
         """x (B, H, T, d), positions (T,) -> x with the first r of its d numbers turned."""
@@ -144,3 +144,10 @@ class Rope:
     def resized(self, dim: int) -> "Rope":
         """The same rope on a head of another width."""
         return Rope(dim, self.base, self.scaling.resized(max(dim // 2, 1)))
+
+
+@lru_cache(maxsize=256)
+def _frequencies(rope: Rope) -> tuple[Tensor, float]:
+    """Worked out once for every description: a token would wait for them in every layer."""
+    inverse = 1.0 / rope.base ** (torch.arange(0, rope.dim, 2, dtype=torch.float32) / rope.dim)
+    return rope.scaling.scale(inverse, rope)

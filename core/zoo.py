@@ -24,7 +24,7 @@ import torch
 from core import cost
 from core.errors import SpecError, one_of
 from core.model import Model
-from core.recipes import gqa, mla, sliding_window
+from core.recipes import gqa, mla, moe, sliding_window
 from core.spec import brief
 from core.train import Recipe, run, write
 
@@ -33,7 +33,7 @@ ZOO, EVIDENCE, RESUME = ASSETS / "zoo", ASSETS / "evidence", ASSETS / "zoo" / ".
 SEEDS = (0, 1, 2, 3, 4)
 
 # recipes and claims of each, in core/recipes
-MECHANISMS: dict[str, ModuleType] = {"gqa": gqa, "mla": mla, "sliding_window": sliding_window}
+MECHANISMS: dict[str, ModuleType] = {"gqa": gqa, "mla": mla, "sliding_window": sliding_window, "moe": moe}
 RECIPES: dict[str, tuple[Recipe, ...]] = {name: module.RECIPES for name, module in MECHANISMS.items()}
 
 

@@ -10,14 +10,14 @@ from app.figures import evidence as evidence_figures
 from app.figures import frame, latent, sharing
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from app.panels import Bar
-from core import diagram, zoo
+from core import catalogue, diagram
 from core.lessons import mla as lesson
 from core.lessons.mla import Choice
 from core.tasks import recall
 from core.units import binary, decimal
 
 QUESTION = "What if we cache a summary instead?"
-ANSWER = "Every token leaves one short latent behind, and each head makes its own keys and values from it."
+ANSWER = "Every token keeps one short latent; each head makes its own keys and values from it."
 CORRECTION = "The latent alone does not do: a rotated key beside it, shared by all heads, carries the order."
 
 EXAMPLES = {
@@ -27,15 +27,16 @@ EXAMPLES = {
     f"{lesson.PAIRS} pairs": recall.surprise(lesson.PAIRS, seed=3, asked=5),
 }
 HELP_LATENT = (
-    "How many numbers the latent of a token has. Below the largest, the latent of the trained model is cut to the directions that "
-    "matter most (a singular value decomposition), or a model trained at that size runs."
+    "How many numbers the latent of a token has. Below the largest, the latent of the trained model is cut to the directions "
+    "that matter most (a singular value decomposition), or a model trained at that size runs. The presets are the same share of "
+    "the model's width as in the model they are named after."
 )
 HELP_KEY = (
     f"Beside the latent {lesson.recipes.KEY} numbers a token are kept that rope has turned by position: one key for all heads."
 )
 HELP_FORM = (
-    "Absorbed: the matrix that would make keys is multiplied into the query, so heads read the latents themselves. Expanded: every "
-    "head's keys and values are made from the latents first. The same result."
+    "Absorbed: the matrix that would make keys is multiplied into the query, so heads read the latents themselves. Expanded: "
+    "every head's keys and values are made from the latents first. The same result."
 )
 HELP_MADE = "The largest latent cut down after training, or a model that learned with so many numbers from the start."
 HELP_TASK = "What the models learned: every name is told once; or every name is told twice, and only the later thing is right."
@@ -45,13 +46,15 @@ SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures com
 
 def label(variant: str) -> str:
     """A variant as it is written: "MLA 28 + 4", "MQA 1 × 16, rope"."""
-    kind, _, rest = variant.removesuffix(lesson.recipes.LATEST).partition("-")
+    bare = variant.removesuffix(lesson.recipes.FAST)
+    tail = ", faster rate" if bare != variant else ""
+    kind, _, rest = bare.removesuffix(lesson.recipes.LATEST).partition("-")
     if kind == "mla":
         rank, key = rest.split("-")
-        return f"MLA {rank} + {key}" if key != "0" else f"MLA {rank}, no rope key"
+        return f"MLA {rank} + {key}{tail}" if key != "0" else f"MLA {rank}, no rope key{tail}"
     size, _, positions = rest.partition("-")
     said = {"": "", "rope": ", rope", "partial": ", partial rope"}[positions]
-    return f"{kind.upper()} {size.replace('x', ' × ')}{said}"
+    return f"{kind.upper()} {size.replace('x', ' × ')}{said}{tail}"
 
 
 def number(text: str) -> str:
@@ -76,7 +79,7 @@ def choose() -> tuple[Choice, str]:
     """The controls: the latent with presets, the rope key, the form; prompt, task and how the size came about folded."""
     task = state.peek("task", lesson.ONCE, lesson.TASKS)
     with controls.row():
-        rank = controls.slider_choice("latent", "Latent", lesson.RANKS, 12, "latent", HELP_LATENT)
+        rank = controls.slider_choice("latent", "Latent", lesson.RANKS, lesson.START, "latent", HELP_LATENT)
         controls.presets("shape", lesson.presets(), "latent")
         key = state.peek("rope_key", True, (True, False))
         form = state.peek("form", lesson.ABSORBED, lesson.FORMS)
@@ -127,7 +130,7 @@ def see(choice: Choice, text: str) -> None:
 
 
 def picture(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) -> dict:
-    """Attention of every head at this latent above, at the largest below; the cache filling beside that of multi-head attention."""
+    """Attention of every head at this latent above, at the largest below; the cache filling beside a multi-head one."""
     last = here.answers[-1]
     start = {"row": last.position, "step": len(here.words)}
     attention = np.concatenate([here.run.attention[0], whole.run.attention[0]])
@@ -139,7 +142,7 @@ def picture(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) 
         f"on {len(here.words)} tokens",
         tokens=here.words,
         groups=[0] * lesson.HEADS + [1] * lesson.HEADS,
-        group_labels=[f"latent of {choice.rank}", f"latent of {lesson.FULL}"],
+        group_labels=[f"r = {choice.rank}", f"r = {lesson.FULL}"],
         labels=[f"head {h + 1}" for h in range(lesson.HEADS)] * 2,
         roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
         answer=(last.said, last.probability),
@@ -169,8 +172,8 @@ def explain(choice: Choice, here: lesson.Scene, whole: lesson.Scene) -> None:
     else:
         how = "the largest one trained" if choice.rank == lesson.FULL else "trained at this size, so its heads are others"
     panels.caption(
-        f"**Latent of {choice.rank} numbers {said}, {len(here.words)} tokens:** {how}. Upper row: attention at this size; lower row: "
-        f"at {lesson.FULL}. {{moved}} of a token's attention lies elsewhere.",
+        f"**Latent of {choice.rank} numbers {said}, {len(here.words)} tokens:** {how}. Upper row: attention at this size (r); "
+        f"lower row: at {lesson.FULL}. {{moved}} of a token's attention lies elsewhere.",
         moved=panels.term(
             f"{lesson.moved(here, whole):.1%}",
             "Half the summed absolute difference of the two rows of weights, averaged over heads and tokens.",
@@ -180,13 +183,15 @@ def explain(choice: Choice, here: lesson.Scene, whole: lesson.Scene) -> None:
 
 def difference(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) -> None:
     """Where the two rows of maps differ, head by head."""
-    live.heading(f"Where they differ: at {choice.rank} minus at {lesson.FULL}")
+    same = "nowhere, this is the largest latent" if choice.rank == lesson.FULL else f"r = {choice.rank} minus r = {lesson.FULL}"
+    live.heading(f"Where they differ: {same}")
     maps(
         encode_signed(lesson.apart(here, whole), SHOWN, here.run.visible[0]),
         key="difference",
         title="Attention at this size minus attention of the largest latent",
         alt=f"Difference of the attention of {lesson.HEADS} heads, latent of {choice.rank} minus {lesson.FULL}",
-        tokens=here.words,
+        rows=here.words,
+        cols=here.words,
         scale="signed",
         limit=SHOWN,
         verb="at",
@@ -212,6 +217,8 @@ def side(choice: Choice, prompt: recall.Prompt, here: lesson.Scene, head: int | 
             live.small(f"plus {counted.state_bytes:,} B of convolution columns, the same for every shape")
     with panels.card(f"One more token at {n}: two forms", "forms"):
         two_forms(choice, prompt, n)
+    with panels.card(f"Names answered right, {lesson.PAIRS} pairs", "recall"):
+        recall_card(choice)
     if lesson.V2 in lesson.keys():
         real = lesson.real(lesson.V2)
         with panels.card(f"{real.name}, 128k tokens", "real"):
@@ -232,12 +239,25 @@ def bottleneck(choice: Choice, head: int | None) -> None:
     graph, whole = (diagram.bottleneck(c.mixer, lesson.WIDTH) for c in (choice, choice.whole))
     nodes = [d for _, d in graph.nodes(data=True)]
     table = {"part": [d["kind"] for d in nodes], "head": [d["head"] + 1 for d in nodes], "numbers": [d["width"] for d in nodes]}
-    alt = (
-        f"{lesson.WIDTH} numbers of x become a latent of {choice.rank}" + (f" and a rope key of {choice.mixer.rope_dim}" * choice.key)
-        + f", which {lesson.HEADS} heads " + ("read directly" if choice.form == lesson.ABSORBED else "expand to keys and values")
-    )  # fmt: skip
+    beside = f" and a rope key of {choice.mixer.rope_dim}" if choice.key else ""
+    use = "read directly" if choice.form == lesson.ABSORBED else "expand to keys and values"
+    alt = f"{lesson.WIDTH} numbers of x become a latent of {choice.rank}{beside}, which {lesson.HEADS} heads {use}"
     fig = latent.bottleneck(graph, whole, lesson.widest(), theme.colours(), head, theme.stroke())
     frame.figure(fig, key="bottleneck", alt=alt, table=table, config=about(choice))
+
+
+def recall_card(choice: Choice) -> None:
+    """Recall against the size of the latent: cut down after training, and trained so small."""
+    curves, here = lesson.by_rank(choice.key, choice.task), lesson.recalled(choice)
+    table = {
+        "latent": [r for made in lesson.MADE for r in curves[made][0]],
+        "how": [made for made in lesson.MADE for _ in curves[made][0]],
+        "recall": [x for made in lesson.MADE for x in curves[made][1]],
+    }
+    fig = latent.ranks(curves[lesson.CUT], curves[lesson.TRAINED], theme.colours(), theme.stroke())
+    alt = "Share of names answered right against the size of the latent, cut down after training and trained so small"
+    frame.figure(fig, key="recall", alt=alt, table=table, config=about(choice))
+    panels.caption(f"**Here, at {choice.rank}: {here:.2f}.** Line: {lesson.CUT}; diamonds: {lesson.TRAINED}.")
 
 
 def cache_bars(sizes: dict[str, int]) -> None:
@@ -265,8 +285,12 @@ def two_forms(choice: Choice, prompt: recall.Prompt, tokens: int) -> None:
 
 
 def count(choice: Choice, text: str) -> None:
-    """Memory against context, counted beside measured; both forms' arithmetic and reads; real models; one percentage, three ways."""
+    """Memory against context, counted beside measured; both forms' arithmetic and reads; real models; one percentage, three
+    ways."""
     colours, stroke = theme.colours(), theme.stroke()
+    if not lesson.keys():
+        growth(choice, colours, stroke)
+        return
     key = controls.pick("real", "Real model", lesson.keys(), lesson.default(), lesson.name)
     left, right = st.columns(2, gap="large")
     with left:
@@ -328,8 +352,9 @@ def arithmetic(choice: Choice, key: str, colours: dict, stroke: float) -> None:
     alt = f"FLOPs of one layer of {lesson.name(key)} for one token against context, three ways"
     frame.figure(fig, key="arithmetic", alt=alt, table=table, config=about(choice, real_model=lesson.name(key)))
     panels.caption(
-        f"**For one query and one key the absorbed form costs {f.more_flops:.1f} times the arithmetic,** but nothing is made anew. "
-        "Expanded makes the keys and values of the whole context for every token, unless they are kept as in multi-head attention."
+        f"**For one query and one key the absorbed form costs {f.more_flops:.1f} times the arithmetic,** but makes nothing anew. "
+        "Expanded makes the keys and values of the whole context for every token, unless all are kept, as in multi-head "
+        "attention (dotted)."
     )
 
 
@@ -345,8 +370,8 @@ def at_once(choice: Choice, key: str, colours: dict, stroke: float) -> None:
     alt = f"FLOPs of one layer against the tokens answered at once; expanded is cheaper from {at:,} on"
     frame.figure(fig, key="at-once", alt=alt, table=table, config=about(choice, real_model=lesson.name(key)))
     panels.caption(
-        f"**From {at:,} tokens at once the expanded form is cheaper.** So prompts are read expanded and answers written absorbed, "
-        "with the same weights."
+        f"**From {at:,} tokens at once the expanded form is cheaper.** So prompts are read expanded and answers written "
+        "absorbed, with the same weights."
     )
 
 
@@ -355,8 +380,9 @@ def formula(key: str) -> None:
     f = lesson.formula(key)
     live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
     st.latex(
-        r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot (\underbrace{%d}_{\text{latent}} + \underbrace{%d}_{\text{rope "
-        r"key}}) \cdot \underbrace{%s}_{\text{tokens}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
+        r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot (\underbrace{%d}_{\text{latent}} + "
+        r"\underbrace{%d}_{\text{rope key}}) \cdot \underbrace{%s}_{\text{tokens}} \cdot "
+        r"\underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
         % (f.layers, f.latent, f.rope_key, f"{f.context:,}".replace(",", r"{,}"), binary(f.bytes))
     )
     panels.caption(
@@ -378,8 +404,8 @@ def real_models(choice: Choice, colours: dict, stroke: float) -> None:
         fig, key="models", alt=alt, table={"model": names, **{f"{f}, B": v for f, v in sizes.items()}}, config=about(choice)
     )
     panels.caption(
-        f"**One sequence of {lesson.CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** Log "
-        "scale. Ring and square keep keys and values as wide as the model's heads."
+        f"**One sequence of {lesson.CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
+        "Log scale. Ring and square keep keys and values as wide as the model's heads."
     )
 
 
@@ -390,42 +416,51 @@ def three_answers() -> None:
         return
     live.heading("“93.3% smaller”: three true answers for DeepSeek-V2")
     live.table(
-        ("compared with", "numbers a token", "bits", "bytes a token", "the latent's numbers", "bits", "bytes", "smaller by"),
+        ("compared with", "smaller by", "numbers a token", "bits each", "a token", "latent: numbers", "bits each", "a token"),
         [
-            (s.against, s.before, s.before_bits, s.bytes[0], s.after, s.after_bits, s.bytes[1], f"{s.share:.2%}") for s in savings
+            (
+                s.against, f"{s.share:.2%}", f"{s.before:,}", s.before_bits, f"{s.bytes[0]:,} B",
+                f"{s.after:,}", s.after_bits, f"{s.bytes[1]:,} B",
+            )
+            for s in savings
         ],
     )  # fmt: skip
     panels.caption(
-        "**Only the last is the figure that is quoted.** It compares the cache as deployed, about 6 bits a number, with another "
-        "model's 16-bit cache; the same precision and the same shape give other numbers. Layers and heads of DeepSeek 67B, and the 6 "
-        "bits, from {paper}.",
-        paper=live.anchor("the DeepSeek-V2 report", "https://arxiv.org/abs/2405.04434"),
+        "**Only the last is the figure that is quoted.** It compares the cache as deployed, about "
+        f"{savings[-1].after_bits} bits a number ({{paper}}, section 3.2.3), with another model's 16-bit cache; the same "
+        f"precision and the same shape give other numbers. DeepSeek 67B keeps {lesson.OLDER.kv_heads} KV heads of "
+        f"{lesson.OLDER.k_dim} in {lesson.OLDER_LAYERS} layers (arXiv 2401.02954).",
+        paper=live.anchor("arXiv 2405.04434", catalogue.papers()["2405.04434"]["link"]),
     )
 
 
 def often_said(key: str) -> None:
     """Common mistakes, each with what is counted."""
     f = lesson.facts(key)
-    live.heading("Often said")
+    live.heading(f"Often said, counted for {f.name}")
     query = (
-        f"It does not touch the cache: {f.kept} numbers with it, {f.kept_without_query_rank} without. It runs in use as well; its "
-        "purpose is less activation memory in training."
+        f"It does not touch the cache: {f.kept} numbers with it, {f.kept_without_query_rank} without. It runs in use as well; "
+        "its purpose is less activation memory in training."
         if f.query_rank
         else f"{f.name} has none, and keeps {f.kept} numbers like the models that do."
     )
-    live.table(
-        ("said", f"counted for {f.name}"),
-        [
-            (f"“The cache is {f.latent} numbers a token and layer.”",
-             f"{f.latent} of the latent and {f.rope_key} of the rope key: {f.kept}, against {f.multi_head:,} of multi-head attention."),
-            ("“Keys and values are rebuilt at every step.”",
-             f"Only in the expanded form. Absorbed, heads read the latents themselves: {f.fewer_reads:.0f} times fewer numbers, "
-             f"{f.more_flops:.1f} times the arithmetic a query and key."),
-            ("“Compressing the queries saves cache.”", query),
-            ("“The report shows that MLA beats GQA.”",
-             "It compares MLA with MHA in one table and GQA with MHA in another, at other sizes. No table has both at equal cache: see Prove."),
-        ],
-    )  # fmt: skip
+    for said, counted in (
+        (
+            f"“The cache is {f.latent} numbers a token and layer.”",
+            f"{f.latent} of the latent and {f.rope_key} of the rope key: {f.kept}. Multi-head attention: {f.multi_head:,}.",
+        ),
+        (
+            "“Keys and values are rebuilt at every step.”",
+            f"Only in the expanded form. Absorbed, heads read the latents themselves: {f.fewer_reads:.0f} times fewer numbers, "
+            f"{f.more_flops:.1f} times the arithmetic a query and key.",
+        ),
+        ("“Compressing the queries saves cache.”", query),
+        (
+            "“The report shows that MLA beats GQA.”",
+            "It compares MLA with MHA in one table and GQA with MHA in another, at other sizes. None has both at equal cache.",
+        ),
+    ):
+        panels.caption(f"**{said}** {counted}")
 
 
 # Prove
@@ -443,13 +478,17 @@ def prove(choice: Choice, text: str) -> None:
     with columns[1]:
         by_size(colours, stroke, report["command"])
     grid = lesson.grid()
-    sizes = "; ".join(f"{title}: {ours:,} against {low:,} to {high:,}" for title, (ours, low, high) in grid.parameters.items())
+    sizes = "; ".join(
+        f"{title}: {ours:,} against {low:,}{f' to {high:,}' * (high > low)}"
+        for title, (ours, low, high) in grid.parameters.items()
+    )
     panels.caption(
-        f"**What so small a test can say.** {grid.variants} variants, {grid.runs} runs, {grid.minutes:.0f} minutes of one thread on a "
-        f"busy machine. Parameters, the largest of ours against the rivals: {sizes}. The rivals are every head size of that cache, "
-        "without positions, with rope, and where order counts with partial rope. It can show that a latent holds what the heads "
-        "need, and what the rope key is for. Whether a latent is better than shared keys and values at the size of real models it "
-        "cannot show: for that stand the tables below."
+        f"**What so small a test can say.** {grid.variants} variants, {grid.runs} runs, {grid.minutes:.0f} minutes of one "
+        f"thread. Parameters, the largest of ours against the rivals: {sizes}. Rivals are several head sizes of that cache, "
+        "without positions and with rope, and where order counts with partial rope, all at two learning rates; the best of ours "
+        "meets the best of theirs. In the end nearly all recall everything, so a lower loss is no better recall. The test can "
+        "show that a latent holds what the heads need, and what the rope key is for. Whether a latent is better than shared keys "
+        "and values at the size of real models it cannot show: for that stand the tables below."
     )
     live.published("mla")
 
@@ -458,10 +497,14 @@ def equal_cache(i: int, group: lesson.Group, colours: dict, stroke: float, comma
     """One comparison at equal numbers a token: every seed, early and at the end."""
     live.heading(group.title)
     runs = lesson.runs(group)
-    fig = latent.versus(runs, group.ours, label, f"{lesson.LOSS} (log)", colours, stroke)
+    slower, faster = lesson.rates(group)
+    fig = latent.versus(runs, set(group.ours), label, f"{lesson.LOSS} (log)", colours, stroke)
     alt = f"Loss of every run with {group.title}: latent attention and {len(group.rivals)} rivals, early and at the end"
     frame.figure(fig, key=f"versus-{i}", alt=alt, table=lesson.runs_table(group), config={"command": command})
-    panels.caption(f"**Open: after {group.early} steps. Filled: at the end.** One dot a seed, a bar at the mean.")
+    panels.caption(
+        f"**Open: after {group.early} steps. Filled: at the end.** One mark a seed, a bar at each mean. Circles: learning rate "
+        f"{slower:g}; diamonds: {faster:g}."
+    )
 
 
 def by_size(colours: dict, stroke: float, command: str) -> None:

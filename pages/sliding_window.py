@@ -46,7 +46,7 @@ PAPERS = (
 )  # fmt: skip
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 LAYERS = {"full": "global", "sliding": "local", "chunked": "chunked"}
-KEPT = {"full": "tokens", "sliding": "min(tokens, window)", "chunked": "min(tokens, chunk)"}
+KEPT = {"full": "n", "sliding": "min(n, w)", "chunked": "min(n, chunk)"}
 
 
 def page() -> None:
@@ -62,7 +62,7 @@ def choose() -> tuple[int, str, str, int, str]:
     """The controls: window, pattern and presets; real model, context and prompt folded."""
     with controls.row():
         size = controls.slider_choice("window", "Window", lesson.WINDOWS, lesson.TRAINED, "window", HELP_WINDOW)
-        pattern = controls.choice("pattern", "Local : global", tuple(lesson.PATTERNS), "5:1", "window", HELP_PATTERN)
+        pattern = controls.choice("pattern", "Pattern", tuple(lesson.PATTERNS), "5:1", "window", HELP_PATTERN)
         place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
         with controls.more(summary()):
             with controls.row("real"):
@@ -143,7 +143,7 @@ def picture(size: int, pattern: str, scene: lesson.Scene, text: str) -> dict:
         tokens=scene.words,
         labels=[f"layer {i}" for i in range(1, len(near) + 1)],
         groups=[0 if is_near else 1 for is_near in near],
-        group_labels=[f"window {size}", "everything"],
+        group_labels=[f"w = {size}", "all"] if state.stage() else [f"window {size}", "everything"],
         hue="window",
         columns=6 if state.stage() else 3,
         roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
@@ -175,7 +175,7 @@ def side(size: int, pattern: str, key: str, context: int, prompt: recall.Prompt,
     target = scene.answers[-1].position if row is None else row
     way = lesson.way(pattern, size, prompt, target, ask.source if ask else -1)
     with panels.card("What can still reach this token", "reach"):
-        reach(size, pattern, way, scene)
+        reach(size, pattern, way, scene, ask)
     n = len(scene.words)
     here = lesson.counted(pattern, size, n)
     with panels.card(f"Cache after {n} tokens", "cache"):
@@ -194,7 +194,7 @@ def bars(before: str, whole: int, now: str, part: int, text=lambda n: f"{n:,} B"
     panels.bars(rows[before == now :], f"{before} against {now}")
 
 
-def reach(size: int, pattern: str, way: lesson.Way, scene: lesson.Scene) -> None:
+def reach(size: int, pattern: str, way: lesson.Way, scene: lesson.Scene, ask) -> None:
     """The stack as a graph, with the strongest way of the answer's word."""
     words = scene.words
     cone = lesson.cone(pattern, size, len(words), way.target)
@@ -203,19 +203,18 @@ def reach(size: int, pattern: str, way: lesson.Way, scene: lesson.Scene) -> None
     steps = [(level, t + 1, words[t]) for level, t in way.nodes]
     table = {name: [step[i] for step in steps] for i, name in enumerate(("after layer", "token", "word"))}
     frame.figure(fig, key="reach", alt=alt, table=table, config=live.about(lesson.PATTERNS[pattern], window=size))
-    panels.caption(way_said(way, words), range=panels.term("How far a stack sees", range_said(size)))
+    panels.caption(way_said(way, words, ask), range=panels.term("How far a stack sees", range_said(size)))
 
 
-def way_said(way: lesson.Way, words) -> str:
-    """Whether the word gets there, and with what weight."""
+def way_said(way: lesson.Way, words, ask) -> str:
+    """Whether the word can get there, and whether the answer does."""
     lead = f"**{words[way.source]} ({way.source + 1}) → {words[way.target]} ({way.target + 1}), {way.distance} tokens back.** "
     if not way.nodes:
-        return lead + f"No way: the first token that gets there is {words[way.earliest]} ({way.earliest + 1}). " + "{range}."
-    weight = f"{way.weight:.2f}" if way.read else f"{way.weight:.0e}".replace("e-0", "e-")
-    said = "reachable and read" if way.read else "reachable, but not read"
-    return (
-        lead + f"The strongest way moves on in {way.moves} of {len(way.nodes) - 1} layers, weight {weight}: {said}. " + "{range}."
-    )
+        return lead + f"No way: the first token that gets there is {words[way.earliest]} ({way.earliest + 1}). " + "{range}"
+    weight = f"{way.weight:.2f}" if way.weight >= 0.01 else "below 0.01"
+    lead += f"Reachable: the way of most attention ({weight}) moves on in {way.moves} of {len(way.nodes) - 1} layers"
+    arrived = "" if ask is None else ", and the answer arrives" if ask.said == ask.truth else ", yet the answer does not arrive"
+    return lead + arrived + ". {range}"
 
 
 def range_said(size: int) -> str:
@@ -326,10 +325,15 @@ def savings(key: str, context: int) -> None:
     with panels.card(f"Cache of {r.name} at {context:,} tokens", "saved"):
         bars("all global", r.whole, "as released", r.released, binary)
     with panels.card("Attention arithmetic of the next token", "flops"):
-        bars("all global", r.whole_flops, "as released", r.flops, lambda n: f"{count(n)}FLOP")
+        bars("all global", r.whole_flops, "as released", r.flops, flops)
     with panels.card("Parameters", "parameters"):
         bars("all global", weights, "as released", weights, count)
         live.small("A window has no weights of its own.")
+
+
+def flops(n: float) -> str:
+    """Operations: "22.3 GFLOP"."""
+    return decimal(n).replace("B", "FLOP")
 
 
 def real_models(key: str, context: int, config: dict) -> None:
@@ -367,7 +371,8 @@ def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(
             f"**Window {lesson.TRAINED}, six layers, {params} parameters whatever the pattern.** Lines join the means of seeds "
-            f"{seeds}; grey dashes are the bounds of the claims."
+            f"{seeds}; grey dashes are the bounds of the claims. One local layer with its convolution reaches {lesson.NEAREST} "
+            "tokens back."
         )
     with right:
         live.heading("Loss at 16 pairs while training")
@@ -394,9 +399,10 @@ def gemma() -> None:
     live.heading("Which ratio is “60% to under 15%”?")
     said = " and ".join(f"{o.share:.1%} at {o.ratio}:1" for o in left)
     panels.caption(
-        f"**Three local layers to one global, not the five that Gemma 3 ships with.** The report compares a 2B model at "
-        f"{context:,} tokens; its text gives {base:.0%} for global layers only. From that number the formula (1 + r · w / n) / (1 + r) with "
-        f"w = {left[0].window:,} leaves {said}. The printed numbers are rounded, and layers need not divide evenly."
+        "**Three local layers to one global, not the five that Gemma 3 ships with.** The report compares a 2B model at "
+        f"{context:,} tokens; its text gives {base:.0%} for global layers only. From that number the formula "
+        f"(1 + r · w / n) / (1 + r) with w = {left[0].window:,} leaves {said}. "
+        "The printed numbers are rounded, and layers need not divide evenly."
     )
 
 
@@ -419,21 +425,20 @@ def users(size: int, pattern: str, key: str, context: int, text: str) -> None:
     """The catalogue's rows."""
     rows = [(lesson.real(k, context), lesson.catalogue.entries()[k]) for k in lesson.users()]
     live.table(
-        (
-            "model", "local : global layers", "window", "kind", f"cache at {context:,}", "of all global", "limit", "released",
-            "organisation", "licence",
-        ),
+        ("model", "local : global", "window", f"cache at {context:,}", "share", "limit", "released", "organisation", "licence"),
         [
             (
-                live.anchor(r.name, e.fact("link")), f"{r.local} : {r.full}", f"{r.window:,}", r.kind, binary(r.released),
-                f"{r.share:.1%}", f"{r.limit:.1%}", e.fact("released"), e.fact("organisation"), e.fact("licence"),
+                live.anchor(r.name, e.fact("link")), f"{r.local} : {r.full}", f"{r.window:,}{' chunk' * (r.kind == 'chunked')}",
+                binary(r.released), f"{r.share:.1%}", f"{r.limit:.1%}", e.fact("released").replace("-", "\u2011"),
+                e.fact("organisation"), e.fact("licence"),
             )
             for r, e in rows
         ],
     )  # fmt: skip
     panels.caption(
-        f"**Every row is counted from the config as released**, 16-bit cache, {context:,} tokens. Sliding: the last w tokens, "
-        "itself included. Chunked: the tokens of its own chunk; engines keep one chunk. Click a name for the model's own page."
+        f"**Every row is counted from the config as released**, 16-bit cache, {context:,} tokens. A window is the last w "
+        "tokens, itself included; a chunk is a token's own block, of which engines keep one. Share and limit: of a cache "
+        "with every layer global. Click a name for the model's own page."
     )
 
 

@@ -70,9 +70,10 @@ def learning(
             line = {"color": colours[hues[name]], "width": 1.5 * stroke, "dash": dashes[name]}
             hover = f"{label(name)}, seed {seed}: %{{y:.3f}} after %{{x}} steps<extra></extra>"
             fig.add_scatter(x=steps, y=values, mode="lines+markers", line=line, marker={"size": 4 * stroke}, hovertemplate=hover)
-    height = 0.0
-    for name in sorted(curves, key=lambda n: end(curves[n])):  # labels keep a distance on the log axis
-        height = max(end(curves[name]), height * 1.6)
+    height, every = 0.0, np.concatenate([values for seeds in curves.values() for _, values in seeds.values()])
+    apart = max(1.6, (every.max() / every.min()) ** 0.07)  # labels keep a distance on the log axis
+    for name in sorted(curves, key=lambda n: end(curves[n])):
+        height = max(end(curves[name]), height * apart)
         mark(fig, steps[-1], height, f" <b>{label(name)}</b>", colours[hues[name]], size=12 * stroke)
     fig.update_xaxes(title_text="training steps", fixedrange=True)
     fig.update_yaxes(title_text=title, type="log", fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})

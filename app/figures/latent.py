@@ -6,9 +6,9 @@ import plotly.graph_objects as go
 
 from app.figures.plot import blank, byte_ticks, mark
 
-HUES = {"x": "soft", "latent": "latent", "key": "kv", "r": "kv", "k": "latent", "v": "latent", "q": "query"}
+HUES = {"x": "soft", "latent": "latent", "key": "kv", "r": "kv", "k": "latent", "v": "latent", "q": "query", "s": "query"}
 HALF = 0.13  # half the height of a box; rows are 1 apart
-WORDS = {"expanded": "expanded", "absorbed": "absorbed", "kept": "as multi-head, all kept"}
+WORDS = {"expanded": "expanded", "absorbed": "absorbed", "kept": "multi-head"}
 
 
 def flow(graph: nx.DiGraph, edge: tuple) -> tuple[list[float], list[float]]:
@@ -30,7 +30,7 @@ def flows(fig: go.Figure, graph: nx.DiGraph, colours: dict, head: int | None) ->
         source = HUES[graph.nodes[edge[0]]["kind"]]
         quiet = head is not None and target["head"] not in (-1, head)
         hue = HUES[target["kind"]] if source == "soft" else source
-        layers.setdefault((hue, 0.05 if quiet else 0.2), []).append(flow(graph, edge))
+        layers.setdefault((hue, 0.05 if quiet else 0.18), []).append(flow(graph, edge))
     for (hue, opacity), shapes in layers.items():
         x, y = (np.concatenate(parts) for parts in zip(*shapes))
         fig.add_scatter(
@@ -45,51 +45,68 @@ def bottleneck(
     the width of the widest row of any setting, so that pictures compare."""
     fig = blank(colours, 190, stroke)
     flows(fig, graph, colours, head)
-    full = whole.nodes["latent"]
-    if full["width"] > graph.nodes["latent"]["width"]:
-        outline(fig, full, graph.nodes["latent"]["pos"][0], colours)
-    for _, node in graph.nodes(data=True):
-        box(fig, node, colours, head)
-    captions(fig, graph, widest, colours, stroke)
-    fig.update_xaxes(visible=False, range=[-widest / 2 - 2, widest / 2 + 2], fixedrange=True)
-    fig.update_yaxes(visible=False, range=[-0.62, 2.42], fixedrange=True)
-    fig.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    full, here = whole.nodes["latent"], graph.nodes["latent"]
+    behind = [outline(full, here["pos"][0], colours)] if full["width"] > here["width"] else []
+    # all at once: Plotly checks a layout anew with every shape that is added alone
+    fig.update_layout(
+        shapes=behind + [box(node, colours, head) for _, node in graph.nodes(data=True)],
+        annotations=captions(graph, widest, colours, stroke),
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        xaxis={"visible": False, "range": [-widest / 2 - 2, widest / 2 + 2], "fixedrange": True},
+        yaxis={"visible": False, "range": [-0.62, 2.42], "fixedrange": True},
+    )
     return fig
 
 
-def box(fig: go.Figure, node: dict, colours: dict, head: int | None) -> None:
-    """One bar as wide as it has numbers; values are hatched by a lighter fill, the rotated key stands alone."""
+def box(node: dict, colours: dict, head: int | None) -> dict:
+    """One bar as wide as it has numbers; values, and queries for the rotated key, are lighter."""
     (x, y), half = node["pos"], node["width"] / 2
     quiet = head is not None and node["head"] not in (-1, head)
-    fig.add_shape(
-        type="rect", x0=x - half, x1=x + half, y0=y - HALF, y1=y + HALF, line={"width": 0},
-        fillcolor=colours[HUES[node["kind"]]], opacity=0.25 if quiet else 0.62 if node["kind"] == "v" else 1.0,
-    )  # fmt: skip
+    return {
+        "type": "rect", "x0": x - half, "x1": x + half, "y0": y - HALF, "y1": y + HALF, "line": {"width": 0},
+        "fillcolor": colours[HUES[node["kind"]]], "opacity": 0.25 if quiet else 0.62 if node["kind"] in "vs" else 1.0,
+    }  # fmt: skip
 
 
-def outline(fig: go.Figure, node: dict, x: float, colours: dict) -> None:
+def outline(node: dict, x: float, colours: dict) -> dict:
     """The latent before it was cut down."""
-    half = node["width"] / 2
-    line = {"width": 1, "dash": "dot", "color": colours["latent"]}
-    fig.add_shape(type="rect", x0=x - half, x1=x + half, y0=1 - HALF - 0.05, y1=1 + HALF + 0.05, line=line)
+    half, line = node["width"] / 2, {"width": 1, "dash": "dot", "color": colours["latent"]}
+    return {"type": "rect", "x0": x - half, "x1": x + half, "y0": 0.95 - HALF, "y1": 1.05 + HALF, "line": line}
 
 
-def captions(fig: go.Figure, graph: nx.DiGraph, widest: float, colours: dict, stroke: float) -> None:
-    """What every row is, at the left where there is room, and the numbers of what is kept beside it."""
+def captions(graph: nx.DiGraph, widest: float, colours: dict, stroke: float) -> list[dict]:
+    """What every row is: x above its bar, the heads below theirs, what is kept at the left, where there is room."""
     size, nodes = 12 * (0.6 + 0.4 * stroke), graph.nodes
     kept = [nodes[n]["width"] for n in ("latent", "key") if n in nodes]
     heads = max(d["head"] for _, d in nodes(data=True)) + 1
-    of_head = " + ".join(f"{d['width']}" for n, d in nodes(data=True) if d["head"] == 0)
-    parts = {"k": "key", "r": "rope", "v": "value", "q": "query"}
-    words = ", ".join(parts[d["kind"]] for _, d in nodes(data=True) if d["head"] == 0)
+    first = [d for _, d in nodes(data=True) if d["head"] == 0]
+    parts = {"k": "key", "r": "rope key", "v": "value", "q": "query", "s": "rope query"}
+    widths, words = " + ".join(str(d["width"]) for d in first), ", ".join(parts[d["kind"]] for d in first)
+    middle, left = {"x": 0, "xanchor": "center"}, {"x": -widest / 2 - 2, "xanchor": "left"}
     lines = (
-        (2, HALF, f"x, {nodes['x']['width']} numbers", "bottom", colours["soft"]),
-        (1, HALF, f"<b>kept: {' + '.join(map(str, kept))}</b>", "bottom", colours["latent"]),
-        (0, -HALF, f"{heads} heads of {of_head} ({words})", "top", colours["ink"]),
+        (2 + HALF, f"x, {nodes['x']['width']} numbers", "bottom", colours["soft"], middle),
+        (1 + HALF, f"<b>kept: {' + '.join(map(str, kept))}</b>", "bottom", colours["latent"], left),
+        (-HALF, f"{heads} heads of {widths} ({words})", "top", colours["ink"], middle),
     )
-    for y, shift, text, anchor, colour in lines:
-        at = {"x": 0, "xanchor": "center"} if y != 1 else {"x": -widest / 2 - 2, "xanchor": "left"}
-        fig.add_annotation(y=y + shift, text=text, showarrow=False, yanchor=anchor, font={"color": colour, "size": size}, **at)
+    return [
+        {"y": y, "text": text, "showarrow": False, "yanchor": anchor, "font": {"color": colour, "size": size}, **at}
+        for y, text, anchor, colour, at in lines
+    ]
+
+
+def ranks(cut: tuple, trained: tuple, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Recall against the size of the latent: a line where the largest is cut down, diamonds where a model was trained at that
+    size. The same for every size, so that the slider does not draw it again."""
+    fig = blank(colours, 150, stroke)
+    size = 12 * (0.6 + 0.4 * stroke)
+    line = {"color": colours["latent"], "width": 2.2 * stroke}
+    fig.add_scatter(x=cut[0], y=cut[1], mode="lines", line=line, hovertemplate="cut to %{x}: %{y:.2f}<extra></extra>")
+    marker = {"symbol": "diamond", "size": 9 * stroke, "color": colours["latent"]}
+    hover = "trained at %{x}: %{y:.2f}<extra></extra>"
+    fig.add_scatter(x=trained[0], y=trained[1], mode="markers", marker=marker, hovertemplate=hover)
+    fig.update_xaxes(title_text="numbers of the latent", range=[0, cut[0][-1] * 1.05], fixedrange=True, tickfont={"size": size})
+    fig.update_yaxes(range=[-0.06, 1.12], tickvals=[0, 0.5, 1], fixedrange=True, tickfont={"size": size})
+    return fig
 
 
 def lines(contexts, values: dict, title: str, unit: str, colours: dict, dashes: dict, stroke: float = 1.0) -> go.Figure:
@@ -100,7 +117,8 @@ def lines(contexts, values: dict, title: str, unit: str, colours: dict, dashes: 
         line = {"color": colours[hues[form]], "width": (2.4 if form == "absorbed" else 1.8) * stroke, "dash": dashes[form]}
         hover = f"{WORDS[form]}: %{{y:.3s}} {unit} at %{{x:,}} tokens<extra></extra>"
         fig.add_scatter(x=contexts, y=y, mode="lines", line=line, hovertemplate=hover)
-        mark(fig, contexts[-1], y[-1], f"<b>{WORDS[form]}</b> ", colours[hues[form]], "top left", 13 * (1 + 0.45 * (stroke - 1)))
+        at, where = (len(y) // 2, "bottom right") if form == "kept" else (-1, "top left")
+        mark(fig, contexts[at], y[at], f" <b>{WORDS[form]}</b> ", colours[hues[form]], where, 13 * (1 + 0.45 * (stroke - 1)))
     ticks = [1024, 4096, 16384, 65536, 131072]
     words = ["1k", "4k", "16k", "64k", "128k"]
     fig.update_xaxes(type="log", title_text="context, tokens", tickvals=ticks, ticktext=words, fixedrange=True)
@@ -162,27 +180,27 @@ def models(names, multi_head, grouped, released, label, colours: dict, stroke: f
     return fig
 
 
-def versus(runs: dict, ours: tuple, label, title: str, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """{variant: {"early", "end": {seed: loss}}}, one row a variant: open dots early, filled ones at the end, a bar at each mean;
-    latent attention in its hue, its rivals in theirs."""
-    fig = blank(colours, 86 + 31 * len(runs), stroke)
-    for row, (variant, phases) in zip(range(len(runs))[::-1], runs.items()):
-        colour = colours["latent" if variant in ours else "kv"]
-        for when, seeds in phases.items():
-            values = list(seeds.values())
-            if not values:
-                continue
-            text = [f"{label(variant)}, {when}, seed {seed}: {value:.4f}" for seed, value in seeds.items()]
-            symbol = "circle" if when == "end" else "circle-open"
-            marker = {"color": colour, "size": 8 * stroke, "symbol": symbol, "opacity": 0.85, "line": {"width": 1.6 * stroke}}
-            fig.add_scatter(
-                x=values, y=[row] * len(values), mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>"
-            )
-            mean, line = np.mean(values), {"color": colours["ink"], "width": 2 * stroke}
-            fig.add_shape(type="line", x0=mean, x1=mean, y0=row - 0.28, y1=row + 0.28, line=line)
-    names = [f"<b>{label(v)}</b>" if v in ours else label(v) for v in runs]
+def versus(runs: tuple, ours: set, label, title: str, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """One row a variant, one mark a seed, a bar at each mean: circles at the slower rate and diamonds at the faster, open early
+    and filled at the end; latent attention in its hue, its rivals in theirs."""
+    rows = list(dict.fromkeys(r.variant for r in runs))[::-1]
+    fig = blank(colours, 86 + 34 * len(rows), stroke)
+    for r in runs:
+        at = rows.index(r.variant) + (-0.17 if r.fast else 0.17)
+        values, when = list(r.seeds.values()), "early" if r.early else "at the end"
+        text = [f"{label(r.variant)}, {when}, {'faster' if r.fast else 'slower'}, seed {s}: {x:.4f}" for s, x in r.seeds.items()]
+        marker = {
+            "color": colours["latent" if r.variant in ours else "kv"], "opacity": 0.85, "line": {"width": 1.4 * stroke},
+            "symbol": ("diamond" if r.fast else "circle") + "-open" * r.early, "size": 7.5 * stroke,
+        }  # fmt: skip
+        fig.add_scatter(
+            x=values, y=[at] * len(values), mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>"
+        )
+        line = {"color": colours["ink"], "width": 1.8 * stroke}
+        fig.add_shape(type="line", x0=np.mean(values), x1=np.mean(values), y0=at - 0.15, y1=at + 0.15, line=line)
+    names = [f"<b>{label(v)}</b>" if v in ours else label(v) for v in rows]
     fig.update_yaxes(
-        tickvals=list(range(len(runs)))[::-1], ticktext=names, range=[-0.6, len(runs) - 0.4], fixedrange=True,
+        tickvals=list(range(len(rows))), ticktext=names, range=[-0.6, len(rows) - 0.4], fixedrange=True,
         tickfont={"color": colours["ink"]},
     )  # fmt: skip
     fig.update_xaxes(type="log", title_text=title, fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})

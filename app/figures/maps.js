@@ -501,7 +501,7 @@ class Maps {
     const d = this.data, row = this.focusRow(), heads = this.heads();
     this.prompt.classList.toggle("picked", row !== null);
     this.tokens.querySelectorAll(".tok").forEach((token, i) => {
-      const strength = row === null || !d.rowsAreTokens || i >= d.shape[2] ? 0 : Math.max(...heads.map((h) => this.byte(h, row, i) % MASKED)) / REST;
+      const strength = row === null || !d.rowsAreTokens || d.cols || i >= d.shape[2] ? 0 : Math.max(...heads.map((h) => this.byte(h, row, i) % MASKED)) / REST;
       token.style.setProperty("--tint", strength > 0.02 ? `${Math.round(4 + 72 * strength ** 1.5)}%` : "0%");
       const kept = ["cut", "gap"].filter((name) => token.classList.contains(name));
       token.className = ["tok", ...kept, d.roles[i], /^[^\p{L}\p{N}]$/u.test(d.tokens[i]) && "dot", i === this.view.row && "on", d.steps === d.tokens.length && i >= this.view.step && "later"].filter(Boolean).join(" ");
@@ -579,6 +579,7 @@ class Maps {
     if (!ring) return;
     this.ringText.textContent = this.ringLine();
     this.ring.classList.toggle("tight", ring > 16);
+    this.ring.style.maxWidth = `${ring * 92}px`;
     keep(this.ring, ring, () => el("span.slot")).forEach((slot, i) => {
       const token = this.slots()[i], held = token >= 0 && token < tokens.length;
       slot.className = ["slot", held && "held", token === at && "new"].filter(Boolean).join(" ");

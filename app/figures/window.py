@@ -35,15 +35,14 @@ def reach(cone, nodes, local: tuple[bool, ...], words, source: int, target: int,
     fig = blank(colours, 244, stroke)
     levels, tokens = len(local) + 1, len(words)
     every = [(level, t) for level in range(levels) for t in range(tokens)]
-    inside, outside = [n for n in every if n in cone], [n for n in every if n not in cone]
-    size = max(2.2, min(6.5, 190 / tokens)) * (0.5 + 0.5 * stroke)
-    for part, colour, opacity, scale in ((outside, colours["soft"], 0.35, 0.55), (inside, colours["window"], 0.75, 1.0)):
-        x, y = [t for _, t in part], [level for level, _ in part]
-        text = [f"{words[t]} ({t + 1}), {floor(level)}" for level, t in part]
-        marker = {"color": colour, "size": size * scale, "opacity": opacity}
-        fig.add_scatter(x=x, y=y, mode="markers", text=text, hovertemplate=TEXT, marker=marker)
-    for a, b in zip(nodes, nodes[1:]):
-        segment(fig, a, b, local[a[0]], colours, stroke)
+    size = max(2.5, min(6.5, 190 / tokens)) * (0.5 + 0.5 * stroke)
+    places(fig, [node for node in every if node not in cone], words, colours["soft"], 0.4 * size, 0.45)
+    places(fig, [node for node in every if node in cone], words, colours["window"], size, 0.8)
+    steps = list(zip(nodes, nodes[1:]))
+    moves = [(a, b) for a, b in steps if a[1] != b[1]]
+    lines(fig, [step for step in steps if step not in moves], colours["ink"], 1.4 * stroke, "dot")
+    lines(fig, [(a, b) for a, b in moves if local[a[0]]], colours["window"], 3 * stroke, "solid")
+    lines(fig, [(a, b) for a, b in moves if not local[a[0]]], colours[GLOBAL], 3 * stroke, "solid")
     ends(fig, words, source, target, levels - 1, bool(nodes), colours, stroke)
     names = ["words", *(f"{level}  {'local' if near else 'global'}" for level, near in enumerate(local, 1))]
     clear = "rgba(0,0,0,0)"
@@ -53,28 +52,41 @@ def reach(cone, nodes, local: tuple[bool, ...], words, source: int, target: int,
     return fig
 
 
+def places(fig: go.Figure, nodes, words, colour: str, size: float, opacity: float) -> None:
+    """Nodes as short dashes of one trace, which the browser draws faster than marks."""
+    x = [value for _, t in nodes for value in (t - 0.3, t + 0.3, None)]
+    y = [value for level, _ in nodes for value in (level, level, None)]
+    text = [f"{words[t]} ({t + 1}), {floor(level)}" for level, t in nodes for _ in range(3)]
+    line = {"color": colour, "width": size}
+    fig.add_scatter(x=x, y=y, mode="lines", line=line, opacity=opacity, text=text, hovertemplate=TEXT)
+
+
 def floor(level: int) -> str:
     """Where a node stands."""
     return f"after layer {level}" if level else "as a word"
 
 
-def segment(fig: go.Figure, a, b, near: bool, colours: dict, stroke: float) -> None:
-    """One layer of a way: straight up where the word stays, in the hue of the layer where it moves on."""
-    stays = a[1] == b[1]
-    colour = colours["ink"] if stays else colours["window" if near else GLOBAL]
-    line = {"color": colour, "width": (1.4 if stays else 3) * stroke, "dash": "dot" if stays else "solid"}
-    fig.add_scatter(x=[a[1], b[1]], y=[a[0], b[0]], mode="lines", line=line, hoverinfo="skip")
+def lines(fig: go.Figure, steps, colour: str, width: float, dash: str) -> None:
+    """Steps of a way, each from one layer to the next, as one trace."""
+    if steps:
+        x, y = ([value for a, b in steps for value in (a[i], b[i], None)] for i in (1, 0))
+        fig.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": width, "dash": dash}, hoverinfo="skip")
 
 
 def ends(fig: go.Figure, words, source: int, target: int, top: int, joined: bool, colours: dict, stroke: float) -> None:
     """The word that sets out and the token that wants it, named; rings where no way joins them."""
-    size, symbol = 10 * (0.5 + 0.5 * stroke), "circle" if joined else "circle-open"
-    for t, level, hue, side in ((source, 0, GLOBAL, -1), (target, top, "query", 1)):
-        marker = {"color": colours[hue], "size": size, "symbol": symbol, "line": {"width": 2 * stroke, "color": colours[hue]}}
-        fig.add_scatter(x=[t], y=[level], mode="markers", marker=marker, hoverinfo="skip")
+    hues, size = [colours[GLOBAL], colours["query"]], 10 * (0.5 + 0.5 * stroke)
+    marker = {
+        "color": hues,
+        "size": size,
+        "symbol": "circle" if joined else "circle-open",
+        "line": {"width": 2 * stroke, "color": hues},
+    }
+    fig.add_scatter(x=[source, target], y=[0, top], mode="markers", marker=marker, hoverinfo="skip")
+    for t, level, colour, side in ((source, 0, hues[0], -1), (target, top, hues[1], 1)):
         late = t > len(words) / 2
         place = {"xanchor": "right" if late else "left", "xshift": 6 if late else -6, "yshift": side * 15 * stroke}
-        note(fig, t, level, f"<b>{words[t]}</b> {t + 1}", colours[hue], **place)
+        note(fig, t, level, f"<b>{words[t]}</b> {t + 1}", colour, **place)
 
 
 # Cache against context
@@ -114,11 +126,11 @@ def context_axis(fig: go.Figure, ticks: dict[str, int], low: float, high: float)
     """Context on a logarithmic axis, written as people say it."""
     shown = {name: n for name, n in ticks.items() if low <= n <= high}
     fig.update_xaxes(type="log", title_text="context, tokens", range=[np.log10(low), np.log10(high)], fixedrange=True)
-    fig.update_xaxes(tickvals=list(shown.values()), ticktext=list(shown))
+    fig.update_xaxes(tickvals=list(shown.values()), ticktext=list(shown), tickangle=0)
 
 
 def shares(x, lines, limits, points, values, ticks, context: int, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """What is kept of an all-global cache, against context: {name: share}; dashes are its limits {name: share}, rings measured."""
+    """What is kept of an all-global cache, against context: {name: share}; dashes are limits {name: share}, rings measured."""
     fig = blank(colours, 320, stroke)
     hues = dict(zip(lines, (colours["window"], colours["ink"])))
     for name, y in lines.items():
@@ -152,7 +164,7 @@ def memory(contexts, whole, released, ticks, kink: int, context: int, label, col
     """A real model's cache against context, both axes logarithmic: with every layer global, and as released."""
     fig = blank(colours, 320, stroke)
     rows = (
-        (whole, "every layer global", "soft", 1.6, -4, "top left"),
+        (whole, "every layer global", "soft", 1.6, -6, "top left"),
         (released, "as released", "window", 2.8, -7, "bottom right"),
     )
     for y, name, hue, width, at, side in rows:
@@ -160,7 +172,7 @@ def memory(contexts, whole, released, ticks, kink: int, context: int, label, col
         line = {"color": colours[hue], "width": width * stroke}
         fig.add_scatter(x=contexts, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
         mark(fig, contexts[at], y[at], f" {name} ", colours[hue], side, type_size(stroke))
-    upright(fig, kink, "window", colours, stroke, log=True)
+    upright(fig, kink, "window", colours, stroke, log=True, side="right")
     upright(fig, context, "context", colours, stroke, log=True, side="right")
     context_axis(fig, ticks, contexts[0], contexts[-1])
     values, texts = byte_ticks(min(released) / 2, max(whole) * 2, label)
@@ -183,7 +195,8 @@ def models(names, whole, released, label, chosen: int, colours: dict, stroke: fl
         text = [f"{model}, {name}: {label(v)}" for model, v in zip(names, values)]
         fig.add_scatter(x=values, y=rows, mode="markers", marker=marker, name=name, text=text, hovertemplate=TEXT)
     values, texts = byte_ticks(min(released) / 2, max(whole) * 2, label)
-    shown = [f"<b>{name}</b>" if i == chosen else name for i, name in enumerate(names)]
+    room = "\u2003"  # a space before each name: Plotly measures names a little too short and would cut their first letter
+    shown = [room + (f"<b>{name}</b>" if i == chosen else name) for i, name in enumerate(names)]
     fig.update_xaxes(type="log", tickvals=values, ticktext=texts, side="top", fixedrange=True)
     fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True)
     fig.update_yaxes(tickfont={"color": colours["ink"]})

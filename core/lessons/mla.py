@@ -25,6 +25,7 @@ from core.tasks import recall as task
 HEADS, WIDTH = recipes.HEADS, recipes.WIDTH
 FULL = max(recipes.LATENTS)
 RANKS = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, FULL)
+START = 16  # where the slider stands at first
 CUT, TRAINED = "cut from the largest", "trained at this size"
 MADE = (CUT, TRAINED)
 EXPANDED, ABSORBED = "expanded", "absorbed"
@@ -187,7 +188,7 @@ def sizes(choice: Choice, tokens: int) -> dict[str, int]:
 
 def multi_head(choice: Choice, here: Scene) -> np.ndarray:
     """Cache bytes after each token (T,) if every head kept keys and values of its own: counted."""
-    return np.array([sizes(choice, n + 1)["MHA"] for n in range(len(here.words))])
+    return sizes(choice, 1)["MHA"] * np.arange(1, len(here.words) + 1)
 
 
 def widest() -> int:
@@ -195,6 +196,28 @@ def widest() -> int:
     rows = (diagram.bottleneck(Choice(FULL, form=form).mixer, WIDTH) for form in FORMS)
     ends = [(d["pos"][0] - d["width"] / 2, d["pos"][0] + d["width"] / 2) for g in rows for _, d in g.nodes(data=True)]
     return int(max(right for _, right in ends) - min(left for left, _ in ends))
+
+
+@lru_cache(maxsize=8)
+def by_rank(key: bool, what: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Share of names answered right at 24 pairs, on fresh prompts: {CUT and TRAINED: (latent sizes, recall)}."""
+    settings = {
+        made: [c for rank in RANKS if (c := Choice(rank, key, ABSORBED, made, what)).trained or made == CUT] for made in MADE
+    }
+    return {
+        made: (np.array([c.rank for c in choices]), np.array([recalled(c) for c in choices]))
+        for made, choices in settings.items()
+    }
+
+
+@lru_cache(maxsize=256)
+def recalled(choice: Choice, prompts: int = 48) -> float:
+    """Recall of one setting at 24 pairs."""
+    settings = zoo.recipe(choice.variant).settings
+    generator = torch.Generator().manual_seed(PAIRS)
+    tokens, targets = task.batch(PAIRS, prompts, settings["length"], generator, settings.get("retell", False))
+    logits, _ = model(choice)(tokens)
+    return float((logits.argmax(-1) == targets)[targets != -100].double().mean())
 
 
 # Count
@@ -342,10 +365,8 @@ def formula(key: str) -> Formula:
 
 # Three answers behind one percentage
 
-OLDER = Attention(
-    heads=8, kv_heads=8, k_dim=128, v_dim=128
-)  # what DeepSeek 67B keeps in a layer (arXiv 2405.04434, section 3.2.3)
-OLDER_LAYERS, BITS, QUANTISED = 95, 16, 6  # 6 bits a number on average: the cache as deployed, same section
+OLDER, OLDER_LAYERS = Attention(heads=64, kv_heads=8, k_dim=128, v_dim=128), 95  # DeepSeek 67B (arXiv 2401.02954)
+BITS, QUANTISED = 16, 6  # 6 bits a number on average: the cache of DeepSeek-V2 as deployed (arXiv 2405.04434, section 3.2.3)
 
 
 @dataclass(frozen=True)
@@ -413,13 +434,13 @@ def facts(key: str) -> Facts:
 
 def presets() -> dict[str, dict]:
     """Slider settings named after real models: the latent that is the same share of the width as theirs, as near as the slider
-    comes; {label: {"latent": rank, "rope_key": bool}}."""
+    comes, the largest first; {label: {"latent": rank, "rope_key": bool}}."""
     found: dict[tuple, str] = {}
     for key in keys():
         m, d = mixer(key), catalogue.entries()[key].reading.spec.d_model
         setting = min(RANKS, key=lambda rank: abs(rank / WIDTH - m.kv_rank / d)), bool(m.rope.dim)
-        found.setdefault(setting, f"{name(key)}: 1/{round(d / m.kv_rank)}")
-    return {label: {"latent": rank, "rope_key": turned} for (rank, turned), label in found.items()}
+        found.setdefault(setting, f"{name(key).removeprefix('DeepSeek-')}: 1/{round(d / m.kv_rank)}")
+    return {label: {"latent": rank, "rope_key": turned} for (rank, turned), label in sorted(found.items(), reverse=True)}
 
 
 # Prove
@@ -452,32 +473,47 @@ GROUPS = (
     ),
     Group(
         f"{recipes.BUDGETS[0]} numbers a token, the later of two things counts",
-        tuple(f"mla-{FULL}-{key}{recipes.LATEST}" for key in (recipes.KEY, 0)),
+        (*recipes.names(recipes.LATEST_OURS), f"mla-{FULL}-0{recipes.LATEST}"),
         recipes.names(recipes.LATEST_RIVALS),
         recipes.EARLY[recipes.LATEST],
     ),
 )
 
 
-def runs(group: Group) -> dict[str, dict[str, dict[int, float]]]:
-    """{variant: {"early" and "end": {seed: loss}}} of the variants that have runs."""
+@dataclass(frozen=True)
+class Runs:
+    """All seeds of one variant at one rate, at one time: {seed: loss}."""
+
+    variant: str  # without the mark of the faster rate
+    fast: bool
+    early: bool
+    seeds: dict[int, float]
+
+
+def runs(group: Group) -> tuple[Runs, ...]:
+    """Every run of a group that is in the table."""
     rows = zoo.table("mla")
-    values = {
-        v: {when: last(rows, v, METRIC, step) for when, step in (("early", group.early), ("end", 0))}
+    found = (
+        Runs(v.removesuffix(recipes.FAST), v.endswith(recipes.FAST), early, last(rows, v, METRIC, group.early * early))
         for v in (*group.ours, *group.rivals)
-    }
-    return {v: phases for v, phases in values.items() if phases["end"]}
+        for early in (True, False)
+    )
+    return tuple(r for r in found if r.seeds)
 
 
 def runs_table(group: Group) -> dict[str, list]:
     """The same as columns."""
     rows = [
-        (v, when, seed, value)
-        for v, phases in runs(group).items()
-        for when, seeds in phases.items()
-        for seed, value in seeds.items()
+        (r.variant, "faster" if r.fast else "slower", "early" if r.early else "end", seed, value)
+        for r in runs(group)
+        for seed, value in r.seeds.items()
     ]
-    return dict(zip(("variant", "when", "seed", LOSS), map(list, zip(*rows))))
+    return dict(zip(("variant", "rate", "when", "seed", LOSS), map(list, zip(*rows))))
+
+
+def rates(group: Group) -> tuple[float, ...]:
+    """The learning rates of a group, the slower first."""
+    return tuple(sorted({zoo.recipe(v).lr for v in (*group.ours, *group.rivals)}))
 
 
 def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:

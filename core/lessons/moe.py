@@ -4,7 +4,7 @@ Letters: E routed experts, K experts a token, T tokens, L layers with experts, B
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,15 +19,15 @@ from core.spec import ModelSpec
 from core.tasks import domains, experts
 from core.trace import Trace
 
-FIELDS = ("experts", "top_k", "shared", "gate", "balance")
+FIELDS = ("experts", "balance", "top_k", "shared", "gate")
 DEFAULT = recipes.DEFAULT
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)  # tokens that are decoded together
 REAL_BATCHES = tuple(2**i for i in range(11))
-NEAREST = {  # the trained setting that stands for a real model: its shape made small, its gate and its balancing kept
-    "mixtral-8x7b": ("Mixtral", {"experts": 8, "top_k": 2, "balance": "aux"}),
-    "qwen3-235b-a22b": ("Qwen3-235B", {"experts": 16, "top_k": 2, "balance": "aux"}),
-    "deepseek-v3": ("DeepSeek-V3", {"experts": 16, "shared": True, "gate": "sigmoid", "balance": "bias"}),
-    "kimi-k2": ("Kimi K2", {"experts": 32, "gate": "sigmoid", "balance": "bias"}),
+NEAREST = {  # what stands for a real model: its balancing and gate where trained, its shape made small
+    "mixtral-8x7b": ("Mixtral", {"experts": 8, "balance": "loss"}),
+    "qwen3-235b-a22b": ("Qwen3-235B", {"experts": 16, "top_k": 2, "balance": "loss"}),
+    "deepseek-v3": ("DeepSeek-V3", {"experts": 16, "shared": True, "balance": "bias"}),
+    "kimi-k2": ("Kimi K2", {"experts": 16, "gate": "sigmoid", "balance": "bias"}),
     "gpt-oss-120b": ("gpt-oss-120b", {"experts": 16, "top_k": 2, "balance": "none"}),
 }
 FIRST = "deepseek-v3"
@@ -36,29 +36,54 @@ FIRST = "deepseek-v3"
 # Settings
 
 
-def options(chosen: dict) -> dict[str, tuple]:
-    """What each control can offer, one after the other: what was trained together with the values chosen before it."""
-    left, found = list(recipes.TRAINED), {}
-    for field in FIELDS:
-        found[field] = tuple(dict.fromkeys(getattr(s, field) for s in left))
-        value = chosen.get(field, getattr(DEFAULT, field))
-        left = [s for s in left if getattr(s, field) == (value if value in found[field] else found[field][0])]
-    return found
+def offered(field: str, chosen: dict) -> tuple:
+    """What a control can offer: every value that was trained together with those chosen before it."""
+    fit = [s for s in recipes.TRAINED if all(getattr(s, name) == value for name, value in chosen.items())]
+    found = dict.fromkeys(getattr(s, field) for s in fit)
+    return tuple(found) if field in ("balance", "gate") else tuple(sorted(found))
 
 
-def settle(chosen: dict) -> Setting:
-    """The trained setting that is as the chosen one as far as any was."""
-    offered, values = options(chosen), {}
+def otherwise(field: str, options: tuple):
+    """The value a control starts with."""
+    usual = getattr(DEFAULT, field)
+    return usual if usual in options else options[0]
+
+
+def settle(wanted: dict) -> Setting:
+    """The trained setting that follows what is wanted, field after field, as far as it was trained."""
+    chosen: dict = {}
     for field in FIELDS:
-        value = chosen.get(field, getattr(DEFAULT, field))
-        values[field] = value if value in offered[field] else offered[field][0]
-    return Setting(**values)
+        options = offered(field, chosen)
+        value = wanted.get(field, getattr(DEFAULT, field))
+        chosen[field] = value if value in options else otherwise(field, options)
+    return Setting(**chosen)
+
+
+def setting(variant: str) -> Setting:
+    """The setting of a variant."""
+    return next(s for s in recipes.TRAINED if s.variant == variant)
 
 
 def presets() -> dict[str, dict]:
     """{name: what the controls then hold}, of the real models that are there."""
-    there = {key: value for key, value in NEAREST.items() if key in catalogue.entries()}
-    return {name: {"real": key, **vars(settle(wanted))} for key, (name, wanted) in there.items()}
+    there = {key: value for key, value in NEAREST.items() if key in named()}
+    return {name: {"real": key, **held(settle(wanted))} for key, (name, wanted) in there.items()}
+
+
+def held(setting: Setting) -> dict:
+    """The fields of a setting that have a control: more than one value was trained with those before."""
+    values = {field: getattr(setting, field) for field in FIELDS}
+    return {f: v for i, (f, v) in enumerate(values.items()) if len(offered(f, dict(list(values.items())[:i]))) > 1}
+
+
+def named() -> dict[str, str]:
+    """Key and name of the catalogue's mixtures."""
+    return {key: entry.name for key, entry in catalogue.entries().items() if real(key)}
+
+
+def first() -> str:
+    """The real model that is counted at first."""
+    return FIRST if FIRST in named() else next(iter(named()))
 
 
 # See
@@ -89,10 +114,10 @@ def scene(variant: str, text: tuple[int, ...]) -> Scene:
     zoo.load(variant)(torch.tensor([text]), trace=trace)
     stacked = (torch.stack(trace.every(name))[:, 0].numpy() for name in ("affinity", "routing", "gates"))
     words = tuple(domains.WORDS[t] for t in text)
-    return Scene(words, tuple(named(domains.domain_of(w)) for w in words), *stacked)
+    return Scene(words, tuple(spoken(domains.domain_of(w)) for w in words), *stacked)
 
 
-def named(domain: int) -> str:
+def spoken(domain: int) -> str:
     """A domain's name; "" for none."""
     return domains.DOMAINS[domain] if domain >= 0 else ""
 
@@ -131,6 +156,11 @@ def tastes(scene: Scene, layer: int) -> list[Taste]:
     return [Taste(d, len(rows), tuple(Counter(e for row in rows for e in row).most_common())) for d, rows in found.items()]
 
 
+def visited(tastes: list[Taste]) -> int:
+    """How many experts the words of these domains went to."""
+    return len({e for taste in tastes for e, _ in taste.experts})
+
+
 def common(tastes: list[Taste]) -> list[int]:
     """Experts that the words of more than one domain went to."""
     count = Counter(e for taste in tastes for e, _ in taste.experts)
@@ -147,6 +177,11 @@ def layers(variant: str) -> list[int]:
     """Numbers of the layers with experts, counted from 1 among themselves."""
     mixed = [layer for layer in zoo.recipe(variant).spec.layers if isinstance(layer.ffn, MoE)]
     return list(range(1, len(mixed) + 1))
+
+
+def fixed_tokens() -> int:
+    """Tokens of the long fixed text."""
+    return domains.fresh()[0].numel()
 
 
 def flow(scene: Scene) -> tuple[list[str], list[tuple[int, int, float]], list[int]]:
@@ -204,6 +239,11 @@ def parts(spec: ModelSpec) -> list[Part]:
     return [row for row in rows if row.total]
 
 
+def spec(key: str) -> ModelSpec:
+    """A real model's description."""
+    return catalogue.entries()[key].reading.spec
+
+
 def blocks(spec: ModelSpec) -> list[tuple[str, int, str]]:
     """The same as areas: (name, parameters, hue), with the routed experts cut into those a token visits and the others."""
     found = []
@@ -228,7 +268,7 @@ def counted(variant: str) -> cost.Cost:
 
 @lru_cache(maxsize=64)
 def touched(variant: str) -> np.ndarray:
-    """Distinct experts that B tokens of different texts go to, measured: (L, BATCHES), a mean over the places of the fixed text."""
+    """Distinct experts that B tokens of different texts go to, measured: (L, BATCHES), a mean over places of the fixed text."""
     tokens, _ = domains.fresh()
     model, trace = zoo.load(variant), Trace("routing")
     model.trunk(model.embed(tokens, 0), (), trace)
@@ -263,6 +303,10 @@ class Real:
     dtype: str
     weight_bytes: int
 
+    def fact(self, name: str) -> str:
+        """A fact of the catalogue."""
+        return catalogue.entries()[self.key].fact(name)
+
     @property
     def shared(self) -> int:
         """How many experts of the routed ones' width the shared part makes; 0 where there is none."""
@@ -289,9 +333,8 @@ def real(key: str) -> Real | None:
     if not mixed:
         return None
     c = cost.count(spec, 1, weight_dtype=dtype)
-    return Real(
-        key, entry.name, mixed[0], spec.d_model, len(mixed), len(spec.layers), c.params_total, c.params_active, dtype, c.weight_bytes
-    )  # fmt: skip
+    sizes = (c.params_total, c.params_active, dtype, c.weight_bytes)
+    return Real(key, entry.name, mixed[0], spec.d_model, len(mixed), len(spec.layers), *sizes)
 
 
 def reals() -> list[Real]:
@@ -310,7 +353,12 @@ def reading(key: str) -> dict[str, np.ndarray]:
     """Weights read a step against the batch: in all, and for each token of it, with the share of experts touched."""
     r = real(key)
     step = np.array([r.read(b) for b in REAL_BATCHES])
-    return {"batch": np.array(REAL_BATCHES), "touched": predicted(r.ffn, REAL_BATCHES), "step": step, "token": step // REAL_BATCHES}
+    return {
+        "batch": np.array(REAL_BATCHES),
+        "touched": predicted(r.ffn, REAL_BATCHES),
+        "step": step,
+        "token": step // REAL_BATCHES,
+    }
 
 
 # Prove
@@ -366,14 +414,43 @@ def number(text: str) -> float | None:
     return float(text) if text else None
 
 
+def busiest(chosen: Setting, layer: int) -> dict[str, dict]:
+    """Load of the busiest expert over training for each balancing of a model: {variant: {seed: (steps, values)}}."""
+    variants = [replace(chosen, balance=b).variant for b in offered("balance", {"experts": chosen.experts})]
+    return {v: evidence.learning("moe", v, f"busiest:{layer}") for v in variants}
+
+
+def busiest_table(chosen: Setting, layer: int) -> dict[str, list]:
+    """The same as columns."""
+    rows = [
+        (v, seed, s, x) for v, seeds in busiest(chosen, layer).items() for seed, curve in seeds.items() for s, x in zip(*curve)
+    ]  # fmt: skip
+    return dict(zip(("variant", "seed", "step", "busiest expert, times the mean"), map(list, zip(*rows))))
+
+
 def learned(variant: str) -> list[dict[str, list[float]]]:
     """For each layer and feature how much it decides about the choice of experts, one value a seed."""
     return [{name: evidence.final("moe", variant, f"{name}:{n}") for name in recipes.FEATURES} for n in layers(variant)]
 
 
 def sizes() -> dict[str, tuple[int, int]]:
-    """Total and active parameters of every variant."""
-    return {r.variant: (c.params_total, c.params_active) for r in recipes.RECIPES if (c := counted(r.variant))}
+    """Total and active parameters of the variants that the first claims compare."""
+    variants = (DEFAULT.variant, "dense", "dense-total")
+    return {v: (c.params_total, c.params_active) for v in variants if (c := counted(v))}
+
+
+INFORMATION = (
+    "How much knowing the feature tells about the expert: 0 nothing, 1 all that can be told. What shuffled features show by "
+    "chance is taken off. Word and domain overlap, so the numbers do not add up."
+)
+
+
+# Read
+
+
+def listed(paper: str) -> bool:
+    """Is this paper among those with a title and a date?"""
+    return paper in catalogue.papers()
 
 
 # Who uses it

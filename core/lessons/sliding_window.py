@@ -27,9 +27,9 @@ TRAINED = recipes.WINDOW
 FULL, ALL_LOCAL = "global", "local"
 PATTERNS = {FULL: "full", "1:1": "local-1-1", "3:1": "local-3-1", "5:1": "local-5-1", ALL_LOCAL: "all-local"}
 CONTEXTS = {f"{n >> 10}k" if n < 1 << 20 else f"{n >> 20}M": n for n in (1 << k for k in range(10, 21))}
-AXIS = {str(n): n for n in (1, 4, 16, 64, 256)} | {said: n for said, n in CONTEXTS.items() if n.bit_length() % 2}  # ticks
+AXIS = {"1": 1, "16": 16, "256": 256, "4k": 4 << 10, "64k": 64 << 10, "1M": 1 << 20}  # ticks
 LOSS = "loss@16"
-READ = 0.1  # a word is called read from this attention weight on
+FOUND = 0.1  # a head is said to find a word from this attention weight on
 FASTEST = 1e-12  # an attention weight below this is taken as this, so that its logarithm exists
 
 
@@ -72,7 +72,7 @@ def said(pattern: str) -> str:
 def found(scene: Scene, answer: Answer) -> Finder | None:
     """The head that looks hardest at the true thing, where one does."""
     best = finder(scene, answer) if answer.source >= 0 else None
-    return best if best and best.weight > READ else None
+    return best if best and best.weight > FOUND else None
 
 
 def maps(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
@@ -99,11 +99,6 @@ class Way:
     earliest: int  # the first token that can reach the target at all
     nodes: tuple[tuple[int, int], ...]
     weight: float
-
-    @property
-    def read(self) -> bool:
-        """Does the model make use of the way?"""
-        return self.weight > READ
 
     @property
     def moves(self) -> int:
@@ -157,6 +152,9 @@ def length_of(weights: np.ndarray):
 def information_range(depth: int, window: int, taps: int = 1) -> int:
     """Tokens, itself included, from which something reaches a token through `depth` layers that all have a window."""
     return depth * (window - 1 + taps - 1) + 1
+
+
+NEAREST = information_range(1, TRAINED, recipes.CONVOLUTION) - 1  # how far back one local layer looks, convolution included
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from torch import Tensor
 from core.errors import SpecError, one_of
 from core.tasks.grammars import DOMAINS, INDEX, PRIVATE, WORDS, machine
 
+VOCABULARY = f"{len(WORDS)} words of {len(DOMAINS)} domains"
 MAX_TOKENS, MAX_CHARACTERS = 64, 600
 FRESH, FRESH_SEED = 128, 2024  # sequences of the text that models are measured on, and its seed
 DRAWS = 1 << 31

@@ -2,7 +2,7 @@
 what became of it.
 
     none    nothing keeps the experts busy
-    aux     a loss that is least when all are: alpha E sum_i f_i P_i a layer (Switch, arXiv 2101.03961; Mixtral)
+    loss    a loss that is least when all are: alpha E sum_i f_i P_i a layer (Switch, arXiv 2101.03961; Mixtral)
     bias    no loss. After every step the bias that picks falls by gamma at experts with more than their share of the batch and
             rises by gamma at those with less; it never weighs (arXiv 2408.15664, DeepSeek-V3)
 
@@ -18,13 +18,13 @@ from core.tasks import domains
 from core.tasks.domains import training_batch  # noqa: F401  the same text
 from core.trace import Trace
 
-BALANCING = ("none", "aux", "bias")
+BALANCING = ("none", "loss", "bias")
 DEAD = 0.01  # of its fair share: an expert with less is called dead
 
 
 def loss(model, tokens: Tensor, about: Tensor, balance: str = "none", alpha: float = 0.01, **_) -> Tensor:
-    """The language loss, and with "aux" the balancing loss of every layer."""
-    trace = Trace("affinity", "routing", differentiable=True) if balance == "aux" else Trace()
+    """The language loss, and with "loss" the balancing loss of every layer."""
+    trace = Trace("affinity", "routing", differentiable=True) if balance == "loss" else Trace()
     logits, _ = model(tokens, trace=trace)
     layers = zip(trace.every("affinity"), trace.every("routing"))
     return domains.language_loss(logits, tokens) + sum(alpha * unevenness(*layer) for layer in layers)
@@ -68,7 +68,8 @@ def routed(model) -> list[MoEModule]:
 def evaluate(model, **_) -> dict[str, float | str]:
     """On the fixed fresh text: losses as in `domains.evaluate`, and of every layer with experts
 
-    busiest:1     the load of its busiest expert over the mean (1 = all the same), and dead:1, how many have next to nothing
+    busiest:1     the load of its busiest expert over the mean (1 = all the same), and dead:1, how many have next to nothing;
+    dead          these of all layers together
     load:1        the load of each expert over the mean, as words
     token:1 ...   how much of the choice the token itself, its domain, its position decides (`domains.information`)
     """
@@ -79,6 +80,7 @@ def evaluate(model, **_) -> dict[str, float | str]:
     for number, (routing, ffn) in enumerate(zip(trace.every("routing"), routed(model)), 1):
         found = division(routing, tokens, about, ffn.config.experts)
         metrics |= {f"{name}:{number}": value for name, value in found.items()}
+        metrics["dead"] = metrics.get("dead", 0) + found["dead"]
     return metrics
 
 

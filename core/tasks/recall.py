@@ -30,6 +30,7 @@ WORDS = tuple(FUNCTION + NAMES + THINGS)
 INDEX = {word: i for i, word in enumerate(WORDS)}
 ASK = INDEX["?"]
 FIRST_NAME, FIRST_THING = len(FUNCTION), len(FUNCTION) + len(NAMES)
+VOCABULARY = f"{len(NAMES)} names and {len(THINGS)} things"
 MAX_PAIRS, MAX_TOKENS = 48, 128
 PAIR_COUNTS = (4, 8, 16, 24, 32, 48)  # what recall is measured at
 MAX_CHARACTERS = 1200
@@ -56,11 +57,22 @@ def retold(names: Tensor, things: Tensor, generator: torch.Generator) -> tuple[T
     return names.gather(1, told), things, names[:, :m], things.gather(1, last)
 
 
-def batch(pairs: int, count: int, length: int, generator: torch.Generator, retell: bool = False) -> tuple[Tensor, Tensor]:
+def lately(pairs: int, asks: int, count: int, near: int, generator: torch.Generator) -> Tensor:
+    """(B, asks): which pair each question asks for, where it picks any of the last `near` mentions (told or asked) alike."""
+    back = torch.randint(1, near + 1, (count, asks), generator=generator)
+    mentions = torch.arange(pairs + asks).repeat(count, 1)
+    for at in range(pairs, pairs + asks):
+        mentions[:, at] = mentions.gather(1, (at - back[:, at - pairs, None]).clamp(min=0))[:, 0]
+    return mentions[:, pairs:]
+
+
+def batch(
+    pairs: int, count: int, length: int, generator: torch.Generator, retell: bool = False, near: int = 0
+) -> tuple[Tensor, Tensor]:
     """tokens (B, T) and targets (B, T): the thing after each asked name, -100 elsewhere.
 
-    Names are asked in random order, each once before any is asked again. With `retell` every name is told twice, with
-    different things, and the later one is right.
+    Names are asked in random order, each once before any is asked again; with `near` only what was mentioned lately. With
+    `retell` every name is told twice, with different things, and the later one is right.
     """
     names, things = facts(pairs, count, generator)
     subjects, latest = names, things
@@ -69,6 +81,8 @@ def batch(pairs: int, count: int, length: int, generator: torch.Generator, retel
     asks, each = (length - 2 * pairs) // 2, subjects.shape[1]
     rounds = -(-asks // each)
     order = torch.rand(count, rounds, each, generator=generator).argsort(-1).flatten(1)[:, :asks]  # (B, asks)
+    if near:
+        order = lately(pairs, asks, count, near, generator)
     asked, answers = subjects.gather(1, order), latest.gather(1, order)
     tokens = torch.full((count, 2 * pairs + 1 + 2 * asks), ASK)
     tokens[:, 0 : 2 * pairs : 2], tokens[:, 1 : 2 * pairs : 2] = names, things
@@ -79,12 +93,13 @@ def batch(pairs: int, count: int, length: int, generator: torch.Generator, retel
 
 
 def training_batch(
-    step: int, generator: torch.Generator, pairs: int, count: int, length: int, ramp: int = 150, retell: bool = False, **_
+    step: int, generator: torch.Generator, pairs: int, count: int, length: int, ramp=150, retell: bool = False, near: int = 0, **_
 ):
-    """A batch whose number of pairs is drawn up to a bound that grows to `pairs` over `ramp` steps."""
+    """A batch whose number of pairs is drawn up to a bound that grows to `pairs` over `ramp` steps. With `near` every other
+    batch asks only for what was mentioned lately."""
     bound = min(pairs, 3 + step * pairs // ramp)
     drawn = int(torch.randint(1, bound + 1, (), generator=generator))
-    return batch(drawn, count, length, generator, retell)
+    return batch(drawn, count, length, generator, retell, near if step % 2 else 0)
 
 
 def loss(model, tokens: Tensor, targets: Tensor, **_) -> Tensor:
@@ -128,9 +143,7 @@ def by_distance(model, pairs: int, prompts: int, seed: int, bounds: tuple[int, .
     tokens, answers = backwards(pairs, prompts, torch.Generator().manual_seed(seed))
     right = (model(tokens)[0][:, 2 * pairs + 1 :: 2].argmax(-1) == answers).double().mean(0)  # (n,)
     back, lows = 4 * torch.arange(pairs) + 2, (0, *bounds)
-    return {
-        f"recall@{low + 1}-{high}": right[(low < back) & (back <= high)].mean().item() for low, high in zip(lows, bounds)
-    }
+    return {f"recall@{low + 1}-{high}": right[(low < back) & (back <= high)].mean().item() for low, high in zip(lows, bounds)}
 
 
 # Prompts that readers type

@@ -17,7 +17,7 @@ import pytest
 from playwright import sync_api
 
 from core.registry import PAGES
-from core.tasks import recall
+from core.tasks import domains, recall
 from tests.browser import driver
 
 RATIO, BYTES = 2.0, 100_000  # the aims
@@ -25,7 +25,13 @@ SESSIONS = 4  # fresh visits a round; each gives 2 or more new values and 2 or m
 QUIET = 200  # ms without a change: the move is over
 WATCH = (Path(__file__).parent / "watch.js").read_text(encoding="utf-8")
 SLIDER = ".stMain [data-testid=stSlider] input[type=range]"
-MUST = {"gqa": ("attention", "wiring")}  # pictures that must change with every move; elsewhere any one
+# pictures that must change with every move; elsewhere any one
+MUST = {
+    "gqa": ("attention", "wiring"),
+    "mla": ("attention", "bottleneck"),
+    "sliding_window": ("layers", "reach"),
+    "moe": ("routing", "load"),
+}
 KINDS = ("first", "again")
 
 REFERENCE = """
@@ -42,7 +48,10 @@ st.plotly_chart(go.Figure(go.Heatmap(z=cells)), key="chart")
 
 def fresh(page: str, session: int) -> str:
     """The address of a page with a prompt that no earlier session had, so that its numbers are worked out anew."""
-    query = {"prompt": recall.surprise(8, seed=1000 + session, asked=2)} if page == "gqa" else {}
+    texts = {"moe": lambda: domains.surprise(1000 + session, sentences=2)}
+    if page in ("gqa", "mla", "sliding_window"):
+        texts[page] = lambda: recall.surprise(8, seed=1000 + session, asked=2)
+    query = {"prompt": texts[page]()} if page in texts else {}
     return page + ("?" + urlencode(query) if query else "")
 
 

@@ -133,7 +133,7 @@ def model(bias=False, **settings):
 def test_the_auxiliary_loss_reaches_the_router_of_every_layer():
     toy, tokens = model(), torch.arange(30).view(2, 15)
     plain, _ = task.loss(toy, tokens, tokens), toy.zero_grad()
-    total = task.loss(toy, tokens, tokens, balance="aux", alpha=0.5)
+    total = task.loss(toy, tokens, tokens, balance="loss", alpha=0.5)
     (total - plain).backward()
     assert total > plain and all(part.gate.weight.grad.abs().max() > 0 for part in task.routed(toy))
 
@@ -160,7 +160,7 @@ def test_the_rule_balances_a_toy(scores):
 
 def test_only_the_bias_variant_moves_a_bias_and_only_its_own():
     toy, tokens = model(bias=True), torch.arange(30).view(2, 15)
-    task.after(toy, tokens, tokens, balance="aux")
+    task.after(toy, tokens, tokens, balance="loss")
     assert all((part.gate.e_score_correction_bias == 0).all() for part in task.routed(toy))
     task.after(toy, tokens, tokens, balance="bias", gamma=0.5)
     for part in task.routed(toy):

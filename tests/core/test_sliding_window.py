@@ -14,8 +14,9 @@ from core.model import Model, build
 from core.recipes import sliding_window as recipes
 from core.spec import Layer, ModelSpec
 from core.tasks import recall
+from core.trace import NOTHING
 
-PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin fay bell gus boat ? gus ann")
+PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup ? ivy ann")
 RECIPE = recipes.windowed("local-5-1")
 
 
@@ -77,16 +78,10 @@ def test_reachability_is_what_gradients_say(name):
     spec, n, t = STACKS[name], 62, 61
     model = build(spec, seed=1).double()
     x = model.embed(torch.randint(136, (1, n), generator=torch.Generator().manual_seed(0)), 0).detach().requires_grad_()
-    out, _ = model.trunk(x, (), lesson_trace())
+    out, _ = model.trunk(x, (), NOTHING)
     out[0, t].sum().backward()
     depends = (x.grad[0].abs().sum(-1) > 0).numpy()
     assert (depends == reached(spec, n)[t]).all()
-
-
-def lesson_trace():
-    from core.trace import NOTHING
-
-    return NOTHING
 
 
 @pytest.mark.parametrize("depth, window, taps", [(1, 8, 1), (6, 8, 1), (6, 8, 3), (3, 1, 1), (4, 2, 2), (2, 1, 3)])
@@ -171,6 +166,24 @@ def test_backwards_asks_every_pair_at_4j_plus_2():
             source = row.index(row[at]) + 1
             assert source < 32 and row[source] == thing and at - source == 4 * j + 2
             assert at + 1 >= len(row) or row[at + 1] == thing
+
+
+def test_near_questions_pick_one_of_the_last_mentions():
+    """Every asked name is among the last three names told or asked before it, and its answer is what it was told with."""
+    tokens, targets = recall.batch(12, 6, 64, torch.Generator().manual_seed(0), near=3)
+    for row, answers in zip(tokens.tolist(), targets.tolist()):
+        told = dict(zip(row[0:24:2], row[1:24:2]))
+        names = row[0:24:2]
+        for at in range(25, 64, 2):
+            assert row[at] in names[-3:] and answers[at] == told[row[at]]
+            names.append(row[at])
+
+
+def test_every_other_batch_asks_near():
+    settings = RECIPE.settings
+    near, mixed = (recall.training_batch(step, torch.Generator().manual_seed(1), **settings)[0] for step in (401, 400))
+    plain = recall.training_batch(400, torch.Generator().manual_seed(1), **{**settings, "near": 0})[0]
+    assert torch.equal(mixed, plain) and not torch.equal(near, mixed)
 
 
 class Near:

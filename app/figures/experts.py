@@ -1,0 +1,312 @@
+"""Figures of mixtures of experts: loads, words flowing to experts, parameters as areas, what a batch wakes, real models."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.evidence import learning
+from app.figures.plot import blank, mark, note
+
+TEXT = "%{text}<extra></extra>"
+CLEAR = "rgba(0,0,0,0)"
+
+
+def type_size(stroke: float) -> float:
+    """The size of labels in a figure, larger on stage."""
+    return 12 * (1 + 0.45 * (stroke - 1))
+
+
+def faint(colour: str, alpha: float) -> str:
+    """A hue of the palette, seen through."""
+    return f"rgba({int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:7], 16)},{alpha})"
+
+
+def legend(fig: go.Figure, colours: dict, **where) -> None:
+    """Names beside the picture, in one line."""
+    fig.update_layout(showlegend=True, legend={"orientation": "h", "x": 0, "font": {"color": colours["soft"]}, **where})
+
+
+# See
+
+
+def loads(here: np.ndarray, fixed: np.ndarray, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Load of each expert over the fair share (L, E): bars on the reader's text, ticks on the long fixed text; a row a layer."""
+    count, E = here.shape
+    fig = blank(colours, 74 + 82 * count, stroke)
+    top = max(2.0, float(min(max(here.max(), fixed.max()), 6.0)))
+    for n in range(count):
+        base, x = (count - 1 - n) * (top + 0.9), np.arange(1, E + 1)
+        text = [
+            f"layer {n + 1}, expert {e}: {a:.2f} of its fair share here, {b:.2f} on the fixed text"
+            for e, a, b in zip(x, here[n], fixed[n])
+        ]
+        fig.add_bar(
+            x=x, y=np.minimum(here[n], top), base=base, width=0.72, marker={"color": colours["routed"], "opacity": 0.8},
+            text=text, hovertemplate=TEXT, textposition="none",
+        )  # fmt: skip
+        tick = {
+            "symbol": "line-ew",
+            "size": max(5, 150 / E) * (0.5 + 0.5 * stroke),
+            "line": {"width": 2.2 * stroke, "color": colours["ink"]},
+        }
+        fig.add_scatter(x=x, y=base + np.minimum(fixed[n], top), mode="markers", marker=tick, text=text, hovertemplate=TEXT)
+        for height, dash, hue in ((0.0, "solid", "line"), (1.0, "dot", "soft")):
+            line = {"color": colours[hue], "width": 1.2 * stroke, "dash": dash}
+            fig.add_shape(type="line", x0=0.4, x1=E + 0.6, y0=base + height, y1=base + height, line=line)
+        note(fig, 0.4, base + top, f"layer {n + 1}", colours["soft"], xanchor="left", yanchor="bottom", yshift=-2)
+    fig.update_xaxes(
+        title_text="expert",
+        fixedrange=True,
+        range=[0.3, E + 0.7],
+        gridcolor=CLEAR,
+        tickvals=x if E <= 8 else [1, *range(4, E + 1, 4)],
+        tickangle=0,
+    )
+    fig.update_yaxes(
+        fixedrange=True, tickvals=[n * (top + 0.9) + 1 for n in range(count)], ticktext=["fair"] * count, gridcolor=CLEAR,
+        range=[-0.1, count * (top + 0.9)],
+    )  # fmt: skip
+    fig.update_layout(barmode="overlay", bargap=0)
+    return fig
+
+
+def flow(names, links, columns, hot: set[int], colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Words (column 0) to experts of the first and of the last layer; links are (from, to, tokens), `hot` nodes stand out."""
+    words = sum(c == 0 for c in columns)
+    fig = blank(colours, max(380, 17 * words), stroke)
+    used = sorted({n for a, b, _ in links for n in (a, b)})
+    at = {n: i for i, n in enumerate(used)}
+    soft, loud = faint(colours["routed"], 0.2), faint(colours["routed"], 0.55)
+    fig.add_sankey(
+        arrangement="snap",
+        node={
+            "label": [names[n] for n in used], "pad": 5, "thickness": 9 * stroke, "line": {"width": 0},
+            "color": [colours["query"] if columns[n] == 0 else colours["routed"] for n in used],
+            "hovertemplate": "%{label}: %{value:.3~g} tokens<extra></extra>",
+        },
+        link={
+            "source": [at[a] for a, _, _ in links], "target": [at[b] for _, b, _ in links], "value": [n for *_, n in links],
+            "color": [loud if a in hot or b in hot else soft for a, b, _ in links],
+            "hovertemplate": "%{source.label} to %{target.label}: %{value:.3~g}<extra></extra>",
+        },
+        textfont={"color": colours["ink"], "size": type_size(stroke) - 0.5, "shadow": "none"},
+    )  # fmt: skip
+    fig.update_layout(margin={"l": 4, "r": 4, "t": 24, "b": 8})
+    for x, text, anchor in ((0, "words", "left"), (0.5, "experts of layer 1", "center"), (1, "experts of layer 2", "right")):
+        note(fig, x, 1, text, colours["soft"], xref="paper", yref="paper", xanchor=anchor, yanchor="bottom", yshift=2)
+    return fig
+
+
+def areas(blocks, label, colours: dict, stroke: float = 1.0, height: int = 190) -> go.Figure:
+    """Parameters as areas: [(name, parameters, hue)]. What a token does not visit is faint."""
+    fig = blank(colours, height, stroke)
+    fills = {
+        "routed": colours["routed"], "idle": faint(colours["routed"], 0.22), "shared": colours["shared"],
+        "neutral": faint(colours["soft"], 0.32),
+    }  # fmt: skip
+    inks = {"routed": colours["card"], "idle": colours["ink"], "shared": colours["card"], "neutral": colours["ink"]}
+    names, values, hues = ([*column] for column in zip(*blocks))
+    fig.add_treemap(
+        labels=names, parents=[""] * len(names), values=values, text=[label(v) for v in values], branchvalues="total",
+        texttemplate="<b>%{label}</b><br>%{text}", hovertemplate="%{label}: %{text}<extra></extra>", sort=True,
+        marker={"colors": [fills[h] for h in hues], "line": {"width": 1.5 * stroke, "color": colours["card"]}},
+        textfont={"color": [inks[h] for h in hues], "size": type_size(stroke)}, pathbar={"visible": False},
+        tiling={"packing": "squarify", "pad": 1.5},
+    )  # fmt: skip
+    fig.update_layout(margin={"l": 0, "r": 0, "t": 2, "b": 2}, uniformtext={"minsize": 9, "mode": "hide"})
+    return fig
+
+
+# Count
+
+
+def touched(batches, predicted, measured: np.ndarray, E: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Distinct experts a layer reads for a batch: the formula as a line, each layer of the live model as rings (L, batches)."""
+    fig = blank(colours, 290, stroke)
+    fig.add_scatter(
+        x=batches, y=predicted, mode="lines", line={"color": colours["soft"], "width": 2 * stroke}, name="formula, even picks",
+        hovertemplate="formula: %{y:.2f} experts for %{x} tokens<extra></extra>",
+    )  # fmt: skip
+    for n, (row, symbol) in enumerate(zip(measured, ("circle-open", "diamond-open", "square-open"))):
+        ring = {"symbol": symbol, "size": 10 * stroke, "color": colours["routed"], "line": {"width": 2.2 * stroke}}
+        fig.add_scatter(
+            x=batches, y=row, mode="markers", marker=ring, name=f"measured, layer {n + 1}",
+            hovertemplate=f"layer {n + 1}, measured: %{{y:.2f}} experts for %{{x}} tokens<extra></extra>",
+        )  # fmt: skip
+    fig.add_hline(y=E, line={"color": colours["line"], "width": 1.5 * stroke})
+    note(fig, 0, E, f"all {E}", colours["soft"], xref="paper", xanchor="left", yanchor="bottom")
+    fig.update_xaxes(
+        type="log", title_text="tokens in the batch", tickvals=batches, ticktext=[f"{b}" for b in batches], fixedrange=True
+    )
+    fig.update_yaxes(title_text="distinct experts", range=[0, E * 1.12], fixedrange=True)
+    legend(fig, colours, y=-0.24, yanchor="top")
+    return fig
+
+
+def reading(batches, step, token, whole: int, chosen: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Bytes of weights a decode step reads against the batch: the step, its share for one token, all weights as the ceiling."""
+    fig = blank(colours, 290, stroke)
+    rows = ((step, "routed", "a step reads", "bottom right", 2.6), (token, "saved", "for each token of it", "bottom left", 2.2))
+    for y, hue, name, _, width in rows:
+        line = {"color": colours[hue], "width": width * stroke}
+        text = [f"{name}: {label(int(v))} at batch {b}" for b, v in zip(batches, y)]
+        fig.add_scatter(x=batches, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
+        at = list(batches).index(chosen)
+        fig.add_scatter(
+            x=[chosen], y=[y[at]], mode="markers", marker={"color": colours[hue], "size": 10 * stroke}, hoverinfo="skip"
+        )
+    size = type_size(stroke)
+    middle = len(batches) // 2
+    mark(fig, batches[1], step[1], " <b>a step reads</b>", colours["routed"], "bottom right", size)
+    mark(fig, batches[middle], token[middle], "<b>for each token of it</b> ", colours["saved"], "bottom left", size)
+    fig.add_hline(y=whole, line={"color": colours["soft"], "width": 1.4 * stroke, "dash": "dot"})
+    mark(fig, batches[0], whole, f"all weights, {label(whole)}", colours["soft"], "top right", size)
+    low = min(token)
+    values = [v for v in (1e6 * 10**k for k in range(8)) if low / 4 <= v <= whole * 4]
+    ticks = [b for i, b in enumerate(batches) if i % 2 == 0]
+    fig.update_xaxes(
+        type="log", title_text="tokens in the batch", tickvals=ticks, ticktext=[f"{b:,}" for b in ticks], fixedrange=True
+    )
+    fig.update_yaxes(
+        type="log", title_text="weights, bytes", tickvals=values, ticktext=[label(int(v)) for v in values], fixedrange=True
+    )
+    fig.update_yaxes(range=[np.log10(low / 2), np.log10(whole * 2.5)])
+    return fig
+
+
+def models(names, totals, actives, chosen: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Real models: total parameters (ring) and active ones (dot) on a log scale, the largest first; the chosen one loud."""
+    fig = blank(colours, 64 + 25 * len(names), stroke)
+    rows = np.arange(len(names))[::-1]
+    x = np.stack([totals, actives, np.full(len(names), np.nan)], 1).ravel()
+    y = np.stack([rows, rows, rows], 1).ravel().astype(float)
+    fig.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        line={"color": colours["routed"], "width": 2.4 * stroke},
+        opacity=0.3,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    marks = (
+        (
+            totals,
+            "total",
+            {"symbol": "circle-open", "color": colours["soft"], "size": 10 * stroke, "line": {"width": 2 * stroke}},
+        ),
+        (actives, "active for one token", {"symbol": "circle", "color": colours["routed"], "size": 11 * stroke}),
+    )
+    for values, name, marker in marks:
+        text = [f"{model}: {label(v)} {name}" for model, v in zip(names, values)]
+        fig.add_scatter(x=values, y=rows, mode="markers", marker=marker, name=name, text=text, hovertemplate=TEXT)
+    ticks = [t for t in (1e9, 3e9, 1e10, 3e10, 1e11, 3e11, 1e12) if min(actives) / 2 < t < max(totals) * 2]
+    fig.update_xaxes(type="log", tickvals=ticks, ticktext=[label(t) for t in ticks], side="top", fixedrange=True)
+    texts = [f"<b>{n}</b>" if i == chosen else n for i, n in enumerate(names)]
+    fig.update_yaxes(
+        tickvals=rows,
+        ticktext=texts,
+        range=[-0.7, len(names) - 0.3],
+        gridcolor=CLEAR,
+        fixedrange=True,
+        tickfont={"color": colours["ink"]},
+    )
+    legend(fig, colours, y=0, yanchor="top")
+    return fig
+
+
+# Prove
+
+
+def losses(groups, label, floor: float, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """{group: {variant: losses of the seeds}} as dots in rows, means as bars; dashed: the loss that no model can beat."""
+    rows = [(group, v, values) for group, runs in groups.items() for v, values in runs.items()]
+    fig = blank(colours, 90 + 22 * (len(rows) + len(groups)), stroke)
+    at, ticks, texts = 0.0, [], []
+    for group, runs in groups.items():
+        note(
+            fig,
+            0,
+            -at,
+            f"<b>{group}</b>",
+            colours["ink"],
+            xref="paper",
+            xanchor="left",
+            yanchor="middle",
+            bgcolor=colours["paper"],
+        )
+        at += 1
+        for v, values in runs.items():
+            hue = "routed" if v.startswith("moe") else "soft"
+            text = [f"{label(v)}, seed {i}: {x:.4f}" for i, x in enumerate(values)]
+            marker = {"color": colours[hue], "size": 8 * stroke, "opacity": 0.8}
+            fig.add_scatter(x=values, y=[-at] * len(values), mode="markers", marker=marker, text=text, hovertemplate=TEXT)
+            mean = float(np.mean(values))
+            fig.add_shape(
+                type="line", x0=mean, x1=mean, y0=-at - 0.32, y1=-at + 0.32, line={"color": colours["ink"], "width": 2 * stroke}
+            )
+            ticks.append(-at)
+            texts.append(label(v))
+            at += 1
+    fig.add_vline(x=floor, line={"color": colours["soft"], "dash": "dot", "width": 1.4 * stroke})
+    note(fig, floor, 0.9, " no model can be below", colours["soft"], xanchor="left", yanchor="middle")
+    fig.update_xaxes(title_text="loss, nats a token", fixedrange=True)
+    fig.update_yaxes(
+        tickvals=ticks,
+        ticktext=texts,
+        range=[-at + 0.4, 1.4],
+        fixedrange=True,
+        gridcolor=CLEAR,
+        tickfont={"color": colours["ink"]},
+    )
+    return fig
+
+
+def shares(steps, load: np.ndarray, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Share of the tokens that each expert of a layer gets while it is trained, (S, E), as bands: even ones mean an even load."""
+    fig = blank(colours, 250, stroke)
+    share = load / load.sum(1, keepdims=True)
+    for e in range(load.shape[1]):
+        fig.add_scatter(
+            x=steps, y=share[:, e], mode="lines", stackgroup="one", line={"width": 0.8 * stroke, "color": colours["card"]},
+            fillcolor=faint(colours["routed"], 0.85 if e % 2 else 0.5),
+            hovertemplate=f"expert {e + 1}: %{{y:.1%}} after %{{x}} steps<extra></extra>",
+        )  # fmt: skip
+    fig.update_xaxes(title_text="training steps", fixedrange=True, range=[steps[0], steps[-1]])
+    fig.update_yaxes(title_text="share of tokens", tickformat=".0%", range=[0, 1], fixedrange=True)
+    return fig
+
+
+def busiest(curves: dict, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Load of the busiest expert over the mean while training: {variant: {seed: (steps, values)}}; 1 is an even load."""
+    hues = dict(zip(curves, ("routed", "soft", "saved")))
+    fig = learning(curves, label, "load over the mean (log)", colours, hues, stroke)
+    fig.add_hline(y=1, line={"color": colours["soft"], "dash": "dot", "width": 1.2 * stroke})
+    fig.update_yaxes(dtick=None, tickvals=[1, 1.5, 2, 3, 4, 6, 8, 16], ticktext=["1", "1.5", "2", "3", "4", "6", "8", "16"])
+    fig.update_layout(margin={"r": 84 * stroke})
+    return fig
+
+
+def decides(layers: list[dict[str, list[float]]], colours: dict, stroke: float = 1.0) -> go.Figure:
+    """How much of the choice of experts each feature decides, layer by layer, every seed a dot: [{feature: values}]."""
+    fig = blank(colours, 250, stroke)
+    symbols, names = ("circle", "diamond", "square"), list(layers[0])
+    for n, layer in enumerate(layers):
+        for i, (name, values) in enumerate(layer.items()):
+            x = i + 0.22 * (n - (len(layers) - 1) / 2) + np.linspace(-0.05, 0.05, len(values))
+            marker = {
+                "color": colours["routed"],
+                "symbol": symbols[n] + ("-open" if n % 2 else ""),
+                "size": 10 * stroke,
+                "line": {"width": 1.8},
+            }
+            text = [f"{name}, layer {n + 1}, seed {s}: {v:.3f}" for s, v in enumerate(values)]
+            fig.add_scatter(
+                x=x, y=values, mode="markers", marker=marker, text=text, hovertemplate=TEXT, showlegend=i == 0,
+                name=f"layer {n + 1}",
+            )  # fmt: skip
+    fig.update_xaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[-0.6, len(names) - 0.4], fixedrange=True, gridcolor=CLEAR
+    )
+    fig.update_yaxes(title_text="decided, 0 to 1", range=[-0.03, 1], fixedrange=True)
+    legend(fig, colours, y=-0.16, yanchor="top")
+    return fig

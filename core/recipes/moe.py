@@ -1,0 +1,151 @@
+"""Mixture of experts: how its models are trained, and what their table should show.
+
+Two layers, width 16: so narrow that what the feed-forward part holds matters. Everything but that part is equal. A model
+with experts reads a token with one expert (or two, or one and a shared one); "dense" has a feed-forward part as large as what a
+token visits of one expert, router included, and "dense-total" one as large as all sixteen together. Gate and balancing differ
+in variants of their own, so that no comparison mixes them.
+"""
+
+from dataclasses import dataclass, replace
+
+from core.ffn.dense import Dense
+from core.ffn.moe import MoE
+from core.mixers.attention import Attention
+from core.rope import Rope
+from core.rules import Claim, at_least, at_most, every, lower, ordered
+from core.spec import Layer, ModelSpec
+from core.tasks import domains
+from core.train import Recipe
+
+SEEDS = (0, 1, 2)
+WIDTH, HIDDEN, LAYERS = 16, 16, 2
+MIXER = Attention(4, 2, 8, 8, Rope(8))
+STEPS, RATE = 600, 2e-2
+BALANCES = ("none", "loss", "bias")
+FEATURES = ("token", "domain", "position")
+COLUMNS = tuple(f"{name}:{layer}" for layer in range(1, LAYERS + 1) for name in ("busiest", "dead", *FEATURES))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One mixture of experts."""
+
+    experts: int = 16
+    balance: str = "loss"
+    top_k: int = 1
+    shared: bool = False
+    gate: str = "softmax"
+
+    @property
+    def variant(self) -> str:
+        """Its name: moe-16-1-loss, moe-16-1-shared-sigmoid-bias."""
+        extra = ("shared",) * self.shared + ("sigmoid",) * (self.gate == "sigmoid")
+        return "-".join(map(str, ("moe", self.experts, self.top_k, *extra, self.balance)))
+
+    @property
+    def ffn(self) -> MoE:
+        """Its feed-forward part. The gate of a single expert is not normalised: it would be 1 and teach the router nothing."""
+        return MoE(
+            self.experts, self.top_k, HIDDEN, shared=HIDDEN * self.shared, scores=self.gate, normalise=self.top_k > 1,
+            bias=self.balance == "bias",
+        )  # fmt: skip
+
+
+DEFAULT = Setting()
+SHAPES = (
+    Setting(16),
+    Setting(8),
+    Setting(4),
+    Setting(2),
+    Setting(16, top_k=2),
+    Setting(16, shared=True),
+    Setting(16, gate="sigmoid"),
+)
+TRAINED = tuple(Setting(s.experts, b, s.top_k, s.shared, s.gate) for s in SHAPES for b in BALANCES)
+
+
+def same_size(params: int) -> Dense:
+    """The smallest dense feed-forward part with at least so many numbers."""
+    return Dense(-(-params // (3 * WIDTH)))
+
+
+def recipe(variant: str, ffn: Dense | MoE, **settings) -> Recipe:
+    """Two layers with this feed-forward part, trained on the text of eight domains."""
+    spec = ModelSpec(variant, WIDTH, len(domains.WORDS), (Layer(MIXER, ffn, input_conv=3),) * LAYERS)
+    batch = {"count": 32, "length": domains.MAX_TOKENS}
+    return Recipe(
+        variant, spec, "experts", STEPS, RATE, batch | settings, embed_std=0.25, evaluate_every=STEPS // 6, ships=bool(settings)
+    )
+
+
+RECIPES = (
+    *(recipe(s.variant, s.ffn, balance=s.balance) for s in TRAINED),
+    recipe("dense", same_size(DEFAULT.ffn.active(WIDTH))),
+    recipe("dense-total", same_size(DEFAULT.ffn.params(WIDTH))),
+)
+
+
+def name(**settings) -> str:
+    """The variant of the default setting with these changes."""
+    return replace(DEFAULT, **settings).variant
+
+
+def busiest(sentence: str, rule, bound: float, balance: str) -> Claim:
+    """A bound on the load of the busiest expert in every layer, for either gate."""
+    variants = tuple(name(balance=balance, gate=gate) for gate in ("softmax", "sigmoid"))
+    layers = range(1, LAYERS + 1)
+    word = "at least" if rule is at_least else "at most"
+    return Claim(sentence, word, every(*(rule(f"busiest:{n}", bound, *variants) for n in layers)))
+
+
+CLAIMS = (
+    Claim(
+        "More parameters at the same cost are better: 16 experts beat a dense model of equal active size by .20 nats or more",
+        "lower",
+        lower(0.20, (name(), "loss"), ("dense", "loss")),
+    ),
+    Claim(
+        "Sixteen experts beat a dense model of equal active size, by however little",
+        "ordered",
+        ordered("loss", name(), "dense"),
+    ),
+    Claim(
+        "A dense model with all parameters active stays ahead of the mixture: resting parameters are not free quality",
+        "ordered",
+        ordered("loss", "dense-total", name()),
+    ),
+    Claim(
+        "More experts are better at equal active size: 16 beat 8, 8 beat 4",
+        "ordered",
+        ordered("loss", name(), name(experts=8), name(experts=4)),
+    ),
+    busiest("With the auxiliary loss no expert gets more than 1.5 times its fair share", at_most, 1.5, "loss"),
+    busiest("With the bias no expert gets more than 1.5 times its fair share", at_most, 1.5, "bias"),
+    busiest("Without balancing the busiest expert gets at least twice its fair share", at_least, 2.0, "none"),
+    Claim(
+        "Without balancing some experts die: less than a hundredth of their fair share",
+        "at least",
+        at_least("dead", 1, *(name(balance="none", gate=gate) for gate in ("softmax", "sigmoid"))),
+    ),
+    Claim(
+        "Balancing by the bias costs less quality than by the loss (same gate)",
+        "ordered",
+        ordered("loss", name(balance="bias"), name(balance="loss")),
+    ),
+    *(
+        Claim(
+            f"Experts are not topics: in layer {n} the word itself says more about the expert than its domain does",
+            "lower",
+            lower(0.0, (name(), f"domain:{n}"), (name(), f"token:{n}")),
+        )
+        for n in range(1, LAYERS + 1)
+    ),
+)
+
+GROUPS = {
+    "Dense, equal active and equal total": ("dense", "dense-total"),
+    "Experts": (name(experts=2), name(experts=4), name(experts=8), name()),
+    "Balancing, softmax gate": (name(balance="none"), name(), name(balance="bias")),
+    "Balancing, sigmoid gate": tuple(name(gate="sigmoid", balance=b) for b in BALANCES),
+    "Two experts a token; one and a shared one": (name(top_k=2), name(shared=True)),
+}

@@ -1,0 +1,206 @@
+"""The page on sliding windows: every section opened, every control moved, two visitors interleaved."""
+
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import state
+from app.figures.maps import Tape
+from core import evidence, zoo
+from core.lessons import sliding_window as lesson
+from core.units import binary
+
+SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+PAGE = MAIN.parents[1] / "pages" / "sliding_window.py"
+
+
+def opened(**query) -> AppTest:
+    """The app, changed over to this page with a query."""
+    at = AppTest.from_file(MAIN, default_timeout=90)
+    at.run()
+    at.switch_page(str(PAGE))
+    for key, value in query.items():
+        at.query_params[key] = value
+    return fine(at.run())
+
+
+def fine(at: AppTest) -> AppTest:
+    assert not at.exception, at.exception
+    return at
+
+
+def text(at: AppTest) -> str:
+    """Everything that stands on the page as HTML or markdown."""
+    html = "\n".join(str(e.proto.body) for e in at.get("html"))
+    return html + "\n".join(m.value for m in at.markdown) + "\n".join(c.value for c in at.code)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("window, pattern", [(2, "local"), (64, "global")])
+def test_every_section_opens_at_both_ends_of_the_controls(section, window, pattern):
+    at = opened(section=section, window=str(window), pattern=pattern)
+    assert at.segmented_control(key="section").value == section
+    assert at.select_slider(key="window").value == window and at.segmented_control(key="pattern").value == pattern
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_control_moves_in_every_section(section):
+    at = opened(section=section)
+    for value in lesson.WINDOWS:
+        fine(at.select_slider(key="window").set_value(value).run())
+    for value in lesson.PATTERNS:
+        fine(at.segmented_control(key="pattern").set_value(value).run())
+    for value in ("1k", "1M"):
+        fine(at.select_slider(key="context").set_value(value).run())
+    for key in lesson.users():
+        fine(at.selectbox(key="real").set_value(key).run())
+    for option in at.pills(key="cw-pick-model").options:
+        fine(at.pills(key="cw-pick-model").set_value(option).run())
+    for option in at.pills(key="cw-pick-prompt").options:
+        fine(at.pills(key="cw-pick-prompt").set_value(option).run())
+    fine(at.button(key="cw-surprise-prompt").click().run())
+
+
+def test_presets_are_named_after_real_models_and_set_pattern_and_model():
+    at, seen = opened(), {}
+    for option in at.pills(key="cw-pick-model").options:
+        fine(at.pills(key="cw-pick-model").set_value(option).run())
+        assert at.pills(key="cw-pick-model").value == option
+        seen[option] = at.segmented_control(key="pattern").value, at.selectbox(key="real").value
+    assert seen["Mistral 7B v0.1"] == ("local", "mistral-7b-v0.1")
+    wanted = {"gemma3-27b": "5:1", "gemma2-9b": "1:1", "gpt-oss-120b": "1:1", "olmo3-32b": "3:1"}
+    there = {key: pattern for key, pattern in wanted.items() if key in lesson.users()}
+    assert {key: pattern for pattern, key in seen.values() if key in wanted} == there
+    for pattern, key in seen.values():
+        r = lesson.real(key, 1024)
+        assert r.full == 0 if pattern == "local" else round(r.local / r.full) == int(pattern[0])
+
+
+def test_counted_bytes_stand_beside_equal_measured_ones():
+    for pattern in lesson.PATTERNS:
+        shown = text(opened(pattern=pattern))
+        assert "= measured" in shown and "≠" not in shown
+        assert f"counted {lesson.counted(pattern, 8, 28).cache_bytes:,} = measured" in shown
+
+
+def test_the_convention_of_the_window_is_stated_and_another_window_is_said_to_be_untrained():
+    shown = text(opened())
+    assert "w keys, itself included" in shown and "Trained with" not in shown
+    assert "Trained with window 8, run with 32." in text(opened(window="32"))
+
+
+def test_the_far_answer_is_found_with_a_global_layer_and_lost_without():
+    near, far = "<code>leo</code> → <code>tent</code>", "<code>ann</code> → <code>lamp</code>"
+    hybrid, local = text(opened(pattern="5:1")), text(opened(pattern="local"))
+    assert near in hybrid and far in hybrid and ", and the answer arrives" in hybrid
+    assert far not in local and ", yet the answer does not arrive" in local
+
+
+def test_a_word_out_of_range_has_no_way():
+    shown = text(opened(pattern="local", window="2"))
+    assert "No way: the first token that gets there is" in shown and "6 · (2 − 1) + 1 = 7" in shown
+
+
+def test_the_link_of_a_figure_opens_the_same_state():
+    at = opened(section="Count", pattern="1:1", window="16", context="1M")
+    key = lesson.users()[-1]
+    fine(at.selectbox(key="real").set_value(key).run())
+    again = opened(**dict(parse_qsl(state.query(at.session_state["cw-notes"]["values"]))))
+    assert again.selectbox(key="real").value == key and again.select_slider(key="context").value == "1M"
+    assert again.select_slider(key="window").value == 16 and again.segmented_control(key="pattern").value == "1:1"
+
+
+@pytest.mark.parametrize("key", lesson.users())
+def test_the_formula_says_what_is_counted(key):
+    at = opened(section="Count", real=lesson.name(key))
+    f = lesson.formula(key, 131072)
+    latex = "\n".join(str(e.proto.body) for e in at.get("markdown")) + "\n".join(str(m.value) for m in at.latex)
+    assert binary(f.bytes) in latex and binary(f.whole) in text(at) and f"inspect {key} " in text(at)
+    assert all(rf"\underbrace{{{t.layers}}}" in latex for t in f.terms)
+
+
+@pytest.mark.parametrize(
+    "prompt, words",
+    [
+        ("ann lampp ? ann", ["lampp", "nearest: lamp"]),
+        ("ann lamp", ["question"]),
+        ("", ["pairs"]),
+        ("<script>alert(1)</script>", ["nearest"]),
+        ("ann lamp ? zoe", ["never introduced"]),
+    ],
+)
+def test_any_prompt_is_answered_in_words(prompt, words):
+    shown = text(opened(prompt=prompt))
+    assert all(word in shown for word in words)
+    assert "<script>" not in shown and "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"window": "99"}, {"window": "abc"}, {"section": "Nowhere"}, {"pattern": "x"}, {"head": "999"}, {"row": "-1"},
+        {"row": "1"},
+        {"step": "1e9"}, {"prompt": "x" * 5000}, {"real": "nobody"}, {"context": "12"}, {"v": "99", "nonsense": "1"},
+    ],
+)  # fmt: skip
+def test_nonsense_in_a_link_shows_the_page(query):
+    at = opened(**query)
+    assert at.select_slider(key="window").value in lesson.WINDOWS
+
+
+def test_two_visitors_interleaved_each_see_their_own():
+    a, b = opened(prompt="ann lamp bo kite ? bo"), opened(pattern="local", prompt="zoe wheel leo plum ? leo")
+    for left, right in ((4, 2), (2, 16), (64, 4)):
+        a.select_slider(key="window").set_value(left)
+        b.select_slider(key="window").set_value(right)
+        fine(a.run()), fine(b.run())
+        assert f"Window {left}, 5 local, 1 global layer" in text(a) and "<code>bo</code> →" in text(a)
+        assert f"Window {right}, 6 local layers" in text(b) and "<code>leo</code> →" in text(b)
+
+
+def test_verdicts_follow_from_the_table(monkeypatch):
+    """Swap the local and the 5:1 runs in the table: the page must say otherwise."""
+    before, swap = text(opened(section="Prove")), {"local-5-1": "all-local", "all-local": "local-5-1"}
+    rows = [{**r, "variant": swap.get(r["variant"], r["variant"])} for r in zoo.table("sliding_window")]
+    monkeypatch.setattr(zoo, "table", lambda name: rows)
+    after = text(opened(section="Prove"))
+    assert verdict(before, "One global layer in six") == "shows" and verdict(after, "One global layer in six") != "shows"
+    assert verdict(before, "is blind from two") == "shows" and verdict(after, "is blind from two") == "does not show"
+
+
+def verdict(shown: str, claim: str) -> str:
+    """What stands before a claim."""
+    return shown[: shown.index(claim)].rsplit('<span class="cw-verdict', 1)[1].split(">", 1)[1].split("<", 1)[0]
+
+
+def test_gemmas_overhead_is_said_to_be_three_to_one():
+    shown = text(opened(section="Prove"))
+    assert "Three local layers to one global" in shown and "16.4% at 3:1 and 11.6% at 5:1" in shown
+
+
+def test_every_published_number_stands_with_its_source():
+    shown, tables = text(opened(section="Prove")), evidence.published("sliding_window")
+    assert tables
+    for table in tables:
+        assert table["paper"] in shown and table["table"] in shown
+        assert all(f">{cell}</td>" in shown for row in table["rows"] for cell in row)
+
+
+def test_the_source_that_ran_is_shown():
+    shown = text(opened(section="Read"))
+    assert "class AttentionModule" in shown and "class Window" in shown and "Glossary" in shown
+
+
+def test_users_are_the_rows_with_windows():
+    shown = text(opened(section="Who uses it"))
+    assert all(f">{lesson.name(key)}<" in shown for key in lesson.users())
+
+
+def test_a_tape_says_the_window_and_hue_of_each_lane():
+    own = Tape(("a", "b"), [1, 2], windows=(4, 0), hues=("window", "kv"), ring=4).header()
+    assert (own["windows"], own["hues"], own["ring"]) == ([4, 0], ["window", "kv"], 4)
+    plain = Tape(("a", "b"), [1, 2], window=3).header()
+    assert (plain["windows"], plain["hues"], plain["ring"], plain["legend"]) == ([3, 3], ["kv", "kv"], 0, {})

@@ -1,0 +1,137 @@
+"""What the page on mixtures of experts shows as numbers, against the definitions."""
+
+import numpy as np
+import pytest
+import torch
+
+from core import catalogue, cost, zoo
+from core.lessons import moe as lesson
+from core.recipes.moe import RECIPES, TRAINED, WIDTH, Setting
+from core.tasks import domains
+
+TEXT = tuple(domains.parse(next(iter(domains.EXAMPLES.values()))).tokens)
+
+
+def test_dense_rivals_have_at_least_the_active_and_the_total_size_of_the_mixture():
+    sizes = {r.variant: r.spec.layers[0].ffn for r in RECIPES}
+    ours = sizes[lesson.DEFAULT.variant]
+    assert 0 <= sizes["dense"].params(WIDTH) - ours.active(WIDTH) < 3 * WIDTH
+    assert 0 <= sizes["dense-total"].params(WIDTH) - ours.params(WIDTH) < 3 * WIDTH
+
+
+def test_gate_and_balancing_are_never_mixed():
+    """Every shape and gate was trained with every balancing, and nothing else differs."""
+    for s in TRAINED:
+        twins = [t for t in TRAINED if (t.experts, t.top_k, t.shared, t.gate) == (s.experts, s.top_k, s.shared, s.gate)]
+        assert {t.balance for t in twins} == {"none", "loss", "bias"}
+    assert len({(r.steps, r.lr, r.embed_std, r.settings["count"], r.settings["length"]) for r in RECIPES}) == 1
+
+
+def test_only_what_was_trained_is_offered():
+    chosen: dict = {}
+    for field in lesson.FIELDS:
+        chosen[field] = lesson.offered(field, chosen)[-1]
+    assert Setting(**chosen) in TRAINED
+    assert lesson.offered("top_k", {"experts": 8}) == (1,) and lesson.offered("top_k", {"experts": 16}) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"experts": 99}, {"experts": 8, "top_k": 2, "shared": True}, {"gate": "sigmoid", "top_k": 2}]
+)
+def test_whatever_is_wanted_settles_on_something_trained(wanted):
+    assert lesson.settle(wanted) in TRAINED
+
+
+def test_presets_are_real_models_and_trained_settings():
+    for values in lesson.presets().values():
+        assert lesson.real(values["real"]) and lesson.settle(values) in TRAINED
+
+
+@pytest.mark.parametrize("setting", TRAINED, ids=lambda s: s.variant)
+def test_a_scene_is_what_the_router_decides(setting):
+    scene = lesson.scene(setting.variant, TEXT)
+    L, T, E = scene.affinity.shape
+    assert (2, len(TEXT), setting.experts) == (L, T, E) and scene.picked.shape == (2, T, setting.top_k)
+    assert ((scene.weights > 0).sum(-1) == setting.top_k).all()
+    assert np.allclose(lesson.load(scene).mean(1), 1)
+    if setting.balance != "bias":
+        assert (scene.picked[..., 0] == scene.affinity.argmax(-1)).all()
+    assert [E - len(set(layer.ravel().tolist())) for layer in scene.picked] == lesson.idle(scene)
+
+
+def test_a_flow_carries_every_token_through_both_layers():
+    for setting in (Setting(), Setting(top_k=2)):
+        scene = lesson.scene(setting.variant, TEXT)
+        names, links, columns = lesson.flow(scene)
+        for column in (0, 1):
+            assert sum(n for a, _, n in links if columns[a] == column) == pytest.approx(len(TEXT))
+        assert all(columns[b] == columns[a] + 1 for a, b, _ in links) and len(names) == len(columns)
+
+
+def test_tastes_count_the_words_of_each_domain():
+    scene = lesson.scene(lesson.DEFAULT.variant, TEXT)
+    tastes = lesson.tastes(scene, 1)
+    assert sum(t.words for t in tastes) == sum(d != "" for d in scene.domains)
+    assert all(sum(n for _, n in t.experts) == t.words for t in tastes)
+    assert len(lesson.common(tastes)) <= lesson.visited(tastes)
+
+
+@pytest.mark.parametrize("key", list(lesson.named()))
+def test_parts_add_up_to_what_the_calculator_counts(key):
+    parts, r = lesson.parts(lesson.spec(key)), lesson.real(key)
+    assert sum(p.total for p in parts) == r.total and sum(p.active for p in parts) == r.active
+    assert sum(n for _, n, _ in lesson.blocks(lesson.spec(key))) == r.total
+    assert all(p.active == p.total for p in parts if p.name != "routed experts")
+
+
+def test_nine_of_deepseek_v3_are_eight_routed_and_one_shared():
+    r = lesson.real("deepseek-v3")
+    assert lesson.spelled(r) == "8 of 256 routed + 1 shared" and (r.mixed, r.layers) == (58, 61)
+    assert lesson.spelled(lesson.real("mixtral-8x7b")) == "2 of 8 routed"
+    assert lesson.spelled(lesson.real("deepseek-v2")) == "6 of 160 routed + 2 shared"
+
+
+def test_a_single_token_reads_its_active_parameters_and_a_large_batch_all():
+    for r in lesson.reals():
+        assert r.read(1) == pytest.approx(r.weight_bytes * r.share, rel=1e-3)
+        assert r.read(1 << 20) == pytest.approx(r.weight_bytes, rel=1e-6)
+        curve = lesson.reading(r.key)
+        assert (np.diff(curve["step"]) >= 0).all() and (np.diff(curve["token"]) <= 0).all()
+
+
+def test_distinct_experts_are_counted_as_a_naive_loop_does():
+    routing = torch.randint(6, (8, 5, 2), generator=torch.Generator().manual_seed(0))
+    groups = [routing[g : g + 4, t] for g in (0, 4) for t in range(5)]
+    assert lesson.distinct(routing, 4) == pytest.approx(np.mean([len(group.unique()) for group in groups]))
+
+
+def test_a_single_token_of_the_live_model_touches_k_experts_and_many_nearly_all():
+    for setting in (Setting(), Setting(top_k=2)):
+        measured = lesson.touched(setting.variant)
+        assert np.allclose(measured[:, 0], setting.top_k) and (np.diff(measured) >= 0).all()
+        assert (measured <= lesson.predicted(setting.ffn) + 0.5).all(), "an uneven load touches fewer, never many more"
+
+
+def test_every_seed_and_every_load_stands_in_the_table():
+    for r in RECIPES:
+        rows = [row for row in zoo.table("moe") if row["variant"] == r.variant]
+        assert {int(row["seed"]) for row in rows} == set(zoo.seeds("moe")), r.variant
+        if r.variant.startswith("moe"):
+            _, loads = lesson.loads_over_time(r.variant, 0)
+            assert loads.shape == (2, 6, lesson.setting(r.variant).experts) and np.allclose(loads.mean(-1), 1, atol=1e-2)
+
+
+def test_no_run_is_below_the_loss_that_none_can_beat():
+    assert min(v for runs in lesson.losses().values() for values in runs.values() for v in values) > lesson.floor()
+
+
+def test_live_models_are_counted_exactly():
+    for setting in TRAINED:
+        assert lesson.counted(setting.variant).params_total == lesson.measured(setting.variant)
+
+
+def test_users_are_every_mixture_of_the_catalogue():
+    keys = {r.key for r in lesson.users()}
+    for key, entry in catalogue.entries().items():
+        assert (key in keys) == (lesson.mixtures(entry.reading.spec) != []), key
+    assert cost.count(lesson.spec("deepseek-v3"), 1).params_active == lesson.real("deepseek-v3").active
