@@ -68,9 +68,11 @@ class Shared:
 
 
 def attentions(spec: ModelSpec) -> list[Attention]:
-    """The attention of every layer; [] where a layer mixes tokens in another way, or not at all."""
+    """The attention of every layer; [] where a layer mixes tokens in another way, or not at all, and where nothing is cached
+    because the model reads both ways."""
     mixers = [layer.mixer for layer in spec.layers]
-    return mixers if all(isinstance(m, Attention) for m in mixers) else []
+    cached = spec.decoding == "autoregressive" and all(isinstance(m, Attention) for m in mixers)
+    return mixers if cached else []
 
 
 def alike(spec: ModelSpec) -> bool:

@@ -6,7 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+from core import catalogue, twin
 from core.__main__ import main
+from core.errors import CountedOnly
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = {
@@ -61,3 +63,11 @@ def refused(result, *words):
     assert err.startswith("error: ") and err.count("\n") == 1 and len(err) < 300 and "Traceback" not in err
     for word in words:
         assert word in err, err
+
+
+def runs(key: str) -> bool:
+    """Does a row of the catalogue have live modules for all its parts?"""
+    try:
+        return bool(twin.shrink(catalogue.entries()[key].reading.spec))
+    except CountedOnly:
+        return False

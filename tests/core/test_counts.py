@@ -28,7 +28,7 @@ FAMILIES = (
     "minimax_m2", "hunyuan_v1_moe", "deepseek_v2", "deepseek_v3", "kimi_k2",
     "gemma2", "gemma3", "gemma3_text", "olmo3", "cwm", "gpt_oss", "llama4", "mimo_v2_flash",
 )  # fmt: skip
-ENTRIES = {key: row for key, row in catalogue.entries().items() if row.config["model_type"] in FAMILIES}
+ENTRIES = {key: row for key, row in catalogue.entries().items() if row.config.get("model_type") in FAMILIES}
 
 
 def count(key, context=4096, **options):
