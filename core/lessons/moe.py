@@ -212,9 +212,15 @@ class Part:
     active: int
 
 
+def mixture(ffn) -> MoE | None:
+    """The mixture of experts in a feed-forward part, also where words instead of a router choose; None where it is dense."""
+    inner = ffn if isinstance(ffn, MoE) else getattr(ffn, "experts", None)
+    return inner if isinstance(inner, MoE) else None
+
+
 def mixtures(spec: ModelSpec) -> list[MoE]:
-    """The feed-forward parts of a model that are mixtures of experts."""
-    return [layer.ffn for layer in spec.layers if isinstance(layer.ffn, MoE)]
+    """The mixtures of experts of a model, layer after layer."""
+    return [ffn for layer in spec.layers if (ffn := mixture(layer.ffn))]
 
 
 def shared_size(ffn: MoE, d_model: int) -> int:
@@ -229,7 +235,7 @@ def parts(spec: ModelSpec) -> list[Part]:
     visited = sum(ffn.top_k * ffn.expert(d) for ffn in mixed)
     shared = sum(shared_size(ffn, d) for ffn in mixed)
     routers = sum(ffn.always(d) for ffn in mixed) - shared
-    dense = sum(layer.ffn.params(d) for layer in spec.layers if layer.ffn and layer.ffn not in mixed)
+    dense = sum(layer.ffn.params(d) for layer in spec.layers if layer.ffn and not mixture(layer.ffn))
     mixers = sum(layer.mixer.params(d) for layer in spec.layers if layer.mixer)
     rest = counted.params_total - routed - shared - routers - dense - mixers
     rows = (
