@@ -162,7 +162,8 @@ def see(setting: Setting, key: str, batch: int, text: str) -> None:
         layer = shown["head"] if shown["head"] is not None else len(scene.picked) - 1
         panels.caption(said(setting, scene), affinity=panels.term("affinity", HELP_CELLS), gate=panels.term("gate", HELP_GATE))
         tasted(setting, scene, layer)
-        flow(setting, scene, shown["row"], text)
+        if controls.switch("flow", "Words as a flow to their experts", False, "routed"):
+            flow(setting, scene, shown["row"], text)
     with right:
         side(setting, scene, key, batch)
 
@@ -188,7 +189,8 @@ def picture(setting: Setting, scene: lesson.Scene, text: str) -> dict:
         stage=state.stage(),
     )
     state.keep_selection(chosen, start)
-    controls.choice("cells", "Cells", CELLS, CELLS[0], "routed", HELP_CELLS)
+    with controls.row("picture"):
+        controls.choice("cells", "Cells", CELLS, CELLS[0], "routed", HELP_CELLS)
     return chosen
 
 

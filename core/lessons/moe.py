@@ -22,6 +22,7 @@ from core.trace import Trace
 FIELDS = ("experts", "balance", "top_k", "shared", "gate")
 DEFAULT = recipes.DEFAULT
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)  # tokens that are decoded together
+PLACES = 24  # of each sequence of the fixed text, where a batch is measured
 REAL_BATCHES = tuple(2**i for i in range(11))
 NEAREST = {  # what stands for a real model: its balancing and gate where trained, its shape made small
     "mixtral-8x7b": ("Mixtral", {"experts": 8, "balance": "loss"}),
@@ -64,6 +65,7 @@ def setting(variant: str) -> Setting:
     return next(s for s in recipes.TRAINED if s.variant == variant)
 
 
+@lru_cache(maxsize=1)
 def presets() -> dict[str, dict]:
     """{name: what the controls then hold}, of the real models that are there."""
     there = {key: value for key, value in NEAREST.items() if key in named()}
@@ -76,6 +78,7 @@ def held(setting: Setting) -> dict:
     return {f: v for i, (f, v) in enumerate(values.items()) if len(offered(f, dict(list(values.items())[:i]))) > 1}
 
 
+@lru_cache(maxsize=1)
 def named() -> dict[str, str]:
     """Key and name of the catalogue's mixtures."""
     return {key: entry.name for key, entry in catalogue.entries().items() if real(key)}
@@ -274,8 +277,8 @@ def counted(variant: str) -> cost.Cost:
 
 @lru_cache(maxsize=64)
 def touched(variant: str) -> np.ndarray:
-    """Distinct experts that B tokens of different texts go to, measured: (L, BATCHES), a mean over places of the fixed text."""
-    tokens, _ = domains.fresh()
+    """Distinct experts that B tokens of different texts go to, measured: (L, BATCHES), a mean over its first places."""
+    tokens = domains.fresh()[0][:, :PLACES]
     model, trace = zoo.load(variant), Trace("routing")
     model.trunk(model.embed(tokens, 0), (), trace)
     return np.stack([[distinct(routing, b) for b in BATCHES] for routing in trace.every("routing")])
@@ -330,7 +333,7 @@ class Real:
         return stored(round(self.total - unread), self.dtype, scales=True)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def real(key: str) -> Real | None:
     """One model of the catalogue; None where it has no experts."""
     entry = catalogue.entries()[key]
