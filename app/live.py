@@ -133,7 +133,7 @@ def table(columns, rows) -> None:
     right = [all(numeric(row[i]) for row in rows) for i in range(len(columns))]
     head = "".join(f'<th scope="col"{_side(r)}>{html.escape(c)}</th>' for c, r in zip(columns, right))
     lines = (
-        "".join(f"<td{_side(r)}>{c if isinstance(c, Link) else html.escape(str(c))}</td>" for c, r in zip(row, right))
+        "".join(f"<td{_side(r, c)}>{c if isinstance(c, Link) else html.escape(str(c))}</td>" for c, r in zip(row, right))
         for row in rows
     )
     body = "".join(f"<tr>{line}</tr>" for line in lines)
@@ -141,14 +141,15 @@ def table(columns, rows) -> None:
 
 
 def numeric(value) -> bool:
-    """A number, or one with its unit such as "1.5 MiB" and "98.24%"."""
+    """A number, or one with its unit such as "1.5 MiB", "46.7 B" and "98.24%"."""
     return isinstance(value, (int, float)) or (
-        not isinstance(value, Link) and bool(re.fullmatch(r"[\d.,]+( [KMGT]?i?B|%)?", str(value)))
+        not isinstance(value, Link) and bool(re.fullmatch(r"[\d.,]+( [KMGT]?i?B| [KMT]|%)?", str(value)))
     )
 
 
-def _side(right: bool) -> str:
-    return ' class="n"' if right else ""
+def _side(right: bool, cell="") -> str:
+    day = re.fullmatch(r"\d{4}(-\d\d){0,2}", str(cell))
+    return ' class="n"' if right else ' class="day"' if day else ""
 
 
 def anchor(text: str, address: str) -> Link:

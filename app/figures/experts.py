@@ -210,6 +210,7 @@ def models(names, totals, actives, chosen: int, label, colours: dict, stroke: fl
         fixedrange=True,
         tickfont={"color": colours["ink"]},
     )
+    fig.update_layout(margin={"l": 7 * stroke * max(map(len, names))})  # room for the longest name, whichever font has loaded
     legend(fig, colours, y=0, yanchor="top")
     return fig
 

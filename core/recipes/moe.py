@@ -51,6 +51,14 @@ class Setting:
         )  # fmt: skip
 
 
+    @property
+    def strength(self) -> dict[str, float]:
+        """How hard it is balanced: the weight of the loss, or the step of the bias. A sigmoid gate feels the loss less, because
+        there its affinities do not push each other down."""
+        softmax = self.gate == "softmax"
+        return {"none": {}, "loss": {"alpha": 0.1 if softmax else 0.5}, "bias": {"gamma": 0.003}}[self.balance]
+
+
 DEFAULT = Setting()
 SHAPES = (
     Setting(16),
@@ -79,7 +87,7 @@ def recipe(variant: str, ffn: Dense | MoE, **settings) -> Recipe:
 
 
 RECIPES = (
-    *(recipe(s.variant, s.ffn, balance=s.balance) for s in TRAINED),
+    *(recipe(s.variant, s.ffn, balance=s.balance, **s.strength) for s in TRAINED),
     recipe("dense", same_size(DEFAULT.ffn.active(WIDTH))),
     recipe("dense-total", same_size(DEFAULT.ffn.params(WIDTH))),
 )

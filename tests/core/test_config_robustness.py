@@ -268,4 +268,4 @@ def test_a_hundred_mutations_each_give_a_result_or_one_sentence(seed):
         found = outcome(text, run=i % 10 == 0)
         assert time.monotonic() - start < 1, text[:500]
         read, refused = read + (not isinstance(found, str)), refused + isinstance(found, str)
-    assert read > 15 and refused > 15  # or the mutations prove nothing
+    assert min(read, refused) >= 10  # or the mutations prove nothing; a recurrent config has more fields to break than a dense one
