@@ -212,10 +212,9 @@ def tasted(setting: Setting, scene: lesson.Scene, layer: int) -> None:
     live.heading(f"Whose words go where, layer {layer + 1}")
     spread = [", ".join(f"{e + 1} ({n}×)" if n > 1 else f"{e + 1}" for e, n in taste.experts) for taste in tastes]
     live.table(("domain", "own words", "experts"), [(t.domain, f"{t.words}", e) for t, e in zip(tastes, spread)])
-    what = "by words, not by topics" if fixed["token"] > fixed["domain"] else "by topics more than by words"
     panels.caption(
         f"**{len(lesson.common(tastes))} of {lesson.visited(tastes)} experts serve more than one domain here.** On the fixed "
-        f"text the word decides {fixed['token']:.2f} of the choice, its domain {fixed['domain']:.2f}: work is divided {what}."
+        f"text the word itself decides {fixed['token']:.2f} of the choice, its domain {fixed['domain']:.2f} (0 nothing, 1 all)."
     )
 
 
@@ -413,10 +412,18 @@ def prove(setting: Setting, key: str, batch: int, text: str) -> None:
         alt = "Loss of every run in groups: dense models, experts, balancing; each dot is a seed, the dotted line the lowest loss"
         frame.figure(fig, key="loss", alt=alt, table=lesson.final_table(), config=command)
         sizes = "; ".join(f"{variant_said(v)} {total:,}, {active:,} active" for v, (total, active) in lesson.sizes().items())
-        panels.caption(f"**Parameters.** {sizes}. Everything else is equal.")
+        panels.caption(
+            f"**Parameters.** {sizes}. Attention, data, steps and learning rate are equal; gates and balancing as named."
+        )
     with right:
         trained(setting, colours, stroke, command)
     live.published("moe")
+
+
+def strengths(setting: Setting) -> str:
+    """How hard the models beside each other are balanced."""
+    alpha, gamma = lesson.strengths(setting)
+    return f"The loss weighs {alpha:g}, a step of the bias is {gamma:g}: chosen on seeds that are not shown."
 
 
 def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> None:
@@ -436,7 +443,7 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
     frame.figure(fig, key="busiest", alt=alt, table=lesson.busiest_table(setting, layer), config=command)
     panels.caption(
         f"**{setting.experts} experts, {model_said(setting)}.** "
-        f"1 is an even load; {setting.experts / setting.top_k:.0f} means that the same few get everything."
+        f"1 is an even load; {setting.experts / setting.top_k:.0f} means that the same few get everything. {strengths(setting)}"
     )
     live.heading("What decides which expert a token gets")
     found = lesson.learned(variant)

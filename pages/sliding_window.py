@@ -370,8 +370,8 @@ def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
         params = ", ".join(f"{n:,}" for n in sorted(lesson.parameters()))
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(
-            f"**Window {lesson.TRAINED}, six layers, {params} parameters whatever the pattern.** Lines join the means of seeds "
-            f"{seeds}; grey dashes are the bounds of the claims. One local layer with its convolution reaches {lesson.NEAREST} "
+            f"**Window {lesson.TRAINED}, {lesson.recipes.DEPTH} layers, {params} parameters whatever the pattern.** Lines join "
+            f"the means of seeds {seeds}; grey dashes are the bounds of the claims. One local layer with its convolution reaches {lesson.NEAREST} "
             "tokens back."
         )
     with right:
@@ -429,7 +429,7 @@ def users(size: int, pattern: str, key: str, context: int, text: str) -> None:
         [
             (
                 live.anchor(r.name, e.fact("link")), f"{r.local} : {r.full}", f"{r.window:,}{' chunk' * (r.kind == 'chunked')}",
-                binary(r.released), f"{r.share:.1%}", f"{r.limit:.1%}", e.fact("released").replace("-", "\u2011"),
+                binary(r.released), f"{r.share:.1%}", f"{r.limit:.1%}", e.fact("released"),
                 e.fact("organisation"), e.fact("licence"),
             )
             for r, e in rows
@@ -437,8 +437,8 @@ def users(size: int, pattern: str, key: str, context: int, text: str) -> None:
     )  # fmt: skip
     panels.caption(
         f"**Every row is counted from the config as released**, 16-bit cache, {context:,} tokens. A window is the last w "
-        "tokens, itself included; a chunk is a token's own block, of which engines keep one. Share and limit: of a cache "
-        "with every layer global. Click a name for the model's own page."
+        "tokens, itself included (MiMo's config counts the others only); a chunk is a token's own block, of which engines keep "
+        "one. Share and limit: of a cache with every layer global. Click a name for the model's own page."
     )
 
 

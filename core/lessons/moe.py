@@ -24,12 +24,12 @@ DEFAULT = recipes.DEFAULT
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)  # tokens that are decoded together
 PLACES = 24  # of each sequence of the fixed text, where a batch is measured
 REAL_BATCHES = tuple(2**i for i in range(11))
-NEAREST = {  # what stands for a real model: its balancing and gate where trained, its shape made small
+NEAREST = {  # what stands for a real model: its gate and its balancing where known and trained, its shape made small
     "mixtral-8x7b": ("Mixtral", {"experts": 8, "balance": "loss"}),
     "qwen3-235b-a22b": ("Qwen3-235B", {"experts": 16, "top_k": 2, "balance": "loss"}),
-    "deepseek-v3": ("DeepSeek-V3", {"experts": 16, "shared": True, "balance": "bias"}),
+    "deepseek-v3": ("DeepSeek-V3", {"experts": 16, "gate": "sigmoid", "balance": "bias"}),
     "kimi-k2": ("Kimi K2", {"experts": 16, "gate": "sigmoid", "balance": "bias"}),
-    "gpt-oss-120b": ("gpt-oss-120b", {"experts": 16, "top_k": 2, "balance": "none"}),
+    "gpt-oss-120b": ("gpt-oss-120b", {"experts": 16, "top_k": 2}),
 }
 FIRST = "deepseek-v3"
 
@@ -63,6 +63,11 @@ def settle(wanted: dict) -> Setting:
 def setting(variant: str) -> Setting:
     """The setting of a variant."""
     return next(s for s in recipes.TRAINED if s.variant == variant)
+
+
+def strengths(setting: Setting) -> tuple[float, float]:
+    """The weight of the balancing loss, and the step of the bias, of models with this gate."""
+    return tuple(replace(setting, balance=b).strength[key] for b, key in (("loss", "alpha"), ("bias", "gamma")))
 
 
 @lru_cache(maxsize=1)

@@ -1,9 +1,10 @@
 """Multi-head latent attention: how its models are trained, and what their table should show.
 
 One layer, width 64, no ffn, a short convolution before the mixer. Latent attention has four heads of width sixteen. Its rivals
-are every way to share keys and values that keeps equally many numbers a token, with so many query heads that their matrices are
-as large; all runs on one task have the same data and steps, and every contestant runs at the same two learning rates, because at
-one alone the order of near equals is an accident of the rate. "Early" is a look at a run, not a run of its own.
+are ways to share keys and values that keep equally many numbers a token, with so many query heads that their matrices are as
+large; all runs on one task have the same data and steps, and every contestant runs at the same two learning rates, because at one
+alone the order of near equals is an accident of the rate. Where order counts, the two without any positions cannot win and run at
+one rate, for comparison. "Early" is a look at a run, not a run of its own.
 """
 
 from core.mixers.attention import Attention

@@ -50,7 +50,6 @@ class Setting:
             bias=self.balance == "bias",
         )  # fmt: skip
 
-
     @property
     def strength(self) -> dict[str, float]:
         """How hard it is balanced: the weight of the loss, or the step of the bias. A sigmoid gate feels the loss less, because
@@ -98,12 +97,17 @@ def name(**settings) -> str:
     return replace(DEFAULT, **settings).variant
 
 
-def busiest(sentence: str, rule, bound: float, balance: str) -> Claim:
-    """A bound on the load of the busiest expert in every layer, for either gate."""
-    variants = tuple(name(balance=balance, gate=gate) for gate in ("softmax", "sigmoid"))
-    layers = range(1, LAYERS + 1)
-    word = "at least" if rule is at_least else "at most"
-    return Claim(sentence, word, every(*(rule(f"busiest:{n}", bound, *variants) for n in layers)))
+def busiest(sentence: str, rule, bound: float, balance: str) -> tuple[Claim, ...]:
+    """A bound on the load of the busiest of sixteen experts in every layer, one claim a gate."""
+    layers, word = range(1, LAYERS + 1), "at least" if rule is at_least else "at most"
+    return tuple(
+        Claim(
+            f"{gate.capitalize()} gate, 16 experts, one a token: {sentence}",
+            word,
+            every(*(rule(f"busiest:{n}", bound, name(balance=balance, gate=gate)) for n in layers)),
+        )
+        for gate in ("softmax", "sigmoid")
+    )
 
 
 CLAIMS = (
@@ -127,13 +131,16 @@ CLAIMS = (
         "ordered",
         ordered("loss", name(), name(experts=8), name(experts=4)),
     ),
-    busiest("With the auxiliary loss no expert gets more than 1.5 times its fair share", at_most, 1.5, "loss"),
-    busiest("With the bias no expert gets more than 1.5 times its fair share", at_most, 1.5, "bias"),
-    busiest("Without balancing the busiest expert gets at least twice its fair share", at_least, 2.0, "none"),
-    Claim(
-        "Without balancing some experts die: less than a hundredth of their fair share",
-        "at least",
-        at_least("dead", 1, *(name(balance="none", gate=gate) for gate in ("softmax", "sigmoid"))),
+    *busiest("with the auxiliary loss none gets more than 1.5 times its fair share", at_most, 1.5, "loss"),
+    *busiest("with the bias none gets more than 1.5 times its fair share", at_most, 1.5, "bias"),
+    *busiest("without balancing the busiest gets at least twice its fair share", at_least, 2.0, "none"),
+    *(
+        Claim(
+            f"{gate.capitalize()} gate: without balancing some experts die (less than a hundredth of their fair share)",
+            "at least",
+            at_least("dead", 1, name(balance="none", gate=gate)),
+        )
+        for gate in ("softmax", "sigmoid")
     ),
     Claim(
         "Balancing by the bias costs less quality than by the loss (same gate)",
