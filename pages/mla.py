@@ -246,13 +246,13 @@ def side(choice: Choice, prompt: recall.Prompt, here: lesson.Scene, head: int | 
 
 def bottleneck(choice: Choice, head: int | None) -> None:
     """The graph with true widths."""
-    graph, whole = (diagram.bottleneck(c.mixer, lesson.WIDTH) for c in (choice, choice.whole))
+    graph = diagram.bottleneck(choice.mixer, lesson.WIDTH)
     nodes = [d for _, d in graph.nodes(data=True)]
     table = {"part": [d["kind"] for d in nodes], "head": [d["head"] + 1 for d in nodes], "numbers": [d["width"] for d in nodes]}
     beside = f" and a rope key of {choice.mixer.rope_dim}" if choice.key else ""
     use = "read directly" if choice.form == lesson.ABSORBED else "expand to keys and values"
     alt = f"{lesson.WIDTH} numbers of x become a latent of {choice.rank}{beside}, which {lesson.HEADS} heads {use}"
-    fig = latent.bottleneck(graph, whole, lesson.widest(), theme.colours(), head, theme.stroke())
+    fig = latent.drawn_bottleneck(choice, theme.mode(), head, theme.stroke())
     frame.figure(fig, key="bottleneck", alt=alt, table=table, config=about(choice))
 
 
@@ -264,7 +264,7 @@ def recall_card(choice: Choice) -> None:
         "how": [made for made in lesson.MADE for _ in curves[made][0]],
         "recall": [x for made in lesson.MADE for x in curves[made][1]],
     }
-    fig = latent.ranks(curves[lesson.CUT], curves[lesson.TRAINED], theme.colours(), theme.stroke())
+    fig = latent.drawn_ranks(choice.key, choice.task, theme.mode(), theme.stroke())
     alt = "Share of names answered right against the size of the latent, cut down after training and trained so small"
     frame.figure(fig, key="recall", alt=alt, table=table, config=about(choice))
     panels.caption(f"**Here, at {choice.rank}: {here:.2f}.** Line: {lesson.CUT}; diamonds: {lesson.TRAINED}.")
@@ -498,7 +498,8 @@ def prove(choice: Choice, text: str) -> None:
         "without positions and with rope, and where order counts with partial rope; the best of ours meets the best of theirs. "
         "Contestants ran at two learning rates; those without any positions where order counts, only for comparison, at one. "
         f"{grid.solved} of the {grid.told_once} runs on names told once recall at least {lesson.SOLVED:.0%} in the end, so "
-        "there a lower loss is hardly better recall. The test can show that a latent holds what the heads need, and what the rope key is for. Whether a latent is better than shared keys "
+        "there a lower loss is hardly better recall. The test can "
+        "show that a latent holds what the heads need, and what the rope key is for. Whether a latent is better than shared keys "
         "and values at the size of real models it cannot show: for that stand the tables below."
     )
     live.published("mla")

@@ -1,10 +1,15 @@
 """Figures of a latent cache: the bottleneck with true widths, both forms of the arithmetic, real models, runs at equal cache."""
 
+from functools import lru_cache
+
 import networkx as nx
 import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.plot import blank, byte_ticks, mark
+from app.palette import PALETTE
+from core import diagram
+from core.lessons import mla as lesson
 
 HUES = {"x": "soft", "latent": "latent", "key": "kv", "r": "kv", "k": "latent", "v": "latent", "q": "query", "s": "query"}
 HALF = 0.13  # half the height of a box; rows are 1 apart
@@ -205,3 +210,20 @@ def versus(runs: tuple, ours: set, label, title: str, colours: dict, stroke: flo
     )  # fmt: skip
     fig.update_xaxes(type="log", title_text=title, fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})
     return fig
+
+
+# Drawn once for all visitors, who share what nobody changes: a page's own functions are made anew in every run
+
+
+@lru_cache(maxsize=256)
+def drawn_bottleneck(choice: lesson.Choice, mode: str, head: int | None, stroke: float) -> go.Figure:
+    """The figure, drawn once for all visitors; nobody changes it."""
+    graph, whole = (diagram.bottleneck(c.mixer, lesson.WIDTH) for c in (choice, choice.whole))
+    return bottleneck(graph, whole, lesson.widest(), PALETTE[mode], head, stroke)
+
+
+@lru_cache(maxsize=64)
+def drawn_ranks(key: bool, task: str, mode: str, stroke: float) -> go.Figure:
+    """The figure, drawn once for all visitors; nobody changes it."""
+    curves = lesson.by_rank(key, task)
+    return ranks(curves[lesson.CUT], curves[lesson.TRAINED], PALETTE[mode], stroke)

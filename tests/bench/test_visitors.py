@@ -6,7 +6,7 @@ visitor brings a new one, so that its numbers are worked out anew; the others sh
 to the end of the script.
 
 Every run must have ended well, without an exception, and its pictures must say in the links of their files that they show the
-value asked for; the same address and value give the same pictures to everybody, and no two of them are alike. Only the ratio
+value asked for; the same address and value give the same pictures to everybody, and no two addresses are alike. Only the ratio
 of the 95th percentile to the median of one visitor alone, measured just before, is bounded. A round beyond the bound on a busy
 machine is measured once more, and the better of the two counts.
 """
@@ -15,6 +15,7 @@ import asyncio
 import hashlib
 import random
 import time
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import median, quantiles
@@ -122,8 +123,17 @@ class Round:
         return p95(self.moves) / median(self.alone)
 
     def alike(self) -> int:
-        """How many addresses and values showed what another one showed."""
-        return len(self.seen) - len(set(self.seen.values()))
+        """How many addresses showed what another one showed, or always the same although several values were asked for.
+
+        Two values of one address may look alike: a window longer than the text hides nothing, however long it is.
+        """
+        shown: dict[str, list[str]] = {}
+        for (address, _), digest in self.seen.items():
+            shown.setdefault(address, []).append(digest)
+        owners = Counter(digest for digests in shown.values() for digest in set(digests))
+        return sum(
+            any(owners[d] > 1 for d in digests) or (len(digests) > 2 and len(set(digests)) == 1) for digests in shown.values()
+        )
 
     def see(self, address: str, option: str, digest: str) -> None:
         """Everybody sees the same at the same address and value."""
@@ -204,7 +214,5 @@ def test_of_fifty_visitors_nearly_all_wait_less_than_ten_times_as_long_as_one(ba
     report(name, rounds)
     for kept in rounds:
         assert len(kept.alone) == ALONE * MOVES and len(kept.moves) == VISITORS * MOVES
-        assert kept.alike() == 0 and len(kept.seen) > 1, (
-            f"{kept.alike()} of {len(kept.seen)} values gave no pictures of their own"
-        )
+        assert kept.alike() == 0 and len(kept.seen) > 1, f"{kept.alike()} addresses gave no pictures of their own"
     assert min(kept.ratio() for kept in rounds) < RATIO
