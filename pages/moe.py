@@ -251,13 +251,15 @@ def side(setting: Setting, scene: lesson.Scene, key: str, batch: int) -> None:
         live.small(
             f"Bars: your {len(scene.words)} tokens. Lines: {lesson.fixed_tokens():,} tokens, busiest {busiest} times the mean."
         )
-    with panels.card("Its parameters: a token visits the solid ones", "areas"):
-        blocks, counted = lesson.blocks(zoo.recipe(variant).spec), lesson.counted(variant)
-        table = {"part": [b[0] for b in blocks], "parameters": [b[1] for b in blocks]}
-        alt = f"{counted.params_total:,} parameters as areas, of which a token visits {counted.params_active:,}"
-        frame.figure(figures.areas(blocks, count, colours, stroke), key="areas", alt=alt, table=table, config=config)
-        panels.check(counted.params_total, lesson.measured(variant))
-        live.small(f"{counted.params_active:,} of them are active for a token.")
+    with panels.card("Its parameters", "areas"):
+        counted = lesson.counted(variant)
+        total, active = counted.params_total, counted.params_active
+        panels.bars(
+            [Bar("all of them", 1.0, f"{total:,}"), Bar("for one token", lesson.share(variant), f"{active:,}", "routed", True)],
+            "Parameters in all, and those that one token visits",
+        )
+        panels.check(total, lesson.measured(variant))
+        live.small("As areas under Count.")
     with panels.card(f"A batch of {batch} wakes", "touched"):
         batch_bars(variant, batch, key)
     with panels.card("What decides which expert?", "decides"):
@@ -302,6 +304,7 @@ def counts(setting: Setting, key: str, batch: int, text: str) -> None:
             figures.areas(blocks, count, colours, stroke, 290), key="real-areas", alt=alt, table=table, config={"model": key}
         )
         panels.caption(f"**{r.share:.1%} are active for a token.** Solid: visited by every token. Faint: experts that rest.")
+        own_areas(setting, colours, stroke)
     with right:
         live.heading(f"{r.name}: weights read a step")
         curve = lesson.reading(key)
@@ -321,6 +324,17 @@ def counts(setting: Setting, key: str, batch: int, text: str) -> None:
     formula(r, batch)
     ours(setting, colours, stroke)
     real_models(key, colours, stroke)
+
+
+def own_areas(setting: Setting, colours: dict, stroke: float) -> None:
+    """The parameters of our model as areas."""
+    live.heading("Our model, the same picture")
+    variant = setting.variant
+    blocks, counted = lesson.blocks(zoo.recipe(variant).spec), lesson.counted(variant)
+    table = {"part": [b[0] for b in blocks], "parameters": [b[1] for b in blocks]}
+    alt = f"{counted.params_total:,} parameters as areas, of which a token visits {counted.params_active:,}"
+    frame.figure(figures.areas(blocks, count, colours, stroke), key="areas", alt=alt, table=table, config=live.about(variant))
+    panels.caption(f"**{variant_said(variant)}: {counted.params_active:,} of {counted.params_total:,} are active for a token.**")
 
 
 def spell(r: lesson.Real) -> None:

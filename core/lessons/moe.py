@@ -269,6 +269,12 @@ def blocks(spec: ModelSpec) -> list[tuple[str, int, str]]:
     return found
 
 
+def share(variant: str) -> float:
+    """Active over total parameters of our model."""
+    c = counted(variant)
+    return c.params_active / c.params_total
+
+
 @lru_cache(maxsize=64)
 def measured(variant: str) -> int:
     """Numbers in the tensors of the live model."""
