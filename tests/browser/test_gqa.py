@@ -121,6 +121,7 @@ def test_a_copied_link_opens_the_same_picture(visit, state):
     query = parse_qs(urlsplit(link).query)
     assert {"kv_heads", "positions", "model", "section", "prompt", "v"} <= set(query)
     second = visit(link)
+    drawn(second)
     second.wait_for_timeout(600)
     assert picture(first) == picture(second) and wires(first) == wires(second)
 

@@ -116,6 +116,7 @@ def test_a_copied_link_opens_the_same_picture(visit, state):
     link = copied(first)
     assert {"latent", "rope_key", "form", "task", "section", "prompt", "v"} <= set(parse_qs(urlsplit(link).query))
     second = visit(link)
+    drawn(second)
     second.wait_for_timeout(600)
     assert picture(first) == picture(second) and boxes(first) == boxes(second)
 

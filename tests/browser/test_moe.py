@@ -68,6 +68,7 @@ def test_a_copied_link_opens_the_same_picture(visit, state):
     link = first.evaluate("navigator.clipboard.readText()")
     assert {"experts", "balance", "batch", "real", "section", "prompt", "v"} <= set(parse_qs(urlsplit(link).query))
     second = visit(link)
+    expect(second.locator(".map")).to_have_count(2, timeout=20_000)
     second.wait_for_timeout(600)
     assert picture(first) == picture(second)
 

@@ -133,6 +133,7 @@ def test_a_copied_link_opens_the_same_picture(visit, state):
     link = first.evaluate("navigator.clipboard.readText()")
     assert {"window", "pattern", "context", "real", "section", "prompt", "v"} <= set(parse_qs(urlsplit(link).query))
     second = visit(link)
+    drawn(second)
     second.wait_for_timeout(600)
     assert picture(first) == picture(second) and graph(first) == graph(second) and slots(first) == slots(second)
 
