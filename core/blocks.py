@@ -146,6 +146,11 @@ def attend(q: Tensor, k: Tensor, v: Tensor, visible: Tensor, scale: float, softc
     return out, weights
 
 
+def split(x: Tensor, heads: int) -> Tensor:
+    """(B, T, heads * d) -> (B, heads, T, d)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
 # Feed-forward activations (names as in transformers' configs)
 
 ACTIVATIONS = {
@@ -172,14 +177,22 @@ class ShortConv(nn.Module):
 
     def forward(self, x: Tensor, state: dict) -> tuple[Tensor, dict]:
         """x (B, T, D), state {"columns": (B, D, K-1)} or {} -> y (B, T, D), state."""
-        width, kernel = self.weight.shape
-        past = state.get("columns", x.new_zeros(x.shape[0], width, kernel - 1))
-        padded = torch.cat([past, x.transpose(1, 2)], dim=-1)  # (B, D, K-1+T)
-        if x.shape[1] == 1:  # one step: a sum of K products, without the cost of setting up a convolution
-            mixed = torch.einsum("bdk,dk->bd", padded, self.weight)[..., None]  # (B, D, 1)
-        else:
-            mixed = F.conv1d(padded, self.weight[:, None, :], groups=width)  # (B, D, T)
-        return x + mixed.transpose(1, 2), {"columns": padded[..., padded.shape[-1] - (kernel - 1) :]}
+        mixed, columns = convolve(x, self.weight, state.get("columns"))
+        return x + mixed, {"columns": columns}
+
+
+def convolve(x: Tensor, weight: Tensor, past: Tensor | None = None, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """A causal depthwise convolution: x (B, T, D), weight (D, K), past (B, D, K-1) or None -> y (B, T, D), the next past."""
+    width, kernel = weight.shape
+    if past is None:
+        past = x.new_zeros(x.shape[0], width, kernel - 1)
+    padded = torch.cat([past, x.transpose(1, 2)], dim=-1)  # (B, D, K-1+T)
+    if x.shape[1] == 1:  # one step: a sum of K products, without the cost of setting up a convolution
+        mixed = torch.einsum("bdk,dk->bd", padded, weight)[..., None]  # (B, D, 1)
+        mixed = mixed if bias is None else mixed + bias[:, None]
+    else:
+        mixed = F.conv1d(padded, weight[:, None, :], bias, groups=width)  # (B, D, T)
+    return mixed.transpose(1, 2), padded[..., padded.shape[-1] - (kernel - 1) :]
 
 
 # What mixers answer alike

@@ -10,7 +10,14 @@ from core.blocks import Chunk, Everything, Norm, Window
 from core.ffn.dense import Dense
 from core.ffn.moe import MoE
 from core.mixers.attention import Attention, Temperature
+from core.mixers.delta import GatedDelta, KimiDelta
 from core.mixers.latent import Latent
+from core.mixers.linear import Lightning
+from core.mixers.mamba import Mamba1, Mamba2
+from core.mixers.parallel import Parallel
+from core.mixers.rwkv import ChannelMix, Rwkv7
+from core.mixers.shortconv import GatedConv
+from core.mixers.xlstm import Lstm, MLstm, SLstm
 from core.rope import Llama3, Ntk, Rope, Yarn
 from core.spec import Layer, ModelSpec, Scales, expand
 
@@ -60,6 +67,16 @@ def experts(name: str, **settings) -> ModelSpec:
     return small(name, *(Layer(BASE, replace(EXPERTS, **settings)),) * 2)
 
 
+def repeated(name: str, mixer, ffn=FFN, **settings) -> ModelSpec:
+    """Two layers of one mixer."""
+    return small(name, *(Layer(mixer, ffn),) * 2, **settings)
+
+
+DELTA = GatedDelta(key_heads=2, value_heads=4, k_dim=6, v_dim=5)
+KIMI = KimiDelta(heads=3, width=6)
+MAMBA1, MAMBA2 = Mamba1(inner=24, state_size=5, rank=3), Mamba2(heads=4, width=6, state_size=5, groups=2)
+RWKV = Rwkv7(heads=2, width=8, decay_rank=3, erase_rank=4, value_rank=2, gate_rank=5)
+MLSTM = MLstm(heads=2, k_dim=5, v_dim=7)
 LOCAL = Layer(replace(BASE, reach=Window(5)), FFN)
 
 EXAMPLES: tuple[ModelSpec, ...] = (
@@ -157,4 +174,29 @@ EXAMPLES: tuple[ModelSpec, ...] = (
         ),
     ),
     small("window-over-latent", LOCAL, Layer(MLA, EXPERTS), Layer(replace(BASE, kv_heads=4, v_dim=6, reach=Window(5)), FFN)),
+    repeated("gated-delta", DELTA),
+    repeated("gated-delta-one-head", replace(DELTA, key_heads=1, value_heads=1, kernel=2)),
+    repeated("kimi-delta", KIMI),
+    repeated("lightning", Lightning(heads=3, width=6, block=8, fade=0.7)),
+    repeated("mamba-1", MAMBA1, None),
+    repeated("mamba-1-norms", replace(MAMBA1, norms="learned", conv_bias=False, proj_bias=True)),
+    repeated("mamba-1-bare-norms", replace(MAMBA1, norms="bare")),
+    repeated("mamba-2", MAMBA2, None),
+    repeated("mamba-2-biases", replace(MAMBA2, in_bias=True, out_bias=True, conv_bias=False, norm=False)),
+    repeated("mamba-2-scaled", replace(MAMBA2, groups=1, scales=(0.5, 2.0, 1.5, 0.8, 0.6))),
+    small(
+        "rwkv-7", Layer(replace(RWKV, first=True), ChannelMix(20)), *(Layer(RWKV, ChannelMix(20)),) * 2,
+        norm=Norm("layer", 1e-5), embed_norm=True,
+    ),
+    repeated("mlstm", MLSTM),
+    repeated("slstm", SLstm(heads=2, width=6)),
+    repeated("lstm", Lstm(hidden=12), None),
+    repeated("short-convolution", GatedConv(3)),
+    repeated("short-convolution-biases", GatedConv(4, bias=True)),
+    repeated("side-by-side", Parallel(BASE, replace(MAMBA2, norm=False), (0.9, 1.1), (0.7, 1.2))),
+    small("qwen3-next-like", *(Layer(DELTA, EXPERTS),) * 3, Layer(replace(BASE, gate=True, qk_norm="head"), EXPERTS)),
+    small("kimi-linear-like", *(Layer(KIMI, FFN),) * 3, Layer(replace(MLA, rope=Rope()), EXPERTS)),
+    small("jamba-like", Layer(MAMBA1, FFN), Layer(replace(BASE, rope=Rope()), EXPERTS), Layer(MAMBA1, EXPERTS)),
+    small("nemotron-like", Layer(MAMBA2, None), Layer(None, FFN), Layer(replace(BASE, rope=Rope()), None), Layer(None, FFN)),
+    small("lfm2-like", *(Layer(GatedConv(3), FFN),) * 2, Layer(replace(BASE, qk_norm="head"), FFN)),
 )

@@ -10,9 +10,18 @@ Names
     affinity    (B, T, E)     what a router gives every expert: softmax or sigmoid, before any bias
     routing     (B, T, K)     the experts that a token goes to, best first
     gates       (B, T, K)     the weights of their outputs
+  of a recurrence (query, key, value as they meet the memory; d and v may be 1)
+    query       (B, H, T, d)  what asks
+    key         (B, H, T, d)  where a value is written
+    value       (B, H, T, v)  what is written
+    decay       (B, H, T, d)  log of what stays of the memory, a number a head (d = 1) or a row
+    write       (B, H, T, d)  how strongly is written: beta, step size, input gate
+    erase       (B, H, T, d)  how strongly is erased where that is not `write` (RWKV-7)
+    effective   (B, H, T, T)  how much of each token's value is in each output: attention as it would be written out
 """
 
 NAMES = ("attention", "positions", "residual", "affinity", "routing", "gates")
+NAMES += ("query", "key", "value", "decay", "write", "erase", "effective")
 
 
 class Trace:

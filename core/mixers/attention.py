@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from core.blocks import Everything, Full, Norm, Reach, attend
+from core.blocks import Everything, Full, Norm, Reach, attend, split
 from core.errors import divides, flag, number, one_of, whole
 from core.rope import Rope
 from core.trace import NOTHING, Trace
@@ -218,11 +218,6 @@ class AttentionModule(nn.Module):
             x = getattr(self, norm)(x)
         x = split(x, heads)
         return getattr(self, norm)(x) if kind == "head" else x
-
-
-def split(x: Tensor, heads: int) -> Tensor:
-    """(B, T, heads * d) -> (B, heads, T, d)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 def latest(x: Tensor, count: int) -> Tensor:

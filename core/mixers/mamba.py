@@ -19,13 +19,20 @@ Glossary
 
 Nothing grows with context: I N numbers, and K - 1 columns of what the convolution reads.
 
-Papers: Mamba (arXiv 2312.00752), Mamba-2 (arXiv 2405.21060). Simplified: formulas only; the modules follow.
+Papers: Mamba (arXiv 2312.00752), Mamba-2 (arXiv 2405.21060). Simplified: no fused kernel; a
+whole prompt goes through core/scan.py in blocks, Mamba-1 with every channel as a head of its own.
 """
 
 from dataclasses import dataclass
 
-from core.blocks import Recurrent
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.blocks import Norm, Recurrent, convolve, split
 from core.errors import SpecError, divides, flag, number, one_of, whole
+from core.scan import column, effective, scan, step_bias
+from core.trace import NOTHING, Trace
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,10 @@ class Mamba1(Recurrent):
         for field in ("conv_bias", "proj_bias"):
             flag(f"mamba.{field}", getattr(self, field))
 
+    def build(self, d_model: int) -> "Mamba1Module":
+        """The torch module."""
+        return Mamba1Module(self, d_model)
+
     @property
     def made(self) -> int:
         """Numbers made from a token's channels: the step size's bottleneck, B and C."""
@@ -79,6 +90,10 @@ class Mamba1(Recurrent):
             "convolution": 2 * queries * self.kernel * self.inner,
             "recurrence": 2 * queries * 3 * self.inner * self.state_size,
         }
+
+    def unseen(self, d_model: int, queries: int, context: int) -> int:
+        """FLOPs that torch's counter cannot see: the decay of a step."""
+        return 2 * queries * self.inner * self.state_size
 
 
 @dataclass(frozen=True)
@@ -112,6 +127,10 @@ class Mamba2(Recurrent):
             raise SpecError("mamba2.scales must be five numbers, for z, x, B, C and t")
         for factor in self.scales:
             number("mamba2.scales", factor, low=-1e12)
+
+    def build(self, d_model: int) -> "Mamba2Module":
+        """The torch module."""
+        return Mamba2Module(self, d_model)
 
     @property
     def inner(self) -> int:
@@ -148,3 +167,124 @@ class Mamba2(Recurrent):
             "convolution": 2 * queries * self.kernel * self.channels,
             "recurrence": 2 * queries * 3 * self.inner * self.state_size,
         }
+
+    def unseen(self, d_model: int, queries: int, context: int) -> int:
+        """FLOPs that torch's counter cannot see: the decay of a step."""
+        return 2 * queries * self.inner * self.state_size
+
+
+class Mamba1Module(nn.Module):
+    """x (B, T, D) -> y (B, T, D); the state holds memory (B, I, N, 1) and conv (B, I, K - 1)."""
+
+    def __init__(self, config: Mamba1, d_model: int):
+        super().__init__()
+        c = self.config = config
+        self.in_proj = nn.Linear(d_model, 2 * c.inner, bias=c.proj_bias)
+        self.conv1d = nn.Conv1d(c.inner, c.inner, c.kernel, groups=c.inner, bias=c.conv_bias)
+        self.x_proj = nn.Linear(c.inner, c.made, bias=False)
+        self.dt_proj = nn.Linear(c.rank, c.inner)
+        self.A_log = nn.Parameter(torch.arange(1.0, c.state_size + 1).log().repeat(c.inner, 1))
+        self.D = nn.Parameter(torch.ones(c.inner))
+        self.out_proj = nn.Linear(c.inner, d_model, bias=c.proj_bias)
+        if c.norms != "none":
+            sizes = {"dt": c.rank, "b": c.state_size, "c": c.state_size}
+            for name, size in sizes.items():
+                self.add_module(f"{name}_layernorm", Norm("rms", c.norm_eps, c.norms == "learned").build(size))
+        with torch.no_grad():
+            self.dt_proj.bias.copy_(step_bias(c.inner))
+
+    def forward(self, u: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
+        c = self.config
+
+        # 1. what enters and what gates; the first mixed with the three tokens before
+        x, z = self.in_proj(u).chunk(2, dim=-1)
+        x, columns = convolve(x, self.conv1d.weight[:, 0], state.get("conv"), self.conv1d.bias)
+        x = F.silu(x)
+
+        # 2. step size, where to write, what to read
+        made = self.x_proj(x).split([c.rank, c.state_size, c.state_size], dim=-1)
+        if c.norms != "none":
+            made = (getattr(self, f"{name}_layernorm")(part) for name, part in zip("dt b c".split(), made))
+        dt, write, read = made
+        dt = column(F.softplus(self.dt_proj(dt)))  # (B, I, T, 1)
+
+        # 3. every channel is a head with N rows and one value
+        g = -self.A_log.exp()[:, None] * dt  # (B, I, T, N)
+        write, read = (part[:, None].expand(-1, c.inner, -1, -1) for part in (write, read))
+        out, memory = remember(read, write, column(x), dt, g, state, trace)  # (B, I, T, 1)
+
+        # 4. the skip, the gate, and back to the residual stream
+        y = out[..., 0].transpose(1, 2) + self.D * x
+        return self.out_proj(y * F.silu(z)), {"memory": memory, "conv": columns}, shared
+
+
+class Mamba2Module(nn.Module):
+    """x (B, T, D) -> y (B, T, D); the state holds memory (B, H, N, P) and conv (B, channels, K - 1)."""
+
+    def __init__(self, config: Mamba2, d_model: int):
+        super().__init__()
+        c = self.config = config
+        self.in_proj = nn.Linear(d_model, c.entering, bias=c.in_bias)
+        self.conv1d = nn.Conv1d(c.channels, c.channels, c.kernel, groups=c.channels, bias=c.conv_bias)
+        self.A_log = nn.Parameter(torch.arange(1.0, c.heads + 1).log())
+        self.D = nn.Parameter(torch.ones(c.heads))
+        self.dt_bias = nn.Parameter(step_bias(c.heads))
+        if c.norm:
+            self.norm = GroupedNorm(c.inner, c.groups, c.norm_eps)
+        self.out_proj = nn.Linear(c.inner, d_model, bias=c.out_bias)
+
+    def forward(self, u: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
+        c = self.config
+
+        # 1. what gates; what enters, where to write and what to read, mixed with the three tokens before; the step size
+        z, mixed, dt = self.scaled(self.in_proj(u)).split([c.inner, c.channels, c.heads], dim=-1)
+        mixed, columns = convolve(mixed, self.conv1d.weight[:, 0], state.get("conv"), self.conv1d.bias)
+        shares = c.groups * c.state_size
+        x, write, read = F.silu(mixed).split([c.inner, shares, shares], dim=-1)
+        dt = column(F.softplus(dt + self.dt_bias))  # (B, H, T, 1)
+
+        # 2. the heads of a group share where they write and what they read
+        x = split(x, c.heads)  # (B, H, T, P)
+        write, read = (split(part, c.groups).repeat_interleave(c.heads // c.groups, dim=1) for part in (write, read))
+
+        # 3. decay, write, read; then the skip
+        g = -self.A_log.exp()[:, None, None] * dt  # (B, H, T, 1)
+        out, memory = remember(read, write, x, dt, g, state, trace)
+        out = (out + self.D[:, None, None] * x).transpose(1, 2).flatten(2)  # (B, T, H P)
+
+        # 4. gated, normed, and back to the residual stream
+        out = out * F.silu(z)
+        return self.out_proj(self.norm(out) if c.norm else out), {"memory": memory, "conv": columns}, shared
+
+    def scaled(self, made: Tensor) -> Tensor:
+        """What the first matrix makes (B, T, entering), each of its five parts times its factor."""
+        c = self.config
+        if c.scales == (1.0,) * 5:
+            return made
+        shares = c.groups * c.state_size
+        parts = zip(made.split([c.inner, c.inner, shares, shares, c.heads], dim=-1), c.scales)
+        return torch.cat([part * factor for part, factor in parts], dim=-1)
+
+
+def remember(q: Tensor, k: Tensor, x: Tensor, dt: Tensor, g: Tensor, state: dict, trace: Trace) -> tuple[Tensor, Tensor]:
+    """q, k (B, H, T, N), x (B, H, T, P), step size dt (B, H, T, 1), log decay g -> o (B, H, T, P), memory (B, H, N, P)."""
+    for name, record in (("query", q), ("key", k), ("value", x), ("decay", g), ("write", dt)):
+        trace.put(name, record)
+    if trace.wants("effective"):
+        trace.put("effective", effective(q, dt * k, g))
+    memory = state.get("memory", q.new_zeros(*q.shape[:2], q.shape[-1], x.shape[-1]))
+    return scan(q, k, dt * x, g, memory)
+
+
+class GroupedNorm(nn.Module):
+    """RMSNorm over each of `groups` equal parts of the last dimension, with a weight for every number."""
+
+    def __init__(self, width: int, groups: int, eps: float):
+        super().__init__()
+        self.groups, self.eps = groups, eps
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (..., width) -> the same."""
+        parts = x.unflatten(-1, (self.groups, -1))
+        return F.rms_norm(parts, parts.shape[-1:], eps=self.eps).flatten(-2) * self.weight

@@ -8,13 +8,16 @@ Glossary
 
 The layer pays for both: a cache and a state.
 
-Papers: Falcon-H1 (arXiv 2507.22448). Simplified: formulas only; the module follows.
+Papers: Falcon-H1 (arXiv 2507.22448). Simplified: nothing.
 """
 
 from dataclasses import dataclass
 
+from torch import Tensor, nn
+
 from core.blocks import Counted
 from core.errors import SpecError, number
+from core.trace import NOTHING, Trace
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Parallel(Counted):
                 raise SpecError(f"parallel.{field} must be two numbers, one a mixer")
             for factor in factors:
                 number(f"parallel.{field}", factor, low=-1e12)
+
+    def build(self, d_model: int) -> "ParallelModule":
+        """The torch module."""
+        return ParallelModule(self, d_model)
+
+    def unseen(self, d_model: int, queries: int, context: int) -> int:
+        """FLOPs that torch's counter cannot see."""
+        return sum(mixer.unseen(d_model, queries, context) for mixer in (self.first, self.second))
 
     @property
     def kind(self) -> str:
@@ -66,3 +77,20 @@ class Parallel(Counted):
 def added(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:
     """Two counts name by name."""
     return {name: a.get(name, 0) + b.get(name, 0) for name in (*a, *b)}
+
+
+class ParallelModule(nn.Module):
+    """x (B, T, D) -> y (B, T, D); the state holds what both hold, under their names."""
+
+    def __init__(self, config: Parallel, d_model: int):
+        super().__init__()
+        self.config = config
+        for mixer in (config.first, config.second):
+            self.add_module(mixer.name, mixer.build(d_model))
+
+    def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
+        c, y, kept = self.config, 0, {}
+        for mixer, reads, says in zip((c.first, c.second), c.reads, c.says):
+            said, new, shared = getattr(self, mixer.name)(reads * x, state, shared, trace)
+            y, kept = y + says * said, kept | new
+        return y, kept, shared

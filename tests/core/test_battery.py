@@ -28,6 +28,11 @@ def routed(spec):
     return any(isinstance(layer.ffn, MoE) for layer in spec.layers)
 
 
+def bound(spec):
+    """1e-5, and 1e-4 where a recurrence has a block form beside its step (float32 adds up in another order)."""
+    return 1e-4 if any("state" in layer.kind for layer in spec.layers) else 1e-5
+
+
 BACKWARD = [name for name, spec in SPECS.items() if not bidirectional(spec)]
 
 
@@ -107,7 +112,7 @@ def test_prefill_then_decode_equals_one_pass(backward, half):
     full, _ = model(tokens)
     first, state = model(tokens[:, :half])
     rest, _ = steps(model, tokens[:, half:], state)
-    assert (torch.cat([first, rest], 1) - full).abs().max() <= 1e-5 * max(1, full.abs().max())
+    assert (torch.cat([first, rest], 1) - full).abs().max() <= bound(backward) * max(1, full.abs().max())
 
 
 def test_a_prompt_in_pieces_equals_one_pass(backward):
