@@ -10,6 +10,7 @@ from core.blocks import Chunk, Everything, Norm, Window
 from core.ffn.dense import Dense
 from core.ffn.moe import MoE
 from core.mixers.attention import Attention, Temperature
+from core.mixers.borrowed import Borrowed
 from core.mixers.delta import GatedDelta, KimiDelta
 from core.mixers.latent import Latent
 from core.mixers.linear import Lightning
@@ -17,6 +18,7 @@ from core.mixers.mamba import Mamba1, Mamba2
 from core.mixers.parallel import Parallel
 from core.mixers.rwkv import ChannelMix, Rwkv7
 from core.mixers.shortconv import GatedConv
+from core.mixers.sparse import Indexed
 from core.mixers.xlstm import Lstm, MLstm, SLstm
 from core.rope import Llama3, Ntk, Rope, Yarn
 from core.spec import Layer, ModelSpec, Scales, expand
@@ -76,6 +78,7 @@ DELTA = GatedDelta(key_heads=2, value_heads=4, k_dim=6, v_dim=5)
 KIMI = KimiDelta(heads=3, width=6)
 MAMBA1, MAMBA2 = Mamba1(inner=24, state_size=5, rank=3), Mamba2(heads=4, width=6, state_size=5, groups=2)
 RWKV = Rwkv7(heads=2, width=8, decay_rank=3, erase_rank=4, value_rank=2, gate_rank=5)
+INDEXED = Indexed(replace(MLA, q_rank=12), heads=3, width=6, rope_dim=4, top_k=5)
 MLSTM = MLstm(heads=2, k_dim=5, v_dim=7)
 LOCAL = Layer(replace(BASE, reach=Window(5)), FFN)
 
@@ -199,4 +202,13 @@ EXAMPLES: tuple[ModelSpec, ...] = (
     small("jamba-like", Layer(MAMBA1, FFN), Layer(replace(BASE, rope=Rope()), EXPERTS), Layer(MAMBA1, EXPERTS)),
     small("nemotron-like", Layer(MAMBA2, None), Layer(None, FFN), Layer(replace(BASE, rope=Rope()), None), Layer(None, FFN)),
     small("lfm2-like", *(Layer(GatedConv(3), FFN),) * 2, Layer(replace(BASE, qk_norm="head"), FFN)),
+    repeated("indexed", INDEXED),
+    repeated("indexed-all", replace(INDEXED, top_k=64)),
+    repeated("indexed-one", replace(INDEXED, top_k=1)),
+    small("indexed-once", Layer(INDEXED, FFN), *(Layer(replace(INDEXED, reuses=True), EXPERTS),) * 2),
+    small("borrowed", Layer(BASE, FFN), Layer(Borrowed(BASE, 1), FFN), Layer(BASE, FFN), Layer(Borrowed(BASE, 1), FFN)),
+    small(
+        "borrowed-normed",
+        *(Layer(mixer, FFN) for own in [replace(BASE, qk_norm="turned", qkv_bias=True)] for mixer in (own, Borrowed(own, 1), Borrowed(own, 2))),
+    ),
 )

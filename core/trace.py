@@ -10,6 +10,8 @@ Names
     affinity    (B, T, E)     what a router gives every expert: softmax or sigmoid, before any bias
     routing     (B, T, K)     the experts that a token goes to, best first
     gates       (B, T, K)     the weights of their outputs
+    indexer     (B, T, S)     what the scorer of sparse attention gives every token
+    picked      (B, T, S)     whether a token was picked, bool
   of a recurrence (query, key, value as they meet the memory; d and v may be 1)
     query       (B, H, T, d)  what asks
     key         (B, H, T, d)  where a value is written
@@ -20,7 +22,7 @@ Names
     effective   (B, H, T, T)  how much of each token's value is in each output: attention as it would be written out
 """
 
-NAMES = ("attention", "positions", "residual", "affinity", "routing", "gates")
+NAMES = ("attention", "positions", "residual", "affinity", "routing", "gates", "indexer", "picked")
 NAMES += ("query", "key", "value", "decay", "write", "erase", "effective")
 
 

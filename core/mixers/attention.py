@@ -163,18 +163,14 @@ class AttentionModule(nn.Module):
         start = state.get("position", 0)
         positions = torch.arange(start, start + x.shape[1], device=x.device)
 
-        # 1. queries, keys and values, turned by their positions
+        # 1. queries, turned by their positions
         q, gate = self.queries(x)
         q = c.rope.rotate(q, positions)  # (B, H, T, d)
-        k = c.rope.rotate(self.keys(x), positions)  # (B, G, T, d)
-        if c.qk_norm in ("turned", "bare"):
-            q, k = self.q_norm(q), self.k_norm(k)
+        q = self.q_norm(q) if c.qk_norm in ("turned", "bare") else q
         q = c.temperature.heat(q, positions)
-        v = split(self.v_proj(x), c.kv_heads)  # (B, G, T, d_v)
-        v = v if c.v_scale == 1 else c.v_scale * v
 
-        # 2. what earlier tokens left behind, of which only what the first query may reach is read
-        k, v = (torch.cat([state[name], new], dim=2) if name in state else new for name, new in (("k", k), ("v", v)))
+        # 2. keys and values of these and earlier tokens, of which only what the first query may reach is read
+        k, v, shared = self.remembered(x, positions, state, shared)
         end = start + x.shape[1]
         first = max(c.reach.first(start), end - k.shape[2])
         read = torch.arange(first, end, device=x.device)  # (S,)
@@ -189,10 +185,22 @@ class AttentionModule(nn.Module):
         # 4. heads side by side, gated, and back to the residual stream
         out = out.transpose(1, 2).flatten(2)  # (B, T, H * d_v)
         y = self.o_proj(out if gate is None else out * gate.sigmoid())
+        return y, self.kept(k, v, end), shared
 
-        # 5. the cache keeps what the reach allows, copied so that what it drops is really gone
-        keep = min(k.shape[2], c.reach.kept(end))
-        return y, {"k": latest(k, keep), "v": latest(v, keep), "position": end}, shared
+    def remembered(self, x: Tensor, positions: Tensor, state: dict, shared: dict) -> tuple[Tensor, Tensor, dict]:
+        """Keys (B, G, S, d) and values (B, G, S, d_v) of what is kept and of x; a later layer may borrow them."""
+        c = self.config
+        k = c.rope.rotate(self.keys(x), positions)  # (B, G, T, d)
+        k = self.k_norm(k) if c.qk_norm in ("turned", "bare") else k
+        v = split(self.v_proj(x), c.kv_heads)  # (B, G, T, d_v)
+        v = v if c.v_scale == 1 else c.v_scale * v
+        k, v = (torch.cat([state[name], new], dim=2) if name in state else new for name, new in (("k", k), ("v", v)))
+        return k, v, {**shared, "keys and values": (k, v)}
+
+    def kept(self, k: Tensor, v: Tensor, end: int) -> dict:
+        """The cache: what the reach allows, copied so that what it drops is really gone."""
+        keep = min(k.shape[2], self.config.reach.kept(end))
+        return {"k": latest(k, keep), "v": latest(v, keep), "position": end}
 
     @property
     def scale(self) -> float:

@@ -9,13 +9,16 @@ Glossary
 
 A model in which every second layer borrows keeps half the cache.
 
-Papers: Cross-Layer Attention (arXiv 2405.12981), Hunyuan-Large (arXiv 2411.02265). Simplified: formulas only; the module follows.
+Papers: Cross-Layer Attention (arXiv 2405.12981), Hunyuan-Large (arXiv 2411.02265). Simplified: nothing.
 """
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from core.blocks import Counted
 from core.errors import SpecError, whole
+from core.mixers.attention import AttentionModule
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Borrowed(Counted):
         whole("borrowed.ago", self.ago, high=4096)
         if not hasattr(self.own, "kv_heads"):
             raise SpecError("borrowed.own must be attention")
+
+    def build(self, d_model: int) -> "BorrowedModule":
+        """The torch module."""
+        return BorrowedModule(self, d_model)
 
     @property
     def absent(self) -> int:
@@ -52,3 +59,19 @@ class Borrowed(Counted):
         """2 x multiply-adds for the last `queries` of `context` tokens."""
         flops = self.own.flops(d_model, queries, context)
         return {**flops, "projections": flops["projections"] - 2 * queries * d_model * self.absent}
+
+
+class BorrowedModule(AttentionModule):
+    """x (B, T, D) -> y (B, T, D); the state holds the position alone."""
+
+    def __init__(self, config: Borrowed, d_model: int):
+        super().__init__(config.own, d_model)
+        del self.k_proj, self.v_proj
+        if config.own.qk_norm not in ("none", "bare"):
+            del self.k_norm
+
+    def remembered(self, x: Tensor, positions: Tensor, state: dict, shared: dict) -> tuple[Tensor, Tensor, dict]:
+        return *shared["keys and values"], shared
+
+    def kept(self, k: Tensor, v: Tensor, end: int) -> dict:
+        return {"position": end}

@@ -164,7 +164,8 @@ class LatentModule(nn.Module):
         positions = torch.arange(start, start + T, device=x.device)
 
         # 1. queries, their last R numbers turned
-        q_nope, q_rope = self.queries(x).split([c.nope_dim, c.rope_dim], dim=-1)  # (B, H, T, d), (B, H, T, R)
+        made = self.q_a_layernorm(self.q_a_proj(x)) if c.q_rank else x  # (B, T, r') or (B, T, D)
+        q_nope, q_rope = self.queries(made).split([c.nope_dim, c.rope_dim], dim=-1)  # (B, H, T, d), (B, H, T, R)
         q_rope = c.rope.rotate(q_rope, positions)
 
         # 2. the latent and the rotated key: all that is kept
@@ -175,18 +176,26 @@ class LatentModule(nn.Module):
         visible = c.reach.visible(positions[:, None], read[None, :])  # (T, S)
 
         # 3. attention in one of two forms
-        form = self.absorbed if c.absorbs(T) else self.expanded
-        out, weights = form(q_nope, q_rope, latent, rope_key, visible)  # (B, H, T, v), (B, H, T, S)
-        trace.put("attention", weights)
+        (out, weights), kept, shared = self.attention(x, made, (q_nope, q_rope, latent, rope_key, visible), state, shared, trace)
+        trace.put("attention", weights)  # out (B, H, T, v), weights (B, H, T, S)
         trace.put("positions", read)
 
         # 4. heads side by side, and back to the residual stream
         y = self.o_proj(out.transpose(1, 2).flatten(2))
-        return y, {"latent": latent, "rope_key": rope_key, "position": start + T}, shared
+        return y, {"latent": latent, "rope_key": rope_key, **kept, "position": start + T}, shared
 
-    def queries(self, x: Tensor) -> Tensor:
-        """Queries (B, H, T, d + R), compressed on the way where the configuration says so."""
-        q = self.q_b_proj(self.q_a_layernorm(self.q_a_proj(x))) if self.config.q_rank else self.q_proj(x)
+    def attention(self, x: Tensor, made: Tensor, parts: tuple, state: dict, shared: dict, trace: Trace):
+        """What is read of all that can be read, what else is kept, what later layers share: a scorer may stand in between."""
+        return self.attended(*parts), {}, shared
+
+    def attended(self, q_nope, q_rope, latent, rope_key, visible) -> tuple[Tensor, Tensor]:
+        """Output (B, H, T, v) and weights (B, H, T, S), in the form that the number of queries asks for."""
+        form = self.absorbed if self.config.absorbs(q_nope.shape[2]) else self.expanded
+        return form(q_nope, q_rope, latent, rope_key, visible)
+
+    def queries(self, made: Tensor) -> Tensor:
+        """Queries (B, H, T, d + R), of compressed ones where the configuration says so."""
+        q = self.q_b_proj(made) if self.config.q_rank else self.q_proj(made)
         return q.unflatten(-1, (self.config.heads, -1)).transpose(1, 2)
 
     def compress(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,7 +39,8 @@ def test_core_knows_nothing_of_the_screen(path):
 @pytest.mark.parametrize("path", MECHANISMS, ids=relative)
 def test_a_mechanism_imports_only_blocks(path):
     ours = {".".join(name.split(".")[:2]) for name in imports(path) if name.startswith("core.")}
-    assert ours <= {"core.blocks", "core.errors", "core.rope", "core.scan", "core.trace"}
+    bases = {"sparse": {"core.mixers"}, "borrowed": {"core.mixers"}}.get(path.stem, set())  # what they stand in front of
+    assert ours <= {"core.blocks", "core.errors", "core.rope", "core.scan", "core.trace"} | bases
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
