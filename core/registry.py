@@ -188,8 +188,11 @@ EXAMPLES: tuple[ModelSpec, ...] = (
     repeated("mamba-2-biases", replace(MAMBA2, in_bias=True, out_bias=True, conv_bias=False, norm=False)),
     repeated("mamba-2-scaled", replace(MAMBA2, groups=1, scales=(0.5, 2.0, 1.5, 0.8, 0.6))),
     small(
-        "rwkv-7", Layer(replace(RWKV, first=True), ChannelMix(20)), *(Layer(RWKV, ChannelMix(20)),) * 2,
-        norm=Norm("layer", 1e-5), embed_norm=True,
+        "rwkv-7",
+        Layer(replace(RWKV, first=True), ChannelMix(20)),
+        *(Layer(RWKV, ChannelMix(20)),) * 2,
+        norm=Norm("layer", 1e-5),
+        embed_norm=True,
     ),
     repeated("mlstm", MLSTM),
     repeated("slstm", SLstm(heads=2, width=6)),
@@ -209,6 +212,10 @@ EXAMPLES: tuple[ModelSpec, ...] = (
     small("borrowed", Layer(BASE, FFN), Layer(Borrowed(BASE, 1), FFN), Layer(BASE, FFN), Layer(Borrowed(BASE, 1), FFN)),
     small(
         "borrowed-normed",
-        *(Layer(mixer, FFN) for own in [replace(BASE, qk_norm="turned", qkv_bias=True)] for mixer in (own, Borrowed(own, 1), Borrowed(own, 2))),
+        *(
+            Layer(mixer, FFN)
+            for own in [replace(BASE, qk_norm="turned", qkv_bias=True)]
+            for mixer in (own, Borrowed(own, 1), Borrowed(own, 2))
+        ),
     ),
 )

@@ -38,8 +38,15 @@ def read(f: Fields) -> ModelSpec:
     spec = decoder(f, [Full()] * layers, {}, norms="stream", ffns=[mixtral.experts(f)] * layers)
     width = spec.layers[0].mixer.k_dim
     block = f.whole("block_size", high=1 << 12)
-    spec = swap(spec, kinds, {LINEAR: Lightning(f.whole("num_attention_heads"), width, block, spec.norm.eps)})
-    return replace(spec, layers=tuple(map(scaled(f), spec.layers, kinds)))
+    spec = swap(spec, kinds, {LINEAR: Lightning(f.whole("num_attention_heads"), width, block)})
+    return replace(spec, layers=tuple(map(fading, map(scaled(f), spec.layers, kinds), range(layers), [layers] * layers)))
+
+
+def fading(layer: Layer, place: int, layers: int) -> Layer:
+    """A lightning layer's slopes by its place among all layers: the later, the longer it remembers."""
+    if not isinstance(layer.mixer, Lightning):
+        return layer
+    return replace(layer, mixer=replace(layer.mixer, fade=1 - place / (layers - 1 + 1e-5) + 1e-5))
 
 
 def types(f: Fields, layers: int) -> list[str]:

@@ -520,7 +520,7 @@ def test_layers_share_in_groups():
 # Counted only
 
 
-@pytest.mark.parametrize("key", [key for key in ROWS if key not in LIVE])
+@pytest.mark.parametrize("key", [key for key in ROWS if key.startswith(("gemma4", "deepseek-v4", "trm", "hrm"))])
 def test_live_says_counted_only(key, call, write):
     result = call("live", write(ROWS[key]["config"]))
     refused(result)
@@ -531,10 +531,7 @@ def test_live_says_counted_only(key, call, write):
 
 ATTENTION, MAMBA = Attention(4, 2, 8, 8), Mamba2(4, 8, 16)
 PARTS = [
-    GatedDelta(2, 4, 8, 8), KimiDelta(2, 8), MAMBA, Mamba1(64, 16, 4), GatedConv(), Lightning(2, 8), MLstm(2, 4, 8),
-    Rwkv7(4, 8, 2, 2, 2, 2), ChannelMix(64), Parallel(ATTENTION, MAMBA), Borrowed(ATTENTION),
-    Indexed(replace(MLA, q_rank=12), 2, 8, 4, 16), Unified(ATTENTION), Compressed(4, 8, 12, 2, 6, 5, 4, True, 2, 8, 3),
-    Beside(Dense(32), MoE(4, 2, 8)), Hashed(MoE(4, 2, 8), 31),
+    Unified(ATTENTION), Compressed(4, 8, 12, 2, 6, 5, 4, True, 2, 8, 3), Beside(Dense(32), MoE(4, 2, 8)), Hashed(MoE(4, 2, 8), 31),
 ]  # fmt: skip
 
 
