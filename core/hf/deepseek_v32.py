@@ -7,6 +7,7 @@ from core.hf import deepseek_v3, parts
 from core.hf.fields import Fields
 from core.hf.hybrid import mixed
 from core.hf.llama import dense
+from core.hf.weights import Deinterleave, Entry, outer
 from core.mixers.latent import Latent
 from core.mixers.sparse import Indexed
 from core.spec import ModelSpec
@@ -46,3 +47,23 @@ def indexed(f: Fields, latent: Latent, old: bool) -> Indexed:
     f.has("indexer_rope_interleave")  # the order of the pairs: it changes no count
     width = f.whole("index_head_dim", low=latent.rope_dim)
     return Indexed(latent, f.whole("index_n_heads"), width, latent.rope_dim, f.whole("index_topk", high=LONGEST), old)
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """V3's, with the scorer in front: its pairs already stand half a width apart."""
+    return [Entry(outer(name), (name,), ops=turned(spec, name)) for name in names]
+
+
+def turned(spec: ModelSpec, name: str) -> tuple:
+    """What is done to a tensor: the latent's pairs are put apart as in V3."""
+    stem, _, leaf = name.rpartition(".self_attn.")
+    part = leaf.partition(".")[0]
+    if part not in ("q_b_proj", "kv_a_proj_with_mqa"):
+        return ()
+    c = spec.layers[int(stem.split(".")[1])].mixer.latent
+    return (Deinterleave(c.rope_dim, 0 if part == "kv_a_proj_with_mqa" else c.k_dim),)
+
+
+def disk(tensors: dict) -> dict:
+    """Tensors as files on the hub have them -> as the loaded model has them."""
+    return deepseek_v3.disk(tensors)

@@ -8,6 +8,7 @@ from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.hybrid import equal, grouped, unlimited
 from core.hf.llama import decoder, dense
+from core.hf.weights import Entry, renamed
 from core.mixers.mamba import Mamba2
 from core.mixers.parallel import Parallel
 from core.spec import Layer, ModelSpec, Scales
@@ -71,3 +72,14 @@ def mamba(f: Fields) -> Mamba2:
         f.whole("mamba_d_conv", low=2, high=64), f.flag("mamba_conv_bias"), f.flag("mamba_proj_bias"),
         f.flag("projectors_bias"), f.flag("mamba_rms_norm"), f.number("rms_norm_eps", high=1.0), several(f, "ssm_multipliers", 5),
     )  # fmt: skip
+
+
+NAMES = {
+    r"^model\.norm\.": "model.final_layernorm.", r"\.mixers\.": ".", r"\.mlp\.": ".feed_forward.",
+    r"\.post_attention_layernorm\.": ".pre_ff_layernorm.",
+}  # fmt: skip
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Both mixers stand in the layer itself; other words for the feed-forward part, its norm and the last one."""
+    return renamed(names, NAMES)

@@ -4,6 +4,7 @@ from core.blocks import Norm
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.hybrid import rank
+from core.hf.mamba2 import table  # noqa: F401
 from core.mixers.mamba import Mamba1
 from core.spec import Layer, ModelSpec
 

@@ -1,6 +1,7 @@
 """Granite 4.0 H (model_type "granitemoehybrid"): nine layers of Mamba-2, then one of attention; experts beside a shared layer, or
 that layer alone; Granite's factors on embeddings, scores, residuals and logits."""
 
+import re
 from dataclasses import replace
 
 from core.blocks import Full
@@ -10,6 +11,7 @@ from core.hf.fields import Fields
 from core.hf.hybrid import LINEAR, equal, grouped, swap, unlimited
 from core.hf.llama import decoder, dense
 from core.hf.parts import FULL
+from core.hf.weights import Entry, outer, renamed
 from core.mixers.mamba import Mamba2
 from core.rope import Rope
 from core.spec import ModelSpec, Scales
@@ -76,3 +78,23 @@ def factors(f: Fields, spec: ModelSpec) -> ModelSpec:
     layers = tuple(replace(layer, scales=Scales(residual, residual)) for layer in spec.layers)
     logits = 1 / f.number("logits_scaling", low=1e-6, high=1e6)
     return replace(spec, layers=layers, embed_scale=f.number("embedding_multiplier", high=1e6), logit_scale=logits)
+
+
+EXPERTS = {r"\.mlp\.gate\.": ".block_sparse_moe.router.", r"\.mlp\.experts\.": ".block_sparse_moe.experts."}
+SHARED = r"\.mlp\.(shared_experts\.)?"
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """The part that every token passes has gate and up in one matrix, under a name of its own."""
+    own = [name for name in names if re.search(SHARED + r"(gate|up|down)_proj\.", name)]
+    made = renamed([name for name in names if name not in own], EXPERTS)
+    for name in own:
+        theirs = re.sub(SHARED, ".shared_mlp.", outer(name))
+        if "gate_proj" in name:
+            ffn = spec.layers[int(name.split(".")[1])].ffn
+            width = getattr(ffn, "shared", ffn.hidden)
+            both = name, name.replace("gate_proj", "up_proj")
+            made.append(Entry(theirs.replace("gate_proj", "input_linear"), both, (width, width)))
+        elif "down_proj" in name:
+            made.append(Entry(theirs.replace("down_proj", "output_linear"), (name,)))
+    return made

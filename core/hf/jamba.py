@@ -8,6 +8,7 @@ from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.hybrid import rank, swap
 from core.hf.llama import decoder, dense
+from core.hf.weights import Entry, renamed
 from core.mixers.mamba import Mamba1
 from core.rope import Rope
 from core.spec import ModelSpec
@@ -55,3 +56,14 @@ def mamba(f: Fields) -> Mamba1:
     kernel, eps = f.whole("mamba_d_conv", low=2, high=64), f.number("rms_norm_eps", high=1.0)
     biases = f.flag("mamba_conv_bias"), f.flag("mamba_proj_bias")
     return Mamba1(inner, f.whole("mamba_d_state"), rank(f, "mamba_dt_rank"), kernel, *biases, "learned", eps)
+
+
+NAMES = {
+    r"^model\.norm\.": "model.final_layernorm.", r"\.mlp\.gate\.": ".feed_forward.router.", r"\.mlp\.": ".feed_forward.",
+    r"\.post_attention_layernorm\.": ".pre_ff_layernorm.",
+}  # fmt: skip
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Other words for the feed-forward part, its norm and the last one."""
+    return renamed(names, NAMES)

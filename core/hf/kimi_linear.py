@@ -9,6 +9,7 @@ from core.hf.fields import Fields
 from core.hf.hybrid import KINDS, LINEAR, mixed, word
 from core.hf.llama import dense
 from core.hf.parts import FULL
+from core.hf.weights import Entry, Reshape, renamed
 from core.mixers.delta import KimiDelta
 from core.mixers.latent import Latent
 from core.rope import Rope
@@ -110,3 +111,13 @@ def experts(f: Fields) -> MoE:
         group_best=min(2, count // groups) if groups > 1 else 1,
         activation=f.choice("hidden_act", parts.ACTIVATIONS),
     )
+
+
+GATE = {r"\.self_attn\.(dt_bias|A_log|f_[ab]_proj\.)": r".self_attn.forget_gate.\1"}
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """What makes the decay stands in a module of its own; its rates have more dimensions."""
+    heads = next((layer.mixer.heads for layer in spec.layers if isinstance(layer.mixer, KimiDelta)), 0)
+    rates = (Reshape((1, 1, heads, 1), (heads,)),)
+    return renamed(names, GATE, lambda name: rates if name.endswith(".A_log") else ())

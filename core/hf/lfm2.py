@@ -9,6 +9,7 @@ from core.hf.fields import Fields
 from core.hf.hybrid import swap
 from core.hf.llama import decoder
 from core.hf.parts import FULL
+from core.hf.weights import Entry, renamed
 from core.mixers.shortconv import GatedConv
 from core.spec import ModelSpec
 
@@ -65,3 +66,17 @@ def adjusted(f: Fields) -> int:
     if factor is None:
         return width
     return -(-max(1, int(f.number("block_ffn_dim_multiplier", high=64) * width)) // each) * each
+
+
+NAMES = {
+    r"^model\.norm\.": "model.embedding_norm.", r"\.input_layernorm\.": ".operator_norm.",
+    r"\.post_attention_layernorm\.": ".ffn_norm.", r"\.self_attn\.o_proj\.": ".self_attn.out_proj.",
+    r"\.([qk])_norm\.": r".\1_layernorm.", r"\.mlp\.gate\.e_score_correction_bias": ".feed_forward.expert_bias",
+    r"\.mlp\.gate_proj\.": ".feed_forward.w1.", r"\.mlp\.up_proj\.": ".feed_forward.w3.",
+    r"\.mlp\.down_proj\.": ".feed_forward.w2.", r"\.mlp\.": ".feed_forward.",
+}  # fmt: skip
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Other words for norms, feed-forward part and output matrix."""
+    return renamed(names, NAMES)

@@ -6,7 +6,7 @@ from core.ffn.dense import Dense
 from core.ffn.moe import MoE
 from core.hf import parts
 from core.hf.fields import Fields
-from core.hf.lfm2 import stack
+from core.hf.lfm2 import stack, table  # noqa: F401
 from core.spec import ModelSpec
 
 DEFAULTS = {

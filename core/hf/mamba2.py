@@ -4,6 +4,7 @@ from core.blocks import Norm
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.hybrid import equal, grouped, unlimited
+from core.hf.weights import Entry, renamed
 from core.mixers.mamba import Mamba2
 from core.spec import Layer, ModelSpec
 
@@ -29,3 +30,14 @@ def read(f: Fields) -> ModelSpec:
     )  # fmt: skip
     layers = (Layer(mixer, None),) * parts.depth(f)
     return ModelSpec("", hidden, parts.vocabulary(f), layers, norm, f.flag("tie_word_embeddings"))
+
+
+BACKBONE = {
+    r"^model\.embed_tokens\.": "backbone.embeddings.", r"^model\.norm\.": "backbone.norm_f.", r"^model\.": "backbone.",
+    r"\.input_layernorm\.": ".norm.", r"\.mamba\.": ".mixer.",
+}  # fmt: skip
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Everything stands behind `backbone.`, the mixer under that name."""
+    return renamed(names, BACKBONE)

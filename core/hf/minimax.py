@@ -11,6 +11,7 @@ from core.hf.hybrid import KINDS, LINEAR, swap, word
 from core.hf.llama import decoder
 from core.hf.minimax_m2 import rotary
 from core.hf.parts import FULL
+from core.hf.weights import Entry, same
 from core.mixers.linear import Lightning
 from core.spec import Layer, ModelSpec, Scales
 
@@ -72,3 +73,11 @@ def scaled(f: Fields):
         return replace(layer, scales=Scales(beta[kind], beta["ffn"], alpha[kind], alpha["ffn"]))
 
     return change
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Their names are ours behind `model.`."""
+    return same(names)
+
+
+IGNORE = ("slope_rate", "query_decay", "key_decay", "diagonal_decay")  # tables that the config gives

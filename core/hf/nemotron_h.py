@@ -1,6 +1,8 @@
 """Nemotron-H and Nemotron 3 (model_type "nemotron_h"): each layer is one part: Mamba-2, attention without rotation, a plain
 feed-forward layer with squared relu, or such experts. A pattern of letters says which; newer configs have a list."""
 
+import re
+
 from core.blocks import Norm
 from core.errors import SpecError, divides, short
 from core.ffn.dense import Dense
@@ -10,6 +12,7 @@ from core.hf.deepseek_v2 import groups
 from core.hf.fields import Fields
 from core.hf.hybrid import LINEAR, grouped, unlimited, word
 from core.hf.parts import FULL
+from core.hf.weights import Entry, renamed
 from core.mixers.attention import Attention
 from core.mixers.mamba import Mamba2
 from core.spec import Layer, ModelSpec, expand
@@ -103,3 +106,19 @@ def experts(f: Fields, eps: float) -> Layer:
         **groups(f, best=2),
     )
     return Layer(None, moe)
+
+
+NAMES = {
+    r"^model\.embed_tokens\.": "model.embeddings.", r"^model\.norm\.": "model.norm_f.",
+    r"\.(input|post_attention)_layernorm\.": ".norm.", r"\.(mamba|self_attn|mlp)\.": ".mixer.",
+}  # fmt: skip
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Every layer is one part, which is called the mixer whatever it is."""
+    return renamed(names, NAMES)
+
+
+def disk(tensors: dict) -> dict:
+    """Tensors as files on the hub have them -> as the loaded model has them."""
+    return {re.sub(r"^backbone\.", "model.", name): tensor for name, tensor in tensors.items()}

@@ -6,7 +6,8 @@ Positions of text are alike in the three directions that its rope knows, so that
 from core.hf import qwen3_next
 from core.hf.fields import Fields
 from core.hf.hybrid import only
-from core.hf.qwen3_next import stack
+from core.hf.qwen3_next import shifted, stack
+from core.hf.weights import Entry, renamed
 from core.spec import ModelSpec
 
 DEFAULTS = {**qwen3_next.DEFAULTS, "vocab_size": 248320, "intermediate_size": 12288, "num_key_value_heads": 4}
@@ -27,3 +28,8 @@ def text(f: Fields) -> None:
         f.take("rope_parameters", told)
     f.off("mlp_only_layers")
     only(f, attn_output_gate=True)
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Their names are ours behind `model.`, but for the shared expert; norms are 1 + w but for that on the memory."""
+    return renamed(names, {r"\.mlp\.shared_experts\.": ".mlp.shared_expert."}, shifted)

@@ -4,6 +4,7 @@ from core.hf import parts, qwen3_5, qwen3_moe
 from core.hf.fields import Fields
 from core.hf.qwen3_5 import STATE_DTYPE  # noqa: F401
 from core.hf.qwen3_next import shared, stack
+from core.hf.weights import Entry
 from core.spec import ModelSpec
 
 DEFAULTS = {**qwen3_5.DEFAULTS, "num_key_value_heads": 2, "num_experts_per_tok": 8, "num_experts": 256}
@@ -14,3 +15,8 @@ def read(f: Fields) -> ModelSpec:
     qwen3_5.text(f)
     f.has("intermediate_size")  # no layer is dense
     return stack(f, [shared(f, qwen3_moe.experts(f))] * parts.depth(f))
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """As Qwen3.5 without experts has it."""
+    return qwen3_5.table(spec, names)

@@ -10,6 +10,7 @@ from core.hf import parts, qwen3_moe
 from core.hf.fields import Fields
 from core.hf.hybrid import KINDS, LINEAR, every, swap
 from core.hf.llama import decoder
+from core.hf.weights import AddOne, Entry, Regroup, outer, stacked
 from core.mixers.delta import GatedDelta
 from core.spec import ModelSpec
 
@@ -57,3 +58,42 @@ def shared(f: Fields, ffn) -> MoE:
         return ffn
     width = f.whole("shared_expert_intermediate_size", low=0, high=1 << 24)
     return replace(ffn, shared=width, shared_gate=width > 0)
+
+
+SHARED = (".mlp.shared_experts.", ".mlp.shared_expert.")
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Norms are 1 + w but for that on the memory; what a key head makes stands together."""
+    made = []
+    for name in names:
+        theirs = outer(name.replace(*SHARED))
+        if ".linear_attn.in_proj_" not in name:
+            made.append(Entry(theirs, (name,), ops=shifted(name)))
+        elif name.endswith(("_qkv.weight", "_b.weight")):
+            made.append(together(spec, name))
+    return made
+
+
+def shifted(name: str) -> tuple:
+    """Norms that multiply by 1 + w: all but that on the memory."""
+    return (AddOne(),) if name.endswith("norm.weight") and ".linear_attn." not in name else ()
+
+
+def together(spec: ModelSpec, name: str) -> Entry:
+    """Queries, keys, values and gates in one matrix; write strength and decay in another."""
+    stem = name.rpartition("_")[0]
+    c = spec.layers[int(name.split(".")[1])].mixer
+    each = c.value_heads // c.key_heads
+    if name.endswith("_qkv.weight"):
+        rows, ours = (c.k_dim, c.k_dim, each * c.v_dim, each * c.v_dim), ("qkv", "z")
+        sizes = (c.channels, c.value_heads * c.v_dim)
+    else:
+        rows, ours, sizes = (each, each), ("b", "a"), (c.value_heads, c.value_heads)
+    theirs = outer(f"{stem}_{''.join(ours)}.weight")
+    return Entry(theirs, tuple(f"{stem}_{part}.weight" for part in ours), sizes, (Regroup(c.key_heads, rows),))
+
+
+def disk(tensors: dict) -> dict:
+    """Tensors as files on the hub have them -> as the loaded model has them; multi-token predictors are left out."""
+    return stacked({name: tensor for name, tensor in tensors.items() if not name.startswith("mtp.")})

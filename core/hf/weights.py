@@ -52,12 +52,14 @@ class AddOne(Op):
 
 @dataclass(frozen=True)
 class Deinterleave(Op):
-    """Along dimension `dim`, blocks of `block` numbers end in `width` of which neighbours are a pair: first all firsts, then all
-    seconds, as rope has them here; with block 0 the whole dimension is one block and all of it is paired."""
+    """Along dimension `dim`, blocks of `block` numbers end in `width` (or, with `leads`, begin with them) of which neighbours are
+    a pair: first all firsts, then all seconds, as rope has them here; with block 0 the whole dimension is one block, and with
+    width 0 all of it is paired."""
 
     width: int = 0
     block: int = 0
     dim: int = 0
+    leads: bool = False
 
     def load(self, x):
         return self.moved(x, lambda pairs: pairs.unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2))
@@ -70,8 +72,42 @@ class Deinterleave(Op):
         last = x.movedim(self.dim, -1)
         blocks = last.unflatten(-1, (-1, self.block or last.shape[-1]))
         width = self.width or blocks.shape[-1]
-        kept, pairs = blocks.split([blocks.shape[-1] - width, width], dim=-1)
-        return torch.cat([kept, change(pairs)], dim=-1).flatten(-2).movedim(-1, self.dim)
+        kept = blocks.shape[-1] - width
+        if self.leads:
+            pairs, rest = blocks.split([width, kept], dim=-1)
+            return torch.cat([change(pairs), rest], dim=-1).flatten(-2).movedim(-1, self.dim)
+        rest, pairs = blocks.split([kept, width], dim=-1)
+        return torch.cat([rest, change(pairs)], dim=-1).flatten(-2).movedim(-1, self.dim)
+
+
+@dataclass(frozen=True)
+class Regroup(Op):
+    """Along the first dimension, `groups` blocks hold parts of `sizes` rows each: first every block's first part, then every
+    block's second (Qwen3-Next keeps queries, keys, values and gates of a key head together)."""
+
+    groups: int
+    sizes: tuple[int, ...]
+
+    def load(self, x):
+        return torch.cat([part.flatten(0, 1) for part in x.unflatten(0, (self.groups, -1)).split(self.sizes, dim=1)])
+
+    def export(self, x):
+        parts = x.split([self.groups * size for size in self.sizes])
+        return torch.cat([part.unflatten(0, (self.groups, -1)) for part in parts], dim=1).flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    """The same numbers in another shape."""
+
+    theirs: tuple[int, ...]
+    ours: tuple[int, ...]
+
+    def load(self, x):
+        return x.reshape(self.ours)
+
+    def export(self, x):
+        return x.reshape(self.theirs)
 
 
 @dataclass(frozen=True)
@@ -92,6 +128,17 @@ def outer(name: str, prefix: str = "model.") -> str:
 def same(names: list[str]) -> list[Entry]:
     """Entries for tensors that only gain their prefix."""
     return [Entry(outer(name), (name,)) for name in names]
+
+
+def renamed(names: list[str], rules: dict[str, str], ops=lambda name: ()) -> list[Entry]:
+    """Entries for tensors whose names follow from ours by patterns, one after another; `ops` says what is done to each."""
+    table = []
+    for name in names:
+        theirs = outer(name)
+        for pattern, word in rules.items():
+            theirs = re.sub(pattern, word, theirs)
+        table.append(Entry(theirs, (name,), ops=ops(name)))
+    return table
 
 
 def stacked(

@@ -7,6 +7,7 @@ from core.ffn.dense import Dense
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.hybrid import only
+from core.hf.weights import Entry, renamed
 from core.mixers.xlstm import MLstm
 from core.spec import Layer, ModelSpec
 
@@ -53,3 +54,16 @@ def scaled(f: Fields, name: str, hidden: int) -> float:
     if width < 1:
         raise SpecError(f"{name} x hidden_size must be at least 1, not {width:g}")
     return width
+
+
+NAMES = {
+    r"^model\.embed_tokens\.": "backbone.embeddings.", r"^model\.norm\.": "backbone.out_norm.",
+    r"^model\.layers\.": "backbone.blocks.", r"\.input_layernorm\.": ".norm_mlstm.",
+    r"\.post_attention_layernorm\.": ".norm_ffn.", r"\.mlp\.gate_proj\.": ".ffn.proj_up_gate.",
+    r"\.mlp\.up_proj\.": ".ffn.proj_up.", r"\.mlp\.down_proj\.": ".ffn.proj_down.",
+}  # fmt: skip
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """Everything stands behind `backbone.`; other words for norms and feed-forward part."""
+    return renamed(names, NAMES)

@@ -531,7 +531,8 @@ def test_live_says_counted_only(key, call, write):
 
 ATTENTION, MAMBA = Attention(4, 2, 8, 8), Mamba2(4, 8, 16)
 PARTS = [
-    Unified(ATTENTION), Compressed(4, 8, 12, 2, 6, 5, 4, True, 2, 8, 3), Beside(Dense(32), MoE(4, 2, 8)), Hashed(MoE(4, 2, 8), 31),
+    Unified(ATTENTION), Compressed(4, 8, 12, 2, 6, 5, 4, True, 2, 8, 3),
+    Beside(Dense(32), MoE(4, 2, 8)), Hashed(MoE(4, 2, 8), 31),
 ]  # fmt: skip
 
 
