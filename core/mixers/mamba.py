@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from core.blocks import Norm, Recurrent, convolve, split
 from core.errors import SpecError, divides, flag, number, one_of, whole
-from core.scan import column, effective, scan, step_bias
+from core.scan import column, decay_rates, effective, scan, step_bias
 from core.trace import NOTHING, Trace
 
 
@@ -226,7 +226,7 @@ class Mamba2Module(nn.Module):
         c = self.config = config
         self.in_proj = nn.Linear(d_model, c.entering, bias=c.in_bias)
         self.conv1d = nn.Conv1d(c.channels, c.channels, c.kernel, groups=c.channels, bias=c.conv_bias)
-        self.A_log = nn.Parameter(torch.arange(1.0, c.heads + 1).log())
+        self.A_log = nn.Parameter(decay_rates(c.heads))
         self.D = nn.Parameter(torch.ones(c.heads))
         self.dt_bias = nn.Parameter(step_bias(c.heads))
         if c.norm:
