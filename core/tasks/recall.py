@@ -9,7 +9,6 @@ Letters: B sequences, n pairs, T tokens of a sequence. The vocabulary is fixed f
 things, in this order; every recall model reads and writes the same 136 words.
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import lookalike
 from core.errors import SpecError
 
 FUNCTION = "? . , and then who has _".split()
@@ -202,8 +202,7 @@ def check_pairs(words: list[str]) -> None:
 
 def nearest(word: str, position: int) -> str:
     """The known word most like an unknown one; by place a name or a thing where nothing is like it."""
-    close = difflib.get_close_matches(word, WORDS, n=1, cutoff=0.5)
-    return close[0] if close else (NAMES if position % 2 == 0 else THINGS)[sum(map(ord, word)) % 64]
+    return lookalike.nearest(word, WORDS, (NAMES if position % 2 == 0 else THINGS)[sum(map(ord, word)) % 64])
 
 
 def surprise(pairs: int, seed: int, asked: int = 1) -> str:
