@@ -1,8 +1,6 @@
 """python -m core inspect | live | models | train | evidence. The words and numbers are those of the pages."""
 
 import argparse
-import csv
-import io
 import json
 import os
 import sys
@@ -15,9 +13,6 @@ from core.errors import LONGEST, CountedOnly, SpecError, one_of, whole
 
 # torch takes seconds to import: nothing above needs it, and commands import it once arguments and sources are known to be good.
 
-ECHOED = ("name", "model_type", "context", "batch", "weight_dtype", "cache_dtype")
-COUNTED = """params_total params_active params_active_without_input_embedding params_active_without_embeddings buffers
-cache_elements state_elements cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops""".split()
 BOUNDS = {"context": (1, LONGEST), "batch": (1, 1 << 20), "tokens": (2, 2048), "seed": (0, 1 << 62)}
 
 
@@ -123,39 +118,20 @@ def integer(field: str, value: str, low: int, high: int) -> int:
 # Commands
 
 
-def inspected(r, args) -> dict:
-    """One object: what was asked, what was counted, what was assumed."""
-    from core import cost
-
-    c = cost.count(
-        r.spec, args.context or r.context, args.batch, args.weight_dtype or r.weight_dtype, args.cache_dtype or r.cache_dtype,
-        r.state_dtype,
-    )  # fmt: skip
-    echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, c.weight_dtype, c.cache_dtype)))
-    counted = {field: getattr(c, field) for field in COUNTED}
-    return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
-
-
 def cmd_inspect(args) -> None:
     """Print each source as a table, as JSON lines or as CSV."""
     found = [opened(source) for source in args.source]
-    rows = [inspected(reading(each), args) for each in found]
+    from core.rows import row, to_csv
+
+    asked = (args.context or 0, args.batch, args.weight_dtype or "", args.cache_dtype or "")
+    rows = [row(reading(each), *asked) for each in found]
     if args.json:
         for row in rows:
             print(json.dumps(row))
     elif args.csv:
         print(to_csv(rows), end="")
     else:
-        print("\n\n".join(table(row) for row in rows))
-
-
-def to_csv(rows: list[dict]) -> str:
-    """Rows as CSV; nested values as JSON."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: json.dumps(v) if isinstance(v, (dict, list)) else v for k, v in row.items()} for row in rows)
-    return out.getvalue()
+        print("\n\n".join(map(table, rows)))
 
 
 def table(row: dict) -> str:
@@ -164,7 +140,9 @@ def table(row: dict) -> str:
 
     lines = []
     for field, value in row.items():
-        if field.endswith("_bytes"):
+        if value is None:
+            value = "not derived"
+        elif "_bytes" in field:
             value = f"{value:,} B  =  {binary(value)}  =  {decimal(value)}"
         elif isinstance(value, int) and not isinstance(value, bool):
             value = f"{value:,}" + (f"  =  {count(value)}" if value >= 10_000 else "")
@@ -206,7 +184,16 @@ def cmd_models(args) -> None:
     for key, entry in catalogue.entries().items():
         facts = {name: entry.fact(name) for name in catalogue.FACTS}
         total = cost.count(entry.reading.spec, entry.reading.context).params_total
-        rows.append({"key": key, "name": entry.name, "model_type": entry.reading.model_type, "params_total": total, **facts})
+        rows.append(
+            {
+                "key": key,
+                "name": entry.name,
+                "model_type": entry.reading.model_type,
+                "params_total": total,
+                "checked": entry.checked,
+                **facts,
+            }
+        )
     if args.json:
         print(json.dumps(rows))
         return

@@ -25,6 +25,7 @@ class Entry:
     config_source: str
     facts: dict[str, tuple[str, str]]
     published_total: float  # billions, 0 where the maker states none
+    checked: str = "computed here"  # or "reference": its counts were taken from the reference implementation, and ours equal them
 
     def __hash__(self):
         return hash(self.key)
@@ -50,7 +51,8 @@ def load(path: Path) -> Entry:
     """One file -> one row."""
     row = json.loads(path.read_text())
     facts = {name: (row[name]["value"], row[name]["source"]) for name in FACTS}
-    return Entry(row["key"], row["name"], row["config"], row["config_source"], facts, row["published_total_B"] or 0.0)
+    published = row["published_total_B"] or 0.0
+    return Entry(row["key"], row["name"], row["config"], row["config_source"], facts, published, row["checked"])
 
 
 @lru_cache(maxsize=512)

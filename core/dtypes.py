@@ -20,3 +20,11 @@ def stored(elements: int, dtype: str, scales: bool = False) -> int:
     """Bytes of so many numbers, block scales included where asked for, rounded up to a whole byte."""
     size, scale = DTYPES[dtype]
     return math.ceil(elements * (size + scale * scales))
+
+
+def in_words(dtype: str) -> str:
+    """What a number takes, with its share of a block's scale, in bits."""
+    size, scale = (float(8 * part) for part in DTYPES[dtype])
+    if not scale:
+        return f"{size:g} bits a number, no block scales"
+    return f"{size:g} bits a number and {scale:g} for its share of a block's scale, {size + scale:g} in all"

@@ -61,7 +61,7 @@ def block(q, k, v, g, c, b, memory):
     if c is not None:
         seen = (c * since) @ memory
         reads = pairs(c, k).tril(-1)
-        u = solve(reads, v - seen) if b is None else solve(pairs(c, b).tril(-1), seen + reads @ v)  # without b: v less what is read
+        u = solve(reads, v - seen) if b is None else solve(pairs(c, b).tril(-1), seen + reads @ v)  # without b: v - what is read
 
     # 2. what the queries read: what is left of the start, and every write up to their own token
     written = v if c is None or b is not None else u

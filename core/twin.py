@@ -56,17 +56,19 @@ class Live:
     decode_max_abs_diff: float
 
 
-def run(spec: ModelSpec, tokens: int = 0, seed: int = 0) -> Live:
-    """Shrink, draw weights, prefill the first half of a random text, decode the rest one by one, and compare."""
+def run(spec: ModelSpec, tokens: int = 0, seed: int = 0, text: torch.Tensor | None = None) -> Live:
+    """Shrink, draw weights, prefill the first half of a text (1, n), decode the rest one by one, and compare. The text is random,
+    of `tokens` tokens, where none is given."""
     twin, shrunk = shrink(spec)
     twin = twin.causal()
-    n = whole("tokens", tokens or default_tokens(twin), low=2, high=MAX_TOKENS)
+    n = whole("tokens", tokens or default_tokens(twin) if text is None else text.shape[1], low=2, high=MAX_TOKENS)
     whole("seed", seed, low=0, high=(1 << 63) - 1)
     if twin.learned_positions and n > twin.learned_positions:
         raise SpecError(f"tokens must be at most {twin.learned_positions}, the learned positions of this model, not {n}")
     torch.set_num_threads(1)
     model = draw(build(twin, seed), seed)
-    text = torch.randint(twin.vocab, (1, n), generator=torch.Generator().manual_seed(seed))
+    if text is None:
+        text = torch.randint(twin.vocab, (1, n), generator=torch.Generator().manual_seed(seed))
     full, stepped, state = decode(model, text)
     counted = cost.count(twin, n)
     kept, grows = elements(state), cost.cache_names(twin)

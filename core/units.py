@@ -20,6 +20,12 @@ def count(n: float) -> str:
     return _scaled(n, 1000, COUNT, whole_below=10_000).strip()
 
 
+def power(n: int) -> str:
+    """A length in tokens as its power of two: 131072 -> "128k", 1048576 -> "1M"; any other number whole."""
+    size = next((1 << 10 * k for k in (2, 1) if n >= 1 << 10 * k and n % (1 << 10 * k) == 0), 0)
+    return f"{n // size}{'kM'[size > 1 << 10]}" if size else f"{n:,}"
+
+
 def _scaled(n: float, base: int, units: tuple[str, ...], whole_below: int) -> str:
     if abs(n) < whole_below:
         return f"{n:,.0f} {units[0]}"

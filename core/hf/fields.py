@@ -21,7 +21,7 @@ HARMLESS = frozenset(
     seq_aux ep_size num_nextn_predict_layers num_mtp_layers use_mtp num_mtp_modules mtp_transformer_layers mtp_num_hidden_layers
     mtp_use_dedicated_embeddings use_mamba_kernels use_mambapy use_falcon_mambapy use_associative_scan mamba_chunk_size chunk_size
     num_logits_to_keep calc_logits_for_entire_prompt time_step_min time_step_max time_step_floor
-    time_step_init_scheme rescale_prenorm_residual residual_in_fp32""".split()
+    time_step_init_scheme rescale_prenorm_residual residual_in_fp32 eod_token_id""".split()
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@ that layer alone; Granite's factors on embeddings, scores, residuals and logits.
 
 import re
 from dataclasses import replace
+from functools import reduce
 
 from core.blocks import Full
 from core.ffn.moe import MoE
@@ -98,3 +99,15 @@ def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
         elif "down_proj" in name:
             made.append(Entry(theirs.replace("down_proj", "output_linear"), (name,)))
     return made
+
+
+STORED = {
+    ".block_sparse_moe.input_linear.weight": ".block_sparse_moe.experts.gate_up_proj",
+    ".block_sparse_moe.output_linear.weight": ".block_sparse_moe.experts.down_proj",
+    ".block_sparse_moe.router.layer.weight": ".block_sparse_moe.router.weight",
+}
+
+
+def disk(tensors: dict) -> dict:
+    """Tensors as files on the hub have them -> as the loaded model has them."""
+    return {reduce(lambda word, rule: word.replace(*rule), STORED.items(), name): tensor for name, tensor in tensors.items()}

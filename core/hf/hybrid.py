@@ -47,7 +47,7 @@ def word(f: Fields, *names: str) -> str:
 def unlimited(f: Fields) -> None:
     """Step sizes that are cut are not built here: the usual limits, from nothing to anything, cut none."""
     limits = f.config.get("time_step_limit")
-    if limits is None or limits == [0.0, math.inf]:
+    if limits is None or limits in ([0.0, math.inf], [0.0, {"__float__": "Infinity"}]):
         f.seen.add("time_step_limit")
 
 

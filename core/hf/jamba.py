@@ -8,7 +8,7 @@ from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.hybrid import rank, swap
 from core.hf.llama import decoder, dense
-from core.hf.weights import Entry, renamed
+from core.hf.weights import Entry, renamed, stacked
 from core.mixers.mamba import Mamba1
 from core.rope import Rope
 from core.spec import ModelSpec
@@ -67,3 +67,8 @@ NAMES = {
 def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
     """Other words for the feed-forward part, its norm and the last one."""
     return renamed(names, NAMES)
+
+
+def disk(tensors: dict) -> dict:
+    """Tensors as files on the hub have them -> as the loaded model has them."""
+    return stacked(tensors)

@@ -1,10 +1,14 @@
 """Kimi Linear (model_type "kimi_linear"): three layers of Kimi Delta Attention, then one of latent attention without rotation;
 DeepSeek-V3's router and shared expert after the first layer. Layers are numbered from 1 in its own form of config."""
 
+import re
+
+import torch
+
 from core.blocks import Norm
 from core.errors import DEEPEST, LONGEST, SpecError, short
 from core.ffn.moe import MoE
-from core.hf import parts
+from core.hf import mixtral, parts
 from core.hf.fields import Fields
 from core.hf.hybrid import KINDS, LINEAR, mixed, word
 from core.hf.llama import dense
@@ -121,3 +125,17 @@ def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
     heads = next((layer.mixer.heads for layer in spec.layers if isinstance(layer.mixer, KimiDelta)), 0)
     rates = (Reshape((1, 1, heads, 1), (heads,)),)
     return renamed(names, GATE, lambda name: rates if name.endswith(".A_log") else ())
+
+
+def disk(tensors: dict) -> dict:
+    """Tensors as files on the hub have them -> as the loaded model has them: one convolution for queries, keys and values."""
+    found = {}
+    for name, tensor in mixtral.disk(tensors).items():
+        for pattern, said in GATE.items():
+            name = re.sub(pattern, said, name)
+        found[name] = tensor
+    for stem in [name.removesuffix("q_conv1d.weight") for name in found if name.endswith(".q_conv1d.weight")]:
+        apart = [f"{stem}{part}_conv1d.weight" for part in "qkv"]
+        if set(apart) <= set(found):
+            found[f"{stem}conv1d.weight"] = torch.cat([found.pop(part) for part in apart])
+    return found

@@ -7,6 +7,7 @@ from core.ffn.moe import MoE
 from core.hf import parts
 from core.hf.fields import Fields
 from core.hf.lfm2 import stack, table  # noqa: F401
+from core.hf.weights import stacked
 from core.spec import ModelSpec
 
 DEFAULTS = {
@@ -35,3 +36,8 @@ def experts(f: Fields) -> MoE:
         scale=f.number("routed_scaling_factor", high=1e6),
         bias=f.flag("use_expert_bias"),
     )
+
+
+def disk(tensors: dict) -> dict:
+    """Tensors as files on the hub have them -> as the loaded model has them."""
+    return stacked(tensors, "w1", "w3", "w2")

@@ -81,3 +81,4 @@ def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
 
 
 IGNORE = ("slope_rate", "query_decay", "key_decay", "diagonal_decay")  # tables that the config gives
+disk = mixtral.disk

@@ -3,7 +3,7 @@
 from core.hf import parts, qwen3_5, qwen3_moe
 from core.hf.fields import Fields
 from core.hf.qwen3_5 import STATE_DTYPE  # noqa: F401
-from core.hf.qwen3_next import shared, stack
+from core.hf.qwen3_next import disk, shared, stack  # noqa: F401
 from core.hf.weights import Entry
 from core.spec import ModelSpec
 

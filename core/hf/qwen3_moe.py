@@ -32,13 +32,18 @@ def ffns(f: Fields, layers: int) -> list:
     if not isinstance(plain, list) or not all(type(i) is int for i in plain):
         raise SpecError(f"mlp_only_layers must be a list of layer numbers, not {short(plain)}")
     every, own, kept = f.whole("decoder_sparse_step", high=DEEPEST), dense(f), set(plain)
-    moe = experts(f) if f.whole("num_experts", low=0) else own
+    moe = experts(f) if f.whole(counted(f), low=0) else own
     return [moe if i not in kept and (i + 1) % every == 0 else own for i in range(layers)]
+
+
+def counted(f: Fields) -> str:
+    """The field with the number of experts, which newer files call otherwise."""
+    return "num_experts" if f.has("num_experts") or not f.has("num_local_experts") else "num_local_experts"
 
 
 def experts(f: Fields) -> MoE:
     """A softmax router; whether the picked affinities are divided by their sum is a field."""
-    count = f.whole("num_experts", low=2)
+    count = f.whole(counted(f), low=2)
     picked, hidden = f.whole("num_experts_per_tok", high=count), f.whole("moe_intermediate_size", high=1 << 24)
     activation = f.choice("hidden_act", parts.ACTIVATIONS)
     return MoE(count, picked, hidden, normalise=f.flag("norm_topk_prob"), activation=activation)

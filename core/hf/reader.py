@@ -1,11 +1,12 @@
 """One door for every config.json: an object in, a spec with what was assumed and what was not understood out."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import ModuleType
 
 from torch import nn
 
-from core.errors import one_of
+from core.errors import SpecError, one_of, short
 from core.hf import (
     cwm,
     deepseek_v2,
@@ -55,6 +56,7 @@ from core.hf import (
     xlstm,
 )
 from core.hf.fields import ABSENT, Fields
+from core.hf.quantisation import Quantisation, quantised
 from core.hf.weights import Entry, WeightError, numbers
 from core.spec import ModelSpec
 
@@ -122,15 +124,15 @@ BESIDE = """vision_config boi_token_index eoi_token_index image_token_index boi_
 mm_tokens_per_image video_token_id vision_start_token_id vision_end_token_id
 audio_config audio_token_id boa_token_id eoa_token_id eoa_token_index vision_soft_tokens_per_image""".split()
 SAID_OUTSIDE = ("dtype", "torch_dtype", "tie_word_embeddings", "quantization_config")
+WIDTHS = ("hidden_size", "n_embd", "d_model")
 DEFAULT_CONTEXT = 4096
 PLAIN_DTYPES = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
-METHODS = {"fp8": "fp8", "fbgemm_fp8": "fp8", "mxfp4": "mxfp4"}  # quant_method where it alone says the dtype
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a config says. `assumed` and `unknown_fields` are field names; dtypes are the config's own, that of recurrent state is
-    the family's."""
+    the family's. `quantisation` says which weights are in `weight_dtype` and which are not; None where all are alike."""
 
     spec: ModelSpec
     model_type: str
@@ -140,14 +142,15 @@ class Reading:
     state_dtype: str
     assumed: tuple[str, ...]
     unknown_fields: tuple[str, ...]
+    quantisation: Quantisation | None = None
 
 
 def read(config: dict, name: str = "") -> Reading:
     """config -> Reading. SpecError names the field and what is accepted."""
-    kind = one_of("model_type", config.get("model_type", solver(config)), FAMILIES)
+    kind, wrapped = family_of(config)
     family = FAMILIES[kind]
     outer = f = Fields(config, family.DEFAULTS)
-    if kind in WRAPPERS:
+    if wrapped:
         f = inside(outer)
     spec = replace(family.read(f), name=name or kind)
     context = parts.context(f, getattr(family, "CONTEXT", "max_position_embeddings")) or spec.learned_positions
@@ -155,11 +158,51 @@ def read(config: dict, name: str = "") -> Reading:
         f.assumed.append("context")
         context = DEFAULT_CONTEXT
     own = dtype(f)
-    weight = quantised(f) or own
+    stored = quantised(f)
+    weight = stored.dtype if stored else own
     state = state_dtype(f, getattr(family, "STATE_DTYPE", ""), own)
     if f is not outer:
         outer.adopt(f)
-    return Reading(spec, kind, context, weight, own, state, tuple(dict.fromkeys(outer.assumed)), tuple(outer.unknown))
+    return Reading(spec, kind, context, weight, own, state, tuple(dict.fromkeys(outer.assumed)), tuple(outer.unknown), stored)
+
+
+def family_of(config: dict) -> tuple[str, bool]:
+    """A config's family, and whether it is that of the language model inside a larger one. SpecError where it is not known: then
+    it says which known family the fields read like."""
+    told = config.get("model_type", solver(config))
+    if isinstance(told, str) and told in FAMILIES:
+        return told, told in WRAPPERS
+    text = config.get("text_config")
+    inner = text.get("model_type") if isinstance(text, dict) else None
+    if isinstance(inner, str) and inner in FAMILIES and not (inner in WRAPPERS and "text_config" in text):
+        return inner, True
+    with suppress(SpecError):
+        return one_of("model_type", told, FAMILIES), False
+    like = alike(text if isinstance(text, dict) else config)
+    if not like:
+        one_of("model_type", told, FAMILIES)
+    raise SpecError(
+        f"model_type must be a known family, not {short(told)}; its fields read like those of {like}: "
+        f"written as model_type, that would be counted, and may not be what this model is"
+    )
+
+
+def alike(config: dict) -> str:
+    """The known families (at most three) that read most fields of a config and find nothing unknown; "" where none does. Depth is
+    cut, which changes no field."""
+    deep = config.get("num_hidden_layers")
+    config = {**config, "num_hidden_layers": min(deep, 64)} if type(deep) is int else config
+    found = []
+    for kind, family in FAMILIES.items():
+        f = Fields(config, family.DEFAULTS)
+        with suppress(SpecError, RecursionError):
+            if family.read(f).decoding != "autoregressive":
+                continue
+            parts.context(f, getattr(family, "CONTEXT", "max_position_embeddings"))
+            if not f.unknown and any(map(f.has, WIDTHS)):
+                found.append((len(f.seen & set(config)), kind))
+    most = max(found, default=(0, ""))[0]
+    return " or ".join([kind for n, kind in found if n == most][:3])
 
 
 def solver(config: dict):
@@ -198,33 +241,3 @@ def dtype(f: Fields) -> str:
             return f.choice(field, PLAIN_DTYPES)
     f.assumed.append("dtype")
     return "bfloat16"
-
-
-def quantised(f: Fields) -> str:
-    """The dtype of the weights that `quantization_config` names, or "" where there is none that is understood."""
-    inner = f.inside("quantization_config")
-    method = inner.get("quant_method")
-    if method == "compressed-tensors":
-        found = compressed(inner)
-    elif method == "bitsandbytes":
-        found = "int4" if inner.get("load_in_4bit") else "int8" if inner.get("load_in_8bit") else ""
-    elif method in ("gptq", "awq"):
-        found = {4: "int4", 8: "int8"}.get(hashable(inner.get("bits")), "")
-    else:
-        found = METHODS.get(hashable(method), "")
-    if inner and not found:
-        f.strange.append("quantization_config")
-    return found
-
-
-def compressed(inner: dict) -> str:
-    """The dtype of a compressed-tensors checkpoint, where all its groups agree on one that is known."""
-    groups = inner.get("config_groups")
-    weights = [group.get("weights") for group in groups.values() if isinstance(group, dict)] if isinstance(groups, dict) else []
-    kinds = {(hashable(w.get("type")), hashable(w.get("num_bits"))) for w in weights if isinstance(w, dict)}
-    return {("float", 8): "fp8", ("int", 8): "int8", ("int", 4): "int4"}.get(kinds.pop(), "") if len(kinds) == 1 else ""
-
-
-def hashable(value):
-    """A value that can be looked up: text and numbers as they are, anything else as None."""
-    return value if isinstance(value, (str, int)) else None

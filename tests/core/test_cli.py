@@ -14,7 +14,8 @@ from tests.core.shell import CONFIG, process, runs, shell
 
 INSPECT = """name model_type context batch weight_dtype cache_dtype params_total params_active
 params_active_without_input_embedding params_active_without_embeddings buffers cache_elements state_elements
-cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops layers assumed unknown_fields""".split()
+cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops weight_bytes_as_released weight_note
+layers assumed unknown_fields""".split()
 LIVE = """name model_type tokens shrunk logits_std params_counted params_measured cache_elements_counted cache_elements_measured
 state_elements_counted state_elements_measured decode_max_abs_diff""".split()
 
@@ -87,7 +88,7 @@ def test_every_row_of_the_catalogue_lives(call, key):
     assert (status, err, list(row)) == (0, "", LIVE + ["decoding", "cache_note"] * denoiser)
     for name in ("params", "cache_elements", "state_elements"):
         assert row[f"{name}_counted"] == row[f"{name}_measured"]
-    assert row["cache_elements_counted"] > 0
+    assert row["cache_elements_counted"] + row["state_elements_counted"] > 0
     assert row["decode_max_abs_diff"] <= 1e-4 and row["logits_std"] >= 0.1
     assert {"field", "from", "to"} == set(row["shrunk"][0])
 
@@ -114,7 +115,8 @@ def test_models(call):
     rows = json.loads(out)
     assert status == 0 and [row["key"] for row in rows] == list(catalogue.entries())
     assert all(
-        {"key", "name", "model_type", "params_total", "organisation", "released", "licence", "link"} == set(row) for row in rows
+        {"key", "name", "model_type", "params_total", "checked", "organisation", "released", "licence", "link"} == set(row)
+        for row in rows
     )
     assert len(call("models")[1].splitlines()) == len(rows)
 

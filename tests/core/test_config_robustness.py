@@ -3,11 +3,13 @@
 import copy
 import json
 import random
+import resource
 import time
 
 import pytest
 
-from core import catalogue, cost, twin
+from core import catalogue, cost, released, twin
+from core.disagree import reasons
 from core.errors import SpecError, number, one_of, short, whole
 from core.hf import reader
 from core.hf.source import parse
@@ -133,6 +135,28 @@ def test_null_is_not_absence():
     assert qwen.spec.layers[0].mixer.k_dim == 128 and "head_dim" in qwen.assumed
 
 
+@pytest.mark.parametrize(
+    "key, like", [("llama3-8b", "llama"), ("mixtral-8x7b", "mixtral"), ("gpt2-xl", "gpt2"), ("glm-5", "glm_moe")]
+)
+def test_an_unknown_family_that_reads_like_a_known_one_says_so(key, like):
+    with pytest.raises(SpecError, match=like) as error:
+        reader.read({**catalogue.entries()[key].config, "model_type": "a_new_family"})
+    sentence = str(error.value)
+    assert "a_new_family" in sentence and "read like" in sentence and len(sentence) < 300
+
+
+def test_an_unknown_family_that_reads_like_none_says_what_is_known():
+    with pytest.raises(SpecError, match="model_type must be one of gpt2"):
+        read(model_type="a_new_family", something_that_matters=3)
+
+
+def test_a_known_language_model_inside_an_unknown_larger_one():
+    inner = catalogue.entries()["qwen3-8b"].config
+    r = reader.read({"model_type": "qwen3_that_sees", "text_config": inner, "vision_config": {"depth": 3}, "projector": 7})
+    assert r.spec.layers == catalogue.entries()["qwen3-8b"].reading.spec.layers
+    assert (r.model_type, r.unknown_fields) == ("qwen3", ("projector",))
+
+
 def test_nothing_is_assumed_twice():
     r = reader.read({"model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 32})
     assert len(set(r.assumed)) == len(r.assumed)
@@ -173,7 +197,8 @@ POOL = [
     None, True, False, 0, 1, -1, 2, 3, 7, 0.5, -0.0, 1e-300, 1e300, 10**12, 10**18, 10**400, float("nan"), float("inf"),
     "", "32", "silu", "\n", "\u2028x", "x" * 3000, "NaN", [], [1], [None], [0] * 200, DEEP, ["full_attention"],
     ["sliding_attention"] * 200, {}, {"a": 1}, {"rope_type": "yarn"}, {"type": "linear"},
-    {"rope_type": "longrope", "short_factor": [1]}, {"quant_method": "gptq", "bits": 4},
+    {"rope_type": "longrope", "short_factor": [1]}, {"quant_method": "gptq", "bits": 4}, "a_new_family",
+    {"quant_method": "fp8", "weight_block_size": [128, 128], "modules_to_not_convert": ["re:(a+)+$", "*a*", "lm_head"]},
 ]  # fmt: skip
 EXTRA = (
     "rope_scaling",
@@ -184,6 +209,8 @@ EXTRA = (
     "dtype",
     "quantization_config",
     "use_sliding_window",
+    "model_type",
+    "text_config",
 )
 
 
@@ -218,23 +245,36 @@ def mutate(config, rng):
     return json.dumps(config)
 
 
+# families whose configs the catalogue holds under another name, or inside a larger model
+ALIASES = set(reader.FAMILIES) - {"trm", "hrm"}
+
+
 def bases():
     scaled = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512, "beta_fast": 32, "truncate": True}
     long = {"type": "longrope", "short_factor": [1.0] * 8, "long_factor": [2.0] * 8}
     types = ["full_attention", "sliding_attention"] * 2
-    return [row.config for row in catalogue.entries().values()] + [
-        {**LLAMA, "rope_parameters": scaled},
-        {**LLAMA, "model_type": "phi3", "rope_scaling": long, "original_max_position_embeddings": 512},
-        {
-            **LLAMA,
-            "model_type": "qwen3",
-            "layer_types": types,
-            "use_sliding_window": True,
-            "sliding_window": 8,
-            "num_key_value_heads": 2,
-        },
-        {**LLAMA, "model_type": "smollm3", "no_rope_layers": [1, 1, 0, 1], "quantization_config": {"quant_method": "fp8"}},
-    ]
+    rows = [row.config for row in catalogue.entries().values()]
+    told = {config.get("model_type", reader.solver(config)) for config in rows}
+    text = next(config for config in rows if config.get("model_type") == "qwen3_next")
+    spare = [{**text, "model_type": kind} for kind in ALIASES if kind not in told]
+    return (
+        rows
+        + spare
+        + [
+            {"model_type": "sees_too", "text_config": {**LLAMA}, "vision_config": {"depth": 3}},
+            {**LLAMA, "rope_parameters": scaled},
+            {**LLAMA, "model_type": "phi3", "rope_scaling": long, "original_max_position_embeddings": 512},
+            {
+                **LLAMA,
+                "model_type": "qwen3",
+                "layer_types": types,
+                "use_sliding_window": True,
+                "sliding_window": 8,
+                "num_key_value_heads": 2,
+            },
+            {**LLAMA, "model_type": "smollm3", "no_rope_layers": [1, 1, 0, 1], "quantization_config": {"quant_method": "fp8"}},
+        ]
+    )
 
 
 def outcome(text, run):
@@ -243,6 +283,9 @@ def outcome(text, run):
         r = reader.read(parse(text))
         counted = cost.count(r.spec, r.context, 1, r.weight_dtype, r.cache_dtype)
         assert counted.params_total > 0 and json.dumps([*r.assumed, *r.unknown_fields])
+        stored = released.weights(r)
+        assert stored is None or sum(part.numbers for part in stored.parts) == counted.params_total
+        assert all(reason.theirs != reason.ours for reason in reasons(r, r.context))
         if run:
             assert twin.run(r.spec).decode_max_abs_diff <= 1e-3
         else:
@@ -257,6 +300,7 @@ def outcome(text, run):
 @pytest.mark.parametrize("seed", range(10))
 def test_a_hundred_mutations_each_give_a_result_or_one_sentence(seed):
     rng, configs, read, refused = random.Random(seed), bases(), 0, 0
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
     for i in range(100):
         text = mutate(copy.deepcopy(rng.choice(configs)), rng)
         for _ in range(rng.choice([0, 0, 1, 3])):
@@ -264,8 +308,9 @@ def test_a_hundred_mutations_each_give_a_result_or_one_sentence(seed):
                 text = mutate(parse(text), rng)
             except SpecError:
                 break
-        start = time.monotonic()
+        start = time.process_time()
         found = outcome(text, run=i % 10 == 0)
-        assert time.monotonic() - start < 1, text[:500]
+        assert time.process_time() - start < 2, text[:500]
         read, refused = read + (not isinstance(found, str)), refused + isinstance(found, str)
-    assert min(read, refused) >= 10  # or the mutations prove nothing; a recurrent config has more fields to break than a dense one
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 19  # half a GiB, torch's own loading included
+    assert min(read, refused) >= 10  # or the mutations prove nothing; a recurrent config has more fields to break
