@@ -1,0 +1,289 @@
+"""Models side by side: how do two of them differ?"""
+
+import html
+import json
+import re
+from itertools import groupby
+
+import streamlit as st
+
+from app import controls, intake, live, panels, state, theme
+from app.figures import compare as figures
+from app.figures import frame
+from app.panels import Bar
+from core import catalogue
+from core import intake as taking
+from core.dtypes import DTYPES
+from core.errors import SpecError
+from core.intake import Taken
+from core.lessons import compare as lesson
+from core.lessons import ladder
+from core.lessons.sliding_window import CONTEXTS
+from core.units import binary, count
+
+QUESTION = "How do two models differ?"
+SECTIONS = ("See", "Fields", "Count", "Read")
+NONE, HANDED = "none", "cw-compare-handed-in"
+NAMES = {NONE: NONE, **lesson.names()}
+FIRST, SECOND = next(iter(lesson.PRESETS.values()))
+PRESETS = {label: {"a": a, "b": b} for label, (a, b) in lesson.PRESETS.items()}
+HELP_CONTEXT = "How many tokens one sequence has so far. The bars of the ladders and all numbers are for this many."
+
+
+def page() -> None:
+    """Title, controls, and the section that is open; the answer is what follows from the two models."""
+    top = st.container(key="compare-top")
+    sides, context = choose()
+    said = lesson.summary(sides, context)
+    with top:
+        panels.title(QUESTION, *said[:2])
+    section = controls.sections(SECTIONS)
+    {"See": see, "Fields": differing, "Count": counts, "Read": read}[section](sides, context, said)
+    panels.answer(*said[:2])
+
+
+# Controls
+
+
+def choose() -> tuple[tuple[lesson.Side, ...], int]:
+    """The controls: two models with presets, the context; more models, the reader's own configs and dtypes folded."""
+    keys = [key for key in NAMES if key != NONE]
+    with controls.row():
+        chosen = [pick("a", keys, FIRST), pick("b", [*keys, NONE], SECOND)]
+        controls.presets("pair", PRESETS)
+        context = CONTEXTS[controls.slider_choice("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)]
+        with controls.more(folded()):
+            with controls.row("others"):
+                chosen += [pick(letter, [NONE, *keys], NONE) for letter in "cd"]
+            with controls.row("dtypes"):
+                options = (lesson.OWN, *DTYPES)
+                dtypes = [controls.pick(key, f"{key.capitalize()} in", options, lesson.OWN) for key in ("weights", "cache")]
+            given = intake.own("config", several=True)
+    own = given or linked()
+    keep(given)
+    listed = [lesson.side(key, *dtypes) for key in dict.fromkeys(chosen) if key != NONE]
+    mine = [lesson.of(taken.reading, taken.name, "", *dtypes) for taken in own]
+    return lesson.apart((*listed, *mine)[: lesson.MOST]), context
+
+
+def keep(given: list[Taken]) -> None:
+    """What was handed in travels in the link as `s`, where it is short enough; what was taken back no longer does."""
+    if given:
+        text = state.pack([taken.config for taken in given], [])
+        fits = len(text) <= state.PACKED
+        state.keep(text if fits else "", "" if fits else "These configs are too long for a link: send the files instead.")
+    elif st.session_state.get(HANDED):
+        state.keep("")
+    st.session_state[HANDED] = bool(given)
+
+
+def linked() -> list[Taken]:
+    """Configs out of the link, read as pasted ones are; one sentence where that fails."""
+    packed = st.query_params.get(state.PAYLOAD, "")
+    if not packed or st.session_state.get(HANDED):  # none, or those that were just taken back
+        return []
+    try:
+        configs = state.unpack(packed, [])
+        if not isinstance(configs, list) or not all(isinstance(config, dict) for config in configs):
+            raise SpecError("the s of this link holds no configs: copy the link once more")
+        found = [taking.take(json.dumps(config)) for config in configs[: lesson.MOST]]
+    except SpecError as error:
+        panels.error(f"{error}.")
+        return []
+    state.keep(packed)
+    panels.caption(f"**From the link: {', '.join(t.name for t in found)}.** A config that you hand in takes its place.")
+    return taking.apart(found)
+
+
+def pick(letter: str, keys: list[str], default: str) -> str:
+    """The control of one model."""
+    return controls.pick(letter, f"Model {letter.upper()}", keys, default, NAMES.get)
+
+
+def folded() -> str:
+    """The line over the folded controls, naming what they hold."""
+    more = [shown for letter in "cd" if (shown := named(state.peek(letter, NONE))) != NONE]
+    dtypes = [f"{what} {shown}" for what in ("weights", "cache") if (shown := state.peek(what, lesson.OWN)) != lesson.OWN]
+    own = any(st.session_state.get(f"config-{way}") for way in ("text", "file")) or st.query_params.get(state.PAYLOAD)
+    models = [*more, *(["your config"] if own else [])] or ["two models"]
+    return " · ".join([*models, *(dtypes or [lesson.OWN])])
+
+
+def named(key: str) -> str:
+    """A model by its name, whether the control or the address said it."""
+    return NAMES.get(key, key if key in NAMES.values() else NONE)
+
+
+def about(sides: tuple[lesson.Side, ...], context: int) -> dict:
+    """What goes into an exported file."""
+    return {"models": ", ".join(s.name for s in sides), "context": context, "link": state.link(state.page(), state.values())}
+
+
+# See
+
+
+def see(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
+    """Ladders side by side; the difference in sentences; what one sequence keeps, and from where on that is less."""
+    left, right = panels.beside()
+    with left:
+        picture(sides, context)
+        if said[2:]:
+            live.heading("The difference in words")
+            st.html(f'<div class="cw-answers" role="list">{"".join(map(sentence, said[2:]))}</div>')
+    with right:
+        memory(sides, context)
+
+
+def sentence(text: str) -> str:
+    """One sentence of the list."""
+    joined = re.sub(r"(?<=\d) (?=(?:[KMGTP]i?B|[KMBT])\b)", "\u00a0", text)  # a number and its unit stay on one line
+    return f'<div role="listitem">{html.escape(joined)}</div>'
+
+
+def picture(sides: tuple[lesson.Side, ...], context: int) -> None:
+    """The ladders."""
+    models = lesson.ladders(sides, context)
+    fig = figures.ladders(sides, context, theme.mode(), theme.stroke())
+    alt = "; ".join(f"{name}: {len(rungs)} layers, {ladder.said(blocks)}" for name, (rungs, blocks) in models.items())
+    frame.figure(fig, key="ladders", alt=alt, table=lesson.rung_table(models), config=about(sides, context))
+    panels.caption(
+        f"**{lesson.listed(tuple(models))} at {context:,} tokens.** One rung a layer, the first at the bottom: what mixes "
+        "tokens, what mixes channels, and a bar as long as what the layer keeps, on one scale for all. {brackets} mark "
+        "blocks that repeat. Hover a rung for its numbers.",
+        brackets=panels.term("Brackets", "Their thick part is the block once, the whole bracket all its repetitions."),
+    )
+
+
+def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
+    """What one sequence keeps, and the parameters, as bars."""
+    hues = lesson.hues(sides, context)
+    kept = {s.name: lesson.kept(s, context) if s.keeps else 0 for s in sides}
+    with panels.card(f"One sequence of {context:,} tokens keeps", "kept"):
+        most = max(kept.values()) or 1
+        panels.bars([Bar(name, n / most, binary(n), hues[name], i > 0) for i, (name, n) in enumerate(kept.items())], "bytes kept")
+    if any(s.keeps for s in sides):
+        with panels.card("The same against context", "against"):
+            curve(sides, context, "kept", small=True)
+    with panels.card("Parameters, and those a token visits", "parameters"):
+        costs = {s.name: lesson.counted(s, context) for s in sides}
+        most = max(c.params_total for c in costs.values())
+        rows = []
+        for name, c in costs.items():
+            rows.append(Bar(name, c.params_total / most, count(c.params_total)))
+            if c.params_active != c.params_total:
+                rows.append(Bar("\u2003a token", c.params_active / most, count(c.params_active), "routed"))
+        panels.bars(rows, "parameters")
+
+
+# Fields
+
+
+def differing(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
+    """Every field in which they differ; all of them where asked."""
+    every = controls.switch("all", "All fields", help="Also the fields in which the models agree.")
+    rows = lesson.table(sides)
+    shown = [row for row in rows if row.differs or every]
+    with st.container(key="cw-compact-fields"):
+        live.table(("field", *(s.name for s in sides)), [line for group in grouped(shown) for line in lines(group, every)])
+    equal = len(rows) - sum(row.differs for row in rows)
+    hidden = "" if every else " and not shown"
+    panels.caption(
+        f"**{len(rows) - equal} of {len(rows)} fields differ**, {equal} are equal{hidden}. {{dash}} stands where a model has no "
+        "such part. Where layers of one model differ, every value stands with its number of layers.",
+        dash=panels.term(lesson.NOTHING, "No layer of this model has the part that the field belongs to."),
+    )
+
+
+def grouped(rows: list[lesson.Field]) -> list[list[lesson.Field]]:
+    """Fields of one part together."""
+    return [list(group) for _, group in groupby(rows, key=lambda row: row.group)]
+
+
+def lines(group: list[lesson.Field], every: bool) -> list[tuple]:
+    """The part's name, then a line a field; what differs from the first model is bold."""
+    head = (live.Link(f'<span class="cw-part">{html.escape(group[0].group)}</span>'), *("" for _ in group[0].values))
+    return [
+        head,
+        *((row.name, *(cell(text, text != row.values[0] or (every and row.differs)) for text in row.values)) for row in group),
+    ]
+
+
+def cell(text: str, marked: bool) -> live.Link:
+    """A value that may break into lines."""
+    safe = html.escape(text)
+    return live.Link(f'<span style="white-space:normal">{f"<b>{safe}</b>" if marked else safe}</span>')
+
+
+# Count
+
+
+def counts(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
+    """Memory and arithmetic against context with their crossovers; every count with its difference."""
+    if any(s.keeps for s in sides):
+        headings = ("What one sequence keeps", "kept"), ("Arithmetic of one token", "arithmetic")
+        for column, (heading, quantity) in zip(st.columns(2, gap="large"), headings):
+            with column:
+                live.heading(heading)
+                curve(sides, context, quantity)
+                panels.caption(f"**{lesson.crossed(sides, quantity)}** Solved on the counts themselves, token by token.")
+    exact(sides, context)
+
+
+def curve(sides: tuple[lesson.Side, ...], context: int, quantity: str, small: bool = False) -> None:
+    """One cost against context, the tokens at which two models change places marked."""
+    c = lesson.curves(sides, quantity, lesson.highest(sides, context))
+    fig = figures.against(sides, context, quantity, small, theme.mode(), theme.stroke())
+    alt = f"{figures.AXES[quantity].capitalize()} against context for {', '.join(c.values)}: {lesson.crossed(sides, quantity)}"
+    frame.figure(fig, key=quantity, alt=alt, table={"context": c.contexts, **c.values}, config=about(sides, context))
+
+
+def exact(sides: tuple[lesson.Side, ...], context: int) -> None:
+    """Every count of every model, and how far the others are from the first."""
+    live.heading(f"Exactly, at {context:,} tokens")
+    others = [s.name for s in sides[1:]]
+    apart, ratios = ([f"{name}, {what}" for name in others] if len(others) > 1 else [what] for what in ("difference", "ratio"))
+    live.table(("", *(s.name for s in sides), *apart, *ratios), [delta(row) for row in lesson.deltas(sides, context)])
+    keeps = "".join(
+        f" {s.name} reads both ways: it is counted on the same layers reading backwards." for s in sides if not s.keeps
+    )
+    panels.caption(
+        f"**One sequence; {lesson.dtypes(sides)}.** KiB, MiB and GiB are powers of 1024. A FLOP is half a multiply-add; "
+        f"look-ups, norms and activations are not counted, and the causal half of a prompt is not subtracted.{keeps}"
+    )
+
+
+def delta(row: lesson.Delta) -> tuple:
+    """One line of the table: exact numbers, how far the others are from the first, and how many times it they are."""
+    values, apart = ([f"{value:,}" for value in row.values], [f"{value:+,}" for value in row.differences])
+    ratios = [lesson.NOTHING if ratio is None else f"{ratio:.4g}" for ratio in row.ratios]
+    return (f"{row.name}, B" if row.bytes else row.name, *values, *apart, *ratios)
+
+
+# Read
+
+
+def read(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
+    """Where the configs come from, what they leave out; the code that counted."""
+    live.heading("Where the numbers come from")
+    live.table(
+        ("model", "released", "organisation", "licence", "config", "assumed", "not understood"),
+        [(*facts(s), ", ".join(s.assumed) or "nothing", ", ".join(s.unknown) or "nothing") for s in sides],
+    )
+    panels.caption(
+        "**Assumed** are fields that a config leaves out: they have the value that its own reference gives them. "
+        "**Not understood** are fields that no count here depends on, as far as is known."
+    )
+    live.glossary("core/lessons/compare.py")
+    live.source("core/lessons/compare.py")
+
+
+def facts(s: lesson.Side) -> tuple:
+    """Name, release, maker, licence and source of a config."""
+    if not s.key:
+        return (s.name, lesson.NOTHING, lesson.NOTHING, lesson.NOTHING, "given by you")
+    entry = catalogue.entries()[s.key]
+    shown = [entry.fact(name) for name in ("released", "organisation", "licence")]
+    return (live.anchor(entry.name, entry.fact("link")), *shown, live.anchor("config.json", entry.config_source))
+
+
+page()
