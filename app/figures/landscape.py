@@ -1,0 +1,230 @@
+"""The landscape of real models, and one model's cache against context.
+
+The dots are one trace, so that a frame of the animation is one array of sizes: what is not out yet has size 0. Names stand twice,
+for a desk and, fewer of them, for a phone; assets/css/home.css shows one of the two.
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.plot import blank, byte_ticks, mark, note
+from app.palette import PALETTE
+from core.lessons import card
+from core.lessons import landscape as lesson
+from core.lessons.landscape import DESK, HIGH, LEAST, LOW, PHONE, TOP, Dot, Filter
+from core.units import binary, count
+
+SYMBOLS = {  # family -> Plotly's symbol, and how much wider it is than a circle of its area
+    "Multi-head": ("circle", 1.0), "Grouped": ("square", 0.886), "Latent": ("diamond", 0.964), "Sparse": ("diamond-tall", 1.266),
+    "Windows": ("triangle-up", 1.347), "Hybrid": ("hexagon", 1.1), "Recurrent": ("hexagon", 1.1), "": ("circle", 1.0),
+}  # fmt: skip
+HEIGHT, LOWER, MOST_DESK, MOST_PHONE = 452, 396, 30, 9  # px; lower on stage, to stand on one screen
+DECADES = {8: "100 M", 9: "1 B", 10: "10 B", 11: "100 B", 12: "1 T"}
+GUIDES = {10: "1 in 10", 30: "1 in 30"}
+FAINT = 0.16
+PACE = {"frame": {"duration": 420, "redraw": False}, "transition": {"duration": 260}, "mode": "immediate", "fromcurrent": False}
+RESERVED = {DESK: ((0, 150, 286, 372),), PHONE: ((0, 118, 286, 372),)}  # px: the date and the button
+
+
+@lru_cache(maxsize=256)
+def drawn(asked: Filter, till: str, chosen: str, mode: str, stroke: float) -> go.Figure:
+    """The figure, drawn once for all visitors; nobody changes it."""
+    colours, out = PALETTE[mode], lesson.out(till)
+    taken = {d.key for d in out if asked.takes(d)}
+    rows = sorted(out, key=lambda d: (d.key in taken, -lesson.size(d.rate)))
+    fig = blank(colours, HEIGHT if stroke == 1 else LOWER, stroke)
+    guides(fig, colours, stroke)
+    stems(fig, out, colours, stroke)
+    dots(fig, rows, taken, colours, stroke)
+    shown = tuple(d for d in lesson.dots() if d.key in taken)
+    tags = [names(fig, shown, screen, most, colours, stroke) for screen, most in ((DESK, MOST_DESK), (PHONE, MOST_PHONE))]
+    font = {"color": colours["soft"], "size": 30 * type_size(stroke), "family": "SourceSerif, Georgia, serif"}
+    fig.add_scatter(
+        x=[LOW + 0.04], y=[TOP - 0.2], mode="text", text=[till], textposition="middle right", textfont=font, hoverinfo="skip"
+    )
+    picked(fig, next((d for d in out if d.key == chosen), None), colours, stroke)
+    animated(fig, rows, tags, till, colours, stroke)
+    axes(fig, stroke)
+    return Finished(fig)
+
+
+class Finished(go.Figure):
+    """A figure that nobody changes any more: what is sent of it is worked out once, which its many frames make worth while."""
+
+    def __init__(self, fig: go.Figure):
+        super().__init__(fig)
+        self._sent = super().to_dict()
+
+    def to_dict(self) -> dict:
+        """The same description every time; its layout is a copy."""
+        return {**self._sent, "layout": deepcopy(self._sent["layout"])}
+
+
+def type_size(stroke: float) -> float:
+    """How much larger labels are on stage."""
+    return 1 + 0.45 * (stroke - 1)
+
+
+def axes(fig: go.Figure, stroke: float) -> None:
+    """Decades of parameters across and upwards."""
+    values, texts = list(DECADES), list(DECADES.values())
+    fig.update_xaxes(range=[LOW, HIGH], tickvals=values, ticktext=texts, title_text="total parameters", fixedrange=True)
+    fig.update_yaxes(range=[LOW, TOP], tickvals=values[:-1], ticktext=texts[:-1], fixedrange=True)
+    fig.update_yaxes(title_text="active: what one token uses")
+    fig.update_layout(margin={"l": 4, "r": 52 * type_size(stroke), "t": 4, "b": 4}, hovermode="closest", hoverdistance=14)
+
+
+def guides(fig: go.Figure, colours: dict, stroke: float) -> None:
+    """The line on which every parameter is used, and those on which one in so many is."""
+    size = 11.5 * type_size(stroke)
+    fig.add_shape(
+        type="line", x0=LEAST, y0=LEAST, x1=TOP, y1=TOP, layer="below", line={"color": colours["soft"], "width": 1.2 * stroke}
+    )
+    for part, text in GUIDES.items():
+        down = np.log10(part)
+        line = {"color": colours["soft"], "width": 0.8 * stroke, "dash": "dot"}
+        fig.add_shape(type="line", x0=LEAST + down, y0=LEAST, x1=HIGH, y1=HIGH - down, layer="below", line=line, opacity=0.6)
+        where = {"xanchor": "left", "xshift": 4, "font_size": size}
+        note(fig, HIGH, HIGH - down, text, colours["soft"], **where)
+    at = LEAST + 0.46
+    note(fig, at, at, "dense", colours["soft"], xanchor="right", yanchor="bottom", xshift=-6, font_size=size)
+
+
+def stems(fig: go.Figure, out: tuple[Dot, ...], colours: dict, stroke: float) -> None:
+    """Hairlines from the line up to the dense models that are stacked above it."""
+    there = {d.key for d in out}
+    rows = [row for key, row in lesson.stems().items() if key in there]
+    x, y = np.array([(x, x, np.nan) for x, _, _ in rows]), np.array([(a, b, np.nan) for _, a, b in rows])
+    line = {"color": colours["line"], "width": 1.5 * stroke}
+    fig.add_scatter(x=x.ravel(), y=y.ravel(), mode="lines", line=line, hoverinfo="skip")
+
+
+def dots(fig: go.Figure, rows: list[Dot], taken: set[str], colours: dict, stroke: float) -> None:
+    """One trace of all models; those that are not asked for are faint."""
+    where = np.array([lesson.places()[d.key] for d in rows]).reshape(-1, 2)
+    hues = [colours[card.FAMILIES[d.family].hue] if d.key in taken else faint(colours["soft"]) for d in rows]
+    fig.add_scatter(
+        x=where[:, 0], y=where[:, 1], mode="markers", cliponaxis=False, customdata=[d.key for d in rows],
+        text=[hover(d) for d in rows], hovertemplate="%{text}<extra></extra>",
+        marker={
+            "symbol": [SYMBOLS[d.family][0] + "-open" * (not d.rate) for d in rows], "size": sizes(rows, stroke), "color": hues,
+            "opacity": 1,
+            "line": {
+                "width": [1.1 * stroke if d.rate else 2 * stroke for d in rows],
+                "color": [colours["paper"] if d.rate else hue for d, hue in zip(rows, hues)],
+            },
+        },
+    )  # fmt: skip
+
+
+def sizes(rows: list[Dot], stroke: float, till: str = "~") -> np.ndarray:
+    """Pixels across, 0 for what came out later; symbols of one area."""
+    return np.array(
+        [(d.month or "~") <= till and lesson.size(d.rate) * SYMBOLS[d.family][1] * stroke**0.5 for d in rows], np.float32
+    )
+
+
+def faint(colour: str) -> str:
+    """A hex colour, nearly gone."""
+    r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({r},{g},{b},{FAINT})"
+
+
+def hover(d: Dot) -> str:
+    """A model in four lines."""
+    used = "all of them used" if d.dense else f"{count(d.active)} active ({d.share:.1%})"
+    adds = f"a token adds {binary(d.rate)} to the cache" if d.rate else "no cache that grows"
+    who = f"{d.family} · {d.organisation} · {d.month or 'undated'}"
+    return f"<b>{d.name}</b><br>{count(d.total)} parameters, {used}<br>{adds}<br>{who}"
+
+
+def names(fig: go.Figure, shown, screen, most: int, colours: dict, stroke: float) -> list[tuple[str, str]]:
+    """Names beside the most notable dots; -> (key, text) in the order of the trace."""
+    typed = replace(screen, type=screen.type * type_size(stroke))
+    found = lesson.labels(shown, typed, most, RESERVED[screen])
+    where = np.array([lesson.places()[label.key] for label in found]).reshape(-1, 2)
+    far = {label.key: lesson.size(next(d.rate for d in shown if d.key == label.key)) / 2 for label in found}
+    sides = {"middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1)}
+    shift = np.array([[far[label.key] * side for side in sides[label.side]] for label in found]).reshape(-1, 2)
+    step = np.array([(HIGH - LOW) / screen.width, (TOP - LOW) / screen.height])
+    spot = where + shift * step
+    texts = [f" {label.text} " for label in found]
+    fig.add_scatter(
+        x=spot[:, 0], y=spot[:, 1], mode="text", text=texts, textposition=[label.side for label in found],
+        textfont={"color": colours["ink"], "size": 11.5 * type_size(stroke)}, hoverinfo="skip", cliponaxis=False,
+    )  # fmt: skip
+    return [(label.key, text) for label, text in zip(found, texts)]
+
+
+def picked(fig: go.Figure, d: Dot | None, colours: dict, stroke: float) -> None:
+    """A ring around the model whose card is open, and its name."""
+    if d:
+        x, y = lesson.places()[d.key]
+        ring = {"symbol": "circle-open", "size": lesson.size(d.rate) + 13, "color": colours["ink"], "line": {"width": 2 * stroke}}
+        fig.add_scatter(x=[x], y=[y], mode="markers", marker=ring, hoverinfo="skip", cliponaxis=False)
+
+
+def animated(fig: go.Figure, rows: list[Dot], tags: list, till: str, colours: dict, stroke: float) -> None:
+    """A frame a month, played in the browser: sizes, names, the date. The last frame is the picture as it stands."""
+    born = {d.key: d.month or "~" for d in rows}
+    frames = []
+    for month in (m for m in lesson.months() if m <= till):
+        last = "~" if month == till else month
+        texts = [[text if born[key] <= last else "" for key, text in tag] for tag in tags]
+        data = [go.Scatter(marker={"size": sizes(rows, stroke, last)}), *(go.Scatter(text=t) for t in (*texts, [month]))]
+        frames.append(go.Frame(name=month, data=data, traces=[1, 2, 3, 4]))
+    fig.frames = frames
+    fig.update_layout(
+        updatemenus=[{
+            "type": "buttons", "x": 0, "y": 1, "xanchor": "left", "yanchor": "top", "pad": {"l": 12, "t": 50 * type_size(stroke)},
+            "bgcolor": colours["card"], "bordercolor": colours["line"], "showactive": False,
+            "font": {"color": colours["ink"], "size": 13 * type_size(stroke)},
+            "buttons": [{"label": "▶ Play", "method": "animate", "args": [None, PACE]}],
+        }]
+    )  # fmt: skip
+
+
+# One model
+
+
+@lru_cache(maxsize=128)
+def growth(reading, family: str, mode: str, stroke: float) -> go.Figure:
+    """Cache and state against context, log-log, beside plain multi-head attention. Drawn once for all visitors."""
+    colours, line = PALETTE[mode], card.curve(reading)
+    fig, hue = blank(colours, 250, stroke), card.FAMILIES[family].hue if family else "soft"
+    rows = (
+        (line.multi_head, "multi-head, not shared", "soft", 1.4, "dot"),
+        (line.state, "state", "state", 2.2, "dash"),
+        (line.cache, "cache", hue, 2.8, "solid"),
+    )
+    size, ends = 12.5 * type_size(stroke), []
+    for values, name, colour, width, dash in rows:
+        if not values.any():
+            continue
+        style = {"color": colours[colour], "width": width * stroke, "dash": dash}
+        text = [f"{name}: {binary(v)} at {n:,} tokens" for n, v in zip(line.contexts, values)]
+        fig.add_scatter(x=line.contexts, y=values, mode="lines", line=style, text=text, hovertemplate="%{text}<extra></extra>")
+        ends.append((name, colour, values))
+    for name, colour, values in ends:
+        spots = {"state": (0, SIDE[line.cache[0] > line.state[0]]), "cache": (len(line.contexts) * 2 // 3, "bottom right")}
+        at, side = spots.get(name, (len(values) * 3 // 5, "top left"))
+        mark(fig, line.contexts[at], values[at], f"<b>{name}</b>" if name == "cache" else name, colours[colour], side, size)
+    contexts(fig, line.contexts)
+    low, high = (f(v[v > 0].min() if f is min else v.max() for _, _, v in ends) for f in (min, max))
+    values, texts = byte_ticks(low / 8, high * 8, binary)
+    fig.update_yaxes(type="log", fixedrange=True, tickvals=values, ticktext=texts)
+    return fig
+
+
+SIDE = {True: "bottom right", False: "top right"}
+
+
+def contexts(fig: go.Figure, values: np.ndarray) -> None:
+    """A logarithmic axis of tokens."""
+    ticks = [n for n in (256, 1024, 4096, 32768, 131072, 1 << 20, 10 << 20) if values[0] <= n <= values[-1]]
+    texts = [f"{n >> 20}M" if n >> 20 else f"{n >> 10}k" if n >> 10 else str(n) for n in ticks]
+    fig.update_xaxes(type="log", title_text="context, tokens", tickvals=ticks, ticktext=texts, fixedrange=True)

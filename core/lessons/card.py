@@ -1,0 +1,271 @@
+"""One model on a card: its family of attention, what it keeps, what it would keep as plain multi-head attention, the techniques
+it is made of, whether it can run here, where its config comes from.
+
+Letters: n tokens of context. Cache and state are counted for one sequence, by cost.py.
+
+    rate        what one more token adds to the cache once every window is full: (cache(2 N) - cache(N)) / N at N = 2^24
+    multi-head  a key and a value for every query head, in every layer that mixes tokens; a layer that has no query heads counts
+                as attention of the model's width, 2 d_model
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from core import cost, released
+from core.blocks import Chunk, Window
+from core.dtypes import stored
+from core.errors import LONGEST, SpecError
+from core.ffn.beside import Beside
+from core.ffn.hashed import Hashed
+from core.ffn.moe import MoE
+from core.mixers.attention import Attention
+from core.mixers.borrowed import Borrowed
+from core.mixers.compressed import Compressed
+from core.mixers.delta import GatedDelta, KimiDelta
+from core.mixers.latent import Latent
+from core.mixers.linear import Lightning
+from core.mixers.mamba import Mamba1, Mamba2
+from core.mixers.parallel import Parallel
+from core.mixers.rwkv import ChannelMix, Rwkv7
+from core.mixers.shortconv import GatedConv
+from core.mixers.sparse import Indexed
+from core.mixers.unified import Unified
+from core.mixers.xlstm import MLstm
+from core.registry import PAGES
+from core.spec import ModelSpec
+from core.twin import build, shrink
+
+FAR = 1 << 24  # tokens: longer than any window
+CONTEXTS = (4096, 32768, 131072)
+HEADS = 8  # query heads of the models on the page on sharing
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of attention: its name, the palette key of what it keeps, what that means."""
+
+    name: str
+    hue: str
+    words: str
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family("Multi-head", "query", "every query head keeps keys and values of its own"),
+        Family("Grouped", "kv", "query heads share keys and values"),
+        Family("Latent", "latent", "one compressed latent a token in place of keys and values"),
+        Family("Sparse", "latent", "a scorer picks the few tokens that are read"),
+        Family("Windows", "window", "some or all layers look back a fixed number of tokens only"),
+        Family("Hybrid", "state", "attention and a state of fixed size, layer by layer or side by side"),
+        Family("Recurrent", "state", "no attention at all: a state of fixed size"),
+    )
+}
+
+
+def family(spec: ModelSpec) -> str:
+    """The name of the family that a model belongs to; "" where no layer mixes tokens."""
+    kinds = {layer.kind for layer in spec.layers if layer.mixer}
+    if kinds & {"state", "full+state"}:
+        return "Recurrent" if kinds == {"state"} else "Hybrid"
+    for members, name in (({"mla+indexer", "compressed"}, "Sparse"), ({"mla"}, "Latent"), ({"sliding", "chunked"}, "Windows")):
+        if kinds & members:
+            return name
+    shared = any(a.kv_heads < a.heads for layer in spec.layers if (a := attention(layer.mixer)))
+    return ("Grouped" if shared else "Multi-head") if kinds else ""
+
+
+def attention(mixer) -> Attention | None:
+    """The attention inside a mixer that is built on it; None where there is none."""
+    while mixer is not None and not isinstance(mixer, Attention):
+        mixer = getattr(mixer, "own", None) or getattr(mixer, "first", None)
+    return mixer
+
+
+# What it keeps
+
+
+def keeps(spec: ModelSpec) -> bool:
+    """Does its released code keep a cache at all? What denoises or solves in steps reads both ways and keeps none."""
+    return spec.decoding == "autoregressive"
+
+
+@lru_cache(maxsize=512)
+def rate(spec: ModelSpec) -> int:
+    """Numbers that one more token adds to the cache once every window is full."""
+    if not keeps(spec):
+        return 0
+    near, far = (cost.count(spec, n).cache_elements for n in (FAR, 2 * FAR))
+    return round((far - near) / FAR)
+
+
+def added(reading) -> int:
+    """Bytes that one more token adds, in the model's own cache dtype."""
+    return stored(rate(reading.spec), reading.cache_dtype)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Bytes of one sequence at a context; `own` where that is the model's longest, `beyond` where it was not made for so many."""
+
+    context: int
+    cache: int
+    own: bool
+    beyond: bool
+
+
+def kept(reading) -> tuple[Kept, ...]:
+    """The cache at the usual contexts and at the model's longest, in its own cache dtype."""
+    contexts = sorted({*CONTEXTS, reading.context})
+    sizes = [cost.count(reading.spec, n, cache_dtype=reading.cache_dtype).cache_bytes * keeps(reading.spec) for n in contexts]
+    return tuple(Kept(n, size, n == reading.context, n > reading.context) for n, size in zip(contexts, sizes))
+
+
+def counted(reading) -> cost.Cost:
+    """Everything at the model's longest context, in its own dtypes."""
+    return cost.count(reading.spec, reading.context, 1, reading.weight_dtype, reading.cache_dtype, reading.state_dtype)
+
+
+@lru_cache(maxsize=256)
+def weights(reading) -> released.Released | None:
+    """How the release stores its weights; None where that cannot be told."""
+    return released.weights(reading)
+
+
+def multi_head(spec: ModelSpec) -> int:
+    """Numbers a token with a key and a value for every query head in every layer that mixes tokens."""
+    return sum(width(layer.mixer, spec.d_model) for layer in spec.layers if layer.mixer)
+
+
+def width(mixer, d_model: int) -> int:
+    """Keys and values of one token in one layer, none of them shared."""
+    if a := attention(mixer):
+        return a.heads * (a.k_dim + a.v_dim)
+    if isinstance(mixer, Compressed):
+        return 2 * mixer.heads * mixer.width
+    latent = getattr(mixer, "latent", mixer)
+    if isinstance(latent, Latent):
+        return latent.heads * (latent.nope_dim + latent.rope_dim + latent.v_dim)
+    return 2 * d_model
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Bytes of one sequence against context: what grows, what does not, and plain multi-head attention."""
+
+    contexts: np.ndarray  # (n,)
+    cache: np.ndarray  # (n,)
+    state: np.ndarray  # (n,)
+    multi_head: np.ndarray  # (n,)
+
+
+@lru_cache(maxsize=256)
+def curve(reading) -> Curve:
+    """Powers of two from 256 tokens to the model's longest context, 128k at least."""
+    last = min(max(reading.context, CONTEXTS[-1]), LONGEST)
+    contexts = np.array([*(1 << k for k in range(8, last.bit_length()) if 1 << k < last), last])
+    spec, dtype = reading.spec, reading.cache_dtype
+    costs = [cost.count(spec, int(n), cache_dtype=dtype, state_dtype=reading.state_dtype) for n in contexts]
+    plain = multi_head(spec)
+    cache, state = (np.array([getattr(c, field) for c in costs]) for field in ("cache_bytes", "state_bytes"))
+    return Curve(contexts, cache * keeps(spec), state, np.array([stored(plain * int(n), dtype) for n in contexts]))
+
+
+# What it is made of
+
+
+MIXERS = {
+    Latent: ("Multi-head latent attention", "mla"),
+    GatedDelta: ("Gated DeltaNet", "gated_deltanet"),
+    KimiDelta: ("Kimi Delta Attention", "gated_deltanet"),
+    Lightning: ("Lightning attention", ""),
+    Mamba1: ("Mamba", "mamba"),
+    Mamba2: ("Mamba-2", "mamba"),
+    Rwkv7: ("RWKV-7", "rwkv"),
+    MLstm: ("xLSTM", "xlstm"),
+    GatedConv: ("Gated short convolution", "liquid"),
+}
+DECODING = {"diffusion": ("Text diffusion", "text_diffusion"), "recursion": ("Recursive reasoning", "recursive")}
+WINDOW, EXPERTS, SCORER = ("Sliding window", "sliding_window"), ("Mixture of experts", "moe"), "sparse_attention"
+
+
+def techniques(spec: ModelSpec) -> tuple[tuple[str, str], ...]:
+    """What a model is made of, in the order of its layers: (name, the page that explains it or "")."""
+    found: dict[str, str] = {}
+    for layer in dict.fromkeys(spec.layers):
+        found |= dict([*mixing(layer.mixer), *feeding(layer.ffn)])
+        if layer.input_conv:
+            found["Short convolution before attention"] = ""
+    if spec.streams > 1:
+        found["Hyper-connections"] = ""
+    if spec.decoding in DECODING:
+        found |= dict([DECODING[spec.decoding]])
+    there = {page.name for page in PAGES}
+    return tuple((name, page if page in there else "") for name, page in found.items())
+
+
+def mixing(mixer) -> list[tuple[str, str]]:
+    """Techniques of what mixes tokens."""
+    if isinstance(mixer, Attention):
+        return attending(mixer)
+    if isinstance(mixer, Parallel):
+        return [*mixing(mixer.first), *mixing(mixer.second), ("Attention and state side by side", "")]
+    if isinstance(mixer, Borrowed):
+        return [*mixing(mixer.own), ("Keys and values of another layer", "")]
+    if isinstance(mixer, Unified):
+        return [*mixing(mixer.own), *[("One projection for keys and values", "")] * mixer.one]
+    if isinstance(mixer, Indexed):
+        return [*mixing(mixer.latent), ("DeepSeek sparse attention", SCORER)]
+    if isinstance(mixer, Compressed):
+        return [WINDOW, *[("Compressed entries", SCORER)] * bool(mixer.ratio), *[("Sparse reading", SCORER)] * bool(mixer.top_k)]
+    return [MIXERS[type(mixer)]] if type(mixer) in MIXERS else []
+
+
+def attending(a: Attention) -> list[tuple[str, str]]:
+    """Techniques of attention: how heads share, how far they reach, what else they have."""
+    sharing = {a.heads: "Multi-head attention", 1: "Multi-query attention"}.get(a.kv_heads, "Grouped-query attention")
+    reach = {Window: [WINDOW], Chunk: [("Chunked attention", "sliding_window")]}.get(type(a.reach), [])
+    return [(sharing, "gqa"), *reach, *[("Attention sinks", "")] * a.sinks, *[("Gated attention", "")] * bool(a.gate)]
+
+
+def feeding(ffn) -> list[tuple[str, str]]:
+    """Techniques of what mixes channels."""
+    if isinstance(ffn, Beside):
+        return [*feeding(ffn.experts), ("A dense layer beside experts", "")]
+    if isinstance(ffn, Hashed):
+        return [*feeding(ffn.experts), ("Experts chosen by word", "")]
+    if isinstance(ffn, ChannelMix):
+        return [("RWKV channel mix", "rwkv")]
+    return [EXPERTS, *[("Shared expert", "moe")] * bool(ffn.shared)] if isinstance(ffn, MoE) else []
+
+
+def near(spec: ModelSpec, page: str) -> dict:
+    """The state of a technique's page that is nearest to this model: on sharing, as many query heads a KV head."""
+    shared = {a.heads // a.kv_heads for layer in spec.layers if (a := attention(layer.mixer))}
+    ratio = shared.pop() if page == "gqa" and len(shared) == 1 else 0
+    return {"kv_heads": max(1, HEADS // ratio)} if ratio and (ratio >= HEADS or HEADS % ratio == 0) else {}
+
+
+@lru_cache(maxsize=512)
+def alive(spec: ModelSpec) -> str:
+    """Why no small twin of it can run here; "" where one can."""
+    try:
+        build(shrink(spec)[0])
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
+# Where it comes from
+
+
+def origin(source: str) -> str:
+    """What kind of place a config was taken from, in words."""
+    if source.startswith("transformers default"):
+        return "the class default of transformers"
+    if re.search(r"(config\.json|\.yaml)\b", source.partition("[")[0]) or "config.json" in source:
+        return "the released config, as another repository keeps it"
+    return "another project's description, written under the released names"
