@@ -106,15 +106,17 @@ class Run:
 
 
 def record(model: Model, script: Sequence[int | None]) -> Run:
-    """Follow a script greedily and keep what a page draws. All layers must attend, with equally many heads."""
-    depth, heads, n = len(model.spec.layers), model.spec.layers[0].mixer.heads, len(script)
+    """Follow a script greedily and keep what a page draws. Layers that do not attend, and heads that a layer has fewer of,
+    stay empty."""
+    depth, n = len(model.spec.layers), len(script)
+    heads = max(getattr(layer.mixer, "heads", 1) for layer in model.spec.layers)
     attention = np.zeros((depth, heads, n, n), np.float32)
     visible = np.zeros((depth, n, n), bool)
     grows, rows = cost.cache_names(model.spec), []
     for step in follow(model, script, record=("attention", "positions")):
-        for layer in range(depth):
-            columns = step.trace[layer, "positions"].numpy()
-            attention[layer, :, step.position, columns] = step.trace[layer, "attention"][0, :, 0].numpy().T
+        for layer in (layer for layer in range(depth) if (layer, "positions") in step.trace.records):
+            columns, weights = step.trace[layer, "positions"].numpy(), step.trace[layer, "attention"][0, :, 0].numpy()
+            attention[layer, : len(weights), step.position, columns] = weights.T
             visible[layer, step.position, columns] = True
         kept = elements(step.state)
         cache = sum(count for name, count in kept.items() if name in grows)

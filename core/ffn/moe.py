@@ -177,13 +177,12 @@ class Experts(nn.Module):
 
     def forward(self, x: Tensor, picked: Tensor, gates: Tensor) -> Tensor:
         """x (N, D), picked and gates (N, K) -> (N, D): each expert runs once, on its own tokens."""
-        y = torch.zeros_like(x)
-        for e in picked.unique().tolist():
-            token, place = (picked == e).nonzero(as_tuple=True)
-            g = gates[token, place, None]
-            out = self.run(e, x[token] * g) if self.config.weigh_input else self.run(e, x[token]) * g
-            y = y.index_add(0, token, out)
-        return y
+        order = picked.flatten().argsort(stable=True)  # (N K,) picks, those of the first expert first
+        token, g = order // self.config.top_k, gates.flatten()[order, None]
+        rows = x[token] * g if self.config.weigh_input else x[token]
+        count = picked.flatten().bincount(minlength=self.config.experts).tolist()
+        out = torch.cat([self.run(e, part) for e, part in enumerate(rows.split(count)) if count[e]])
+        return torch.zeros_like(x).index_add(0, token, out if self.config.weigh_input else out * g)
 
     def run(self, e: int, x: Tensor) -> Tensor:
         """One expert on x (n, D)."""

@@ -1,0 +1,317 @@
+"""Inference: why does memory decide the price?"""
+
+import numpy as np
+import streamlit as st
+
+from app import card, controls, intake, live, panels, state, theme
+from app.figures import frame
+from app.figures import roofline as figures
+from app.panels import Bar
+from core import hardware
+from core.hardware import SPLITS, Deployment, sized
+from core.lessons import inference as lesson
+from core.units import binary, decimal
+
+QUESTION = "Why does memory decide the price?"
+ANSWER = "Each new token reads the weights it needs and its user's whole cache; arithmetic mostly waits for that."
+CORRECTION = (
+    "Users decoded together share one read of the weights, until their caches fill the memory: there the price stops falling."
+)
+
+SECTIONS = ("See", "Count", "Who fits", "Read")
+HELP_CONTEXT = "Tokens that every user has in the cache: prompt and answer so far."
+HELP_USERS = "Sequences that are decoded together: each step gives every one of them a token."
+HELP_SPLIT = (
+    "heads: tensor parallelism, every device serves all users with its share of the heads, and what cannot be shared out is "
+    "repeated. users: every device holds attention whole and serves users of its own (data-parallel attention), while the other "
+    "weights are split."
+)
+HELP_RESERVE = "Share of each device's memory, in percent, that is left to activations, buffers and the runtime: an assumption."
+HELP_PAGE = "Tokens that the cache is given out by: a user's last page is seldom full."
+HELP_PRICE = "What one device costs you for an hour, in any currency. Nothing is filled in: prices change."
+HELP_BOUND = (
+    "No engine can be faster: every byte is moved once at full bandwidth, every unit is always busy, devices talk to each other "
+    "in no time. Real engines reach a part of it."
+)
+PAPERS = ("2211.05102", "2309.06180", "1911.02150", "2405.04434")
+
+
+def page() -> None:
+    """Title, controls, the verdict, and the section that is open."""
+    st.html(f"<style>{theme.sheet('inference')}</style>")
+    panels.title(QUESTION, ANSWER, CORRECTION)
+    reading, deployment, settings, price = choose()
+    scene = lesson.scene(reading, deployment)
+    verdict(reading, deployment, scene)
+    section = controls.sections(SECTIONS)
+    if section == "See":
+        see(reading, deployment, scene, price)
+    elif section == "Count":
+        count(reading, deployment, scene, price)
+    elif section == "Who fits":
+        fits(deployment, settings, price)
+    else:
+        read()
+    panels.answer(ANSWER, CORRECTION)
+
+
+# Controls
+
+
+def choose() -> tuple:
+    """The controls: model, accelerator and how many; context, users, presets; the rest folded, a config of one's own included."""
+    with controls.row("where"):
+        key = controls.pick("model", "Model", list(lesson.models()), lesson.MODEL, lesson.models().get)
+        accelerator = controls.pick("accelerator", "on", list(lesson.cards()), lesson.ACCELERATOR, lesson.cards().get)
+        devices = controls.slider_choice("devices", "Devices", lesson.DEVICES, 1, "ink")
+    said = summary()
+    with controls.row():
+        slot = st.container(width="content", gap=None)  # a model handed in below decides whether there is a context
+        users = controls.slider_choice("users", "Users", lesson.USERS, 16, "kv", HELP_USERS)
+        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
+        with controls.more(said):
+            settings, price = further()
+            handed = intake.own("inference")
+        reading = handed[0].reading if handed else lesson.reading(key)
+        with slot:
+            context = held(reading)
+        with place:
+            controls.presets("preset", lesson.presets(), "kv")
+    return reading, lesson.deploy(reading, accelerator, devices, users, context, settings), settings, price
+
+
+def held(reading) -> int:
+    """The context control; a solver has none, its board is as large as it is."""
+    if lesson.boards(reading):
+        panels.caption(f"**A board of {reading.context:,} positions:** this model has no context to choose.")
+        return reading.context
+    return lesson.CONTEXTS[controls.slider_choice("context", "Context", list(lesson.CONTEXTS), "8k", "kv", HELP_CONTEXT)]
+
+
+def further() -> tuple[dict, float]:
+    """Precision, split, pages, reserve, and a price."""
+    chosen = {}
+    with controls.row("precision"):
+        chosen["weights"] = controls.choice("weights", "Weights", lesson.DTYPES, hue="shared")
+        chosen["cache"] = controls.choice("cache", "Cache", lesson.DTYPES, hue="kv")
+    with controls.row("memory"):
+        chosen["split"] = controls.choice("split", "Attention is split by", SPLITS, help=HELP_SPLIT)
+        chosen["page"] = controls.choice("paging", "Tokens a page", lesson.PAGES, lesson.PAGE, help=HELP_PAGE)
+        chosen["reserve"] = controls.choice("reserve", "Reserve, %", lesson.RESERVES, lesson.RESERVE, help=HELP_RESERVE)
+    return chosen, controls.amount("price", "Price of a device-hour", help=HELP_PRICE)
+
+
+def summary() -> str:
+    """What the folded controls are going to hold."""
+    weights, cache = (state.peek(field, lesson.RELEASED, lesson.DTYPES) for field in ("weights", "cache"))
+    split, reserve = state.peek("split", SPLITS[0], SPLITS), state.peek("reserve", lesson.RESERVE, lesson.RESERVES)
+    same = f"weights and cache {weights}" if weights == cache else f"weights {weights}, cache {cache}"
+    return f"{same} · split by {split} · reserve {reserve}%"
+
+
+def verdict(reading, d: Deployment, scene: lesson.Scene) -> None:
+    """Does it fit, for how many users: the first sentence; the numbers and what to know about them below it."""
+    m = scene.memory
+    small = f"Weights {sized(m.weights_all)}, one user {sized(m.user_all)}; {sized(m.available)} usable on each device. "
+    kind = "" if m.fits else " no"
+    words = panels.prose(small + " ".join(remarks(reading, d, scene)), {})
+    st.html(f'<p class="cw-fit{kind}" role="status">{panels.prose(scene.verdict, {})}<small>{words}</small></p>')
+
+
+def remarks(reading, d: Deployment, scene: lesson.Scene) -> list[str]:
+    """What to know about these numbers, where it applies."""
+    said, m = [], scene.memory
+    if d.context > reading.context and not lesson.boards(reading):
+        said.append(f"The config goes to {reading.context:,} tokens only.")
+    if m.replication > 1:
+        said.append(f"Split by heads, every cached number is kept {m.replication:.3g} times.")
+    if reading.spec.decoding == "diffusion":
+        said.append(f"{card.denoised(reading.spec)}")
+    return said
+
+
+# See
+
+
+def about(d: Deployment, scene: lesson.Scene) -> dict:
+    """What goes into an exported file."""
+    return {"verdict": scene.verdict, "link": state.link(state.page(), state.values())}
+
+
+def see(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
+    """What fills one device, and where prefill and decode stand under the roofline."""
+    left, right = panels.beside()
+    with left:
+        budget(reading, d, scene)
+        roofline(reading, d, scene)
+    with right:
+        side(reading, d, scene, price)
+
+
+def budget(reading, d: Deployment, scene: lesson.Scene) -> None:
+    """The memory of one device."""
+    m, kept = scene.memory, lesson.words(reading)[1]
+    rows = tuple((part.name, part.bytes, part.hue) for part in scene.parts)
+    fig = figures.budget(rows, m.available, m.installed, decimal, theme.mode(), theme.stroke())
+    table = {"part": [p.name for p in scene.parts], "bytes on one device": [p.bytes for p in scene.parts]}
+    alt = "Memory of one device: " + ", ".join(f"{p.name} {decimal(p.bytes)}" for p in scene.parts)
+    frame.figure(fig, key="budget", alt=alt, table=table, config=about(d, scene))
+    panels.caption(
+        f"**{'One of ' * (d.devices > 1)}{d.named}, {d.batch:,} user{'s' * (d.batch > 1)} at {d.context:,} {kept}s.** "
+        f"{lesson.listed(scene.parts, decimal)}{'; hatched: the reserve' * m.fits}."
+    )
+
+
+def roofline(reading, d: Deployment, scene: lesson.Scene) -> None:
+    """Both phases under the roofline."""
+    b, roof = scene.bounds, lesson.roof(reading, d)
+    hue = scene.heaviest.hue
+    who = f"decode, {d.batch:,} user{'s' * (d.batch > 1)}"
+    dots = (
+        ("prefill", b.prefill.intensity, lesson.rate(b.prefill), "ink", "bottom center", "<br><b>prefill</b>"),
+        (who, b.decode.intensity, lesson.rate(b.decode), hue, "middle right", f"\u2003<b>{who}</b>"),
+    )
+    fig = figures.roofline(roof, dots, scene.most_users, (b.ridge, b.decode.peak), theme.mode(), theme.stroke())
+    table = {"users": roof.users, "FLOPs a byte of a decode step": roof.path}
+    alt = (
+        f"Roofline of one {d.device.name}: decode at {b.decode.intensity:.3g} FLOPs a byte is bound by {b.decode.binds}, "
+        f"prefill at {b.prefill.intensity:.3g} by {b.prefill.binds}"
+    )
+    frame.figure(fig, key="roofline", alt=alt, table=table, config=about(d, scene))
+    panels.caption(
+        f"**Decode is bound by {b.decode.binds}, prefill by {b.prefill.binds}.** On the slope the {{bound}} is bandwidth. "
+        "Small dots: decode with 1, 2, 4, … users, hollow where they do not fit.",
+        bound=panels.term("bound", HELP_BOUND),
+    )
+
+
+def side(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
+    """What a decode step reads; how fast at best; how much fits."""
+    b, (made, kept) = scene.bounds, lesson.words(reading)
+    with panels.card("A decode step reads, on one device", "reads"):
+        top = scene.heaviest.bytes
+        panels.bars([Bar(p.name, p.bytes / top, decimal(p.bytes), p.hue) for p in scene.reads], "Bytes that a decode step reads")
+        live.small(lesson.step_said(b))
+    with panels.card("At best", "best"):
+        facts(lesson.best(b, price, made))
+    with panels.card("Room for", "room"):
+        facts(lesson.room(scene, d, kept))
+
+
+def facts(rows: list[tuple[str, str]]) -> None:
+    """Names and numbers inside a card."""
+    lines = "".join(
+        f'<tr><th scope="row">{panels.prose(name, {})}</th><td>{panels.prose(value, {})}</td></tr>' for name, value in rows
+    )
+    st.html(f'<table class="cw-facts"><tbody>{lines}</tbody></table>')
+
+
+# Count
+
+
+def count(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
+    """The cost of a token against users; what techniques would change; the bound with the numbers put in."""
+    colours, stroke = theme.colours(), theme.stroke()
+    unit, factor = lesson.unit(price)
+    made, kept = lesson.words(reading)
+    title = f"{unit} per million {made}s"
+    p, rows = lesson.prices(reading, d), lesson.effects(reading, d)
+    live.heading(f"{reading.spec.name}: what a million {made}s cost")
+    fig = figures.price(p, d.batch, title, factor, colours, stroke)
+    table = {
+        "users": p.users,
+        f"{unit}, at least": p.total * factor,
+        "weights": p.weights * factor,
+        "cache and state": p.memory * factor,
+    }
+    alt = f"Cost of a million {made}s against users: it falls from {p.total[0]:.3g} device-hours; {p.most:,} users fit"
+    frame.figure(fig, key="cost", alt=alt, table=table, config=about(d, scene))
+    panels.caption(
+        f"**{d.named}, {d.context:,} {kept}s each, decode alone.** The line is the larger of traffic and arithmetic; beyond the "
+        "users that fit it is faint. Prompts come on top."
+    )
+    live.heading("What each technique would change here")
+    marks = [(e.name, e.hours * factor, e.hue, f"{lesson.users_said(e.most)} fit") for e in rows[1:]]
+    fig = figures.effects(marks, rows[0].hours * factor, f"{title}, memory full", colours, stroke)
+    names = [e.name for e in rows]
+    table = {"technique": names, "users that fit": [e.most for e in rows], unit: np.array([e.hours for e in rows]) * factor}
+    frame.figure(
+        fig, key="effects", alt=f"Cost of a million tokens with {len(marks)} techniques", table=table, config=about(d, scene)
+    )
+    techniques(rows, f"{made}s/s of a lone user", title, factor)
+    formula(d, scene)
+
+
+def techniques(rows: tuple, alone: str, title: str, factor: float) -> None:
+    """The same as a table, with links to the pages."""
+    live.table(
+        ("technique", "weights", "one user", "users that fit", alone, title),
+        [
+            (
+                live.Link(panels.link(e.name, e.page)) if e.page else e.name, decimal(e.weights), decimal(e.user),
+                f"{e.most:,}", f"{e.alone:,.0f}", lesson.cost_said(e.hours, factor),
+            )
+            for e in rows
+        ],
+    )  # fmt: skip
+    panels.caption(
+        "**The same model with one thing replaced, counted again.** It would have to be trained so; what that does to its "
+        "answers is the business of the pages behind the links. Bytes are on all devices, the last column is for a full memory."
+    )
+
+
+def formula(d: Deployment, scene: lesson.Scene) -> None:
+    """The bound of a decode step with the numbers put in."""
+    b = scene.bounds
+    p = b.decode
+    live.heading("The bound of this decode step, on one device")
+    moved = r"\underbrace{\frac{%s + %s + %s}{%s/\text{s}}}_{\text{weights + cache + state, over bandwidth: %s}}"
+    worked = r"\underbrace{\frac{%s}{%s}}_{\text{arithmetic over peak: %s}}"
+    st.latex((rf"t \ge \max\Big( {moved},\ {worked} \Big) = %s") % lesson.latex(p, r"\text{%s}", decimal))
+    panels.caption(
+        f"**Conventions.** GB and TB are powers of 1000 here; all together {binary(p.bytes)} in powers of 1024. Weights in "
+        f"{lesson.weights_said(d)}, cache in {d.cache_dtype}. A bound: traffic between devices, activations and idle units are "
+        "left out; the glossary under Read has the rest."
+    )
+
+
+# Who fits, Read
+
+
+def fits(d: Deployment, settings: dict, price: float) -> None:
+    """Every model on these devices."""
+    unit, factor = lesson.unit(price)
+    rows = lesson.fits(d.device.key, d.devices, d.context, tuple(settings.items()))
+    live.heading(f"{d.named}, {d.context:,} tokens a user")
+    live.table(
+        ("model", "weights", "users that fit", "longest context of one user", f"{unit} per million tokens"),
+        [
+            (live.Link(panels.link(row.name, "inference", **state.values() | {"model": row.name, "section": "See"})),
+             decimal(row.weights), f"{row.most:,}", lesson.longest_said(row.longest), lesson.cost_said(row.hours, factor))
+            for row in rows
+        ],
+    )  # fmt: skip
+    panels.caption(
+        "**Precision, split and reserve as chosen above; the cheapest token first, with the memory full.** Whether or not a "
+        "model was made for so long a context. Recursive solvers are left out: they have no tokens to pay for."
+    )
+
+
+def read() -> None:
+    """The accelerators with their sources, the glossary, papers, the source that ran."""
+    live.heading("Accelerators")
+    live.table(
+        ("accelerator", "maker", "memory", "bandwidth a second", "bf16 FLOP/s", "fp8 FLOP/s", "source", "note"),
+        [
+            (a.name, a.vendor, sized(a.memory_bytes), decimal(a.bandwidth), lesson.peak_said(a.bf16_flops),
+             lesson.peak_said(a.fp8_flops), live.anchor("source", a.source), a.note)
+            for a in hardware.accelerators().values()
+        ],
+    )  # fmt: skip
+    path = "core/hardware.py"
+    live.glossary(path)
+    live.papers(*PAPERS)
+    live.source(path)
+
+
+page()

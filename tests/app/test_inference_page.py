@@ -1,0 +1,106 @@
+"""The page on inference: every section opened, every control moved, every model shown."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import catalogue, hardware
+from core.lessons import inference as lesson
+from tests.app import opening
+from tests.app.opening import drawn, fine, text
+
+SECTIONS = ("See", "Count", "Who fits", "Read")
+
+
+def opened(**query) -> AppTest:
+    """The page with a query."""
+    return opening.opened("inference", **query)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_opens_and_every_control_moves(section):
+    at = opened(section=section)
+    assert at.segmented_control(key="section").value == section
+    for key, values in {"devices": (64, 2), "users": (1, 4096, 16)}.items():
+        for value in values:
+            fine(at.select_slider(key=key).set_value(value).run())
+    for value in ("1k", "1M", "8k"):
+        fine(at.select_slider(key="context").set_value(value).run())
+    for key, values in {
+        "weights": lesson.DTYPES,
+        "cache": lesson.DTYPES,
+        "split": hardware.SPLITS,
+        "paging": (1, 128),
+        "reserve": (0, 30),
+    }.items():
+        for value in values:
+            fine(at.segmented_control(key=key).set_value(value).run())
+    for value in lesson.cards():
+        fine(at.selectbox(key="accelerator").set_value(value).run())
+    fine(at.number_input(key="price").set_value(2.5).run())
+    for value in ("trm-7m", "xlstm-7b", "llada-8b"):
+        fine(at.selectbox(key="model").set_value(value).run())
+
+
+def test_no_control_is_without_a_test():
+    known = {
+        "model", "accelerator", "devices", "context", "users", "weights", "cache", "split", "paging", "reserve", "price",
+        "cw-pick-preset", "section", "stage", "inference-file", "inference-text",
+    }  # fmt: skip
+    assert set(drawn(opened())) <= known
+
+
+@pytest.mark.parametrize("section", ["See", "Count"])
+def test_every_model_is_shown(section):
+    at = opened(section=section)
+    for key, entry in catalogue.entries().items():
+        fine(at.selectbox(key="model").set_value(key).run())
+        r = entry.reading
+        d = lesson.deploy(r, lesson.ACCELERATOR, 1, 16, 8192)
+        assert hardware.verdict(r.spec, d, r.state_dtype) in text(at), key
+
+
+def test_presets_set_the_controls_and_the_verdict():
+    at = opened()
+    for name, values in lesson.presets().items():
+        fine(at.pills(key="cw-pick-preset").set_value(name).run())
+        assert at.selectbox(key="model").value == values["model"] and at.select_slider(key="devices").value == values["devices"]
+        assert at.pills(key="cw-pick-preset").value == name and "Fits on" in text(at)
+
+
+def test_a_price_turns_device_hours_into_money():
+    at = opened(section="Count")
+    assert "device-hours per million tokens" in text(at)
+    fine(at.number_input(key="price").set_value(3.0).run())
+    assert "your currency per million tokens" in text(at) and "device-hours per" not in text(at)
+
+
+def test_what_the_reader_must_know_is_said_where_it_applies():
+    at = opened(model="DeepSeek-V3", devices="8", context="1M")
+    assert "every cached number is kept 8 times" in text(at) and "The config goes to 163,840 tokens only" in text(at)
+    fine(at.segmented_control(key="split").set_value("users").run())
+    assert "is kept 8 times" not in text(at)
+    assert "keeps no cache" in text(opened(model="LLaDA 8B"))
+    assert "A board of 97 positions" in text(opened(model="TRM 7M"))
+
+
+def test_a_config_of_ones_own_is_taken_and_nonsense_refused():
+    at = opened()
+    config = '{"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 99}'
+    fine(at.text_area(key="inference-text").set_value(config).run())
+    assert "Weights 16.1 GB" not in text(at) and "Fits on 1 × H100 SXM" in text(at)
+    fine(at.text_area(key="inference-text").set_value("{not json").run())
+    assert "Weights 16.1 GB" in text(at) and 'role="alert"' in text(at)
+
+
+@pytest.mark.parametrize(
+    "query", [{"devices": "7"}, {"context": "9"}, {"model": "x"}, {"price": "abc"}, {"weights": "fp3"}, {"users": "-1"}]
+)
+def test_nonsense_in_a_link_means_the_defaults(query):
+    assert "57 users at 8,192 tokens each" in text(opened(**query))
+
+
+def test_no_number_of_the_verdict_is_typed_in(monkeypatch):
+    monkeypatch.setattr(lesson.hardware, "verdict", lambda *asked: "Swapped sentence.")
+    lesson.scene.cache_clear()
+    assert "Swapped sentence." in text(opened())
+    lesson.scene.cache_clear()
