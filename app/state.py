@@ -5,16 +5,22 @@ differs from the defaults, and Streamlit checks a value from a link as it checks
 outlive a change of defaults: it holds *every* value, and `v=1`. For that each control notes its value and default.
 """
 
+import base64
 import html
 import json
+import zlib
 from urllib.parse import quote, urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.errors import SpecError
+from core.hf.source import parse
+
 VERSION = "1"
 STAGE = "stage"
 SELECTION = ("head", "row", "step")  # what is isolated in a picture: in the address only where something is
+PAYLOAD = "s"  # what is too large for a control, deflated: in the address only where there is something
 _NOTES = "cw-notes"
 _ADDRESS = "cw-address"
 
@@ -54,9 +60,10 @@ def note(key: str, value, default) -> None:
 def peek(key: str, default, options=None):
     """What a control is going to hold, before it is drawn (for a summary above it).
 
-    On a first run only the address knows; a word there that is none of the options means the default.
+    On a first run only the address knows; a word there that is none of the options means the default. What a control of the same
+    name held on another page is none of this page's options.
     """
-    if key in st.session_state:
+    if key in st.session_state and (options is None or st.session_state[key] in options):
         return st.session_state[key]
     given = st.query_params.get(key)
     if given is None:
@@ -131,7 +138,84 @@ def publish() -> None:
     """Leave the page's name and its defaults where "Copy link" finds them; the address bar has the rest."""
     notes = st.session_state[_NOTES]
     defaults = json.dumps({key: word(value) for key, value in notes["defaults"].items()})
+    refused = f' data-refused="{html.escape(notes["refused"])}"' if notes.get("refused") else ""
     st.html(
         f'<span class="cw-state" hidden data-page="{html.escape(notes["page"])}" data-version="{VERSION}"'
-        f' data-defaults="{html.escape(defaults)}" data-also="{" ".join(SELECTION)}"></span>'
+        f' data-defaults="{html.escape(defaults)}" data-also="{" ".join((*SELECTION, PAYLOAD))}"{refused}></span>'
     )
+
+
+# What is too large for a control: a config, a painted strip
+
+PACKED, INFLATED = 4096, 1 << 18  # characters in an address; bytes of JSON that they may hold
+
+
+def difference(value, example):
+    """What turns `example` into `value`, both JSON: {"=": replaced, ">": changed inside, "-": left out}, or ["=", value]."""
+    if not (isinstance(value, dict) and isinstance(example, dict)):
+        return ["=", value]
+    changed = {key: item for key, item in value.items() if key not in example or not same(item, example[key])}
+    inside = {k: v for k, v in changed.items() if isinstance(v, dict) and isinstance(example.get(k), dict)}
+    parts = {
+        "=": {key: item for key, item in changed.items() if key not in inside},
+        ">": {key: difference(item, example[key]) for key, item in inside.items()},
+        "-": [key for key in example if key not in value],
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def same(a, b) -> bool:
+    """Equal as JSON text: 1 is not 1.0, and true is not 1."""
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+def applied(change, example):
+    """`example` with a difference made to it. SpecError where the difference is none."""
+    if isinstance(change, list) and len(change) == 2 and change[0] == "=":
+        return change[1]
+    if not isinstance(change, dict) or not isinstance(example, dict) or set(change) - {"=", ">", "-"}:
+        raise SpecError("the s of this link is not understood: it must come from Copy link")
+    replaced, inside, left_out = change.get("=", {}), change.get(">", {}), change.get("-", [])
+    if not isinstance(replaced, dict) or not isinstance(inside, dict) or not isinstance(left_out, list):
+        raise SpecError("the s of this link is not understood: it must come from Copy link")
+    result = {key: item for key, item in example.items() if key not in left_out}
+    for key, item in inside.items():
+        result[key] = applied(item, example.get(key))
+    return {**result, **replaced}
+
+
+def pack(value, example) -> str:
+    """A JSON value as text for `s=`: its difference from an example, deflated, in base64url. It may be too long: see PACKED."""
+    text = json.dumps(difference(value, example), separators=(",", ":"), ensure_ascii=False)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    data = deflate.compress(text.encode()) + deflate.flush()
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def unpack(text: str, example):
+    """The value again, inflated up to a limit and checked as a typed one. SpecError in one sentence where it is none."""
+    if len(text) > PACKED:
+        raise SpecError(f"the s of a link must be at most {PACKED:,} characters, not {len(text):,}")
+    try:
+        inflate = zlib.decompressobj(-15)
+        data = inflate.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), INFLATED)
+    except (ValueError, zlib.error):
+        raise SpecError("the s of this link is damaged: copy the link once more") from None
+    if inflate.unconsumed_tail or not inflate.eof:
+        raise SpecError(f"the s of this link is damaged, or holds more than {INFLATED:,} bytes")
+    outer = parse(b'{"":' + data + b"}")
+    if set(outer) != {""}:
+        raise SpecError("the s of this link is damaged: copy the link once more")
+    return applied(outer[""], example)
+
+
+def keep(packed: str, why: str = "") -> None:
+    """Write `s` into the address, "" for none. `why` says why there can be no link to this state, and what to do instead."""
+    if st.query_params.get(PAYLOAD, "") != packed:
+        if packed:
+            st.query_params[PAYLOAD] = packed
+        else:
+            del st.query_params[PAYLOAD]
+    st.session_state.setdefault(_NOTES, {"page": "", "values": {}, "defaults": {}})["refused"] = why
+    if packed:
+        st.session_state[_NOTES]["values"][PAYLOAD] = packed

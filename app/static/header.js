@@ -102,12 +102,22 @@ const write = async (text, header) => {
   }
 }
 
+// No link can hold this state: say why, and what to do instead, until the reader does something else.
+const refuse = (why, header) => {
+  header.querySelector(".refused")?.remove()
+  const note = el("p", { className: "refused", role: "alert", tabIndex: -1 }, why)
+  note.addEventListener("blur", () => note.remove())
+  header.append(note)
+  note.focus()
+}
+
 const copyButton = (data, header) => {
   const button = el("button", { type: "button", className: "copy" }, "Copy link")
   const said = el("span", { className: "said", role: "status" })
   button.addEventListener("click", async () => {
     const state = document.querySelector(".cw-state")
     if (!state) return
+    if (state.dataset.refused) return refuse(state.dataset.refused, header)
     const query = permalink(state)
     history.replaceState(history.state, "", location.pathname + "?" + query)
     const url = location.origin + address(state.dataset.page, data.current) + "?" + query

@@ -1,0 +1,91 @@
+"""Where a reader hands in a model: from the catalogue, as a file, or as pasted text.
+
+    show(key)                 a model of the catalogue, or the reader's own config instead: -> [Taken]
+    show(key, several=True)   any number of both, to compare                                -> [Taken, ...]
+    own(key)                  upload and paste alone                                        -> [Taken, ...]
+
+What cannot be read is one sentence on the page and leaves the rest as it is. The server fetches nothing.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import streamlit as st
+
+from app import controls, panels, state
+from core import catalogue, intake
+from core.errors import SpecError
+from core.intake import Taken
+
+HELP = (
+    "The config.json of a model on the Hugging Face Hub stands under Files of its page. At most 1 MB; it stays in this session "
+    "and is read here, never executed; nothing is fetched."
+)
+PASTED = "pasted"
+HOLDER = "Paste a config.json here: { ... }"
+
+
+@lru_cache(maxsize=1)
+def names() -> dict[str, str]:
+    """Key and name of every model of the catalogue, by name."""
+    return {key: e.name for key, e in sorted(catalogue.entries().items(), key=lambda item: item[1].name.lower())}
+
+
+def listed(key: str) -> Taken:
+    """A model of the catalogue as if it had been handed in."""
+    entry = catalogue.entries()[key]
+    return Taken(entry.reading, entry.config)
+
+
+def show(key: str = "model", label: str = "Model", default: str = "llama3-8b", several: bool = False) -> list[Taken]:
+    """A model of the catalogue, or what the reader hands in; with `several` both, in the order of the controls."""
+    if not several:
+        chosen = controls.pick(key, label, list(names()), default, names().get)
+        with controls.more("or your own config.json", f"{key}-own"):
+            handed = own(key)
+        return handed[:1] or [listed(chosen)]
+    with controls._hued("ink", "picks", key):
+        st.html(controls._label(label, None))
+        chosen = st.multiselect(
+            label, list(names()), [default], format_func=names().get, key=key, label_visibility="collapsed", **controls.BIND
+        )
+    state.note(key, [names()[k] for k in chosen], [names()[default]])
+    with controls.more("and your own config.json files", f"{key}-own"):
+        handed = own(key, several=True)
+    found = [*map(listed, chosen[: intake.MOST_FILES]), *handed] or [listed(default)]
+    return intake.apart(found)
+
+
+@lru_cache(maxsize=32)
+def taken(name: str, data: str | bytes) -> Taken:
+    """A config, read once for all reruns."""
+    return intake.take(data, name)
+
+
+def own(key: str, several: bool = False, read: Callable[[str, str | bytes], object] = taken) -> list:
+    """Upload and paste: what was handed in and could be read; a sentence for each that could not."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        files = st.file_uploader(
+            "Upload config.json", type="json", accept_multiple_files=several, key=f"{key}-file", help=HELP
+        )  # fmt: skip
+    with right:
+        text = st.text_area("or paste it", key=f"{key}-text", placeholder=HOLDER, height=110)
+    given = [(file.name, file.getvalue()) for file in (files if several else [files]) if file]
+    given += [(PASTED, text)] if text and text.strip() else []
+    if len(given) > intake.MOST_FILES:
+        panels.error(f"at most {intake.MOST_FILES} configs are read at once, not {len(given)}: the first ones are shown")
+    found = [result for name, data in given[: intake.MOST_FILES] if (result := tried(read, name, data)) is not None]
+    for result in found:
+        if note := getattr(result, "note", ""):
+            panels.caption(f"**{result.name}.** {note}")
+    return intake.apart(found) if several else found
+
+
+def tried(read: Callable, name: str, data: str | bytes):
+    """One file or text, read; None where a sentence says why not."""
+    try:
+        return read(name, data)
+    except SpecError as error:
+        panels.error(f"{error}." if name == PASTED else f"{name}: {error}.")
+    return None

@@ -1,0 +1,305 @@
+"""The workbench: what would my design cost?"""
+
+import html
+import json
+
+import streamlit as st
+
+from app import bench, card, controls, intake, live, local, panels, state, theme
+from app.figures import architecture as drawing
+from app.figures import frame, roofline
+from app.figures.maps import encode_probability, encode_signed, maps
+from app.figures.strip import strip
+from core import architecture, disagree, rows
+from core.errors import SpecError
+from core.intake import report
+from core.lessons import inference, ladder
+from core.lessons import workbench as lesson
+from core.units import binary, count, decimal
+
+QUESTION = "What would my design cost?"
+SECTIONS = ("See", "Twin", "Cost", "Disagree", "Own weights", "Files")
+HELP_PATTERN = (
+    "Letters, repeated over all layers: LLLLLG is five windows and one full attention. Capitals paint mixers, small letters "
+    "feed-forward parts; which letter is what stands on the brushes."
+)
+RANDOM = (
+    "The twin's weights are random: it shows the structure, who can read whom, what is sent where and what is kept, and nothing "
+    "that a trained model would have learned. Words become tokens by a hash."
+)
+
+
+def page() -> None:
+    """The verdict, the controls, the strip, and the section that is open."""
+    st.html(f"<style>{theme.sheet('card')}{theme.sheet('workbench')}</style>")
+    top = st.container(key="workbench-top")
+    d, place = bench.current()
+    scene = inference.scene(d.reading, place)
+    with top:
+        panels.title(QUESTION, scene.verdict, summary(d, place))
+    painting(d)
+    section = controls.sections(SECTIONS)
+    if section == "See":
+        see(d, place, scene)
+    elif section == "Twin":
+        twin(d)
+    elif section == "Cost":
+        cost(d, place, scene)
+    elif section == "Disagree":
+        reasons(d, place)
+    elif section == "Own weights":
+        local.show("own")
+    else:
+        files(d, place)
+    panels.answer(scene.verdict, summary(d, place))
+
+
+def summary(d: lesson.Design, place) -> str:
+    """What was counted, in one line."""
+    c = lesson.counted(d, place.context, 1)
+    active = f", {count(c.params_active)} of them active" if c.params_active != c.params_total else ""
+    state_said = f" and {binary(c.state_bytes)} of state" if c.state_bytes else ""
+    return (
+        f"{d.spec.name}: {count(c.params_total)} parameters{active}; weights "
+        f"{decimal(c.weight_bytes)} ({binary(c.weight_bytes)}); one sequence keeps {decimal(c.cache_bytes)} "
+        f"({binary(c.cache_bytes)}) of cache{state_said}."
+    )
+
+
+# The strip and the sizes
+
+
+def painting(d: lesson.Design) -> None:
+    """The strip, a pattern, the sizes; what an edit was refused for."""
+    found, mixers, ffns = lesson.cells(d.spec)
+    with panels.card("Paint the layers", "strip"):
+        strip("strip", found, mixers, ffns, lesson.said(d.spec), bench.paint)
+        bench.tools(HELP_PATTERN)
+    bench.refusal()
+
+
+# See
+
+
+def see(d: lesson.Design, place, scene: inference.Scene) -> None:
+    """The diagram; memory, counts and growth beside it; what the config left open."""
+    left, right = panels.beside()
+    with left:
+        diagram(d)
+        card.growth(d.reading, "workbench")
+    with right:
+        with panels.card("Memory of one device", "budget"):
+            budget(d, place, scene)
+        card.counts(d.reading)
+        card.techniques(d.spec)
+        bench.understood(d)
+
+
+def diagram(d: lesson.Design) -> None:
+    """The architecture as SVG, its data as a table, and as a file."""
+    graph, alt = architecture.graph(d.spec), architecture.alt(d.spec)
+    drawing.show(graph, alt)
+    each = "" if graph.graph["whole"] else " Every kind of layer is drawn once, with how many there are."
+    panels.caption(f"**{len(d.spec.layers)} layers, the first at the bottom: {graph.graph['order']}.**{each}")
+    with controls.row("diagram"):
+        bench.download("SVG", drawing.svg(graph, alt, theme.colours()), f"{lesson.slug(d.spec.name)}.svg", "image/svg+xml")
+        with st.expander("Data of the diagram", key="workbench-diagram-data"):
+            table = architecture.rows(d.spec)
+            live.table(table, zip(*table.values()))
+
+
+# The live twin
+
+
+def twin(d: lesson.Design) -> None:
+    """The same structure shrunk and run on the reader's prompt, counted beside measured."""
+    if why := lesson.alive(d.spec):
+        panels.error(f"{d.spec.name} is counted only, no twin runs: {why}.")
+        return
+    text = controls.prompt_box("prompt", "Prompt", lesson.EXAMPLES, max_chars=lesson.CHARACTERS)
+    try:
+        scene = lesson.scene(d.spec, text)
+    except SpecError as error:
+        panels.error(f"{error}. The picture shows the first example meanwhile.")
+        scene = lesson.scene(d.spec, next(iter(lesson.EXAMPLES.values())))
+    labels = [f"{i + 1}: {p.label}" for i, p in enumerate(scene.pictures)]
+    at = labels.index(controls.pick("layer", "Layer of the twin", labels, labels[0])) if len(labels) > 1 else 0
+    left, right = panels.beside()
+    with left:
+        pictures(scene, scene.pictures[at], at, text)
+    with right:
+        measured(scene)
+
+
+def pictures(scene: lesson.Scene, p: lesson.Picture, at: int, text: str) -> None:
+    """Attention, what a recurrence lets through, where tokens are sent, the memory."""
+    about = {"model": scene.spec.name, "prompt": text, "layer": p.label, "weights": "random", "link": bench.here()}
+    shared = {"config": about, "stage": state.stage(), "report": False}
+    first = p.attention if p.attention is not None else p.effective if p.effective is not None else p.gates
+    prompt = {"tokens": scene.words}
+    named = {"rows": scene.words, "cols": scene.words}
+    if p.attention is not None:
+        live.heading("Who reads whom")
+        groups = {"groups": list(p.groups), "group_labels": [f"KV {g + 1}" for g in range(max(p.groups) + 1)]} if p.groups else {}
+        maps(
+            encode_probability(p.attention, p.visible), key=f"twin-attention-{at}", title=f"Attention of {p.label}",
+            alt=f"Attention maps of {len(p.attention)} heads on {len(scene.words)} tokens, random weights", stepping=False,
+            hue=p.hue if p.hue in ("kv", "latent", "window") else "kv", **groups, **prompt, **shared,
+        )  # fmt: skip
+    if p.effective is not None:
+        live.heading("What the state lets through")
+        limit = lesson.limit(p.effective)
+        maps(
+            encode_signed(p.effective, limit, lesson.below(p.effective)), key=f"twin-effective-{at}", stepping=False,
+            title=f"What {p.label} lets through", scale="signed", limit=limit, hue="state", verb="takes", **shared,
+            **(prompt if first is p.effective else named),
+            alt=f"How much of each token's value is in each output, {len(p.effective)} heads, random weights",
+        )  # fmt: skip
+    if p.gates is not None:
+        live.heading("Which experts each word goes to")
+        maps(
+            encode_probability(p.gates.T[None]), key=f"twin-routing-{at}", title="Routing", stepping=False, columns=1, aspect=3.2,
+            rows=[f"expert {e + 1}" for e in range(p.gates.shape[1])], labels=["share of each expert"], hue="routed",
+            verb="takes", alt=f"Which of {p.gates.shape[1]} experts each token goes to, and with which share", **shared,
+            **(prompt if first is p.gates else {"cols": scene.words}),
+        )  # fmt: skip
+    if p.state is not None:
+        live.heading("The memory after the last word")
+        limit = lesson.limit(p.state)
+        maps(
+            encode_signed(p.state, limit), key=f"twin-state-{at}", title="Memory after the last token", scale="signed",
+            limit=limit, stepping=False, rows=[f"k {i + 1}" for i in range(p.state.shape[1])], hue="state", verb="holds",
+            cols=[f"v {i + 1}" for i in range(p.state.shape[2])], config=about, stage=state.stage(), report=False,
+            alt=f"The memory of {len(p.state)} heads after the last token, {p.state.shape[1]} by {p.state.shape[2]} numbers each",
+        )  # fmt: skip
+    if lesson.still(p):
+        panels.caption(f"**{p.label}.** This layer keeps and mixes nothing that a map could show: every token by itself.")
+    lead = f"**Layer {at + 1} of the twin, {len(scene.words)} tokens, {{random}}.**"
+    panels.caption(lead, random=panels.term("random weights", RANDOM))
+
+
+def measured(scene: lesson.Scene) -> None:
+    """Counted beside measured, and what was shrunk."""
+    ran = scene.live
+    with panels.card("Counted and measured", "measured"):
+        for name, counted, found in lesson.checks(ran):
+            live.small(name)
+            panels.check(counted, found)
+        live.small(f"{ran.tokens} tokens: half of them at once, the rest one by one, against all at once")
+        panels.near("largest difference of a logit", ran.decode_max_abs_diff, lesson.BOUND)
+    with st.expander(f"What was shrunk: {len(scene.shrunk)} fields", key="workbench-shrunk"):
+        live.small("Every distinct layer in order, every flag and the ratio of heads are kept.")
+        live.table(("field", "from", "to"), [(s["field"], s["from"], s["to"]) for s in scene.shrunk])
+
+
+# Cost
+
+
+def cost(d: lesson.Design, place, scene: inference.Scene) -> None:
+    """Memory of one device, the roofline, and this design beside other models."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        live.heading("Memory of one device")
+        budget(d, place, scene)
+    with right:
+        live.heading("The roofline")
+        roof_of(d, place, scene)
+    beside(d, place)
+
+
+def budget(d: lesson.Design, place, scene: inference.Scene) -> None:
+    """What fills one device."""
+    m, parts = scene.memory, tuple((part.name, part.bytes, part.hue) for part in scene.parts)
+    alt = "Memory of one device: " + ", ".join(f"{p.name} {decimal(p.bytes)}" for p in scene.parts)
+    table = {"part": [p.name for p in scene.parts], "bytes": [p.bytes for p in scene.parts]}
+    fig = roofline.budget(parts, m.available, m.installed, decimal, theme.mode(), theme.stroke())
+    frame.figure(fig, key="budget", alt=alt, table=table, config=bench.about(d))
+    users = f"{place.batch:,} user{'s' * (place.batch > 1)}"
+    panels.caption(f"**{place.named}, {users} at {place.context:,} tokens.** {inference.listed(scene.parts, decimal)}.")
+
+
+def roof_of(d: lesson.Design, place, scene: inference.Scene) -> None:
+    """Prefill and decode under the roof of the device."""
+    b, roof = scene.bounds, inference.roof(d.reading, place)
+    dots = (
+        ("prefill", b.prefill.intensity, inference.rate(b.prefill), "ink", "bottom center", "<br><b>prefill</b>"),
+        ("decode", b.decode.intensity, inference.rate(b.decode), scene.heaviest.hue, "middle right", "\u2003<b>decode</b>"),
+    )
+    fig = roofline.roofline(roof, dots, scene.most_users, (b.ridge, b.decode.peak), theme.mode(), theme.stroke())
+    alt = f"Roofline: decode is bound by {b.decode.binds}, prefill by {b.prefill.binds}"
+    table = {"users": roof.users, "FLOPs a byte of a decode step": roof.path}
+    frame.figure(fig, key="roofline", alt=alt, table=table, config=bench.about(d))
+    more = panels.link("inference page", "inference", **bench.deployed(d))
+    panels.caption(
+        f"**At most {b.tokens_per_second:,.0f} tokens a second, decode bound by {b.decode.binds}.** Bounds, not predictions: the "
+        "{more} takes them apart.",
+        more=more,
+    )
+
+
+def beside(d: lesson.Design, place) -> None:
+    """Several configs in one table, and as CSV."""
+    live.heading("Beside other models")
+    others = intake.show("beside", "Models", "llama3-8b", several=True)
+    readings = lesson.distinct([d.reading, *(taken.reading for taken in others)])
+    found = [rows.row(r, place.context, place.batch) for r in readings]
+    live.table(*lesson.beside(found))
+    panels.caption(
+        f"**{place.context:,} tokens, {place.batch:,} sequence{'s' * (place.batch > 1)}, each in its config's own dtypes.** "
+        "The same rows as {code}.",
+        code="<code>python -m core inspect --csv</code>",
+    )
+    bench.download("CSV", rows.to_csv(found), "cutaway.csv", "text/csv")
+
+
+# Why calculators disagree
+
+
+def reasons(d: lesson.Design, place) -> None:
+    """What other ways of counting would say of this very model."""
+    live.heading(f"Why calculators disagree about {d.spec.name}")
+    found = disagree.reasons(d.reading, place.context, place.batch)
+    if not found:
+        panels.caption("**Nothing to disagree about.** Every mistake and convention that is checked gives the same numbers here.")
+    else:
+        live.table(*lesson.reasons(found))
+        panels.caption(
+            f"**{place.context:,} tokens, {place.batch:,} sequence{'s' * (place.batch > 1)}.** Each mistake is made on purpose, "
+            "on this description, and counted like everything else; a convention is no mistake, it answers another question."
+        )
+    bench.understood(d)
+    live.heading("Report a wrong count")
+    panels.caption("**Copy this, and add what the number should be, with the source.** It holds the config and our version.")
+    st.code(report(bench.taken(d), place.context, place.batch), language="text", height=260)
+
+
+# Files
+
+
+def files(d: lesson.Design, place) -> None:
+    """The design as config, as this program's own file, as a call, as CSV, as a link."""
+    name = lesson.slug(d.spec.name)
+    config, note = lesson.config(d)
+    live.heading("Take it along")
+    with controls.row("files"):
+        if config:
+            bench.download("config.json", json.dumps(config, indent=2), "config.json", "application/json")
+        bench.download("Cutaway file", lesson.cutaway_file(d), f"{name}.cutaway.json", "application/json")
+        row = rows.to_csv([rows.row(d.reading, place.context, place.batch)])
+        bench.download("CSV", row, f"{name}.csv", "text/csv")
+    panels.caption(f"**config.json: {note}.** The Cutaway file opens here again; paste or upload it as you would a config.")
+    link = bench.here()
+    live.heading("The link")
+    if why := bench.too_large(d):
+        panels.caption(f"**No link.** {why}")
+    else:
+        st.code(link, language=None, wrap_lines=True)
+        panels.caption("**Below this server's address.** Copy link, above, puts the whole address into the clipboard.")
+    live.heading("The call that makes it")
+    st.code(lesson.call(d.spec), language="python", wrap_lines=True)
+    panels.caption(
+        f"**{html.escape(ladder.said(ladder.folded(d.spec)))}.** One description: this is what is counted, run and drawn."
+    )
+
+
+page()

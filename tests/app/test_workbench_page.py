@@ -1,0 +1,182 @@
+"""The workbench: every section, edits, links, what is handed in: python -m pytest tests/app/test_workbench_page.py"""
+
+import json
+import random
+import re
+
+import pytest
+
+from app import bench, state
+from core import catalogue, design, hardware
+from core.lessons import inference
+from core.lessons import workbench as lesson
+from tests.app.opening import fine, opened, text
+
+SECTIONS = ("See", "Twin", "Cost", "Disagree", "Own weights", "Files")
+LLAMA = catalogue.entries()["llama3-8b"]
+
+
+def page(**query):
+    return opened("workbench", **query)
+
+
+def held(at) -> lesson.Design:
+    return at.session_state[bench.DESIGN]
+
+
+def errors(at) -> list[str]:
+    return [re.sub("<[^>]+>", "", e.proto.body) for e in at.get("html") if 'class="cw-error' in e.proto.body]
+
+
+def paint(at, pattern: str):
+    return fine(at.text_input(key="cw-pattern").set_value(pattern).run())
+
+
+def paste(at, value: str):
+    return fine(at.text_area(key="own-text").set_value(value).run())
+
+
+def letters(at) -> str:
+    return design.letters(held(at).spec)["mixer"]
+
+
+@pytest.mark.parametrize(
+    "model", ["llama3-8b", "gemma4-26b-a4b", "trm-7m", "llada-8b", "falcon-h1-7b", "nemotron-3-nano-30b-a3b"]
+)
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_of_every_kind_of_model(section, model):
+    at = page(model=catalogue.entries()[model].name, section=section)
+    assert held(at).base == model and at.segmented_control(key="section").value == section
+    assert not [e for e in errors(at) if "counted only" not in e]
+
+
+def test_the_blank_page_and_its_sections():
+    for section in SECTIONS:
+        at = page(model=design.BLANK, section=section)
+        assert held(at).spec == design.blank() and not errors(at)
+
+
+def test_the_first_sentence_is_the_verdict_and_follows_the_controls():
+    for devices in (1, 8):
+        at = page(model="DeepSeek-V3", devices=str(devices), users="4", context="32k")
+        place = inference.deploy(held(at).reading, inference.ACCELERATOR, devices, 4, 32 << 10)
+        assert hardware.verdict(held(at).spec, place, held(at).reading.state_dtype) in text(at)
+
+
+def test_a_pattern_paints_undo_and_start_over_take_back():
+    at = page()
+    paint(at, "LLLLLG")
+    assert letters(at) == ("LLLLLG" * 6)[:32] and held(at).spec.name == "Llama 3 8B, painted"
+    paint(at, "D")
+    assert letters(at) == "D" * 32
+    fine(at.button(key="cw-undo").click().run())
+    assert letters(at) == ("LLLLLG" * 6)[:32]
+    fine(at.button(key="cw-restart").click().run())
+    assert held(at).spec == LLAMA.reading.spec
+
+
+def test_a_pattern_that_is_none_is_refused_and_changes_nothing():
+    at = page()
+    paint(at, "QQ")
+    assert len(errors(at)) == 1 and "letters" in errors(at)[0] and held(at).spec == LLAMA.reading.spec
+    assert not errors(fine(at.run()))  # said once
+
+
+def test_sizes_change_the_design_or_say_why_not():
+    at = page()
+    fine(at.number_input(key="cw-size-depth").set_value(40).run())
+    assert len(held(at).spec.layers) == 40
+    fine(at.selectbox(key="cw-size-kv").set_value(2).run())
+    assert held(at).spec.layers[0].mixer.kv_heads == 2
+    fine(at.number_input(key="cw-size-heads").set_value(33).run())
+    assert "must divide" in errors(at)[0] and held(at).spec.layers[0].mixer.heads == 32
+    assert at.number_input(key="cw-size-heads").value == 32
+
+
+def test_another_model_begins_anew():
+    at = page()
+    paint(at, "D")
+    fine(at.selectbox(key="model").set_value("gemma3-1b").run())
+    assert held(at).base == "gemma3-1b" and not held(at).painted
+
+
+def test_a_link_opens_the_same_design():
+    at = page()
+    paint(at, "LLLLLG")
+    d = held(at)
+    again = page(model=LLAMA.name, s=bench.pack(d), v="1")
+    assert held(again) == d and not errors(again)
+    paint(again, "D")  # and goes on from there
+    assert letters(again) == "D" * 32
+
+
+@pytest.mark.parametrize(
+    "s", ["nonsense", "AAAA", "a" * 5000, state.pack({"config": 3}, {}), state.pack({"spec": {"kinds": []}}, {})]
+)
+def test_a_link_gone_wrong_is_one_sentence(s):
+    at = page(s=s)
+    assert len(errors(at)) == 1 and held(at).spec == LLAMA.reading.spec
+
+
+def test_a_pasted_config_is_counted_and_travels_in_the_link():
+    at = page()
+    paste(at, json.dumps({**LLAMA.config, "num_hidden_layers": 7, "_name_or_path": "org/seven", "odd_field": 3}))
+    d = held(at)
+    assert d.spec.name == "seven" and len(d.spec.layers) == 7 and "odd_field" in text(at)
+    again = page(s=bench.pack(d))
+    assert held(again).spec == d.spec and held(again).config == d.config
+
+
+def test_a_pasted_cutaway_file_is_the_design_again():
+    at = page()
+    paint(at, "DDDG")
+    d = held(at)
+    other = page()
+    paste(other, lesson.cutaway_file(d))
+    assert held(other).spec == d.spec
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["{", "[]", "hello", "meta-llama/Llama-3.1-8B", '{"model_type": "x"}', '{"cutaway": 1, "kinds": 3}']
+)
+def test_nonsense_is_one_sentence_and_the_page_stays(nonsense):
+    at = page()
+    paste(at, nonsense)
+    assert len(errors(at)) == 1 and held(at).spec == LLAMA.reading.spec and "Fits on" in text(at)
+
+
+def test_a_design_too_large_for_a_link_says_so_and_offers_the_file():
+    rng = random.Random(0)
+    at = page(section="Files")
+    paste(at, json.dumps({**LLAMA.config, **{f"{rng.getrandbits(80):x}": f"{rng.getrandbits(80):x}" for _ in range(200)}}))
+    assert held(at).taken and "data-refused" in text(at) and "No link." in text(at) and "s" not in at.query_params
+    paste(at, "")
+    assert "data-refused" not in text(at)
+
+
+def test_the_twin_says_that_its_weights_are_random_and_measures_what_is_counted():
+    at = page(model="Qwen3-Next 80B-A3B", section="Twin")
+    said = text(at)
+    assert "random weights" in said and said.count("measured") >= 3 and "cw-check differs" not in said
+    fine(at.text_input(key="prompt").set_value("one").run())
+    assert "at least two words" in errors(at)[0]
+
+
+def test_a_layer_that_is_painted_over_leaves_the_picture():
+    at = page(model="Qwen3-Next 80B-A3B", section="Twin")
+    last = at.selectbox(key="layer").options[-1]
+    fine(at.selectbox(key="layer").set_value(last).run())
+    paint(at, "M")
+    assert not errors(at) and last not in (at.selectbox(key="layer").options if held(at).painted else ())
+
+
+def test_what_has_no_module_says_counted_only():
+    assert "counted only" in errors(page(model=catalogue.entries()["deepseek-v4-flash"].name, section="Twin"))[0]
+
+
+def test_two_visitors_do_not_meet():
+    one, two = page(), page()
+    paint(one, "D")
+    paint(two, "M")
+    fine(one.run())
+    assert (letters(one), letters(two)) == ("D" * 32, "M" * 32)

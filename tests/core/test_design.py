@@ -1,0 +1,230 @@
+"""Designs: JSON and back, brushes, painting, patterns, sizes: python -m pytest tests/core/test_design.py"""
+
+import copy
+import json
+import random
+
+import pytest
+
+from core import catalogue, cost, design
+from core.errors import SpecError
+from core.hf import reader
+from core.lessons import card
+from core.lessons import workbench as lesson
+from core.registry import EXAMPLES
+
+ROWS = catalogue.entries()
+LLAMA, DEEPSEEK, GEMMA = (ROWS[key].reading.spec for key in ("llama3-8b", "deepseek-v3", "gemma3-27b"))
+
+
+def brush(spec, letter):
+    return next(b for b in design.brushes(spec) if b.letter == letter)
+
+
+def through_json(spec):
+    return design.spec_of(json.loads(json.dumps(design.plain(spec))))
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_every_model_is_the_same_after_json(key):
+    assert through_json(ROWS[key].reading.spec) == ROWS[key].reading.spec
+
+
+@pytest.mark.parametrize("spec", [s for s in EXAMPLES], ids=lambda s: s.name)
+def test_every_example_is_the_same_after_json(spec):
+    assert through_json(spec) == spec
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_brushes_have_letters_of_their_own_and_say_the_strip(key):
+    spec = ROWS[key].reading.spec
+    found = design.brushes(spec)
+    assert len({(b.slot, b.letter) for b in found}) == len(found)
+    assert "?" not in "".join(design.letters(spec).values())
+    for slot in ("mixer", "ffn"):
+        assert all(b.letter.isupper() == (slot == "mixer") for b in found if b.slot == slot)
+
+
+def test_painting_changes_these_layers_alone():
+    spec = design.paint(LLAMA, 4, 9, brush(LLAMA, "D"))
+    assert design.letters(spec)["mixer"] == "G" * 4 + "D" * 6 + "G" * 22
+    assert spec.layers[:4] == LLAMA.layers[:4] and spec.layers[10:] == LLAMA.layers[10:]
+    assert all(layer.ffn == LLAMA.layers[0].ffn for layer in spec.layers)
+    assert design.paint(LLAMA, 9, 4, brush(LLAMA, "D")) == spec
+
+
+def test_painted_windows_shrink_the_cache_as_they_should():
+    spec = design.pattern(LLAMA, "LLLLLG")
+    window = brush(LLAMA, "L").part.reach.size
+    kept = sum(8 * 256 * (min(100_000, window) if letter == "L" else 100_000) for letter in design.letters(spec)["mixer"])
+    assert cost.count(spec, 100_000).cache_elements == kept
+
+
+@pytest.mark.parametrize("text", ["GL", "LLLLLG", "D", "DDDG", "MMA"])
+def test_patterns_repeat_and_are_cut(text):
+    assert design.letters(design.pattern(LLAMA, text))["mixer"] == (text * 32)[:32]
+
+
+def test_small_letters_paint_feed_forward_parts():
+    spec = design.pattern(LLAMA, "ddde")
+    assert design.letters(spec) == {"mixer": "G" * 32, "ffn": "ddde" * 8}
+
+
+@pytest.mark.parametrize("text", ["", "?", "G?", "Gd", "1", "é", "LLLLLG " * 3])
+def test_a_pattern_that_is_none_says_which_letters_there_are(text):
+    with pytest.raises(SpecError, match="pattern must be made of the letters"):
+        design.pattern(LLAMA, text)
+
+
+def test_an_empty_layer_is_refused():
+    without = design.pattern(LLAMA, "n")
+    with pytest.raises(SpecError, match="layer 3 would be empty"):
+        design.paint(without, 2, 2, brush(without, "N"))
+
+
+def test_only_the_first_rwkv_layer_is_the_first():
+    spec = design.paint(LLAMA, 3, 5, brush(LLAMA, "R"))
+    assert [layer.mixer.first for layer in spec.layers[3:6]] == [True, False, False]
+    spec = design.paint(spec, 1, 1, brush(LLAMA, "R"))
+    assert [spec.layers[i].mixer.first for i in (1, 3, 4)] == [True, False, False]
+
+
+def test_what_a_layer_takes_from_another_must_be_there():
+    hunyuan = ROWS["hunyuan-large"].reading.spec
+    with pytest.raises(SpecError, match="layer 2 borrows"):
+        design.paint(hunyuan, 0, 0, brush(hunyuan, "D"))
+
+
+@pytest.mark.parametrize(
+    "key", ["llama3-8b", "deepseek-v3", "gemma3-27b", "gpt-oss-20b", "nemotron-3-nano-30b-a3b", "deepseek-v3.2"]
+)
+def test_every_painted_design_is_counted_as_its_twin_measures(key):
+    spec = ROWS[key].reading.spec
+    for letter in "GLADMRC":
+        painted = design.paint(spec, len(spec.layers) // 2, len(spec.layers) - 1, brush(spec, letter))
+        ran = lesson.scene(painted, lesson.EXAMPLES["Story"]).live
+        assert ran.params_counted == ran.params_measured and ran.decode_max_abs_diff <= lesson.BOUND
+        assert ran.cache_elements_counted == ran.cache_elements_measured
+        assert ran.state_elements_counted == ran.state_elements_measured
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_a_size_that_stays_changes_nothing(key):
+    spec = ROWS[key].reading.spec
+    assert all(design.resize(spec, size, n) == spec for size, n in design.sizes(spec).items())
+
+
+@pytest.mark.parametrize(
+    "size, n, config",
+    [("kv", 4, {"num_key_value_heads": 4}), ("width", 2048, {"hidden_size": 2048, "head_dim": 128}),
+     ("vocab", 1000, {"vocab_size": 1000}), ("hidden", 512, {"intermediate_size": 512}),
+     ("depth", 40, {"num_hidden_layers": 40}), ("depth", 3, {"num_hidden_layers": 3}),
+     ("heads", 64, {"num_attention_heads": 64, "head_dim": 128}), ("head", 64, {"head_dim": 64})],
+)  # fmt: skip
+def test_a_size_does_what_the_config_s_field_would(size, n, config):
+    entry = ROWS["llama3-8b"]
+    assert design.resize(LLAMA, size, n) == reader.read({**entry.config, **config}, entry.name).spec
+
+
+@pytest.mark.parametrize(
+    "size, n, config",
+    [("rank", 256, {"kv_lora_rank": 256}), ("experts", 512, {"n_routed_experts": 512}), ("top_k", 4, {"num_experts_per_tok": 4}),
+     ("expert", 1024, {"moe_intermediate_size": 1024}), ("depth", 70, {"num_hidden_layers": 70})],
+)  # fmt: skip
+def test_the_same_on_latents_and_experts(size, n, config):
+    entry = ROWS["deepseek-v3"]
+    expected = reader.read({**entry.config, **config}, entry.name).spec
+    found = design.resize(DEEPSEEK, size, n)
+    if size == "expert":  # the config's field widens the shared expert as well, which has a field of its own here
+        found = design.resize(found, "shared", n)
+    assert found == expected
+
+
+def test_depth_goes_on_in_the_rhythm_of_the_layers():
+    entry = ROWS["gemma3-27b"]
+    longer = design.letters(design.resize(GEMMA, "depth", 70))["mixer"]
+    assert longer == (("LLLLLG") * 12)[:70]
+    assert design.resize(design.resize(GEMMA, "depth", 70), "depth", 62) == GEMMA == entry.reading.spec
+
+
+@pytest.mark.parametrize(
+    "size, n, said",
+    [("kv", 5, "kv_heads must divide"), ("width", 0, "width"), ("heads", 33, "kv_heads must divide"), ("depth", 10**6, "layers"),
+     ("vocab", 10**9, "vocab")],
+)  # fmt: skip
+def test_a_size_that_cannot_be_is_refused_in_the_spec_s_own_words(size, n, said):
+    with pytest.raises(SpecError, match=said):
+        design.resize(LLAMA, size, n)
+
+
+# JSON gone wrong
+
+
+def broken(rng, value):
+    """One random change somewhere in a design's JSON."""
+    value = copy.deepcopy(value)
+    spots, left = [], [value]
+    while left:
+        at = left.pop()
+        for key in at if isinstance(at, dict) else range(len(at)):
+            spots.append((at, key))
+            if isinstance(at[key], (dict, list)):
+                left.append(at[key])
+    at, key = rng.choice(spots)
+    junk = [None, -1, 0, 1.5, 10**12, "x", [], {}, True, {"is": "Full"}, {"is": "os.system"}, [1, 2], float("1e300"), "9999*0"]
+    if rng.random() < 0.2:
+        del at[key]
+    else:
+        at[key] = rng.choice(junk)
+    return value
+
+
+@pytest.mark.parametrize("key", ["llama3-8b", "deepseek-v3.2", "falcon-h1-7b", "gemma4-26b-a4b", "nemotron-h-8b"])
+def test_random_changes_give_a_spec_or_a_sentence(key):
+    rng, start = random.Random(key), design.plain(ROWS[key].reading.spec)
+    for _ in range(200):
+        try:
+            spec = design.spec_of(broken(rng, start))
+        except SpecError as error:
+            assert "\n" not in str(error) and len(str(error)) < 400
+            continue
+        cost.count(spec, 1000)
+        card.alive(spec)
+
+
+# Configs
+
+
+@pytest.mark.parametrize("key", ["llama3-8b", "deepseek-v3", "gemma3-27b", "qwen3-30b-a3b", "mixtral-8x7b", "qwen3.5-397b-a17b"])
+def test_a_config_that_is_offered_reads_back_as_the_design(key):
+    start = lesson.start(key)
+    for size, n in (("depth", 40), ("vocab", 50_000)):
+        d = lesson.repainted(start, design.resize(start.spec, size, n))
+        config, _ = lesson.config(d)
+        assert config is not None and reader.read(config, d.spec.name).spec == d.spec
+
+
+def test_no_config_is_offered_where_no_family_can_say_it():
+    start = lesson.start("llama3-8b")
+    config, said = lesson.config(lesson.repainted(start, design.pattern(start.spec, "DDDG")))
+    assert config is None and "no family" in said
+
+
+@pytest.mark.parametrize("key", ["llama3-8b", "deepseek-v3", "nemotron-h-8b", "minimax-m1"])
+def test_the_printed_call_makes_the_spec(key):
+    spec = ROWS[key].reading.spec
+    names = {**design.CLASSES, "ModelSpec": design.ModelSpec}
+    exec(lesson.call(spec), names)
+    assert names["spec"] == spec
+
+
+def test_a_cutaway_file_opens_again_and_a_config_is_none():
+    start = lesson.start("gemma3-27b")
+    d = lesson.repainted(start, design.pattern(start.spec, "DDDG"))
+    assert lesson.cutaway(lesson.cutaway_file(d)) == d.spec
+    assert lesson.cutaway(json.dumps(start.config)) is None
+    with pytest.raises(SpecError):
+        lesson.cutaway('{"cutaway": "0.1", "kinds": [], "strip": ""}')

@@ -1,0 +1,138 @@
+"""What readers hand in: python -m pytest tests/core/test_intake.py"""
+
+import json
+import random
+
+import pytest
+
+from core import catalogue, cost, intake
+from core.errors import SpecError
+from core.hf.source import MAX_BYTES
+
+ROWS = catalogue.entries()
+LLAMA = ROWS["llama3-8b"].config
+
+
+def refusal(data) -> str:
+    with pytest.raises(SpecError) as error:
+        intake.take(data, "x")
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("key", ["llama3-8b", "deepseek-v3", "gemma3-4b", "qwen3.5-397b-a17b", "mamba2-2.7b", "trm-7m"])
+def test_text_and_bytes_give_what_the_catalogue_gives(key):
+    text = json.dumps(ROWS[key].config)
+    for data in (text, text.encode()):
+        assert intake.accept(data, ROWS[key].name + ".json").spec == ROWS[key].reading.spec
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["meta-llama/Meta-Llama-3-8B", "https://huggingface.co/meta-llama/Meta-Llama-3-8B", " hf.co/meta-llama/Meta-Llama-3-8B ",
+     "https://huggingface.co/meta-llama/Meta-Llama-3-8B/blob/main/config.json"],
+)  # fmt: skip
+def test_a_hub_id_says_how_to_get_the_config(typed):
+    said = refusal(typed)
+    assert "https://huggingface.co/meta-llama/Meta-Llama-3-8B/raw/main/config.json" in said and "fetches nothing" in said
+    assert ("choose Llama 3 8B" in said) == ROWS["llama3-8b"].fact("link").endswith("meta-llama/Meta-Llama-3-8B")
+
+
+def test_names_and_addresses_are_pointed_elsewhere():
+    assert "choose Llama 3 8B from the list" in refusal("llama3-8b")
+    assert "upload or paste" in refusal("https://example.org/config.json")
+
+
+@pytest.mark.parametrize(
+    "data", ["", "{", "[]", "12", "null", "hello there", b"\xff\xfe\x00", '{"model_type": []}', '{"a":1,"a":2}']
+)
+def test_nonsense_is_one_sentence(data):
+    refusal(data)
+
+
+def test_size_is_checked_before_anything_is_parsed(monkeypatch):
+    monkeypatch.setattr(intake, "parse", lambda data: pytest.fail("parsed"))
+    assert "1 MiB" in refusal(b" " * (MAX_BYTES + 1))
+
+
+def test_a_wrapper_of_an_unknown_family_is_read_for_its_language_model():
+    config = {
+        "model_type": "mistral3",
+        "text_config": ROWS["mistral-small-3.1-24b"].config,
+        "vision_config": {"depth": 4},
+        "odd": 7,
+    }
+    taken = intake.understood(config)
+    assert taken.reading.spec.layers == ROWS["mistral-small-3.1-24b"].reading.spec.layers
+    assert taken.reading.unknown_fields == ("odd",) and "mistral3 is not known" in taken.note
+
+
+def test_what_is_said_about_a_wrapper_holds_inside():
+    inner = {key: value for key, value in LLAMA.items() if key not in ("torch_dtype", "dtype", "tie_word_embeddings")}
+    taken = intake.understood({"model_type": "seer", "text_config": inner, "dtype": "float16", "tie_word_embeddings": True})
+    assert taken.reading.cache_dtype == "float16" and taken.reading.spec.tied
+
+
+@pytest.mark.parametrize("key", ["llama3-8b", "deepseek-v3", "mixtral-8x7b", "gpt-oss-20b", "falcon-mamba-7b"])
+def test_an_unknown_family_that_reads_like_a_known_one_says_so(key):
+    known = ROWS[key].reading
+    taken = intake.understood({**ROWS[key].config, "model_type": "brandnew"})
+    assert f"reads like {known.model_type}" in taken.note and taken.reading.assumed[0].startswith("model_type")
+    assert cost.count(taken.reading.spec, 100).params_total == cost.count(known.spec, 100).params_total
+
+
+def test_an_unknown_family_that_reads_like_none_is_refused():
+    odd = {f"odd_{i}": i for i in range(9)}
+    assert "model_type" in refusal(json.dumps({"model_type": "brandnew", **odd}))
+    assert "model_type" in refusal(json.dumps({**LLAMA, **{f"odd_{i}": i for i in range(40)}, "model_type": "brandnew"}))
+
+
+def test_several_at_once_each_by_itself():
+    good = json.dumps(LLAMA)
+    found, errors = intake.take_all([("config.json", good), ("bad.json", "{"), ("config.json", good)])
+    assert (
+        [taken.name for taken in found] == ["llama (1)", "llama (2)"] and len(errors) == 1 and errors[0].startswith("bad.json:")
+    )
+    found, errors = intake.take_all([("a.json", good)] * (intake.MOST_FILES + 2))
+    assert len(found) == intake.MOST_FILES and len(errors) == 2
+
+
+@pytest.mark.parametrize(
+    "name, own, expected",
+    [("my-model.json", None, "my-model"), ("config.json", "org/Best-7B", "Best-7B"), ("config (2).json", None, "llama"),
+     ("pasted", "", "llama"), ("x" * 200 + ".json", None, "x" * intake.LONGEST_NAME), ("../a\n b.json", None, "a b")],
+)  # fmt: skip
+def test_names(name, own, expected):
+    config = {**LLAMA, **({} if own is None else {"_name_or_path": own})}
+    assert intake.understood(config, name).name == expected
+
+
+def test_a_report_holds_the_config_the_version_and_the_numbers():
+    taken = intake.understood(LLAMA, "mine.json")
+    text = intake.report(taken, 1000, 2)
+    counted = cost.count(taken.reading.spec, 1000, 2)
+    for part in (
+        intake.version(),
+        str(counted.params_total),
+        str(counted.cache_elements),
+        "context 1000, batch 2",
+        '"hidden_size": 4096',
+    ):
+        assert part in text
+
+
+def test_random_changes_of_configs_known_unknown_and_wrapped_give_a_model_or_a_sentence():
+    rng, rows = random.Random(5), list(ROWS.values())
+    junk = [None, -1, 0, 1.5, 10**12, "x", [], {}, True, [1], 1e300]
+    for _ in range(200):
+        config = json.loads(json.dumps(rng.choice(rows).config))
+        if rng.random() < 0.4:
+            config["model_type"] = rng.choice(["brandnew", "llama", 3, None])
+        if rng.random() < 0.2:
+            config = {"model_type": "wrapper", "text_config": config, "vision_config": {}}
+        for key in rng.sample(list(config), min(len(config), rng.randint(0, 3))):
+            config[key] = rng.choice(junk)
+        try:
+            assert intake.version() in intake.report(intake.take(json.dumps(config)))
+        except SpecError as error:
+            assert "\n" not in str(error)
