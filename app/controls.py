@@ -78,6 +78,15 @@ def choice(key: str, label: str, options: Sequence, default=None, hue: str = "in
     return value
 
 
+def several(key: str, label: str, options: Sequence[str], help: str | None = None) -> list[str]:
+    """Any number of a few options, as chips; none at first."""
+    with _hued("ink", "several", key):
+        st.html(_label(label, help))
+        value = st.pills(label, options, selection_mode="multi", key=key, label_visibility="collapsed", **BIND)
+    state.note(key, list(value), [])
+    return list(value)
+
+
 def pick(key: str, label: str, options: Sequence, default, name: Callable[[object], str] = str, hue: str = "ink"):
     """One of many options, from a list that opens; `name` says how an option is shown."""
     with _hued(hue, "pick", key):
@@ -92,6 +101,15 @@ def switch(key: str, label: str, default: bool = False, hue: str = "ink", help: 
     """On or off."""
     with _hued(hue, "switch", key):
         value = st.toggle(label, default, key=key, help=help, **BIND)
+    state.note(key, value, default)
+    return value
+
+
+def amount(key: str, label: str, default: float = 0.0, high: float = 1e6, help: str | None = None) -> float:
+    """A number that the reader types."""
+    with _hued("ink", "amount", key):
+        st.html(_label(label, help))
+        value = st.number_input(label, 0.0, high, default, format="%.2f", key=key, label_visibility="collapsed", **BIND)
     state.note(key, value, default)
     return value
 

@@ -1,4 +1,4 @@
-"""What pages with a live recall model share: the prompt read and marked, the answers, where a picture comes from."""
+"""What pages with a live model share: their frame, the prompt read and marked, the answers, where a picture comes from."""
 
 import html
 import math
@@ -7,12 +7,29 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import panels, state
+from app import controls, panels, state
 from app.panels import Bar
 from core import catalogue, evidence, zoo
 from core.errors import SpecError
 from core.lessons.recall import Answer, Finder
 from core.tasks import recall
+
+SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+
+
+def page(question: str, answer: str, correction: str, choose: Callable[[], tuple], *opening: Callable[..., None]) -> None:
+    """Title, controls, and the section that is open, given what the controls hold; `opening` has one for each of SECTIONS."""
+    panels.title(question, answer, correction)
+    chosen = choose()
+    section = controls.sections(SECTIONS)
+    dict(zip(SECTIONS, opening, strict=True))[section](*chosen)
+    panels.answer(answer, correction)
+
+
+def asked(examples: dict[str, str], key: str = "prompt") -> str:
+    """The name of the prompt that a box is going to hold, before it is drawn."""
+    text = state.peek(key, "")
+    return next((name for name, example in examples.items() if text in ("", example)), "your words")
 
 
 def parsed(text: str, otherwise: str, task=recall):
@@ -77,6 +94,11 @@ def heading(text: str) -> None:
     st.html(f'<h2 class="cw-h2">{html.escape(text)}</h2>')
 
 
+def digits(n: int) -> str:
+    """A whole number for LaTeX."""
+    return f"{n:,}".replace(",", r"{,}")
+
+
 # Prove
 
 
@@ -86,21 +108,41 @@ def verdicts(report: dict, name: Callable[[str], str]) -> None:
     for claim in report["claims"]:
         kind = {"shows": "yes", "does not show": "no"}.get(claim["verdict"], "open")
         numbers = " · ".join(f"{name(label)}: {spread(s)}" for label, s in claim["numbers"].items())
-        lines.append(
-            f'<div role="listitem"><span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span><p>{html.escape(claim["claim"])}</p>'
-            f"<small>{html.escape(numbers)}</small></div>"
-        )
+        verdict = f'<span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span>'
+        said = f"<p>{html.escape(claim['claim'])}</p><small>{html.escape(numbers)}</small>"
+        lines.append(f'<div role="listitem">{verdict}{said}</div>')
     rule, seeds = panels.term("A rule", RULES), ", ".join(map(str, report["seeds"]))
     st.html(
-        f'<div class="cw-verdicts" role="list">{"".join(lines)}</div><p class="cw-caption cw-rule">{rule} decides, from the table of all runs (seeds {seeds}; '
-        f"mean ± standard deviation). The same again: <code>{html.escape(report['command'])}</code></p>"
+        f'<div class="cw-verdicts" role="list">{"".join(lines)}</div><p class="cw-caption cw-rule">{rule} decides, from the '
+        f"table of all runs (seeds {seeds}; mean ± standard deviation). The same again: "
+        f"<code>{html.escape(report['command'])}</code></p>"
     )
 
 
+def ran(report: dict) -> bool:
+    """Are there runs to draw? A sentence says so where there are none."""
+    if not report["rows"]:
+        panels.caption("**No runs yet.** {command} makes them.", command=f"<code>{html.escape(report['command'])}</code>")
+    return bool(report["rows"])
+
+
 RULES = (
-    "Shows: every seed is ordered as claimed and each mean gap is beyond 2 standard deviations of the gaps (or every run keeps the bound). "
-    "Does not show: a mean gap is not in the claimed direction (or no run keeps it). Unclear: anything else."
+    "Shows: every seed is ordered as claimed and each mean gap is beyond 2 standard deviations of the gaps (or every run keeps "
+    "the bound). Does not show: a mean gap is not in the claimed direction (or no run keeps it). Unclear: anything else."
 )
+
+
+def numbers(variant: Callable[[str], str], metric: Callable[[str], str] | None = None) -> Callable[[str], str]:
+    """How the numbers behind verdicts are called: "gqa-2 - mha" is a gap between two variants, "mha, loss@48" a metric of one."""
+
+    def name(text: str) -> str:
+        left, _, right = text.partition(" - ")
+        if right:
+            return f"{variant(left)} minus {variant(right)}"
+        left, _, what = text.partition(", ")
+        return f"{variant(left)}, {metric(what) if metric else what.replace('@', ' at ') + ' pairs'}"
+
+    return name
 
 
 def spread(s: dict) -> str:
@@ -116,11 +158,11 @@ def published(name: str) -> None:
     heading("What papers printed")
     columns = st.columns(2, gap="large")
     for i, t in enumerate(evidence.published(name)):
-        paper = catalogue.papers()[t["paper"]]
+        said = catalogue.papers()[t["paper"]]
         with columns[i % 2]:
             table(t["columns"], t["rows"])
-            source = f"{paper['authors']}, {paper['date'][:7]}, {t['table']}: {t['what']}."
-            panels.caption(source + " {link}", link=anchor("arXiv " + t["paper"], paper["link"]))
+            source = f"{said['authors']}, {said['date'][:7]}, {t['table']}: {t['what']}."
+            panels.caption(source + " {link}", link=paper(t["paper"]))
 
 
 class Link(str):
@@ -141,9 +183,9 @@ def table(columns, rows) -> None:
 
 
 def numeric(value) -> bool:
-    """A number, or one with its unit such as "1.5 MiB", "46.7 B" and "98.24%"."""
-    return isinstance(value, (int, float)) or (
-        not isinstance(value, Link) and bool(re.fullmatch(r"[\d.,]+( [KMGT]?i?B| [KMT]|%)?", str(value)))
+    """A number, or one with its sign or unit such as "1.5 MiB", "46.7 B", "-3" and "98.24%", or the dash where there is none."""
+    return isinstance(value, (int, float)) or value in ("—", "any", "none") or (
+        not isinstance(value, Link) and bool(re.fullmatch(r"[+-]?[\d.,]+( [kKMGT]?i?B| [KMT]|%)?|—", str(value)))
     )
 
 
@@ -159,6 +201,11 @@ def anchor(text: str, address: str) -> Link:
     return Link(
         f'<a class="cw-link" href="{html.escape(address)}" target="_blank" rel="noreferrer noopener">{html.escape(text)}</a>'
     )
+
+
+def paper(id: str) -> Link:
+    """A paper by its number, as a link."""
+    return anchor(f"arXiv {id}" if id[0].isdigit() else id, catalogue.papers()[id]["link"])
 
 
 # Read
@@ -188,6 +235,19 @@ def papers(*ids: str) -> None:
     heading("Papers")
     rows = [(p["date"][:7], p["authors"], anchor(p["title"], p["link"])) for p in (catalogue.papers()[i] for i in ids)]
     table(("date", "authors", "title"), rows)
+
+
+# Who uses it
+
+
+def users(columns: tuple[str, ...], rows: list[tuple]) -> None:
+    """Models of the catalogue as a table: each row is its entry and what stands in `columns`; who, when and under which licence
+    follow."""
+    facts = ("released", "organisation", "licence")
+    table(
+        ("model", *columns, *facts),
+        [(anchor(entry.name, entry.fact("link")), *cells, *map(entry.fact, facts)) for entry, *cells in rows],
+    )
 
 
 def small(text: str) -> None:

@@ -16,7 +16,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {name: module.CLAIMS for name, module in 
 
 def report(name: str, rows: list[dict] | None = None) -> dict:
     """The table of a mechanism, its claims with their verdicts, the command that makes the table again."""
-    rows = zoo.table(name) if rows is None else rows
+    rows = zoo.tables(name) if rows is None else rows
     claims = []
     for claim in CLAIMS.get(name, ()):
         verdict = claim.check(rows)
@@ -50,13 +50,24 @@ def published(name: str) -> list[dict]:
 
 def final(name: str, variant: str, metric: str) -> list[float]:
     """A metric at a variant's last step, one value a seed; [] without runs."""
-    return list(last(zoo.table(name), variant, metric).values())
+    return list(last(zoo.tables(name), variant, metric).values())
 
 
 def learning(name: str, variant: str, metric: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Learning curves of a variant: {seed: (steps, values)}."""
     curves: dict[int, list] = {}
-    for row in zoo.table(name):
+    for row in zoo.tables(name):
         if row["variant"] == variant and row.get(metric):
             curves.setdefault(int(row["seed"]), []).append((int(row["step"]), float(row[metric])))
     return {seed: tuple(np.array(column) for column in zip(*points)) for seed, points in curves.items()}
+
+
+def learning_table(name: str, variants: dict[str, str], metric: str, what: str, kind: str = "variant") -> dict[str, list]:
+    """The curves of several variants {as it is written: variant} as columns; `what` heads the metric, `kind` the variants."""
+    rows = [
+        (shown, seed, s, x)
+        for shown, variant in variants.items()
+        for seed, (steps, values) in learning(name, variant, metric).items()
+        for s, x in zip(steps, values)
+    ]
+    return dict(zip((kind, "seed", "step", what), map(list, zip(*rows))))

@@ -41,7 +41,22 @@ PAGES = (
     Page("mla", "Multi-head latent attention", "Cheaper inference", "What if we cache a summary instead?"),
     Page("sliding_window", "Sliding windows", "Cheaper inference", "What if a token cannot look far back?"),
     Page("moe", "Mixture of experts", "Cheaper inference", "How can 671B parameters cost 37B?"),
+    Page("gated_deltanet", "Gated delta nets", "Beyond attention", "What if memory is a matrix you erase and write?"),
+    Page("sparse_attention", "Sparse attention", "Beyond attention", "Can a cheap scorer choose what to read?"),
+    Page("mamba", "State space models", "Beyond attention", "What is a state space model?"),
+    Page("xlstm", "xLSTM", "Beyond attention", "Are LSTMs back?"),
+    Page("liquid", "Liquid models", "Beyond attention", "How little attention is enough on a phone?"),
+    Page("home", "All models", "Models", "Who built what, and what does it cost?"),
+    Page("inference", "Inference", "Models", "Why does memory decide the price?"),
+    Page("compare", "Compare models", "Models", "How do two models differ?"),
+    Page("workbench", "Workbench", "Models", "What would my design cost?"),
 )
+
+
+def question(name: str) -> str:
+    """What a page asks."""
+    return next(page.question for page in PAGES if page.name == name)
+
 
 BASE = Attention(heads=4, kv_heads=2, k_dim=8, v_dim=8, rope=Rope(8))
 FFN = Dense(24)

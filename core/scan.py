@@ -112,8 +112,8 @@ def unit(x: Tensor) -> Tensor:
 
 
 def decay_rates(heads: int) -> Tensor:
-    """Where the log of a decay's rate starts: rates from .01 to 1, evenly. The released models draw up to 16, for texts a thousand
-    times as long as ours; there a tiny model has forgotten the first word before it has learned to keep it."""
+    """Where the log of a decay's rate starts: rates from .01 to 1, evenly. The released models draw up to 16, for texts a
+    thousand times as long as ours; there a tiny model has forgotten the first word before it has learned to keep it."""
     return torch.linspace(0.01, 1.0, heads).log()
 
 

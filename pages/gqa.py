@@ -11,10 +11,11 @@ from app.figures import frame, sharing
 from app.figures.maps import Tape, encode_probability, maps
 from core import diagram, zoo
 from core.lessons import gqa as lesson
+from core.registry import question
 from core.tasks import recall
-from core.units import binary, decimal
+from core.units import binary, decimal, power
 
-QUESTION = "What if heads share their keys and values?"
+QUESTION = question("gqa")
 ANSWER = "The cache shrinks by exactly the sharing factor; each query head still looks where it wants."
 CORRECTION = "Sharing saves memory traffic, not attention arithmetic: the maps stay one per query head."
 
@@ -31,7 +32,7 @@ HELP_MODEL = (
     "One layer with a short convolution, which hands each token its neighbours; or two layers without it, where the first layer "
     "must learn to look at the previous token: trained with 8 KV heads only."
 )
-SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+CONTEXT = power(lesson.CONTEXT)
 NAMES = {"mha": "MHA", "gqa-4": "GQA-4", "gqa-2": "GQA-2", "mqa": "MQA"}
 
 
@@ -43,15 +44,6 @@ def label(variant: str) -> str:
 def heads(variant: str) -> str:
     """How many KV heads a sharing has."""
     return str(zoo.recipe(variant).spec.layers[0].mixer.kv_heads)
-
-
-def number(text: str) -> str:
-    """The name of a number behind a verdict: "gqa-2 - mha" and "mha, loss@48" in words."""
-    left, _, right = text.partition(" - ")
-    if right:
-        return f"{spelled(left)} minus {spelled(right)}"
-    variant, _, metric = text.partition(", ")
-    return f"{spelled(variant)}, {metric.replace('@', ' at ')} pairs"
 
 
 def spelled(variant: str) -> str:
@@ -68,11 +60,7 @@ def spelled(variant: str) -> str:
 
 def page() -> None:
     """Title, controls, and the section that is open."""
-    panels.title(QUESTION, ANSWER, CORRECTION)
-    chosen = choose()
-    section = controls.sections(SECTIONS)
-    {"See": see, "Count": count, "Prove": prove, "Read": read, "Who uses it": users}[section](*chosen)
-    panels.answer(ANSWER, CORRECTION)
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
 
 
 def choose() -> tuple[int, str, str, str]:
@@ -87,19 +75,13 @@ def choose() -> tuple[int, str, str, str]:
         else:
             kv_heads = lesson.HEADS
             panels.caption(f"**KV heads: {kv_heads}, {said}.** The two-layer model was trained with nothing else.")
-        with controls.more(f"{asked()} · {said} · {model}"):
+        with controls.more(f"{live.asked(EXAMPLES)} · {said} · {model}"):
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
             with controls.row("further"):
                 if lesson.trained(model) == lesson.KV_HEADS:
                     positions = controls.choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
                 model = controls.choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
     return kv_heads, positions, model, prompt
-
-
-def asked() -> str:
-    """The name of the prompt that the box is going to hold."""
-    text = state.peek("prompt", "")
-    return next((name for name, example in EXAMPLES.items() if text in ("", example)), "your words")
 
 
 def surprise(rng: random.Random) -> str:
@@ -177,7 +159,7 @@ def side(kv_heads: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, 
         if here.state_bytes:
             live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
     real = lesson.real("llama3-8b", lesson.HEADS // kv_heads)
-    with panels.card("The same move on Llama 3 8B, 128k tokens", "real"):
+    with panels.card(f"The same move on {real.name}, {CONTEXT} tokens", "real"):
         live.compare("MHA", real.multi_head, f"{real.chosen} of {real.heads}", real.moved, binary)
 
 
@@ -235,7 +217,7 @@ def formula(key: str, factor: int) -> None:
         r"\begin{aligned} & \underbrace{2}_{K,V} \cdot \underbrace{%d}_{\text{layers}} \cdot "
         r"\underbrace{%d}_{\text{KV heads}} \cdot \underbrace{%d}_{\text{head width}} \cdot "
         r"\underbrace{%s}_{\text{tokens kept}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
-        % (f.layers, f.kv_heads, f.width, f"{f.context:,}".replace(",", r"{,}"), binary(f.bytes))
+        % (f.layers, f.kv_heads, f.width, live.digits(f.context), binary(f.bytes))
     )
     said = "gives the same" if f.bytes == f.released else f"counts the model as released, {binary(f.released)}"
     panels.caption(
@@ -248,13 +230,15 @@ def formula(key: str, factor: int) -> None:
 def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None:
     """Every model of the catalogue before and after."""
     rows = lesson.reals(factor)
-    live.heading("The same move on real models, 128k tokens")
+    live.heading(f"The same move on real models, {CONTEXT} tokens")
     names, sizes = (
         [r.name for r in rows],
         {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "moved", "released")},
     )
     fig = sharing.models(names, **sizes, label=binary, colours=colours, stroke=stroke)
-    alt = f"Cache of {len(rows)} real models at 128k tokens: multi-head, with {factor} query heads a KV head, and as released"
+    alt = (
+        f"Cache of {len(rows)} real models at {CONTEXT} tokens: multi-head, with {factor} query heads a KV head, and as released"
+    )
     table = {"model": names, **{f"{f}, B": values for f, values in sizes.items()}}
     frame.figure(fig, key="models", alt=alt, table=table, config=config)
     panels.caption(
@@ -271,11 +255,11 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = lesson.report()
-    live.verdicts(report, number)
+    live.verdicts(report, live.numbers(spelled))
     groups = lesson.groups()
     left, right = st.columns(2, gap="large")
     with left:
-        live.heading("Loss at 48 pairs: every seed")
+        live.heading(f"Loss at {lesson.PAIRS} pairs: every seed")
         fig = evidence_figures.dots(groups, heads, "KV heads", "loss, nats (log)", colours, "kv", stroke)
         alt = f"Loss of every run by sharing, in {len(groups)} groups of runs; each dot is a seed"
         frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config={"command": report["command"]})
@@ -283,11 +267,11 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {seeds}.")
     with right:
-        live.heading("Loss at 48 pairs while training")
+        live.heading(f"Loss at {lesson.PAIRS} pairs while training")
         curves = {v: lesson.learning(v) for v in lesson.recipes.SHARING.values()}
         hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
         fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, hues, stroke)
-        alt = f"Loss at 48 pairs against training steps for {len(curves)} sharings; each line is a seed"
+        alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} sharings; each line is a seed"
         frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config={"command": report["command"]})
         panels.caption(f"**One line a seed, one dash a sharing.** The runs with {next(iter(groups))}.")
     live.published("gqa")
@@ -309,17 +293,10 @@ def read(kv_heads: int, positions: str, model: str, text: str) -> None:
 
 def users(kv_heads: int, positions: str, model: str, text: str) -> None:
     """The catalogue's rows."""
-    live.table(
-        ("model", "query heads", "KV heads", "sharing", "cache a token", "released", "organisation", "licence"),
-        [
-            (
-                live.anchor(u["entry"].name, u["entry"].fact("link")), u["heads"], u["kv_heads"],
-                u["sharing"], binary(u["token_bytes"]),
-                u["entry"].fact("released"), u["entry"].fact("organisation"), u["entry"].fact("licence"),
-            )
-            for u in lesson.users()
-        ],
-    )  # fmt: skip
+    live.users(
+        ("query heads", "KV heads", "sharing", "cache a token"),
+        [(u["entry"], u["heads"], u["kv_heads"], u["sharing"], binary(u["token_bytes"])) for u in lesson.users()],
+    )
     panels.caption(
         "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page."
     )

@@ -10,13 +10,14 @@ from app.figures import evidence as evidence_figures
 from app.figures import frame, latent, sharing
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from app.panels import Bar
-from core import catalogue, diagram
+from core import diagram
 from core.lessons import mla as lesson
 from core.lessons.mla import Choice
+from core.registry import question
 from core.tasks import recall
-from core.units import binary, decimal
+from core.units import binary, decimal, power
 
-QUESTION = "What if we cache a summary instead?"
+QUESTION = question("mla")
 ANSWER = "Every token keeps one short latent; each head makes its own keys and values from it."
 CORRECTION = "The latent alone knows no order: a rotated key beside it, shared by all heads, tells earlier from later."
 
@@ -41,7 +42,7 @@ HELP_FORM = (
 )
 HELP_MADE = "The largest latent cut down after training, or a model that learned with so many numbers from the start."
 HELP_TASK = "What the models learned: every name is told once; or every name is told twice, and only the later thing is right."
-SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+CONTEXT = power(lesson.CONTEXT)
 SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures compare
 
 
@@ -58,22 +59,9 @@ def label(variant: str) -> str:
     return f"{kind.upper()} {size.replace('x', ' × ')}{said}{tail}"
 
 
-def number(text: str) -> str:
-    """The name of a number behind a verdict in words."""
-    left, _, right = text.partition(" - ")
-    if right:
-        return f"{label(left)} minus {label(right)}"
-    variant, _, metric = text.partition(", ")
-    return f"{label(variant)}, {metric.replace('@', ' at ')} pairs"
-
-
 def page() -> None:
     """Title, controls, and the section that is open."""
-    panels.title(QUESTION, ANSWER, CORRECTION)
-    choice, prompt = choose()
-    section = controls.sections(SECTIONS)
-    {"See": see, "Count": count, "Prove": prove, "Read": read, "Who uses it": users}[section](choice, prompt)
-    panels.answer(ANSWER, CORRECTION)
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
 
 
 def choose() -> tuple[Choice, str]:
@@ -81,12 +69,12 @@ def choose() -> tuple[Choice, str]:
     task = state.peek("task", lesson.ONCE, lesson.TASKS)
     with controls.row():
         rank = controls.slider_choice("latent", "Latent", lesson.RANKS, lesson.START, "latent", HELP_LATENT)
-        controls.presets("shape", lesson.presets(), "latent")
+        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
         key = state.peek("rope_key", True, (True, False))
         form = state.peek("form", lesson.ABSORBED, lesson.FORMS)
         made = state.peek("made", lesson.CUT, lesson.MADE)
         here = Choice(rank, key, form, made, task)
-        with controls.more(f"{'rope key' if key else 'no rope key'} · {form} · {task} · {asked()}"):
+        with controls.more(f"{'rope key' if key else 'no rope key'} · {form} · {task} · {live.asked(EXAMPLES)}"):
             with controls.row("forms"):
                 key = controls.switch("rope_key", "Rope key", True, "kv", HELP_KEY)
                 form = controls.choice("form", "Form", lesson.FORMS, lesson.ABSORBED, "latent", HELP_FORM)
@@ -94,13 +82,9 @@ def choose() -> tuple[Choice, str]:
                     made = controls.choice("made", "This size", lesson.MADE, lesson.CUT, "latent", HELP_MADE)
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
             task = controls.choice("task", "Learned", lesson.TASKS, lesson.ONCE, help=HELP_TASK)
+        with place:
+            controls.presets("shape", lesson.presets(), "latent")
     return Choice(rank, key, form, made, task), prompt
-
-
-def asked() -> str:
-    """The name of the prompt that the box is going to hold."""
-    text = state.peek("prompt", "")
-    return next((name for name, example in EXAMPLES.items() if text in ("", example)), "your words")
 
 
 def surprise(rng: random.Random) -> str:
@@ -231,7 +215,7 @@ def side(choice: Choice, prompt: recall.Prompt, here: lesson.Scene, head: int | 
         recall_card(choice)
     if lesson.V2 in lesson.keys():
         real = lesson.real(lesson.V2)
-        with panels.card(f"{real.name}, 128k tokens", "real"):
+        with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
             panels.bars(
                 [
                     Bar("MHA", 1.0, binary(real.multi_head)),
@@ -393,7 +377,7 @@ def formula(key: str) -> None:
         r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot (\underbrace{%d}_{\text{latent}} + "
         r"\underbrace{%d}_{\text{rope key}}) \cdot \underbrace{%s}_{\text{tokens}} \cdot "
         r"\underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
-        % (f.layers, f.latent, f.rope_key, f"{f.context:,}".replace(",", r"{,}"), binary(f.bytes))
+        % (f.layers, f.latent, f.rope_key, live.digits(f.context), binary(f.bytes))
     )
     panels.caption(
         "**Convention.** Numbers kept for one sequence, in 16 bits; KiB, MiB and GiB are powers of 1024. "
@@ -405,11 +389,11 @@ def formula(key: str) -> None:
 def real_models(choice: Choice, colours: dict, stroke: float) -> None:
     """Every model of the catalogue with a latent, beside other caches of its shape."""
     rows = lesson.reals()
-    live.heading("Real models at 128k tokens")
+    live.heading(f"Real models at {CONTEXT} tokens")
     names = [r.name for r in rows]
     sizes = {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "grouped", "released")}
     fig = latent.models(names, **sizes, label=binary, colours=colours, stroke=stroke)
-    alt = f"Cache of {len(rows)} real models at 128k tokens: multi-head, with 8 KV heads, and the latent as released"
+    alt = f"Cache of {len(rows)} real models at {CONTEXT} tokens: multi-head, with 8 KV heads, and the latent as released"
     frame.figure(
         fig, key="models", alt=alt, table={"model": names, **{f"{f}, B": v for f, v in sizes.items()}}, config=about(choice)
     )
@@ -424,7 +408,7 @@ def three_answers() -> None:
     savings = lesson.savings()
     if not savings:
         return
-    live.heading("“93.3% smaller”: three true answers for DeepSeek-V2")
+    live.heading(f"“{savings[-1].share:.1%} smaller”: three true answers for {lesson.name(lesson.V2)}")
     live.table(
         ("compared with", "smaller by", "numbers a token", "bits each", "a token", "latent: numbers", "bits each", "a token"),
         [
@@ -439,8 +423,9 @@ def three_answers() -> None:
         "**Only the last is the figure that is quoted.** It compares the cache as deployed, about "
         f"{savings[-1].after_bits} bits a number ({{paper}}, section 3.2.3), with another model's 16-bit cache; the same "
         f"precision and the same shape give other numbers. DeepSeek 67B keeps {lesson.OLDER.kv_heads} KV heads of "
-        f"{lesson.OLDER.k_dim} in {lesson.OLDER_LAYERS} layers (arXiv 2401.02954).",
-        paper=live.anchor("arXiv 2405.04434", catalogue.papers()["2405.04434"]["link"]),
+        f"{lesson.OLDER.k_dim} in {lesson.OLDER_LAYERS} layers ({{older}}).",
+        paper=live.paper("2405.04434"),
+        older=live.paper(lesson.OLDER_PAPER),
     )
 
 
@@ -480,7 +465,7 @@ def prove(choice: Choice, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = lesson.report()
-    live.verdicts(report, number)
+    live.verdicts(report, live.numbers(label))
     columns = st.columns(2, gap="large")
     for i, group in enumerate(lesson.GROUPS):
         with columns[i % 2]:
@@ -537,7 +522,7 @@ def read(choice: Choice, text: str) -> None:
     """The glossary, the source that ran, papers."""
     path = "core/mixers/latent.py"
     live.glossary(path)
-    live.papers("2405.04434", "2412.19437", "2505.09343", "2312.04927", "2104.09864")
+    live.papers("2405.04434", "2412.19437", "2505.09343", lesson.OLDER_PAPER, "2312.04927", "2104.09864")
     live.source(path)
 
 
@@ -546,18 +531,11 @@ def read(choice: Choice, text: str) -> None:
 
 def users(choice: Choice, text: str) -> None:
     """The catalogue's rows."""
-    live.table(
-        ("model", "heads", "latent", "rope key", "query latent", "cache a token", "released", "organisation", "licence"),
-        [
-            (
-                live.anchor(u["entry"].name, u["entry"].fact("link")), u["mixer"].heads, u["mixer"].kv_rank,
-                lesson.rope_key(u["mixer"]),
-                u["mixer"].q_rank or "none", binary(u["token_bytes"]),
-                u["entry"].fact("released"), u["entry"].fact("organisation"), u["entry"].fact("licence"),
-            )
-            for u in lesson.users()
-        ],
-    )  # fmt: skip
+    rows = [(u["entry"], u["mixer"], u["token_bytes"]) for u in lesson.users()]
+    live.users(
+        ("heads", "latent", "rope key", "query latent", "cache a token"),
+        [(e, m.heads, m.kv_rank, lesson.rope_key(m), m.q_rank or "none", binary(size)) for e, m, size in rows],
+    )
     panels.caption(
         "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page."
     )

@@ -9,11 +9,13 @@ from app import controls, live, panels, state, theme
 from app.figures import evidence as evidence_figures
 from app.figures import frame, window
 from app.figures.maps import Tape, encode_probability, maps
+from core import catalogue
 from core.lessons import sliding_window as lesson
+from core.registry import question
 from core.tasks import recall
 from core.units import binary, count, decimal
 
-QUESTION = "What if a token cannot look far back?"
+QUESTION = question("sliding_window")
 ANSWER = "Its cache stops growing at the window; a few global layers bring back what lies farther."
 CORRECTION = "A window does not cap the total: the global layers keep growing, so the saving ends at their share of the layers."
 
@@ -44,18 +46,13 @@ HELP_CONTEXT = "Tokens so far, for the real models."
 PAPERS = (
     "2503.19786", "2408.00118", "2310.06825", "2004.05150", "2508.10925", "2512.13961", "2601.02780", "2510.02387", "2309.17453",
 )  # fmt: skip
-SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 LAYERS = {"full": "global", "sliding": "local", "chunked": "chunked"}
 KEPT = {"full": "n", "sliding": "min(n, w)", "chunked": "min(n, chunk)"}
 
 
 def page() -> None:
     """Title, controls, and the section that is open."""
-    panels.title(QUESTION, ANSWER, CORRECTION)
-    chosen = choose()
-    section = controls.sections(SECTIONS)
-    {"See": see, "Count": counts, "Prove": prove, "Read": read, "Who uses it": users}[section](*chosen)
-    panels.answer(ANSWER, CORRECTION)
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
 
 
 def choose() -> tuple[int, str, str, int, str]:
@@ -84,13 +81,7 @@ def summary() -> str:
     names = {lesson.name(key): key for key in lesson.users()}
     given = state.peek("real", lesson.reference(FIRST))
     key = given if given in lesson.users() else names.get(given, lesson.reference(FIRST))
-    return f"{lesson.name(key)} at {state.peek('context', '128k', tuple(lesson.CONTEXTS))} · {asked()}"
-
-
-def asked() -> str:
-    """The name of the prompt that the box is going to hold."""
-    text = state.peek("prompt", "")
-    return next((name for name, example in EXAMPLES.items() if text in ("", example)), "your words")
+    return f"{lesson.name(key)} at {state.peek('context', '128k', tuple(lesson.CONTEXTS))} · {live.asked(EXAMPLES)}"
 
 
 def surprise(rng: random.Random) -> str:
@@ -286,7 +277,7 @@ def formula(key: str, context: int) -> None:
     terms = r" \\ & + \; ".join(
         r"\underbrace{%d}_{\text{%s layers}} \cdot \underbrace{%s}_{\text{%s}} \cdot \underbrace{%d}_{\text{KV heads}} \cdot "
         r"\underbrace{(%d + %d)}_{\text{key, value}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}}"
-        % (t.layers, LAYERS[t.kind], digits(t.tokens), KEPT[t.kind], t.kv_heads, t.k_dim, t.v_dim)
+        % (t.layers, LAYERS[t.kind], live.digits(t.tokens), KEPT[t.kind], t.kv_heads, t.k_dim, t.v_dim)
         for t in f.terms
     )
     st.latex(r"\begin{aligned} & %s \\ & = \text{%s} \end{aligned}" % (terms, binary(f.bytes)))
@@ -295,11 +286,6 @@ def formula(key: str, context: int) -> None:
         f"1024. {decimal(f.bytes)} in powers of 1000. The command line gives the same: " + "{code}.",
         code=f"<code>python -m core inspect {key} --context {context}</code>",
     )
-
-
-def digits(n: int) -> str:
-    """A whole number for LaTeX."""
-    return f"{n:,}".replace(",", r"{,}")
 
 
 def memory(key: str, context: int, config: dict) -> None:
@@ -359,7 +345,7 @@ def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = lesson.report()
-    live.verdicts(report, number)
+    live.verdicts(report, live.numbers(variant_said, distance_said))
     left, right = st.columns(2, gap="large")
     command = {"command": report["command"]}
     with left:
@@ -371,32 +357,36 @@ def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(
             f"**Window {lesson.TRAINED}, {lesson.recipes.DEPTH} layers, {params} parameters whatever the pattern.** Lines join "
-            f"the means of seeds {seeds}; grey dashes are the bounds of the claims. One local layer with its convolution reaches {lesson.NEAREST} "
-            "tokens back."
+            f"the means of seeds {seeds}; grey dashes are the bounds of the claims. One local layer with its convolution reaches "
+            f"{lesson.NEAREST} tokens back."
         )
     with right:
-        live.heading("Loss at 16 pairs while training")
+        live.heading(f"Loss at {lesson.PAIRS} pairs while training")
         curves = {p: lesson.learning(p) for p in lesson.PATTERNS}
         hues = {p: style[0] for p, style in zip(lesson.PATTERNS, window.STYLES)}
         fig = evidence_figures.learning(curves, lesson.said, "loss, nats (log)", colours, hues, stroke)
-        alt = f"Loss at 16 pairs against training steps for {len(curves)} patterns; each line is a seed"
+        alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} patterns; each line is a seed"
         frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=command)
         panels.caption("**One line a seed, one dash a pattern.** Everything but the pattern is equal.")
     live.published("sliding_window")
     gemma()
 
 
-def number(text: str) -> str:
-    """The name of a number behind a verdict: "local-5-1, recall@9-16" in words."""
-    variant, _, metric = text.partition(", ")
+def variant_said(variant: str) -> str:
+    """A trained variant by its pattern."""
     names = {v: lesson.said(pattern) for pattern, v in lesson.PATTERNS.items()}
-    return f"{names.get(variant, variant)}, {metric.removeprefix('recall@').replace('-', '–')} back"
+    return names.get(variant, variant)
+
+
+def distance_said(metric: str) -> str:
+    """A bucket of distances: "recall@9-16" in words."""
+    return f"{metric.removeprefix('recall@').replace('-', '–')} back"
 
 
 def gemma() -> None:
     """Which ratio the printed figures of Gemma 3 belong to."""
     base, context, left = lesson.overheads()
-    live.heading("Which ratio is “60% to under 15%”?")
+    live.heading(f"Which ratio is “{' to '.join(lesson.printed())}”?")
     said = " and ".join(f"{o.share:.1%} at {o.ratio}:1" for o in left)
     panels.caption(
         "**Three local layers to one global, not the five that Gemma 3 ships with.** The report compares a 2B model at "
@@ -423,14 +413,13 @@ def read(size: int, pattern: str, key: str, context: int, text: str) -> None:
 
 def users(size: int, pattern: str, key: str, context: int, text: str) -> None:
     """The catalogue's rows."""
-    rows = [(lesson.real(k, context), lesson.catalogue.entries()[k]) for k in lesson.users()]
-    live.table(
-        ("model", "local : global", "window", f"cache at {context:,}", "share", "limit", "released", "organisation", "licence"),
+    rows = [(lesson.real(k, context), catalogue.entries()[k]) for k in lesson.users()]
+    live.users(
+        ("local : global", "window", f"cache at {context:,}", "share", "limit"),
         [
             (
-                live.anchor(r.name, e.fact("link")), f"{r.local} : {r.full}", f"{r.window:,}{' chunk' * (r.kind == 'chunked')}",
-                binary(r.released), f"{r.share:.1%}", f"{r.limit:.1%}", e.fact("released"),
-                e.fact("organisation"), e.fact("licence"),
+                e, f"{r.local} : {r.full}", f"{r.window:,}{' chunk' * (r.kind == 'chunked')}",
+                binary(r.released), f"{r.share:.1%}", f"{r.limit:.1%}",
             )
             for r, e in rows
         ],

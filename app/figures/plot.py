@@ -12,7 +12,8 @@ def blank(colours: dict, height: int, stroke: float = 1.0, **layout) -> go.Figur
     size = 13 * (1 + 0.45 * (stroke - 1))
     axis = {
         "gridcolor": colours["line"], "linecolor": colours["line"], "zeroline": False, "ticks": "", "automargin": True,
-        "tickfont": {"color": colours["soft"], "size": size - 1}, "title": {"font": {"color": colours["soft"], "size": size - 0.5}, "standoff": 8},
+        "tickfont": {"color": colours["soft"], "size": size - 1},
+        "title": {"font": {"color": colours["soft"], "size": size - 0.5}, "standoff": 8},
     }  # fmt: skip
     return go.Figure(
         layout=go.Layout(

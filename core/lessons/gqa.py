@@ -19,6 +19,8 @@ HEADS = recipes.HEADS
 KV_HEADS = (1, 2, 4, 8)
 CONTEXT = 131072  # "128k"
 METRIC = "loss@48"
+PAIRS = int(METRIC.removeprefix("loss@"))
+LOSS = f"loss at {PAIRS} pairs, nats"
 SHORT, INDUCTION = "one layer", "two layers, no convolution"
 MODELS = (SHORT, INDUCTION)
 NONE, ROPE = "none", "rope"
@@ -179,7 +181,7 @@ def loss_table() -> dict[str, list]:
         for v in recipes.SHARING.values()
         for seed, (_, values) in learning(v + tail).items()
     ]
-    return dict(zip(("runs", "variant", "seed", "loss at 48 pairs, nats"), map(list, zip(*rows))))
+    return dict(zip(("runs", "variant", "seed", LOSS), map(list, zip(*rows))))
 
 
 def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -189,13 +191,7 @@ def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
 
 def learning_table() -> dict[str, list]:
     """The same as columns."""
-    rows = [
-        (v, seed, s, x)
-        for v in recipes.SHARING.values()
-        for seed, (steps, values) in learning(v).items()
-        for s, x in zip(steps, values)
-    ]
-    return dict(zip(("variant", "seed", "step", "loss at 48 pairs, nats"), map(list, zip(*rows))))
+    return evidence.learning_table("gqa", {v: v for v in recipes.SHARING.values()}, METRIC, LOSS)
 
 
 def parameters() -> dict[str, int]:

@@ -367,7 +367,8 @@ def formula(key: str) -> Formula:
 
 # Three answers behind one percentage
 
-OLDER, OLDER_LAYERS = Attention(heads=64, kv_heads=8, k_dim=128, v_dim=128), 95  # DeepSeek 67B (arXiv 2401.02954)
+OLDER, OLDER_LAYERS = Attention(heads=64, kv_heads=8, k_dim=128, v_dim=128), 95  # DeepSeek 67B
+OLDER_PAPER = "2401.02954"
 BITS, QUANTISED = 16, 6  # 6 bits a number on average: the cache of DeepSeek-V2 as deployed (arXiv 2405.04434, section 3.2.3)
 
 
@@ -525,8 +526,7 @@ def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
 
 def learning_table(variants) -> dict[str, list]:
     """The same as columns."""
-    rows = [(v, seed, s, x) for v in variants for seed, (steps, values) in learning(v).items() for s, x in zip(steps, values)]
-    return dict(zip(("variant", "seed", "step", LOSS), map(list, zip(*rows))))
+    return evidence.learning_table("mla", {v: v for v in variants}, METRIC, LOSS)
 
 
 @dataclass(frozen=True)

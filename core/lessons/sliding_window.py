@@ -5,6 +5,7 @@ Letters: L layers, w window (tokens that a local layer sees, itself included), r
 of the short convolution.
 """
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, log
@@ -17,18 +18,21 @@ from core.blocks import Full, Reach
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, play
 from core.lessons.recall import scene as trained_scene
 from core.mixers.attention import Attention
+from core.mixers.unified import Unified
 from core.model import Model
 from core.recipes import sliding_window as recipes
 from core.spec import ModelSpec
 from core.tasks import recall
+from core.units import power
 
 WINDOWS = (2, 4, 8, 16, 32, 64)
 TRAINED = recipes.WINDOW
 FULL, ALL_LOCAL = "global", "local"
 PATTERNS = {FULL: "full", "1:1": "local-1-1", "3:1": "local-3-1", "5:1": "local-5-1", ALL_LOCAL: "all-local"}
-CONTEXTS = {f"{n >> 10}k" if n < 1 << 20 else f"{n >> 20}M": n for n in (1 << k for k in range(10, 21))}
-AXIS = {"1": 1, "16": 16, "256": 256, "4k": 4 << 10, "64k": 64 << 10, "1M": 1 << 20}  # ticks
-LOSS = "loss@16"
+CONTEXTS = {power(n): n for n in (1 << k for k in range(10, 21))}
+AXIS = {power(n): n for n in (1 << k for k in range(0, 21, 4))}  # ticks
+PAIRS = recipes.RECIPES[0].settings["pairs"]
+METRIC, LOSS = f"loss@{PAIRS}", f"loss at {PAIRS} pairs, nats"
 FOUND = 0.1  # a head is said to find a word from this attention weight on
 FASTEST = 1e-12  # an attention weight below this is taken as this, so that its logarithm exists
 
@@ -219,7 +223,11 @@ def curves(pattern: str, window: int, lengths: np.ndarray) -> dict[str, np.ndarr
 
 def everywhere(spec: ModelSpec) -> ModelSpec:
     """The same model with every attention layer global."""
-    return replace(spec, layers=tuple(replace(layer, mixer=replace(layer.mixer, reach=Full())) for layer in spec.layers))
+
+    def reaching(mixer):
+        return replace(mixer, own=reaching(mixer.own)) if isinstance(mixer, Unified) else replace(mixer, reach=Full())
+
+    return replace(spec, layers=tuple(replace(layer, mixer=reaching(layer.mixer)) for layer in spec.layers))
 
 
 @lru_cache(maxsize=4096)
@@ -272,11 +280,16 @@ class Windowed:
         return self.released / self.whole
 
 
+def attention(mixer) -> Attention | None:
+    """The attention of a layer, also where one projection makes its keys and values; None for anything else."""
+    inner = mixer.own if isinstance(mixer, Unified) else mixer
+    return inner if isinstance(inner, Attention) else None
+
+
 def windows(spec: ModelSpec) -> list[Reach]:
     """The reaches of the layers that do not see everything; [] where a layer is not attention."""
-    if not all(isinstance(layer.mixer, Attention) for layer in spec.layers):
-        return []
-    return [layer.mixer.reach for layer in spec.layers if layer.kind in ("sliding", "chunked")]
+    mixers = [attention(layer.mixer) for layer in spec.layers]
+    return [m.reach for m in mixers if m.kind in ("sliding", "chunked")] if all(mixers) else []
 
 
 @lru_cache(maxsize=1)
@@ -354,7 +367,7 @@ def formula(key: str, context: int) -> Formula:
     """The cache formula of a real model, with the numbers that the calculator gives."""
     spec, counts = described(key), {}
     for layer in spec.layers:
-        m = layer.mixer
+        m = attention(layer.mixer)
         term = layer.kind, m.reach.kept(context), m.kv_heads, m.k_dim, m.v_dim
         counts[term] = counts.get(term, 0) + 1
     terms = tuple(Term(kind, n, *sizes) for (kind, *sizes), n in sorted(counts.items()))
@@ -364,7 +377,7 @@ def formula(key: str, context: int) -> Formula:
 # Prove
 
 
-GEMMA = "2503.19786"
+GEMMA, GEMMAS = "2503.19786", "gemma3-27b"  # the report, and the row of the catalogue whose window it is
 
 
 def report() -> dict:
@@ -398,18 +411,12 @@ def distance_table() -> dict[str, list]:
 
 def learning(pattern: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Learning curves of a pattern: {seed: (steps, values)}."""
-    return evidence.learning("sliding_window", PATTERNS[pattern], LOSS)
+    return evidence.learning("sliding_window", PATTERNS[pattern], METRIC)
 
 
 def learning_table() -> dict[str, list]:
     """The same as columns."""
-    rows = [
-        (pattern, seed, s, x)
-        for pattern in PATTERNS
-        for seed, (steps, values) in learning(pattern).items()
-        for s, x in zip(steps, values)
-    ]
-    return dict(zip(("pattern", "seed", "step", "loss at 16 pairs, nats"), map(list, zip(*rows))))
+    return evidence.learning_table("sliding_window", PATTERNS, METRIC, LOSS, "pattern")
 
 
 def parameters() -> set[int]:
@@ -426,11 +433,22 @@ class Overhead:
     share: float
 
 
+def gemma() -> dict:
+    """The table of Gemma 3's report."""
+    return next(t for t in evidence.published("sliding_window") if t["paper"] == GEMMA)
+
+
+def printed() -> list[str]:
+    """Its two overheads as they are printed."""
+    return [row[1] for row in gemma()["rows"]]
+
+
 def overheads() -> tuple[float, int, list[Overhead]]:
     """What the ideal formula makes of Gemma 3's printed overhead of a global-only model -> that overhead, its context, and what
     is left at the two ratios that are often mixed up."""
-    table = next(t for t in evidence.published("sliding_window") if t["paper"] == GEMMA)
-    base, context, window = float(table["rows"][0][1].rstrip(" %")) / 100, 32 << 10, 1024
+    table = gemma()
+    base, window = float(table["rows"][0][1].rstrip(" %")) / 100, windows(described(GEMMAS))[0].size
+    context = int(re.search(r"(\d+)K tokens", table["what"])[1]) << 10
     left = [Overhead(r, window, base * kept_share(r, window, context)) for r in (3, 5)]
     return base, context, left
 

@@ -1,90 +1,23 @@
-"""The page on grouped-query attention: every section opened, every control moved, two visitors interleaved."""
+"""The page on grouped-query attention: what is counted and measured, links, two visitors. The rest is in test_pages.py."""
 
 import csv
 import io
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import live
-from core import evidence, zoo
+from core import zoo
 from core.lessons import gqa as lesson
+from tests.app import opening
+from tests.app.opening import fine, text
 from tests.app.test_maps import unpack
-
-SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 
 
 def opened(**query) -> AppTest:
-    """The app at /, where the first page shows, with a query."""
-    at = AppTest.from_file(MAIN, default_timeout=60)
-    for key, value in query.items():
-        at.query_params[key] = value
-    return fine(at.run())
-
-
-def fine(at: AppTest) -> AppTest:
-    assert not at.exception, at.exception
-    return at
-
-
-def text(at: AppTest) -> str:
-    """Everything that stands on the page as HTML or markdown."""
-    return (
-        "\n".join(str(e.proto.body) for e in at.get("html"))
-        + "\n".join(m.value for m in at.markdown)
-        + "\n".join(c.value for c in at.code)
-    )
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-@pytest.mark.parametrize("kv_heads", [1, 8])
-def test_every_section_opens_at_both_ends_of_the_slider(section, kv_heads):
-    at = opened(section=section, kv_heads=str(kv_heads))
-    assert at.segmented_control(key="section").value == section and at.select_slider(key="kv_heads").value == kv_heads
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_control_moves_in_every_section(section):
-    at = opened(section=section)
-    assert drawn(at) == MOVED | ({"real"} if section == "Count" else set())
-    for value in lesson.KV_HEADS:
-        fine(at.select_slider(key="kv_heads").set_value(value).run())
-    for value in lesson.POSITIONS:
-        fine(at.segmented_control(key="positions").set_value(value).run())
-    for control in at.selectbox:
-        for value in control.options[:3]:
-            fine(at.selectbox(key=control.key).set_value(keys()[value]).run())
-    for name in at.pills(key="cw-pick-prompt").options:
-        fine(at.pills(key="cw-pick-prompt").set_value(name).run())
-    fine(at.text_input(key="prompt").set_value("zoe wheel leo plum ? zoe").run())
-    fine(at.button(key="cw-surprise-prompt").click().run())
-    for value in reversed(lesson.MODELS):
-        fine(at.segmented_control(key="model").set_value(value).run())
-        if value == lesson.INDUCTION and section == "See":
-            for layer in (1, 2):
-                fine(at.segmented_control(key="layer").set_value(layer).run())
-
-
-MOVED = {
-    "kv_heads", "positions", "model", "prompt", "cw-pick-prompt", "cw-surprise-prompt",
-    "cw-pick-shape", "section", "stage",  # moved by tests of their own
-}  # fmt: skip
-
-
-def drawn(at: AppTest) -> set[str]:
-    """The keys of all native controls, whatever their kind."""
-    kinds = (
-        "slider", "select_slider", "segmented_control", "pills", "selectbox", "multiselect", "radio", "checkbox", "toggle",
-        "button", "download_button", "text_input", "text_area", "number_input", "date_input", "time_input", "file_uploader",
-    )  # fmt: skip
-    return {e.key for kind in kinds for e in at.get(kind)}
-
-
-def keys() -> dict:
-    return {lesson.name(key): key for key in lesson.dividing(1)}
+    """The page with a query."""
+    return opening.opened("gqa", **query)
 
 
 @pytest.mark.parametrize("kv_heads", lesson.KV_HEADS)
@@ -137,35 +70,6 @@ def test_a_prompt_of_the_readers_own_is_run():
     assert "<code>zoe</code> → <code>wheel</code>" in text(at) and "<code>leo</code> → <code>plum</code>" in text(at)
 
 
-@pytest.mark.parametrize(
-    "prompt, words",
-    [
-        ("ann lampp ? ann", ["lampp", "nearest: lamp"]),
-        ("ann lamp", ["question"]),
-        ("", ["pairs"]),
-        ("<script>alert(1)</script>", ["nearest"]),
-        ("ann lamp " * 60 + "? ann", ["48"]),
-        ("ann lamp ? zoe", ["never introduced"]),
-    ],
-)
-def test_a_prompt_that_cannot_be_read_is_answered_in_words(prompt, words):
-    shown = text(opened(prompt=prompt))
-    assert all(word in shown for word in words)
-    assert "<script>" not in shown and "Traceback" not in shown
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"kv_heads": "99"}, {"kv_heads": "abc"}, {"section": "Nowhere"}, {"model": "x"}, {"head": "999"}, {"row": "-1"},
-        {"step": "1e9"}, {"prompt": "x" * 5000}, {"layer": "7"}, {"v": "99", "nonsense": "1"},
-    ],
-)  # fmt: skip
-def test_nonsense_in_a_link_shows_the_page(query):
-    at = opened(**query)
-    assert at.select_slider(key="kv_heads").value in lesson.KV_HEADS
-
-
 def test_two_visitors_interleaved_each_see_their_own():
     a, b = opened(kv_heads="8", prompt="ann lamp bo kite ? bo"), opened(kv_heads="1", prompt="zoe wheel leo plum ? leo")
     for kv_a, kv_b in ((4, 2), (2, 8), (1, 4)):
@@ -184,23 +88,6 @@ def test_verdicts_and_numbers_follow_from_the_table(monkeypatch):
     after = text(opened(section="Prove"))
     assert 'cw-verdict yes">shows' in before and 'cw-verdict no">does not show' in after
     assert 'cw-verdict no">does not show' not in before
-
-
-def test_every_published_number_stands_with_its_source():
-    shown = text(opened(section="Prove"))
-    for table in evidence.published("gqa"):
-        assert table["paper"] in shown and table["table"] in shown
-        assert all(f">{cell}</td>" in shown for row in table["rows"] for cell in row)
-
-
-def test_the_source_that_ran_is_shown():
-    shown = text(opened(section="Read"))
-    assert "class AttentionModule" in shown and "Glossary" in shown and "arXiv 2305.13245" in shown
-
-
-def test_users_are_the_catalogue():
-    shown = text(opened(section="Who uses it"))
-    assert all(user["entry"].name in shown for user in lesson.users()) and "not stated" not in shown
 
 
 def test_a_table_escapes_what_it_is_given_and_stands_numbers_right():

@@ -1,69 +1,24 @@
-"""The page on latent attention: every section opened, every control moved, numbers and verdicts that follow from what was run."""
+"""The page on latent attention: numbers and verdicts that follow from what was run. The rest is in test_pages.py."""
 
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue, evidence, zoo
+from core import catalogue, zoo
 from core.lessons import mla as lesson
 from core.lessons.mla import Choice
+from tests.app import opening
+from tests.app.opening import fine, text
 from tests.app.test_maps import unpack
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 TWICE = "ann lamp bo kite cy drum bo rope dan coin ann bell dan boat cy book ? bo ann dan"
 
 
 def opened(**query) -> AppTest:
     """The page with a query."""
-    at = AppTest.from_file(MAIN, default_timeout=60)
-    at.run()
-    at.switch_page("../pages/mla.py")
-    for key, value in query.items():
-        at.query_params[key] = value
-    return fine(at.run())
-
-
-def fine(at: AppTest) -> AppTest:
-    assert not at.exception, at.exception
-    return at
-
-
-def text(at: AppTest) -> str:
-    """Everything that stands on the page as HTML or markdown."""
-    return (
-        "\n".join(str(e.proto.body) for e in at.get("html"))
-        + "\n".join(m.value for m in at.markdown)
-        + "\n".join(c.value for c in at.code)
-    )
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-@pytest.mark.parametrize("rank", [1, lesson.FULL])
-def test_every_section_opens_at_both_ends_of_the_slider(section, rank):
-    at = opened(section=section, latent=str(rank))
-    assert at.segmented_control(key="section").value == section and at.select_slider(key="latent").value == rank
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_control_moves_in_every_section(section):
-    at = opened(section=section)
-    for value in lesson.RANKS:
-        fine(at.select_slider(key="latent").set_value(value).run())
-    for value in (False, True):
-        fine(at.toggle(key="rope_key").set_value(value).run())
-    for key, values in (("form", lesson.FORMS), ("task", lesson.TASKS)):
-        for value in reversed(values):
-            fine(at.segmented_control(key=key).set_value(value).run())
-    fine(at.select_slider(key="latent").set_value(12).run())
-    for value in reversed(lesson.MADE):
-        fine(at.segmented_control(key="made").set_value(value).run())
-    for control in at.selectbox:
-        for value in lesson.keys():
-            fine(at.selectbox(key=control.key).set_value(value).run())
-    fine(at.button(key="cw-surprise-prompt").click().run())
+    return opening.opened("mla", **query)
 
 
 @pytest.mark.parametrize("rank", lesson.RANKS)
@@ -117,31 +72,6 @@ def test_presets_set_the_slider():
         assert at.select_slider(key="latent").value == values["latent"]
 
 
-@pytest.mark.parametrize(
-    "prompt, words",
-    [
-        ("ann lampp ? ann", ["lampp", "nearest: lamp"]),
-        ("ann lamp", ["question"]),
-        ("<script>alert(1)</script>", ["nearest"]),
-        ("ann lamp ? zoe", ["never introduced"]),
-    ],
-)
-def test_a_prompt_that_cannot_be_read_is_answered_in_words(prompt, words):
-    shown = text(opened(prompt=prompt))
-    assert all(word in shown for word in words)
-    assert "<script>" not in shown and "Traceback" not in shown
-
-
-@pytest.mark.parametrize(
-    "query",
-    [{"latent": "99"}, {"latent": "x"}, {"rope_key": "maybe"}, {"form": "x"}, {"made": "x"}, {"task": "x"}, {"head": "99"},
-     {"prompt": "x" * 5000}, {"real": "nobody", "section": "Count"}, {"latent": "28", "made": lesson.TRAINED}],
-)  # fmt: skip
-def test_nonsense_in_a_link_shows_the_page(query):
-    at = opened(**query)
-    assert at.select_slider(key="latent").value in lesson.RANKS
-
-
 def test_two_visitors_interleaved_each_see_their_own():
     a, b = opened(latent="28", prompt="ann lamp bo kite ? bo"), opened(latent="28", prompt="zoe wheel leo plum ? leo")
     for rank_a, rank_b in ((20, 24), (24, 28), (28, 20)):
@@ -169,30 +99,6 @@ def test_verdicts_and_numbers_follow_from_the_table(monkeypatch):
     after = text(opened(section="Prove"))
     assert before.count('cw-verdict no">') < after.count('cw-verdict no">')
     assert before.count('cw-verdict yes">') > after.count('cw-verdict yes">')
-
-
-def test_every_claim_stands_with_its_verdict():
-    shown = text(opened(section="Prove"))
-    for claim in lesson.report()["claims"]:
-        assert claim["claim"] in shown and f">{claim['verdict']}</span>" in shown
-
-
-def test_every_published_number_stands_with_its_source():
-    shown = text(opened(section="Prove"))
-    for table in evidence.published("mla"):
-        assert table["paper"] in shown and table["table"] in shown
-        assert all(f">{cell}</td>" in shown for row in table["rows"] for cell in row)
-
-
-def test_the_source_that_ran_is_shown():
-    shown = text(opened(section="Read"))
-    assert "class LatentModule" in shown and "Glossary" in shown and "arXiv 2405.04434" in shown
-
-
-def test_users_are_the_catalogue():
-    shown = text(opened(section="Who uses it"))
-    users = lesson.users()
-    assert len(users) >= 5 and all(u["entry"].name in shown for u in users)
 
 
 def test_a_catalogue_without_such_models_breaks_nothing(monkeypatch):

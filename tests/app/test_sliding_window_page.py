@@ -1,6 +1,6 @@
-"""The page on sliding windows: every section opened, every control moved, two visitors interleaved."""
+"""The page on sliding windows: what is counted and measured, ways through the stack, two visitors. The rest is in
+test_pages.py."""
 
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
@@ -8,60 +8,16 @@ from streamlit.testing.v1 import AppTest
 
 from app import state
 from app.figures.maps import Tape
-from core import evidence, zoo
+from core import zoo
 from core.lessons import sliding_window as lesson
 from core.units import binary
-
-SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
-PAGE = MAIN.parents[1] / "pages" / "sliding_window.py"
+from tests.app import opening
+from tests.app.opening import fine, text
 
 
 def opened(**query) -> AppTest:
-    """The app, changed over to this page with a query."""
-    at = AppTest.from_file(MAIN, default_timeout=90)
-    at.run()
-    at.switch_page(str(PAGE))
-    for key, value in query.items():
-        at.query_params[key] = value
-    return fine(at.run())
-
-
-def fine(at: AppTest) -> AppTest:
-    assert not at.exception, at.exception
-    return at
-
-
-def text(at: AppTest) -> str:
-    """Everything that stands on the page as HTML or markdown."""
-    html = "\n".join(str(e.proto.body) for e in at.get("html"))
-    return html + "\n".join(m.value for m in at.markdown) + "\n".join(c.value for c in at.code)
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-@pytest.mark.parametrize("window, pattern", [(2, "local"), (64, "global")])
-def test_every_section_opens_at_both_ends_of_the_controls(section, window, pattern):
-    at = opened(section=section, window=str(window), pattern=pattern)
-    assert at.segmented_control(key="section").value == section
-    assert at.select_slider(key="window").value == window and at.segmented_control(key="pattern").value == pattern
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_control_moves_in_every_section(section):
-    at = opened(section=section)
-    for value in lesson.WINDOWS:
-        fine(at.select_slider(key="window").set_value(value).run())
-    for value in lesson.PATTERNS:
-        fine(at.segmented_control(key="pattern").set_value(value).run())
-    for value in ("1k", "1M"):
-        fine(at.select_slider(key="context").set_value(value).run())
-    for key in lesson.users():
-        fine(at.selectbox(key="real").set_value(key).run())
-    for option in at.pills(key="cw-pick-model").options:
-        fine(at.pills(key="cw-pick-model").set_value(option).run())
-    for option in at.pills(key="cw-pick-prompt").options:
-        fine(at.pills(key="cw-pick-prompt").set_value(option).run())
-    fine(at.button(key="cw-surprise-prompt").click().run())
+    """The page with a query."""
+    return opening.opened("sliding_window", **query)
 
 
 def test_presets_are_named_after_real_models_and_set_pattern_and_model():
@@ -122,35 +78,6 @@ def test_the_formula_says_what_is_counted(key):
     assert all(rf"\underbrace{{{t.layers}}}" in latex for t in f.terms)
 
 
-@pytest.mark.parametrize(
-    "prompt, words",
-    [
-        ("ann lampp ? ann", ["lampp", "nearest: lamp"]),
-        ("ann lamp", ["question"]),
-        ("", ["pairs"]),
-        ("<script>alert(1)</script>", ["nearest"]),
-        ("ann lamp ? zoe", ["never introduced"]),
-    ],
-)
-def test_any_prompt_is_answered_in_words(prompt, words):
-    shown = text(opened(prompt=prompt))
-    assert all(word in shown for word in words)
-    assert "<script>" not in shown and "Traceback" not in shown
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"window": "99"}, {"window": "abc"}, {"section": "Nowhere"}, {"pattern": "x"}, {"head": "999"}, {"row": "-1"},
-        {"row": "1"},
-        {"step": "1e9"}, {"prompt": "x" * 5000}, {"real": "nobody"}, {"context": "12"}, {"v": "99", "nonsense": "1"},
-    ],
-)  # fmt: skip
-def test_nonsense_in_a_link_shows_the_page(query):
-    at = opened(**query)
-    assert at.select_slider(key="window").value in lesson.WINDOWS
-
-
 def test_two_visitors_interleaved_each_see_their_own():
     a, b = opened(prompt="ann lamp bo kite ? bo"), opened(pattern="local", prompt="zoe wheel leo plum ? leo")
     for left, right in ((4, 2), (2, 16), (64, 4)):
@@ -178,25 +105,8 @@ def verdict(shown: str, claim: str) -> str:
 
 def test_gemmas_overhead_is_said_to_be_three_to_one():
     shown = text(opened(section="Prove"))
+    assert "Which ratio is “60 % to less than 15 %”?" in shown
     assert "Three local layers to one global" in shown and "16.4% at 3:1 and 11.6% at 5:1" in shown
-
-
-def test_every_published_number_stands_with_its_source():
-    shown, tables = text(opened(section="Prove")), evidence.published("sliding_window")
-    assert tables
-    for table in tables:
-        assert table["paper"] in shown and table["table"] in shown
-        assert all(f">{cell}</td>" in shown for row in table["rows"] for cell in row)
-
-
-def test_the_source_that_ran_is_shown():
-    shown = text(opened(section="Read"))
-    assert "class AttentionModule" in shown and "class Window" in shown and "Glossary" in shown
-
-
-def test_users_are_the_rows_with_windows():
-    shown = text(opened(section="Who uses it"))
-    assert all(f">{lesson.name(key)}<" in shown for key in lesson.users())
 
 
 def test_a_tape_says_the_window_and_hue_of_each_lane():

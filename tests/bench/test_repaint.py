@@ -31,6 +31,9 @@ MUST = {
     "mla": ("attention", "bottleneck"),
     "sliding_window": ("layers", "reach"),
     "moe": ("routing", "load"),
+    "compare": ("ladders", "kept"),
+    "workbench": ("budget",),
+    "home": ("landscape",),
 }
 KINDS = ("first", "again")
 

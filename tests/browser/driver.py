@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -62,14 +63,28 @@ def wait_for(url: str) -> None:
     raise AssertionError(f"{url} does not answer")
 
 
+running = []
+
+
 @contextmanager
 def browser():
-    """A headless Chromium."""
+    """A headless Chromium: the one that runs already, where there is one."""
     assert CHROMIUM, "the browser tests need Chromium: apt-get install chromium, or name it in the variable CHROMIUM"
+    if running:
+        yield running[0]
+        return
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+        running.append(playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS))
+        try:
+            yield running[0]
+        finally:
+            running.pop().close()
+
+
+@lru_cache(maxsize=1)
+def window(chromium):
+    """What all tabs of a browser share: scripts and fonts that one has loaded are there for the next."""
+    return chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
 
 
 def is_error(message) -> bool:
@@ -86,13 +101,13 @@ def settle(tab) -> None:
 @contextmanager
 def visitors(chromium, base: str):
     """A function that opens addresses; when all is over nothing may have failed or asked another host."""
-    contexts, wrong = [], []
+    tabs, wrong = [], []
 
-    def open_page(path: str = "", width: int = 1440, height: int = 900, dark: bool = False, **context):
-        scheme = "dark" if dark else "light"
-        contexts.append(chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **context))
-        contexts[-1].grant_permissions(["clipboard-read", "clipboard-write"])
-        tab = contexts[-1].new_page()
+    def open_page(path: str = "", width: int = 1440, height: int = 900, dark: bool = False):
+        tab = window(chromium).new_page()
+        tabs.append(tab)
+        tab.set_viewport_size({"width": width, "height": height})
+        tab.emulate_media(color_scheme="dark" if dark else "light")
         tab.on("pageerror", lambda error: wrong.append(str(error)))
         tab.on("console", lambda message: wrong.append(message.text) if is_error(message) else None)
         tab.on("request", lambda r: None if r.url.startswith((base, "data:", "blob:")) else wrong.append(r.url))
@@ -100,6 +115,19 @@ def visitors(chromium, base: str):
         return tab
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for tab in tabs:
+        tab.close()
     assert not wrong, wrong
+
+
+@contextmanager
+def readers(chromium, base: str):
+    """The same, but a page stands before anybody looks at it."""
+    with visitors(chromium, base) as open_page:
+
+        def opened(path: str, *size, **how):
+            tab = open_page(path, *size, **how)
+            settle(tab)
+            return tab
+
+        yield opened

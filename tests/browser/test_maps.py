@@ -58,19 +58,13 @@ def address(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with driver.browser() as browser:
-        yield browser
-
-
 @pytest.fixture
 def visit(chromium, address):
     """Open the page; at the end there must have been no error and no request to another host."""
     with driver.visitors(chromium, address) as open_page:
 
-        def opened(query: str = "", width: int = 1440, height: int = 1000, **context):
-            page = open_page(f"?{query}", width, height, accept_downloads=True, **context)
+        def opened(query: str = "", width: int = 1440, height: int = 1000, **how):
+            page = open_page(f"?{query}", width, height, **how)
             expect(page.locator(".map")).to_have_count(8, timeout=30000)
             expect(page.locator(".cap b").first).to_contain_text("KV heads")
             page.wait_for_timeout(300)

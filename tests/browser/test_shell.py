@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from app.palette import PALETTE
 from tests.browser import driver
-from tests.browser.driver import ROOT, settle
+from tests.browser.driver import ROOT
 
 REGISTRY = """
 from dataclasses import dataclass
@@ -50,32 +50,13 @@ st.text(f"state: {prompt} {section}")
 def base(tmp_path_factory):
     """A running copy of the app with two stand-in pages."""
     copy = tmp_path_factory.mktemp("shell")
-    for part in ("app", ".streamlit", "assets/css"):
+    for part in ("app", ".streamlit", "assets/css", "core"):
         shutil.copytree(ROOT / part, copy / part)
-    for name, text in {"core/__init__.py": "", "core/registry.py": REGISTRY, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
+    for name, text in {"core/registry.py": REGISTRY, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_text(text)
     with driver.serving(copy, "app/main.py") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with driver.browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(chromium, base):
-    """Open an address and wait for the page; afterwards nothing may have failed or asked another host."""
-    with driver.visitors(chromium, base) as open_page:
-
-        def opened(path: str, *size, **how):
-            tab = open_page(path, *size, **how)
-            settle(tab)
-            return tab
-
-        yield opened
 
 
 def shows(tab, text: str) -> None:

@@ -9,7 +9,7 @@ from core.ffn.moe import MoE
 from core.hf import mimo_v2_flash, reader, weights
 from core.mixers.attention import Temperature
 from core.rope import Linear, Llama3, NoScaling, Rope, Yarn
-from tests.core.test_hf_parity import LLAMA3, SMALL, YARN, assert_close, ours_of, reference_of, stepped, tokens
+from tests.core.test_hf_parity import LLAMA3, SMALL, YARN, N, assert_close, ours_of, reference_of, stepped, tokens
 
 GEMMA = {**SMALL, "num_hidden_layers": 3, "head_dim": 12, "sliding_window": 5, "query_pre_attn_scalar": 17, "rms_norm_eps": 1e-2}
 GEMMA3 = {
@@ -116,6 +116,65 @@ def test_windows_and_chunks_of_every_size(variant, field, size):
     expected = theirs(tokens()).logits
     assert_close(ours(tokens())[0], expected)
     assert_close(stepped(ours, tokens(), ()), expected)
+
+
+# The attention classes alone
+
+ALONE = ("gemma3_text", "gemma2", "mistral", "llama4_text", "mimo_v2_flash", "gpt_oss")
+REACHES = {"sliding": 5, "chunked": 6, "full": N}  # w keys, itself included; a chunk is the token's own block
+
+
+def layers_of(family):
+    """[(our attention, theirs as a function of x with the angles and the mask that their model hands it)] of every layer."""
+    config = {**SMALL, "model_type": family, "sliding_window": 5} if family == "mistral" else config_of(family)
+    ours, theirs = pair_of(config)
+    given = []
+
+    def keep(module, args, kwargs):
+        given.append((module, kwargs))
+
+    for layer in theirs.model.layers:
+        layer.self_attn.register_forward_pre_hook(keep, with_kwargs=True)
+    theirs(tokens())
+    assert {type(module).__name__.removesuffix("Attention") for module, _ in given} <= {
+        "Gemma3", "Gemma2", "Mistral", "Llama4Text", "MiMoV2Flash", "GptOss"
+    }  # fmt: skip
+    calls = [lambda x, m=m, k=dict(k): m(**{**k, "hidden_states": x})[0] for m, k in given]
+    for layer in theirs.model.layers:
+        layer.self_attn._forward_pre_hooks.clear()
+    return list(zip((layer.self_attn for layer in ours.layers), calls, strict=True))
+
+
+def whole(attention, x):
+    return attention(x, {}, {})[0]
+
+
+@pytest.mark.parametrize("family", ALONE)
+def test_attention_alone_at_once_and_step_by_step(family):
+    x = torch.randn(2, N, SMALL["hidden_size"], generator=torch.Generator().manual_seed(3))
+    for attention, theirs in layers_of(family):
+        expected = theirs(x)
+        assert_close(whole(attention, x), expected)
+        assert_close(stepped(lambda x, state, attention=attention: attention(x, state, {})[:2], x, {}), expected)
+
+
+@pytest.mark.parametrize("family", ALONE)
+def test_the_edge_of_the_window_is_theirs(family):
+    """Another token in one place: the last token of the text, and the last of a chunk, read it or do not, in both alike."""
+    x = torch.randn(1, N, SMALL["hidden_size"], generator=torch.Generator().manual_seed(4)).expand(2, -1, -1)
+    seen = set()
+    for attention, theirs in layers_of(family):
+        kind = attention.config.reach.kind
+        for at in (N - 1, 17):
+            oldest = max(0, at - REACHES[kind] + 1) if kind != "chunked" else at - at % REACHES[kind]
+            for place in {oldest, max(0, oldest - 1)}:
+                other = x.clone()
+                other[:, place] += 1
+                ours = whole(attention, other) - whole(attention, x)
+                read = [bool(moved[0, at].abs().max() > 1e-6) for moved in (ours, theirs(other) - theirs(x))]
+                assert read == [place >= oldest] * 2, (kind, at, place)
+        seen.add(kind)
+    assert seen & {"sliding", "chunked"}
 
 
 def test_the_cut_of_gpt_oss_bites():

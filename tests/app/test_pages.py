@@ -1,0 +1,161 @@
+"""What every page must do, without a browser: a new page joins with one line in PAGES.
+
+Every section opens at both ends of the first slider, every control moves in every section, nonsense in a link shows the page and
+nonsense in the prompt gives a sentence, claims, printed numbers, source and models stand where they belong. What is particular
+stands in test_<page>_page.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from core import evidence
+from core.lessons import gqa, mla, moe, sliding_window
+from core.tasks import recall
+from tests.app.opening import drawn, moved, opened, text
+
+SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is expected of one page; what is empty is not asked of it."""
+
+    name: str
+    ends: tuple[dict[str, str], ...]  # links with both ends of its controls
+    controls: str  # all of them, in the first section
+    shy: dict[str, dict[str, str]]  # controls that only some links show
+    real: tuple[str, ...]  # keys of the real models that are picked from the list
+    prompts: tuple[tuple[str, tuple[str, ...]], ...]  # prompts that cannot be read, and words of the sentence that says so
+    nonsense: tuple[dict[str, str], ...]  # links
+    source: tuple[str, ...]  # what stands under Read
+    users: Callable[[], list[str]]  # names that stand under Who uses it
+    stated: bool = True  # every fact of that table is known
+
+
+FRAME = {"section", "stage"}
+PROMPT = "prompt cw-pick-prompt cw-surprise-prompt"
+LINKS = (
+    {"section": "Nowhere"}, {"head": "999"}, {"row": "-1"}, {"row": "1"}, {"row": "999"}, {"step": "1e9"}, {"prompt": "x" * 5000},
+    {"layer": "7"}, {"v": "99", "nonsense": "1"}, {"real": "nobody", "section": "Count"},
+)  # fmt: skip
+RECALL = (
+    ("ann lampp ? ann", ("lampp", "nearest: lamp")),
+    ("ann lamp", ("question",)),
+    ("", ("pairs",)),
+    ("<script>alert(1)</script>", ("nearest",)),
+    ("ann lamp " * 60 + "? ann", (str(recall.MAX_PAIRS),)),
+    ("ann lamp ? zoe", ("never introduced",)),
+)
+ROUTING = (
+    ("whisk the eggz .", ("nearest: eggs",)), ("", ("1 to 64",)), ("rain " * 100, ("64",)), ("<script>x</script>", ("nearest",)),
+)  # fmt: skip
+
+
+def bad(*pairs: tuple[str, str]) -> tuple[dict[str, str], ...]:
+    """Links with one parameter that is none."""
+    return tuple({key: value} for key, value in pairs)
+
+
+PAGES = (
+    Page(
+        "gqa", ({"kv_heads": "1"}, {"kv_heads": "8"}), f"kv_heads positions model cw-pick-shape {PROMPT}",
+        {"layer": {"model": gqa.INDUCTION}}, tuple(gqa.dividing(1)[:3]), RECALL,
+        bad(("kv_heads", "99"), ("kv_heads", "abc"), ("model", "x"), ("positions", "x")),
+        ("class AttentionModule", "arXiv 2305.13245"), lambda: [u["entry"].name for u in gqa.users()],
+    ),
+    Page(
+        "mla", ({"latent": "1"}, {"latent": str(mla.FULL)}), f"latent rope_key form made task cw-pick-shape {PROMPT}",
+        {"made": {"latent": "12"}}, tuple(mla.keys()), RECALL,
+        (*bad(("latent", "99"), ("latent", "x"), ("rope_key", "maybe"), ("form", "x"), ("made", "x"), ("task", "x")),
+         {"latent": "28", "made": mla.TRAINED}),
+        ("class LatentModule", "arXiv 2405.04434"), lambda: [u["entry"].name for u in mla.users()],
+    ),
+    Page(
+        "sliding_window", ({"window": "2", "pattern": "local"}, {"window": "64", "pattern": "global"}),
+        f"window pattern context real cw-pick-model {PROMPT}", {}, sliding_window.users(), RECALL,
+        bad(("window", "99"), ("window", "abc"), ("pattern", "x"), ("context", "12")),
+        ("class AttentionModule", "class Window"), lambda: [sliding_window.name(key) for key in sliding_window.users()],
+    ),
+    Page(
+        "moe", ({"experts": "2"}, {"experts": "16"}),
+        f"experts balance top_k shared gate cells flow batch real cw-pick-preset {PROMPT}", {"gate": {}},
+        tuple(moe.named())[:3], ROUTING,
+        (*bad(("experts", "99"), ("balance", "x"), ("top_k", "7"), ("batch", "-1")), {"experts": "8", "top_k": "2"},
+         {"gate": "sigmoid", "shared": "true"}),
+        ("class MoEModule",), lambda: [r.name for r in moe.users()], stated=False,
+    ),
+)  # fmt: skip
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def each(what: str):
+    """A test for each item of a field of each page."""
+    return pytest.mark.parametrize(
+        "page, given", [pytest.param(p, item, id=f"{p.name}-{i}") for p in PAGES for i, item in enumerate(getattr(p, what))]
+    )
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@each("ends")
+def test_every_section_opens_at_both_ends_of_the_controls(page, given, section):
+    at = opened(page.name, section=section, **given)
+    assert at.segmented_control(key="section").value == section
+    assert {key: str(drawn(at)[key].value) for key in given} == given
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@every_page
+def test_every_control_moves_in_every_section(page, section):
+    done, wanted = set(FRAME), set(page.controls.split())
+    real = page.real if section in ("See", "Count") else (*page.real[:1], *page.real[-1:])  # elsewhere nothing is counted of them
+    for query in ({}, *page.shy.values()):
+        at = opened(page.name, section=section, **query)
+        while left := [key for key in drawn(at) if key not in done]:
+            moved(at, left[0], real if left[0] == "real" else None)
+            done.add(left[0])
+    if section == "See":
+        assert done - FRAME >= wanted
+
+
+@each("prompts")
+def test_a_prompt_that_cannot_be_read_is_answered_in_words(page, given):
+    prompt, words = given
+    shown = text(opened(page.name, prompt=prompt))
+    assert all(word in shown for word in words)
+    assert "<script>" not in shown and "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    "page, query",
+    [pytest.param(p, q, id=f"{p.name}-{i}") for p in PAGES for i, q in enumerate((*LINKS, *p.nonsense))],
+)
+def test_nonsense_in_a_link_shows_the_page(page, query):
+    at = opened(page.name, **query)
+    key = next(iter(page.ends[0]))
+    assert str(at.select_slider(key=key).value) in at.select_slider(key=key).options
+
+
+@every_page
+def test_claims_and_printed_numbers_stand_with_their_verdicts_and_sources(page):
+    shown, tables = text(opened(page.name, section="Prove")), evidence.published(page.name)
+    for claim in evidence.report(page.name)["claims"]:
+        assert claim["claim"] in shown and f">{claim['verdict']}</span>" in shown
+    assert tables
+    for table in tables:
+        assert table["paper"] in shown and table["table"] in shown
+        assert all(f">{cell}</td>" in shown for row in table["rows"] for cell in row)
+
+
+@every_page
+def test_the_source_that_ran_is_shown(page):
+    shown = text(opened(page.name, section="Read"))
+    assert "Glossary" in shown and all(words in shown for words in page.source)
+
+
+@every_page
+def test_users_are_the_catalogue(page):
+    shown, names = text(opened(page.name, section="Who uses it")), page.users()
+    assert len(names) >= 5 and all(f">{name}<" in shown for name in names)
+    assert "not stated" not in shown or not page.stated

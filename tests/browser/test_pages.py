@@ -1,0 +1,226 @@
+"""What every page must do in a real Chromium: a new page joins with one line in PAGES.
+
+Sections open, by their address and by a tap, in both themes and widths; figures say what they show and have their numbers as a
+table; a preset sets what it says; a copied link, Back and reload show the same; the first screen of a phone; the keys on stage;
+nonsense gives a sentence. Everywhere: no browser error, no request to another host. What is particular stands in test_<page>.py.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import parse_qs, quote_plus, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from app.palette import PALETTE
+from core.lessons import mla, sliding_window
+from core.registry import question
+from tests.browser.driver import settle
+
+SECTIONS = {
+    "Count": ".st-key-figure-models .main-svg",
+    "Prove": ".cw-verdict",
+    "Read": "[data-testid=stCode]",
+    "Who uses it": ".cw-table th:text-is('organisation')",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is expected of one page; what is empty is not asked of it."""
+
+    name: str
+    control: str  # its slider
+    maps: int  # panels of the canvas figures
+    last: int  # the panel that must still be on the first screen
+    figure: str  # a Plotly figure beside them
+    alt: tuple[str, ...]  # what the figures of the first section say they show
+    preset: tuple[str, dict[str, str]]  # its label, and what the link says then
+    values: tuple[str, str]  # two values of the slider: before and after
+    links: tuple[str, ...]  # states of which links are copied
+    linked: str  # parameters that every copied link has
+    stage: str  # the figure that the key 2 shows on stage
+    unknown: tuple[str, str]  # a prompt, and its word that nobody knows
+    beside: tuple[str, ...] = ()  # further controls that must be on the first screen of a phone
+
+
+PAGES = (
+    Page(
+        "gqa", "kv_heads", 8, 7, "wiring", ("Attention maps of 8 query heads", "8 query heads above, each wired"),
+        ("Multi-query: 1", {"kv_heads": "1"}), ("8", "1"),
+        ("kv_heads=1", "kv_heads=4&positions=rope&head=5", "kv_heads=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=2&step=5"),
+        "kv_heads positions model section prompt v", "growth", ("ann lampp ? ann", "lampp"),
+    ),
+    Page(
+        "mla", "latent", 3 * mla.HEADS, 7, "bottleneck",
+        ("Attention of 4 heads", "Difference of the attention", "numbers of x become a latent", "answered right"),
+        (next(iter(mla.presets())), {"latent": str(next(iter(mla.presets().values()))["latent"])}), ("28", "24"),
+        ("latent=6", "latent=12&made=trained+at+this+size&form=expanded", "latent=20&rope_key=false&head=3&row=5"),
+        "latent rope_key form task section prompt v", "growth", ("ann lampp ? ann", "lampp"),
+    ),
+    Page(
+        "sliding_window", "window", 6, 5, "reach", ("bands 8 wide", "places in the stack can still reach ann"),
+        ("Mistral 7B v0.1", {"pattern": "local", "real": sliding_window.name("mistral-7b-v0.1")}), ("4", "32"),
+        ("window=4&pattern=1:1", "pattern=local&row=10&step=20", "window=32&prompt=zoe+wheel+leo+plum+%3F+leo"),
+        "window pattern context real section prompt v", "shares", ("ann lampp ? ann", "lampp"), (".st-key-pattern",),
+    ),
+    Page(
+        "moe", "experts", 2, 1, "load", ("Which of 16 experts each of", "Load of 16 experts in 2 layers"),
+        ("Mixtral", {"real": "Mixtral 8x7B", "experts": "8"}), ("8", "4"),
+        ("experts=8&balance=none", "top_k=2&cells=affinities&row=3", "gate=sigmoid&balance=bias&batch=8"),
+        "experts balance batch real section prompt v", "reading", ("whisk the eggz", "eggz"),
+    ),
+)  # fmt: skip
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def drawn(tab, page: Page) -> None:
+    """Until the first section stands."""
+    expect(tab.locator(".map")).to_have_count(page.maps, timeout=20_000)
+    expect(tab.locator(f".st-key-figure-{page.figure} .main-svg").first).to_be_visible(timeout=20_000)
+
+
+def stands(tab, page: Page, section: str) -> None:
+    """Until a section stands; it does not scroll sideways."""
+    if section == "See":
+        drawn(tab, page)
+    else:
+        expect(tab.locator(SECTIONS[section]).first).to_be_visible(timeout=20_000)
+    settle(tab)
+    assert not tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"), section
+
+
+def pictures(tab, page: Page) -> list:
+    """All canvases as data addresses, and the strokes of the Plotly figure."""
+    canvases = tab.locator(".map canvas:first-child").evaluate_all("all => all.map(c => c.toDataURL())")
+    strokes = tab.locator(f".st-key-figure-{page.figure} :is(.shapelayer, .plot) path")
+    return [*canvases, *strokes.evaluate_all("all => all.map(p => p.getAttribute('d'))")]
+
+
+def slider(tab, page: Page):
+    """The value that is marked under the slider."""
+    return tab.locator(f".st-key-cw-track-{page.control} .cw-ticks .on").last
+
+
+def parameters(address: str) -> dict[str, str]:
+    """What a link says."""
+    return {key: values[0] for key, values in parse_qs(urlsplit(address).query).items()}
+
+
+def copied(tab) -> str:
+    """The link that "Copy link" leaves on the clipboard."""
+    tab.get_by_role("button", name="Copy link").click()
+    expect(tab.get_by_text("Copied")).to_be_visible()
+    return tab.evaluate("navigator.clipboard.readText()")
+
+
+def figures(tab) -> list[str]:
+    """Every figure has its numbers as a table, and says what it shows: that."""
+    charts, canvases = tab.locator(".stPlotlyChart").all(), tab.locator(".aside[role=img]").all()
+    said = [figure.get_attribute("aria-label") for figure in (*charts, *canvases)]
+    tables = tab.locator("details:has(> summary:text-is('Data as a table'))")
+    expect(tables).to_have_count(len(said))
+    for table in tables.all():
+        table.evaluate("details => { details.open = true }")
+        expect(table.locator("tbody tr").first).to_be_attached()
+    assert all(said)
+    return said
+
+
+@every_page
+def test_every_section_opens_by_its_address_and_its_figures_say_what_they_show(visit, page):
+    tab = visit(page.name)
+    stands(tab, page, "See")
+    said = figures(tab)
+    assert [words for words in page.alt if not any(words in text for text in said)] == []
+    for section in SECTIONS:
+        tab.goto(f"{tab.url.split('?')[0]}?section={quote_plus(section)}")
+        stands(tab, page, section)
+        figures(tab)
+
+
+@every_page
+@pytest.mark.parametrize("width, dark", [(1440, True), (390, False), (390, True)])
+def test_every_section_opens_by_a_tap(visit, page, width, dark):
+    tab = visit(page.name, width=width, height=844, dark=dark)
+    stands(tab, page, "See")
+    if width == 390:
+        first_screen(tab, page)
+    for section in SECTIONS:
+        tab.locator(".st-key-cw-sections").get_by_role("radio", name=section, exact=True).click()
+        stands(tab, page, section)
+    paper = PALETTE["dark" if dark else "light"]["paper"]
+    wanted = "rgb({}, {}, {})".format(*(int(paper[i : i + 2], 16) for i in (1, 3, 5)))
+    expect(tab.locator(".stApp")).to_have_css("background-color", wanted)
+
+
+def first_screen(tab, page: Page) -> None:
+    """Question, controls and picture stand on it; the question takes two lines at most, a finger hits the slider."""
+    heading, track = tab.get_by_role("heading", name=question(page.name)), tab.locator(f".st-key-cw-track-{page.control}")
+    picture = tab.locator(f".map[data-panel='{page.last}'] canvas").first
+    for place in (heading, track, *map(tab.locator, page.beside), picture):
+        box = place.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 844, place
+    assert heading.bounding_box()["height"] < 2.6 * 23 * 1.2
+    assert track.bounding_box()["height"] >= 44
+
+
+@every_page
+def test_a_preset_sets_what_it_says(visit, page):
+    label, wanted = page.preset
+    tab = visit(page.name)
+    drawn(tab, page)
+    tab.get_by_role("radio", name=label).or_(tab.get_by_role("button", name=label)).first.click()
+    settle(tab)
+    link = parameters(copied(tab))
+    assert {key: link[key] for key in wanted} == wanted
+
+
+@every_page
+@pytest.mark.parametrize("number", range(3))
+def test_a_copied_link_opens_the_same_picture(visit, page, number):
+    first = visit(f"{page.name}?{page.links[number]}")
+    drawn(first, page)
+    link = copied(first)
+    assert set(page.linked.split()) <= set(parameters(link))
+    second = visit(link)
+    drawn(second, page)
+    second.wait_for_timeout(600)
+    assert pictures(first, page) == pictures(second, page)
+
+
+@every_page
+def test_back_and_reload_keep_a_working_page(visit, page):
+    before, after = page.values
+    tab = visit(f"{page.name}?{page.control}={before}")
+    expect(slider(tab, page)).to_have_text(before)
+    tab.goto(tab.url.replace(f"{page.control}={before}", f"{page.control}={after}"))
+    expect(slider(tab, page)).to_have_text(after, timeout=20_000)
+    tab.go_back()
+    expect(slider(tab, page)).to_have_text(before, timeout=20_000)
+    tab.reload()
+    settle(tab)
+    drawn(tab, page)
+    expect(slider(tab, page)).to_have_text(before)
+
+
+@every_page
+def test_the_stage_shows_the_picture_on_one_screen_and_obeys_keys(visit, page):
+    tab = visit(f"{page.name}?stage=1", width=1280, height=720)
+    drawn(tab, page)
+    last = tab.locator(f".map[data-panel='{page.last}'] canvas").first.bounding_box()
+    assert last["y"] + last["height"] <= 720
+    presets = tab.locator("[class*=-presets-] [role=radio]")
+    at = presets.evaluate_all("all => all.findIndex(e => e.ariaChecked === 'true')")
+    tab.keyboard.press("n")
+    expect(presets.nth((at + 1) % presets.count())).to_be_checked(timeout=15_000)
+    tab.keyboard.press("2")
+    expect(tab.locator(f".st-key-figure-{page.stage} .main-svg").first).to_be_visible(timeout=20_000)
+
+
+@every_page
+def test_an_unknown_word_is_marked_and_nothing_else_breaks(visit, page):
+    prompt, word = page.unknown
+    tab = visit(f"{page.name}?prompt={quote_plus(prompt)}")
+    expect(tab.locator(".cw-error mark")).to_have_text(word)
+    expect(tab.locator(".cw-error")).to_contain_text("nearest:")
+    drawn(tab, page)
