@@ -12,15 +12,17 @@ from app.figures.maps import encode_probability, maps
 from app.panels import Bar
 from core import zoo
 from core.lessons import moe as lesson
+from core.lessons import moe_evidence as runs
+from core.lessons.moe_words import BALANCED, balance_said, model_said, number_said, trained_as, variant_said
 from core.recipes.moe import Setting
+from core.registry import question
 from core.tasks import domains
 from core.units import count, decimal
 
-QUESTION = "How can 671B parameters cost 37B?"
+QUESTION = question("moe")
 ANSWER = "A router sends each token to a few of many experts, anew in every layer; all the others rest."
 CORRECTION = "Resting is not absent: all of them must lie in memory, a large batch wakes nearly all, and experts are not topics."
 
-SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 EXAMPLES = domains.EXAMPLES
 FIRST = next(iter(EXAMPLES.values()))
 HELP_EXPERTS = (
@@ -35,18 +37,8 @@ HELP_SHARED = "One more expert, which every token passes."
 HELP_GATE = "softmax: the experts compete for a token. sigmoid: each is judged by itself."
 HELP_BATCH = "Tokens that are decoded together, each of another text."
 HELP_CELLS = "weights: what the output of each picked expert is multiplied by. affinities: what the router gives every expert."
-BALANCED = {"none": "unbalanced", "loss": "aux loss", "bias": "bias"}
 CELLS = ("weights", "affinities")
 PAPERS = ("1701.06538", "2101.03961", "2401.04088", "2401.06066", "2408.15664", "2412.19437", "2507.20534", "2508.10925")
-
-
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    panels.title(QUESTION, ANSWER, CORRECTION)
-    chosen = choose()
-    section = controls.sections(SECTIONS)
-    {"See": see, "Count": counts, "Prove": prove, "Read": read, "Who uses it": users}[section](*chosen)
-    panels.answer(ANSWER, CORRECTION)
 
 
 # Controls
@@ -94,54 +86,7 @@ def summary() -> str:
     setting = lesson.settle({f: state.peek(f, getattr(lesson.DEFAULT, f), every[f]) for f in lesson.FIELDS})
     given = state.peek("real", lesson.first())
     name = lesson.named().get(given, given if given in lesson.named().values() else lesson.named()[lesson.first()])
-    return f"{asked()} · {model_said(setting)} · {name}, batch {state.peek('batch', 32, lesson.BATCHES)}"
-
-
-def asked() -> str:
-    """The name of the prompt that the box is going to hold."""
-    text = state.peek("prompt", "")
-    return next((name for name, example in EXAMPLES.items() if text in ("", example)), "your words")
-
-
-def model_said(s: Setting) -> str:
-    """What else a model is made of, in words."""
-    return f"top-{s.top_k}{', a shared expert' if s.shared else ''}, {s.gate} gate"
-
-
-def balance_said(s: Setting) -> str:
-    """How a model was kept balanced, in words."""
-    return {"none": "not balanced", "loss": "balanced by a loss", "bias": "balanced by the bias"}[s.balance]
-
-
-def variant_said(variant: str) -> str:
-    """A variant as a label."""
-    if not variant.startswith("moe"):
-        return {"dense": "dense, equal active", "dense-total": "dense, equal total"}[variant]
-    s = lesson.setting(variant)
-    more = [f"top-{s.top_k}"] * (s.top_k > 1) + ["+ 1 shared"] * s.shared + ["sigmoid"] * (s.gate == "sigmoid")
-    return " ".join([f"{s.experts} experts", *more]) + f", {BALANCED[s.balance]}"
-
-
-def number_said(text: str) -> str:
-    """The name of a number behind a verdict in words: "dense - moe-16-1-loss" and "moe-16-1-loss, busiest:1"."""
-    left, _, right = text.partition(" - ")
-    if right:
-        return f"{spelled(left)} minus {spelled(right)}"
-    variant, _, metric = text.partition(", ")
-    return f"{variant_said(variant)}: {metric_said(metric)}"
-
-
-def spelled(word: str) -> str:
-    """A variant or a metric in words."""
-    return metric_said(word) if ":" in word else variant_said(word)
-
-
-def metric_said(metric: str) -> str:
-    """A column of the table in words."""
-    what, _, layer = metric.partition(":")
-    words = {"loss": "loss", "busiest": "busiest expert, times the mean", "dead": "dead experts"}
-    words |= {feature: f"decided by {feature}" for feature in lesson.recipes.FEATURES}
-    return words[what] + (f", layer {layer}" if layer else "")
+    return f"{live.asked(EXAMPLES)} · {model_said(setting)} · {name}, batch {state.peek('batch', 32, lesson.BATCHES)}"
 
 
 def surprise(rng: random.Random) -> str:
@@ -161,6 +106,7 @@ def see(setting: Setting, key: str, batch: int, text: str) -> None:
         shown = picture(setting, scene, text)
         layer = shown["head"] if shown["head"] is not None else len(scene.picked) - 1
         panels.caption(said(setting, scene), affinity=panels.term("affinity", HELP_CELLS), gate=panels.term("gate", HELP_GATE))
+        beside(setting, key)
         tasted(setting, scene, layer)
         if controls.switch("flow", "Words as a flow to their experts", False, "routed"):
             flow(setting, scene, shown["row"], text)
@@ -199,9 +145,17 @@ def said(setting: Setting, scene: lesson.Scene) -> str:
     idle = " and ".join(f"{n} in layer {i + 1}" for i, n in enumerate(lesson.idle(scene)))
     return (
         f"**{setting.experts} experts, {model_said(setting)}, {balance_said(setting)}; {len(scene.words)} tokens.** "
-        f"Row = token, column = expert. Experts without a token here: {idle}. The pick follows the {{affinity}}, the weight the "
+        "Row = token (little words are left out), column = expert. "
+        f"Experts without a token here: {idle}. The pick follows the {{affinity}}, the weight the "
         "{gate}. Each layer picks anew."
     )
+
+
+def beside(setting: Setting, key: str) -> None:
+    """Where the mixture that runs differs from the real model that is chosen."""
+    found = [f"{trait} {real} → {here}" for trait, real, here in lesson.differences(key, setting)]
+    name = lesson.real(key).name
+    panels.caption(f"**Differs from {name} in:** {'; '.join(found)}." if found else f"**The same kind as {name}.**")
 
 
 def tasted(setting: Setting, scene: lesson.Scene, layer: int) -> None:
@@ -226,7 +180,7 @@ def flow(setting: Setting, scene: lesson.Scene, row: int | None, text: str) -> N
     fig = figures.flow(names, links, columns, hot, theme.colours(), theme.stroke())
     table = {"from": [names[a] for a, _, _ in links], "to": [names[b] for _, b, _ in links], "tokens": [n for *_, n in links]}
     alt = f"{len(set(scene.words))} words flow to the experts of layer 1 and on to those of layer 2"
-    frame.figure(fig, key="flow", alt=alt, table=table, config=live.about(setting.variant, prompt=text))
+    frame.figure(fig, key="paths", alt=alt, table=table, config=live.about(setting.variant, prompt=text))
     panels.caption("**Width = tokens.** A node 1.5 is expert 5 of layer 1. Tap a token above to follow its word.")
 
 
@@ -346,7 +300,19 @@ def spell(r: lesson.Real) -> None:
         f"**{r.name}: {active} active expert{'s' * (active > 1)} = {lesson.spelled(r)}, {where}.** "
         "Chosen anew for every token in "
         f"every layer, so these are no {active} small models. Memory holds all {decimal(r.weight_bytes)} of weights; "
-        f"the {count(r.active)} active parameters set the arithmetic of a token, not the memory."
+        f"the {count(r.active)} active parameters set the arithmetic of a token, not the memory. {without_lookup(r)}"
+    )
+
+
+def without_lookup(r: lesson.Real) -> str:
+    """The active parameters as makers often count them; "" where no table is left out."""
+    if not r.lookup:
+        return ""
+    return (
+        f"Without the table of input embeddings, of which a token reads one row, {count(r.active - r.lookup)} are active: "
+        "makers round such counts, and the 37B of the question is DeepSeek-V3's own."
+        if r.key == lesson.FIRST
+        else f"Without the table of input embeddings, of which a token reads one row, {count(r.active - r.lookup)} are active."
     )
 
 
@@ -416,16 +382,16 @@ def real_models(key: str, colours: dict, stroke: float) -> None:
 
 def prove(setting: Setting, key: str, batch: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke, report = theme.colours(), theme.stroke(), lesson.report()
+    colours, stroke, report = theme.colours(), theme.stroke(), runs.report()
     command = {"command": report["command"]}
     live.verdicts(report, number_said)
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Loss at the end: every seed")
-        fig = figures.losses(lesson.losses(), variant_said, lesson.floor(), colours, stroke)
+        fig = figures.losses(runs.losses(), variant_said, runs.floor(), colours, stroke)
         alt = "Loss of every run in groups: dense models, experts, balancing; each dot is a seed, the dotted line the lowest loss"
-        frame.figure(fig, key="loss", alt=alt, table=lesson.final_table(), config=command)
-        sizes = "; ".join(f"{variant_said(v)} {total:,}, {active:,} active" for v, (total, active) in lesson.sizes().items())
+        frame.figure(fig, key="loss", alt=alt, table=runs.final_table(), config=command)
+        sizes = "; ".join(f"{variant_said(v)} {total:,}, {active:,} active" for v, (total, active) in runs.sizes().items())
         panels.caption(
             f"**Parameters.** {sizes}. Attention, data, steps and learning rate are equal; gates and balancing as named."
         )
@@ -436,8 +402,14 @@ def prove(setting: Setting, key: str, batch: int, text: str) -> None:
 
 def strengths(setting: Setting) -> str:
     """How hard the models beside each other are balanced."""
-    alpha, gamma = lesson.strengths(setting)
+    alpha, gamma = runs.strengths(setting)
     return f"The loss weighs {alpha:g}, a step of the bias is {gamma:g}: chosen on seeds that are not shown."
+
+
+def heaviest(setting: Setting) -> str:
+    """What no balancing can even out where a layer goes by the word alone."""
+    word, times = runs.commonest(setting)
+    return f"The word “{word}” alone makes {times:.1f} fair shares: an expert that gets all of them is above even."
 
 
 def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> None:
@@ -445,22 +417,23 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
     variant = setting.variant
     layer = int(controls.choice("layer", "Layer", ("1", "2"), "1", "routed"))
     live.heading(f"Load over training, layer {layer}")
-    steps, loads = lesson.loads_over_time(variant, lesson.shown_seed())
+    steps, loads = runs.loads_over_time(variant, runs.shown_seed())
     table = {"step": steps} | {f"expert {e + 1}, times the mean": column for e, column in enumerate(loads[layer - 1].T)}
     alt = f"Share of tokens of each of {setting.experts} experts while training, as bands"
     frame.figure(figures.shares(steps, loads[layer - 1], colours, stroke), key="shares", alt=alt, table=table, config=command)
-    panels.caption(f"**{variant_said(variant)}, seed {lesson.shown_seed()}.** One band an expert; even bands mean an even load.")
+    panels.caption(f"**{variant_said(variant)}, seed {runs.shown_seed()}.** One band an expert; even bands mean an even load.")
     live.heading("The busiest expert, times the mean")
-    curves = lesson.busiest(setting, layer)
-    fig = figures.busiest(curves, lambda v: BALANCED[lesson.setting(v).balance], colours, stroke)
+    curves = runs.busiest(setting, layer)
+    fig = figures.busiest(curves, lambda v: BALANCED[trained_as(v).balance], colours, stroke)
     alt = "Load of the busiest expert against training steps for each way to balance; each line is a seed"
-    frame.figure(fig, key="busiest", alt=alt, table=lesson.busiest_table(setting, layer), config=command)
+    frame.figure(fig, key="busiest", alt=alt, table=runs.busiest_table(setting, layer), config=command)
     panels.caption(
         f"**{setting.experts} experts, {model_said(setting)}.** "
-        f"1 is an even load; {setting.experts / setting.top_k:.0f} means that the same few get everything. {strengths(setting)}"
+        f"1 is an even load; {setting.experts / setting.top_k:.0f} means that the same few get everything. "
+        f"{strengths(setting)} {heaviest(setting)}"
     )
     live.heading("What decides which expert a token gets")
-    found = lesson.learned(variant)
+    found = runs.learned(variant)
     rows = [
         (n + 1, name, s, v) for n, f in enumerate(found) for name, values in f.items() for s, v in zip(zoo.seeds("moe"), values)
     ]
@@ -469,7 +442,7 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
     frame.figure(figures.decides(found, colours, stroke), key="decided", alt=alt, table=table, config=command)
     panels.caption(
         f"**{variant_said(variant)}.** {{information}} of expert and word, domain, position, on the fixed text.",
-        information=panels.term("Mutual information", lesson.INFORMATION),
+        information=panels.term("Mutual information", runs.INFORMATION),
     )
 
 
@@ -507,4 +480,4 @@ def users(setting: Setting, key: str, batch: int, text: str) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)

@@ -4,15 +4,16 @@ Letters: E routed experts, K experts a token, T tokens, L layers with experts, B
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
 
-from core import catalogue, cost, evidence, zoo
+from core import catalogue, cost, zoo
 from core.dtypes import stored
 from core.ffn.moe import MoE
+from core.lessons import moe_evidence as runs
 from core.recipes import moe as recipes
 from core.recipes.moe import Setting
 from core.spec import ModelSpec
@@ -24,12 +25,12 @@ DEFAULT = recipes.DEFAULT
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)  # tokens that are decoded together
 PLACES = 24  # of each sequence of the fixed text, where a batch is measured
 REAL_BATCHES = tuple(2**i for i in range(11))
-NEAREST = {  # what stands for a real model: its gate and its balancing where known and trained, its shape made small
-    "mixtral-8x7b": ("Mixtral", {"experts": 8, "balance": "loss"}),
-    "qwen3-235b-a22b": ("Qwen3-235B", {"experts": 16, "top_k": 2, "balance": "loss"}),
-    "deepseek-v3": ("DeepSeek-V3", {"experts": 16, "gate": "sigmoid", "balance": "bias"}),
-    "kimi-k2": ("Kimi K2", {"experts": 16, "gate": "sigmoid", "balance": "bias"}),
-    "gpt-oss-120b": ("gpt-oss-120b", {"experts": 16, "top_k": 2}),
+NEAREST = {  # what stands for a real model: its gate, shared expert and balancing where known, its shape made small
+    "mixtral-8x7b": ("Mixtral", {"experts": 8, "top_k": 2}),
+    "qwen3-235b-a22b": ("Qwen3-235B", {"experts": 16}),
+    "deepseek-v3": ("DeepSeek-V3", {"experts": 16, "gate": "sigmoid", "balance": "bias", "shared": True}),
+    "kimi-k2": ("Kimi K2", {"experts": 16, "gate": "sigmoid", "balance": "bias", "shared": True}),
+    "gpt-oss-120b": ("gpt-oss-120b", {"experts": 8, "top_k": 2}),
 }
 FIRST = "deepseek-v3"
 
@@ -60,16 +61,6 @@ def settle(wanted: dict) -> Setting:
     return Setting(**chosen)
 
 
-def setting(variant: str) -> Setting:
-    """The setting of a variant."""
-    return next(s for s in recipes.TRAINED if s.variant == variant)
-
-
-def strengths(setting: Setting) -> tuple[float, float]:
-    """The weight of the balancing loss, and the step of the bias, of models with this gate."""
-    return tuple(replace(setting, balance=b).strength[key] for b, key in (("loss", "alpha"), ("bias", "gamma")))
-
-
 @lru_cache(maxsize=1)
 def presets() -> dict[str, dict]:
     """{name: what the controls then hold}, of the real models that are there."""
@@ -81,6 +72,36 @@ def held(setting: Setting) -> dict:
     """The fields of a setting that have a control: more than one value was trained with those before."""
     values = {field: getattr(setting, field) for field in FIELDS}
     return {f: v for i, (f, v) in enumerate(values.items()) if len(offered(f, dict(list(values.items())[:i]))) > 1}
+
+
+def traits(ffn: MoE) -> dict[str, str]:
+    """What makes one mixture of experts another kind than the next, in words."""
+    yes = {True: "yes", False: "no"}
+    return {
+        "routed experts": f"{ffn.experts}",
+        "picked": f"{ffn.top_k}",
+        "shared experts": f"{round(ffn.shared / ffn.hidden)}",
+        "width of an expert": f"{ffn.hidden:,}",
+        "gate": ffn.scores,
+        "weights add up to one": yes[ffn.normalise],
+        "weights times": f"{ffn.scale:g}",
+        "bias that picks": yes[ffn.bias],
+        "groups picked from": "all" if ffn.groups == ffn.top_groups else f"{ffn.top_groups} of {ffn.groups}",
+        "activation": ffn.activation,
+        "router's learned bias": yes[ffn.router_bias],
+        "experts' learned biases": yes[ffn.expert_bias],
+        "gate on the shared expert": yes[ffn.shared_gate],
+        "weights multiply": "what it reads" if ffn.weigh_input else "what it writes",
+        "expert has a gate": yes[ffn.gated],
+    }
+
+
+def differences(key: str, setting: Setting) -> list[tuple[str, str, str]]:
+    """Where the mixture that runs differs from a real model's: (trait, real, here); empty where it is the same."""
+    r, here = real(key), traits(setting.ffn)
+    dense = ("dense layers", f"{r.layers - r.mixed} of {r.layers}", "0 of %d" % recipes.LAYERS)
+    rows = [(name, value, here[name]) for name, value in traits(r.ffn).items() if value != here[name]]
+    return rows + [dense] * (r.layers > r.mixed)
 
 
 @lru_cache(maxsize=1)
@@ -138,7 +159,7 @@ def load(scene: Scene) -> np.ndarray:
 
 def trained_load(variant: str) -> np.ndarray:
     """The same on the long fixed text at the end of training, (L, E), of the seed whose weights run here."""
-    return loads_over_time(variant, shown_seed())[1][:, -1]
+    return runs.loads_over_time(variant, runs.shown_seed())[1][:, -1]
 
 
 def idle(scene: Scene) -> list[int]:
@@ -177,14 +198,8 @@ def common(tastes: list[Taste]) -> list[int]:
 
 def decides(variant: str) -> list[dict[str, float]]:
     """For each layer how much of the choice of experts the token, its domain, its position decide on the fixed text, 0 to 1."""
-    row = final_row(variant, shown_seed())
-    return [{name: float(row[f"{name}:{layer}"]) for name in recipes.FEATURES} for layer in layers(variant)]
-
-
-def layers(variant: str) -> list[int]:
-    """Numbers of the layers with experts, counted from 1 among themselves."""
-    mixed = [layer for layer in zoo.recipe(variant).spec.layers if isinstance(layer.ffn, MoE)]
-    return list(range(1, len(mixed) + 1))
+    row = runs.final_row(variant, runs.shown_seed())
+    return [{name: float(row[f"{name}:{layer}"]) for name in recipes.FEATURES} for layer in runs.layers(variant)]
 
 
 def fixed_tokens() -> int:
@@ -322,6 +337,7 @@ class Real:
     active: int
     dtype: str
     weight_bytes: int
+    lookup: int  # the table of input embeddings where it is not also the output's: a token reads one row of it
 
     def fact(self, name: str) -> str:
         """A fact of the catalogue."""
@@ -353,7 +369,8 @@ def real(key: str) -> Real | None:
     if not mixed:
         return None
     c = cost.count(spec, 1, weight_dtype=dtype)
-    sizes = (c.params_total, c.params_active, dtype, c.weight_bytes)
+    lookup = 0 if spec.tied else spec.vocab * spec.d_model
+    sizes = (c.params_total, c.params_active, dtype, c.weight_bytes, lookup)
     return Real(key, entry.name, mixed[0], spec.d_model, len(mixed), len(spec.layers), *sizes)
 
 
@@ -379,90 +396,6 @@ def reading(key: str) -> dict[str, np.ndarray]:
         "step": step,
         "token": step // REAL_BATCHES,
     }
-
-
-# Prove
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("moe")
-
-
-@lru_cache(maxsize=1)
-def floor() -> float:
-    """The loss that no model can beat on the fixed text."""
-    return domains.floor()["loss"]
-
-
-def shown_seed() -> int:
-    """The seed whose weights run on the page."""
-    return zoo.seeds("moe")[0]
-
-
-def final_row(variant: str, seed: int) -> dict:
-    """The last row of a run."""
-    rows = [row for row in zoo.table("moe") if row["variant"] == variant and int(row["seed"]) == seed]
-    return max(rows, key=lambda row: int(row["step"]))
-
-
-def loads_over_time(variant: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Steps (S,) and the load of each expert over the mean, (L, S, E), while a model was trained."""
-    rows = [row for row in zoo.table("moe") if row["variant"] == variant and int(row["seed"]) == seed]
-    steps = np.array([int(row["step"]) for row in rows])
-    return steps, np.stack([[[float(x) for x in row[f"load:{n}"].split()] for row in rows] for n in layers(variant)])
-
-
-def losses() -> dict[str, dict[str, list[float]]]:
-    """{group of variants: {variant: loss of every seed}}."""
-    named = {group: {v: evidence.final("moe", v, "loss") for v in variants} for group, variants in recipes.GROUPS.items()}
-    return {group: {v: values for v, values in runs.items() if values} for group, runs in named.items()}
-
-
-def final_table() -> dict[str, list]:
-    """Every run at its end as columns."""
-    found = []
-    for r in recipes.RECIPES:
-        for seed, loss in zip(zoo.seeds("moe"), evidence.final("moe", r.variant, "loss")):
-            row = final_row(r.variant, seed)
-            found.append((r.variant, seed, loss, *(number(row.get(column, "")) for column in recipes.COLUMNS)))
-    return dict(zip(("variant", "seed", "loss, nats", *recipes.COLUMNS), map(list, zip(*found))))
-
-
-def number(text: str) -> float | None:
-    """A cell of the table as a number; None where a model has no such number."""
-    return float(text) if text else None
-
-
-def busiest(chosen: Setting, layer: int) -> dict[str, dict]:
-    """Load of the busiest expert over training for each balancing of a model: {variant: {seed: (steps, values)}}."""
-    variants = [replace(chosen, balance=b).variant for b in offered("balance", {"experts": chosen.experts})]
-    return {v: evidence.learning("moe", v, f"busiest:{layer}") for v in variants}
-
-
-def busiest_table(chosen: Setting, layer: int) -> dict[str, list]:
-    """The same as columns."""
-    rows = [
-        (v, seed, s, x) for v, seeds in busiest(chosen, layer).items() for seed, curve in seeds.items() for s, x in zip(*curve)
-    ]  # fmt: skip
-    return dict(zip(("variant", "seed", "step", "busiest expert, times the mean"), map(list, zip(*rows))))
-
-
-def learned(variant: str) -> list[dict[str, list[float]]]:
-    """For each layer and feature how much it decides about the choice of experts, one value a seed."""
-    return [{name: evidence.final("moe", variant, f"{name}:{n}") for name in recipes.FEATURES} for n in layers(variant)]
-
-
-def sizes() -> dict[str, tuple[int, int]]:
-    """Total and active parameters of the variants that the first claims compare."""
-    variants = (DEFAULT.variant, "dense", "dense-total")
-    return {v: (c.params_total, c.params_active) for v in variants if (c := counted(v))}
-
-
-INFORMATION = (
-    "How much knowing the feature tells about the expert: 0 nothing, 1 all that can be told. What shuffled features show by "
-    "chance is taken off. Word and domain overlap, so the numbers do not add up."
-)
 
 
 # Read

@@ -1,10 +1,10 @@
 """Eight domains in one text: what models with experts learn, so that experts have something to divide among themselves.
 
-    whisk two eggs with sugar until smooth . knight takes bishop on f6 , check .
+    slowly fry golden onions garlic skillet . knight e4 takes bishop f6 check .
 
-Recipes, chess, weather, code, music, travel, garden and space are small languages (grammars.py) with words of their own and
-a few that several share. A sequence speaks two of them, a sentence of one after a sentence of either. What goes with what
-inside a sentence was drawn once and must be learned by heart: more than a small feed-forward layer holds.
+Recipes, chess, weather, code, music, travel, garden and space are small languages of telegrams (grammars.py) with words of their
+own and very few that several share. A sequence speaks two of them, a sentence of one after a sentence of either. Which word goes
+with which two was drawn once and must be learned by heart: far more than a small feed-forward layer holds.
 
 Letters: B sequences, T tokens of a sequence, N tokens in a row, K experts a token. The vocabulary is fixed for good.
 """
@@ -196,12 +196,16 @@ def entropy(counts: Tensor) -> float:
 
 
 EXAMPLES = {
-    "Recipe and chess": "whisk two eggs with sugar until smooth . knight takes bishop on f6 , check .",
-    "Chess in the pan": "roast the knight with butter until golden , then castles the queen on the skillet .",
-    "Weather and code": "rain from the west , turning to light sleet by noon . for item in list : append item to result ;",
-    "Music and space": "the cello plays the melody in minor , staccato . the probe orbits the rings of saturn .",
-    "Frost in two worlds": "frost from the north , clearing by dawn . in winter water the young roses with a hose .",
+    "Recipe and chess": "slowly fry the golden onions with garlic in a skillet . knight e4 takes the bishop on f6 , check .",
+    "Chess in the pan": "gently fry the passed pawn with garlic in a skillet . the weak queen d5 captures carrots , checkmate .",
+    "Weather and code": "heavy rain on the coast , easing by noon , gale . append key to the queue , status == zero ;",
+    "Music and space": "the cello plays a sonata , melody legato andante . the probe orbits dusty mars , crater radiation .",
+    "Basil in two worlds": "evenly bake tender tomatoes with basil in a dish . in the greenhouse sow thirsty basil in compost .",
 }
+# what no telegram says: left out of what readers type, as are commas and the like
+LITTLE = frozenset(
+    "a an and are as at by for from in into is it its of on onto or over the then to until up when with , : ( ) =".split()
+)
 
 
 @dataclass(frozen=True)
@@ -223,11 +227,12 @@ class Prompt:
 
 
 def parse(text: str) -> Prompt:
-    """Read a text of any domains. SpecError says in one sentence what is wrong; unknown words go to `problems`."""
+    """Read a text of any domains without its little words. SpecError says in one sentence what is wrong; unknown words go to
+    `problems`."""
     if len(text) > MAX_CHARACTERS:
         raise SpecError(f"the text must be at most {MAX_CHARACTERS:,} characters, not {len(text):,}")
     found = re.findall(r"[=!<>]=|[^\W_]+(?:['’][^\W_]+)*|[=<>().,:;!?]", text.lower())
-    words = tuple("." if word in "!?" else word for word in found)
+    words = tuple("." if word in "!?" else word for word in found if word in INDEX or word not in LITTLE)
     if not 1 <= len(words) <= MAX_TOKENS:
         raise SpecError(f"the text must be 1 to {MAX_TOKENS} words, punctuation counted, not {len(words):,}")
     own = Counter(domain_of(word) for word in words if word in PRIVATE)

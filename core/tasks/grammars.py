@@ -1,10 +1,9 @@
 """Eight small languages that a reader can read, and the one machine that speaks all of them.
 
-A line "VERB: whisk stir" is a list, every other line a sentence. In a sentence a capital word is a slot. The first slot is any
-word of its list, the second one of five that go with the first. Every later slot is one of two words: which two, the kinds of
-the two slots before it decide together, and neither kind alone; four times of five it is the first of the two. Words, kinds
-and what goes with what are drawn by a hash: fixed for good, without any rule, to be learned by heart. A slot named twice
-is the same word twice; FOOD and FOOD2 are different words of one list; nothing goes with a number.
+A line "VERB: whisk stir" is a list, every other line a sentence in the style of a telegram. In a sentence a capital word is a
+slot. The first slot is any word of its list and the second one too; every later slot is the one word that goes with the two
+slots before it: this verb and this food take this spice. Which word that is a hash draws: fixed for good, without any rule, to
+be learned by heart, pair by pair. FOOD and FOOD2 are different words of one list.
 
 The machine is a Markov chain. A state is a place in a sentence with the words that still matter later; it speaks one word.
 """
@@ -17,114 +16,138 @@ from functools import cache
 import torch
 from torch import Tensor
 
-EARLY = (1, 1, 1, 1, 1)  # how often each of the words is said that go with one slot
-SHARES = (4, 1)  # how often each of the words that go with two slots
-ORDER, KINDS = 2, 5  # slots that decide about the next one; kinds of words in a language
+ORDER = 2  # slots that decide about the next one
 ENDS = (".", ";")
 
 SOURCE = """
 # recipes
-VERB: whisk stir chop fry bake simmer grate knead roast peel blend melt
-FOOD: eggs flour butter onions garlic carrots cheese dough tomatoes chicken
-SPICE: sugar salt pepper basil cinnamon ginger paprika vanilla mustard honey cream mint
-TOOL: pan bowl oven pot skillet tray saucepan dish
+HOW: gently slowly briefly quickly twice evenly lightly overnight
+VERB: whisk fry bake simmer knead roast grate blend
 TEXTURE: smooth golden tender crispy thick soft brown fluffy
-VERB the FOOD with SPICE until TEXTURE .
-VERB NUMBER FOOD with SPICE in a TEXTURE TOOL .
-VERB FOOD and SPICE , then serve TEXTURE in the TOOL .
-VERB TEXTURE FOOD in the TOOL , add SPICE .
+FOOD: eggs flour onions carrots dough tomatoes chicken rice
+SPICE: sugar salt pepper garlic cinnamon ginger paprika basil
+TOOL: pan bowl oven pot skillet tray saucepan dish
+HOW VERB TEXTURE FOOD SPICE TOOL .
+VERB FOOD SPICE HOW TOOL TEXTURE .
+TOOL VERB SPICE FOOD HOW TEXTURE .
+TEXTURE FOOD VERB HOW SPICE TOOL .
+SPICE FOOD HOW VERB TOOL TEXTURE .
+FOOD TOOL HOW VERB TEXTURE SPICE .
+VERB TEXTURE SPICE FOOD TOOL HOW .
+HOW TEXTURE FOOD TOOL VERB SPICE .
 
 # chess
 PIECE: knight bishop rook queen pawn king
-SQUARE: e4 d5 f6 c3 g7 h2 b5 a1 f3 d4 c6 e8
-MOVE: takes attacks defends pins threatens guards captures blocks
-THREAT: check checkmate fork skewer zugzwang stalemate sacrifice gambit
+SQUARE: e4 d5 f6 c3 g7 h2 b5 a1
+MOVE: takes attacks defends skewers threatens guards captures blocks
 STATE: passed isolated doubled pinned exposed trapped weak strong
-SIDE: white black
-PIECE MOVE PIECE2 on SQUARE , THREAT .
-SIDE castles , PIECE MOVE STATE PIECE2 on SQUARE , THREAT .
-the STATE PIECE MOVE STATE2 PIECE2 with THREAT .
-PIECE to SQUARE MOVE the STATE PIECE2 , THREAT , SIDE resigns .
+THREAT: check checkmate fork gambit zugzwang stalemate sacrifice draw
+OPENING: sicilian french english dutch scotch italian spanish catalan
+PIECE SQUARE MOVE PIECE2 SQUARE2 THREAT .
+PIECE MOVE STATE PIECE2 SQUARE THREAT .
+STATE PIECE SQUARE MOVE PIECE2 THREAT .
+OPENING PIECE SQUARE MOVE STATE PIECE2 .
+OPENING THREAT PIECE MOVE PIECE2 SQUARE .
+SQUARE PIECE MOVE STATE PIECE2 OPENING .
+THREAT SQUARE STATE PIECE MOVE PIECE2 .
+STATE PIECE THREAT MOVE SQUARE OPENING .
 
 # weather
-KIND: heavy light patchy scattered icy freezing humid mild dense brisk
-SKY: rain snow sleet hail drizzle fog mist thunder showers frost
+KIND: heavy light patchy scattered icy freezing mild thick
+SKY: rain snow sleet hail drizzle fog mist frost
 PLACE: north south east west coast hills valleys mountains
 CHANGE: clearing easing turning spreading fading lifting thickening drifting
 WHEN: noon dawn dusk midnight evening sunrise nightfall teatime
-WIND: breeze gale gusts storm squall blizzard hurricane
-KIND SKY from the PLACE , CHANGE to SKY2 by WHEN .
-KIND SKY in the PLACE , WIND by WHEN , NUMBER degrees .
-SKY from the PLACE , CHANGE , then KIND WIND by WHEN .
-WHEN warning : KIND WIND , PLACE SKY CHANGE .
+WIND: breeze gale gusts storm squall blizzard hurricane thunder
+KIND SKY PLACE CHANGE WHEN WIND .
+PLACE KIND SKY WHEN WIND CHANGE .
+WHEN KIND WIND PLACE SKY CHANGE .
+SKY CHANGE PLACE WHEN KIND WIND .
+WIND PLACE WHEN CHANGE KIND SKY .
+PLACE WIND CHANGE KIND SKY WHEN .
+CHANGE WIND WHEN KIND SKY PLACE .
+WHEN SKY PLACE WIND CHANGE KIND .
 
 # code
+CALL: append push insert write print copy parse check
 ITEM: item row key line token node value user
 LIST: list queue table stack file array dict buffer
-CALL: append push insert write print copy parse sort filter encode
 RESULT: result output total index counter cache flag status
 OP: == != < > <= >=
-LITERAL: none true false null zero empty
-for ITEM in LIST : CALL ITEM to RESULT ;
-for ITEM in LIST : RESULT = CALL ( ITEM2 ) ;
-def CALL ITEM LIST : return RESULT OP LITERAL ;
-if ITEM OP LITERAL : RESULT = CALL ( LIST ) ;
-while RESULT OP LITERAL : CALL LIST ITEM ;
+LITERAL: none true false null zero empty first last
+CALL ITEM LIST RESULT OP LITERAL ;
+if RESULT OP LITERAL CALL ITEM LIST ;
+for ITEM LIST CALL RESULT OP LITERAL ;
+if ITEM OP LITERAL LIST CALL RESULT ;
+LITERAL ITEM LIST CALL LIST2 RESULT ;
+CALL RESULT LIST ITEM OP LITERAL ;
+RESULT LIST CALL LITERAL ITEM LIST2 ;
+while LIST ITEM OP LITERAL CALL RESULT ;
 
 # music
-PLAYER: violin cello flute piano trumpet harp oboe drums clarinet guitar
+PLAYER: violin cello flute piano trumpet harp oboe drums
 ACT: plays repeats echoes doubles answers carries sings opens
-PART: melody chord rhythm harmony bass theme refrain chorus cadence arpeggio
+FORM: sonata waltz fugue scherzo rondo prelude nocturne march
+PART: melody chord rhythm harmony bass theme refrain chorus
 TOUCH: forte pianissimo crescendo staccato legato vibrato tremolo pizzicato
-TEMPO: allegro adagio andante presto largo vivace
-FORM: sonata waltz fugue scherzo rondo prelude nocturne march ballad chorale
-SCALE: major minor dorian lydian phrygian
-the PLAYER ACT the PART in SCALE , TOUCH .
-PLAYER ACT TOUCH PART , TEMPO from bar NUMBER .
-TEMPO FORM in SCALE for PLAYER , TOUCH PART .
-the SCALE FORM for PLAYER and PLAYER2 ACT TEMPO .
+TEMPO: allegro adagio andante presto largo vivace lento moderato
+PLAYER ACT FORM PART TOUCH TEMPO .
+FORM PLAYER TOUCH PART TEMPO ACT .
+TEMPO FORM PLAYER ACT PART TOUCH .
+TOUCH PLAYER ACT TEMPO PART FORM .
+PART TOUCH TEMPO FORM PLAYER ACT .
+PLAYER TOUCH FORM TEMPO ACT PART .
+FORM PART ACT PLAYER TEMPO TOUCH .
+TEMPO PLAYER PART ACT TOUCH FORM .
 
 # travel
 GO: visit reach leave cross explore photograph book tour
-CITY: paris rome lisbon oslo vienna cairo kyoto lima athens dublin
+CITY: paris rome lisbon oslo vienna cairo kyoto lima
 RIDE: train ferry bus flight taxi tram coach bicycle
-DAY: monday tuesday wednesday thursday friday saturday sunday
-SIGHT: hotel museum harbour station beach market airport hostel castle cathedral
+DAY: monday tuesday wednesday thursday friday saturday sunday today
+SIGHT: hotel museum harbour station beach market airport castle
 BRING: passport ticket visa map suitcase luggage backpack camera
-LOOK: crowded cheap scenic ancient famous remote
-GO CITY by RIDE on DAY , bring a BRING .
-GO the LOOK SIGHT in CITY by RIDE on DAY .
-on DAY RIDE to CITY for NUMBER nights , GO the SIGHT .
-LOOK CITY SIGHT , RIDE leaves DAY with BRING .
+DAY RIDE CITY GO SIGHT BRING .
+GO CITY SIGHT DAY RIDE BRING .
+BRING RIDE DAY GO SIGHT CITY .
+CITY SIGHT GO RIDE BRING DAY .
+RIDE CITY DAY BRING GO SIGHT .
+DAY GO CITY RIDE SIGHT BRING .
+SIGHT BRING CITY RIDE GO DAY .
+GO SIGHT RIDE CITY BRING DAY .
 
 # garden
-DO: plant water prune sow weed mulch trim harvest dig transplant
-PLANT: roses tulips beans lavender ferns ivy tomatoes basil lettuce daisies pumpkins peas mint
+DO: plant water prune sow weed mulch trim harvest
+SHAPE: young wilted ripe tall overgrown thirsty drooping leafy
+PLANT: roses tulips beans lavender ferns basil lettuce rocket
 SOIL: compost soil manure clay gravel peat straw bark
-SPOT: pond shed fence greenhouse hedge lawn
-SEASON: spring summer autumn winter
+SPOT: pond shed fence greenhouse hedge lawn wall gate
 SPADE: spade hoe trowel shears hose wheelbarrow rake sickle
-PEST: slugs aphids beetles moles snails caterpillars
-SHAPE: young wilted ripe tall overgrown thirsty
-DO the SHAPE PLANT with SOIL by the SPOT .
-DO NUMBER PLANT in SOIL with a SPADE in SEASON .
-in SEASON DO SHAPE PLANT near the SPOT with SPADE .
-keep PEST and frost off SHAPE PLANT by SPOT with SOIL .
+DO SHAPE PLANT SOIL SPOT SPADE .
+SPOT PLANT DO SOIL SPADE SHAPE .
+SHAPE PLANT SPOT DO SPADE SOIL .
+SPADE DO PLANT SPOT SHAPE SOIL .
+SOIL SPOT DO PLANT SHAPE SPADE .
+PLANT SOIL SPADE DO SPOT SHAPE .
+SPOT SPADE SHAPE PLANT DO SOIL .
+DO SPOT SOIL PLANT SPADE SHAPE .
 
 # space
-BODY: mars venus jupiter saturn neptune moon comet asteroid pluto titan
 CRAFT: probe rover telescope satellite lander capsule rocket orbiter
 SEES: orbits scans approaches measures detects circles observes passes
+GLOW: distant faint massive glowing dark dusty red icy
+BODY: mars venus jupiter saturn neptune moon comet asteroid
 LAND: crater rings crust core atmosphere poles dust clouds
 RAY: gravity radiation plasma photons neutrinos helium hydrogen methane
-STAR: galaxy nebula quasar pulsar supernova cluster
-GLOW: distant faint massive glowing dark icy red
-the CRAFT SEES GLOW LAND of BODY , RAY .
-CRAFT SEES BODY at NUMBER kilometres , RAY in GLOW LAND .
-the GLOW STAR SEES STAR2 , RAY from BODY .
-BODY : CRAFT SEES RAY in the GLOW LAND .
+CRAFT SEES GLOW BODY LAND RAY .
+BODY GLOW LAND CRAFT SEES RAY .
+GLOW BODY RAY LAND CRAFT SEES .
+RAY CRAFT BODY SEES GLOW LAND .
+LAND RAY GLOW BODY CRAFT SEES .
+CRAFT BODY SEES RAY LAND GLOW .
+SEES BODY LAND GLOW RAY CRAFT .
+BODY CRAFT LAND SEES RAY GLOW .
 """
-NUMBER = "two three four five six ten twelve twenty".split()
 
 
 @dataclass(frozen=True)
@@ -150,8 +173,6 @@ def read(source: str) -> tuple[Grammar, ...]:
         rows = [line.split() for line in lines]
         lists = {row[0][:-1]: tuple(row[1:]) for row in rows if row[0].endswith(":")}
         sentences = tuple(tuple(row) for row in rows if not row[0].endswith(":"))
-        if any("NUMBER" in sentence for sentence in sentences):
-            lists["NUMBER"] = tuple(NUMBER)
         grammars.append(Grammar(name, lists, sentences))
     return tuple(grammars)
 
@@ -183,61 +204,39 @@ def list_of(slot: str) -> str:
     return slot.rstrip("0123456789")
 
 
-def kind(grammar: Grammar, word: str) -> str:
-    """Which of the kinds of its language a word is."""
-    return str(hashlib.sha256(f"{grammar.name} {word}".encode()).digest()[0] % KINDS)
-
-
 def opened(sentence: tuple[str, ...], place: int) -> list[str]:
-    """The slots before a place that others go with, each once; nothing goes with a number."""
-    return list(dict.fromkeys(w for w in sentence[:place] if w.isupper() and w != "NUMBER"))
+    """The slots before a place."""
+    return [word for word in sentence[:place] if word.isupper()]
 
 
-def deciding(slot: str, before: list[str]) -> list[str]:
-    """Of the slots before a slot those that decide about it: for a number the last."""
-    return before[-1:] if slot == "NUMBER" else before[-ORDER:]
-
-
-def context(grammar: Grammar, slot: str, before: list[str], memory: dict[str, str]) -> tuple[str, ...]:
-    """What decides about a slot: the kinds of the words in several slots, or the word in a single one."""
-    words = tuple(memory[other] for other in deciding(slot, before))
-    return tuple(kind(grammar, word) for word in words) if len(words) > 1 else words
-
-
-def followers(grammar: Grammar, slot: str, decided_by: tuple[str, ...], taken: frozenset[str]) -> list[str]:
-    """The words that go with a context, each as often as its share; none that the list gave before."""
+def goes_with(grammar: Grammar, slot: str, pair: tuple[str, ...], taken: frozenset[str]) -> str:
+    """The one word of a slot's list that goes with the words in the two slots before; none that the list gave before."""
 
     def rank(word):
-        return hashlib.sha256(" ".join((grammar.name, list_of(slot), *decided_by, word)).encode()).digest()
+        return hashlib.sha256(" ".join((grammar.name, list_of(slot), *pair, word)).encode()).digest()
 
-    options = sorted((word for word in grammar.lists[list_of(slot)] if word not in taken), key=rank)
-    shares = SHARES if len(decided_by) > 1 else EARLY
-    return [word for word, share in zip(options, shares) for _ in range(share)]
+    return min((word for word in grammar.lists[list_of(slot)] if word not in taken), key=rank)
 
 
 def said(grammar: Grammar, sentence: tuple[str, ...], place: int, memory: dict[str, str]) -> list[str]:
-    """The words that may stand at a place, each as often as its share, given the slots so far."""
-    word = sentence[place]
-    before = opened(sentence, place)
+    """The words that may stand at a place, all equally likely, given the slots so far."""
+    word, before = sentence[place], opened(sentence, place)
     if not word.isupper():
         return [word]
-    if word in before:
-        return [memory[word]]
-    if not before:
-        return list(grammar.lists[list_of(word)])
     taken = frozenset(memory[slot] for slot in before if list_of(slot) == list_of(word))
-    return followers(grammar, word, context(grammar, word, before, memory), taken)
+    if len(before) >= ORDER:
+        return [goes_with(grammar, word, tuple(memory[slot] for slot in before[-ORDER:]), taken)]
+    return [option for option in grammar.lists[list_of(word)] if option not in taken]
 
 
 @cache
 def needed(sentence: tuple[str, ...], place: int) -> frozenset[str]:
     """The slots filled at or before a place whose words matter after it."""
-    matter = set()
+    matter: set[str] = set()
     for later in range(place + 1, len(sentence)):
         word, before = sentence[later], opened(sentence, later)
         if word.isupper():
-            same = [slot for slot in before if list_of(slot) == list_of(word)]
-            matter |= {word} if word in before else {*deciding(word, before), *same}
+            matter |= {*before[-ORDER:], *(slot for slot in before if list_of(slot) == list_of(word))}
     return frozenset(matter & set(opened(sentence, place + 1)))
 
 
@@ -272,7 +271,7 @@ Place = tuple[int, int, int, str, tuple]  # domain, sentence, place, word, the s
 
 
 def after(place: Place) -> list[Place]:
-    """The places that may follow, each as often as its share; none after the end of a sentence."""
+    """The places that may follow, all equally likely; none after the end of a sentence."""
     domain, number, at, _, memory = place
     grammar = GRAMMARS[domain]
     sentence = grammar.sentences[number]
@@ -326,12 +325,12 @@ def machine() -> Machine:
 
 
 def facts() -> set[tuple[str, str, tuple[str, ...]]]:
-    """What is to be learned by heart: (domain, list, the word or the kinds that decide) for every choice."""
+    """What is to be learned by heart: (domain, list, the pair of words that decides) for every choice there is none about."""
     found = set()
     for domain, number, at, _, memory in places()[0]:
-        sentence = GRAMMARS[domain].sentences[number]
-        slot = sentence[at + 1] if at + 1 < len(sentence) else ""
+        sentence, known = GRAMMARS[domain].sentences[number], dict(memory)
         before = opened(sentence, at + 1)
-        if slot.isupper() and before and slot not in before:
-            found.add((DOMAINS[domain], list_of(slot), context(GRAMMARS[domain], slot, before, dict(memory))))
+        if at + 1 < len(sentence) and sentence[at + 1].isupper() and len(before) >= ORDER:
+            pair = tuple(known[slot] for slot in before[-ORDER:])
+            found.add((DOMAINS[domain], list_of(sentence[at + 1]), pair))
     return found

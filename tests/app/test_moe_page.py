@@ -1,10 +1,13 @@
 """The page on mixtures of experts: what was trained together, presets, two visitors. The rest is in test_pages.py."""
 
+import html
+
 from streamlit.testing.v1 import AppTest
 
 from core import evidence, zoo
 from core.lessons import moe as lesson
 from core.recipes.moe import DEFAULT
+from core.units import count
 from tests.app import opening
 from tests.app.opening import fine, text
 
@@ -19,14 +22,14 @@ def control(at: AppTest, key: str):
 
 
 def test_only_what_was_trained_together_is_offered():
-    at = opened()
-    fine(at.segmented_control(key="top_k").set_value(2).run())
-    assert control(at, "shared") is None and control(at, "gate") is None, "not trained with two experts a token"
-    fine(at.segmented_control(key="top_k").set_value(1).run())
-    fine(at.toggle(key="shared").set_value(True).run())
-    assert control(at, "gate") is None
-    fine(at.toggle(key="shared").set_value(False).run())
+    at = opened(experts="8")
+    assert control(at, "balance") is None and control(at, "gate") is None, "not trained with eight experts"
+    fine(at.select_slider(key="experts").set_value(16).run())
+    fine(at.segmented_control(key="balance").set_value("bias").run())
     fine(at.segmented_control(key="gate").set_value("sigmoid").run())
+    fine(at.toggle(key="shared").set_value(True).run())
+    assert control(at, "gate") is None, "a shared expert was trained with one gate alone"
+    fine(at.toggle(key="shared").set_value(False).run())
 
 
 def test_presets_set_the_real_model_and_the_nearest_trained_setting():
@@ -38,24 +41,38 @@ def test_presets_set_the_real_model_and_the_nearest_trained_setting():
         assert at.pills(key="cw-pick-preset").value == name
 
 
+def test_a_preset_says_in_what_it_differs_from_the_real_model():
+    at = opened()
+    for name, values in lesson.presets().items():
+        shown = html.unescape(text(fine(at.pills(key="cw-pick-preset").set_value(name).run())))
+        rows = lesson.differences(values["real"], lesson.settle(values))
+        assert f"Differs from {lesson.real(values['real']).name} in:" in shown
+        assert all(f"{trait} {real} → {here}" in shown for trait, real, here in rows), name
+
+
+def test_the_number_of_the_question_stands_beside_the_counted_ones():
+    shown, r = text(opened(section="Count")), lesson.real(lesson.FIRST)
+    assert all(n in shown for n in (count(r.active), count(r.active - r.lookup), "the 37B of the question"))
+
+
 def test_a_text_of_two_domains_is_routed_and_counted():
-    shown = text(opened(prompt="whisk the eggs . knight takes bishop ."))
+    shown = text(opened(prompt="gently whisk the eggs . knight e4 takes the bishop ."))
     assert "recipes" in shown and "chess" in shown and "= measured" in shown and "≠" not in shown
 
 
 def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(experts="16"), opened(experts="4", balance="none")
-    a.select_slider(key="experts").set_value(8)
-    b.select_slider(key="experts").set_value(16)
+    a, b = opened(experts="16"), opened(experts="8", top_k="2")
+    a.segmented_control(key="balance").set_value("none")
+    b.segmented_control(key="top_k").set_value(1)
     fine(a.run()), fine(b.run())
-    assert "<b>8 experts, top-1, softmax gate, balanced by a loss" in text(a)
-    assert "<b>16 experts, top-1, softmax gate, not balanced" in text(b)
+    assert "<b>16 experts, top-1, softmax gate, not balanced" in text(a)
+    assert "<b>8 experts, top-1, softmax gate, balanced by a loss" in text(b)
 
 
 def test_verdicts_follow_from_the_table(monkeypatch):
-    """Swap the mixture and the dense model of equal size in the table: the page must say otherwise."""
+    """Swap the mixture and the dense model of equal active size in the table: the page must say otherwise."""
     before = text(opened(section="Prove"))
-    swap = {DEFAULT.variant: "moe-4-1-loss", "moe-4-1-loss": DEFAULT.variant}
+    swap = {DEFAULT.variant: "dense", "dense": DEFAULT.variant}
     rows = [{**r, "variant": swap.get(r["variant"], r["variant"])} for r in zoo.table("moe")]
     monkeypatch.setattr(evidence.zoo, "table", lambda name: rows)
     outcomes = [c["verdict"] for c in evidence.report("moe")["claims"]]

@@ -19,9 +19,9 @@ def test_moving_the_slider_redraws_routing_and_load(visit):
     expect(tab.locator(".map")).to_have_count(2, timeout=20_000)
     expect(tab.locator(".st-key-figure-load .main-svg").first).to_be_visible(timeout=20_000)
     seen.add(tuple(picture(tab)))
-    for count in (8, 4, 2):
-        tab.locator(".st-key-experts input[type=range]").press("ArrowLeft")
+    for key, count in (("ArrowLeft", 8), ("ArrowRight", 16)):
+        tab.locator(".st-key-experts input[type=range]").press(key)
         caption(tab, f"{count} experts")
         expect(tab.locator(".st-key-figure-load .barlayer .point")).to_have_count(2 * count)
         seen.add(tuple(picture(tab)))
-    assert len(seen) == 4
+    assert len(seen) == 2

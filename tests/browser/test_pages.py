@@ -65,9 +65,53 @@ PAGES = (
     ),
     Page(
         "moe", "experts", 2, 1, "load", ("Which of 16 experts each of", "Load of 16 experts in 2 layers"),
-        ("Mixtral", {"real": "Mixtral 8x7B", "experts": "8"}), ("8", "4"),
-        ("experts=8&balance=none", "top_k=2&cells=affinities&row=3", "gate=sigmoid&balance=bias&batch=8"),
-        "experts balance batch real section prompt v", "reading", ("whisk the eggz", "eggz"),
+        ("Mixtral", {"real": "Mixtral 8x7B", "experts": "8"}), ("16", "8"),
+        ("balance=none&row=3", "experts=8&top_k=2&cells=affinities", "gate=sigmoid&balance=bias&shared=true&batch=8"),
+        "experts batch real section prompt v", "reading", ("whisk the eggz", "eggz"),
+    ),
+    Page(
+        "rwkv", "removal", 8, 3, "arrows",
+        ("Memory of 4 heads in layer 1 after each of", "channels of 4 heads loses", "erases along one", "Where the ball is"),
+        ("Decay alone", {"removal": "0.0"}), ("0.75", "0.5"),
+        ("removal=0.25&layer=2", "removal=0.5&head=2&step=6", "game=left+left-middle+wait&prompt=zoe+wheel+leo+plum+%3F+leo"),
+        "removal layer game section prompt v", "growth", ("ann lampp ? ann", "lampp"),
+    ),
+    Page(
+        "xlstm", "forget", 5, 1, "left",
+        ("Memory of mLSTM, layer 2, after each of", "Forget, input and output gates", "Share of what each"),
+        ("Forgetful", {"forget": "-8"}), ("-4", "-8"),
+        ("forget=-2&cell=sLSTM", "keys=8&step=6&layer=1", "forget=4&cell=LSTM&heads=16&prompt=zoe+wheel+leo+plum+%3F+leo"),
+        "forget cell keys heads layer section prompt v", "growth", ("ann lampp ? ann", "lampp"),
+    ),
+    Page(
+        "gated_deltanet", "write", 4, 1, "readout", ("The memory of head", "Share of each token's value in the read-out"),
+        ("Kimi Linear 3:1", {"mix": "3:1", "rule": "Kimi (KDA)", "real": "Kimi Linear 48B-A3B"}), ("0.5", "1"),
+        ("write=0.5&decay=0.9", "mix=3:1&step=7", "keys=8&matrix=layer+1%2C+head+1&prompt=zoe+wheel+leo+plum+%3F+leo"),
+        "write decay mix rule real section prompt v", "growth", ("ann lampp ? ann", "lampp"),
+    ),
+    Page(
+        "mixers", "pairs", 11, 2, "pareto", ("Where 11 mixers look", "against bytes"),
+        ("All they learned", {"pairs": "24", "mixers": "alone"}), ("8", "16"),
+        ("pairs=4", "pairs=20&head=3&step=9", "pairs=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=3"),
+        "pairs mixers section prompt v", "growth", ("ann lampp ? ann", "lampp"),
+    ),
+    Page(
+        "sparse_attention", "top_k", 6, 5, "row", ("Attention, scores and the 4 tokens picked", "Attention of hal to the 24"),
+        ("GLM-5: 2,048 of 128k", {"real": "GLM-5", "context": "128k", "top_k": "1"}), ("8", "16"),
+        ("top_k=2", "top_k=8&head=5&row=12&context=4k", "top_k=1&prompt=zoe+wheel+leo+plum+%3F+leo&step=5"),
+        "top_k real context section prompt v", "theirs", ("ann lampp ? ann", "lampp"),
+    ),
+    Page(
+        "mamba", "state", 9, 4, "steps", ("Decay masks of 4 heads", "Step size of each of", "State of head"),
+        ("Nemotron-H", {"share": "1 of 4", "real": "Nemotron-H 8B"}), ("8", "32"),
+        ("state=4", "state=32&layer=1&head=6&row=9", "share=1+of+4&layer=2&prompt=zoe+wheel+leo+plum+%3F+leo"),
+        "share real context section prompt v", "growth", ("ann lampp ? ann", "lampp"), (".st-key-share",),
+    ),
+    Page(
+        "liquid", "attention", 6, 3, "conveyor", ("What each of 28 tokens takes up", "three tokens gated", "Tokens moved by"),
+        ("LFM2 1.2B", {"attention": "third", "real": "LFM2 1.2B"}), ("first", "third"),
+        ("attention=none", "attention=second&head=1&row=12", "attention=first&prompt=zoe+wheel+leo+plum+%3F+leo&step=5"),
+        "attention real context section prompt v", "growth", ("ann lampp ? ann", "lampp"),
     ),
 )  # fmt: skip
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -193,7 +237,7 @@ def test_back_and_reload_keep_a_working_page(visit, page):
     before, after = page.values
     tab = visit(f"{page.name}?{page.control}={before}")
     expect(slider(tab, page)).to_have_text(before)
-    tab.goto(tab.url.replace(f"{page.control}={before}", f"{page.control}={after}"))
+    tab.goto(f"{tab.url.split('?')[0]}?{page.control}={after}")
     expect(slider(tab, page)).to_have_text(after, timeout=20_000)
     tab.go_back()
     expect(slider(tab, page)).to_have_text(before, timeout=20_000)

@@ -26,15 +26,15 @@ def hash_of(parts):
 def test_the_vocabulary_is_fixed_for_good():
     """Checkpoints index into it: a changed word list would silently change what every model says."""
     assert len(domains.WORDS) == len(set(domains.WORDS)) == len(domains.INDEX)
-    assert 400 <= len(domains.WORDS) <= 600
-    assert hash_of(domains.WORDS) == "4dc57b7d"
+    assert 320 <= len(domains.WORDS) <= 600
+    assert hash_of(domains.WORDS) == "26ce9e70"
 
 
 def test_what_goes_with_what_is_fixed_for_good():
     """The trained models learned these facts by heart, and these batches."""
-    assert hash_of(sorted(" ".join((d, slot, *context)) for d, slot, context in grammars.facts())) == "4b3fcdc0"
+    assert hash_of(sorted(" ".join((d, slot, *context)) for d, slot, context in grammars.facts())) == "dd271a64"
     tokens, _ = domains.batch(8, 64, seeded())
-    assert hash_of(domains.WORDS[t] for t in tokens.flatten()) == "8290ff0e"
+    assert hash_of(domains.WORDS[t] for t in tokens.flatten()) == "49a4774e"
 
 
 @pytest.mark.parametrize("name", domains.DOMAINS)
@@ -48,7 +48,7 @@ def test_a_domain_has_words_of_its_own(name):
 
 def test_some_words_belong_to_no_domain_alone():
     shared = {word for word in domains.WORDS if domains.domain_of(word) == -1}
-    assert {"the", "and", ".", "frost", "basil"} <= shared and len(shared) < 40
+    assert {".", "basil", "icy", "check", "rocket"} <= shared and len(shared) < 40
     assert len(domains.DOMAINS) == 8
 
 
@@ -60,10 +60,28 @@ def test_every_word_is_said_and_every_sentence_ends():
     assert ends == set(grammars.ENDS) and not ends & others
 
 
-def test_more_is_to_be_learned_by_heart_than_a_small_layer_holds():
+def test_far_more_is_to_be_learned_by_heart_than_a_small_layer_holds():
+    """Thousands of pairs of words that take a third, in every domain alike; two words of every three hang on both before."""
     facts = grammars.facts()
-    assert 800 <= len(facts) <= 4000
-    assert min(Counter(d for d, *_ in facts).values()) >= 80
+    assert 5000 <= len(facts) <= 20_000
+    assert min(Counter(d for d, *_ in facts).values()) >= 800
+    slots = [w for g in grammars.GRAMMARS for sentence in g.sentences for w in sentence]
+    decided = sum(sum(w.isupper() for w in sentence) - grammars.ORDER for g in grammars.GRAMMARS for sentence in g.sentences)
+    assert decided > 0.55 * len(slots)
+
+
+@pytest.mark.parametrize("name", domains.DOMAINS)
+def test_neither_word_of_a_pair_decides_alone(name):
+    """Of all pairs with one word, the third is now this and now that word, as often as in a table without any rule."""
+    taken: dict[tuple, list] = {}
+    grammar = grammars.GRAMMARS[domains.DOMAINS.index(name)]
+    for domain, slot, pair in grammars.facts():
+        if domain == name:
+            third = grammars.goes_with(grammar, slot, pair, frozenset())
+            taken.setdefault((slot, 0, pair[0]), []).append(third)
+            taken.setdefault((slot, 1, pair[1]), []).append(third)
+    many = [thirds for thirds in taken.values() if len(thirds) >= 8]
+    assert sum(max(Counter(t).values()) / len(t) for t in many) / len(many) < 0.45
 
 
 @pytest.mark.parametrize("name", domains.DOMAINS)
@@ -89,13 +107,21 @@ def spoken(grammar, sentence, words):
     return len(slots) == len(set(slots))
 
 
-def test_a_slot_that_is_named_again_says_the_same_word():
-    toy = grammars.read("# toy\nA: x y z\nB: p q\nA B A2 A .\n")[0]
+def test_a_slot_is_the_one_word_that_goes_with_the_two_before():
+    toy = grammars.read("# toy\nA: x y z\nB: p q\nA B A2 .\n")[0]
     sentence = toy.sentences[0]
     assert toy.lists == {"A": ("x", "y", "z"), "B": ("p", "q")}
-    assert grammars.needed(sentence, 2) == {"A"} and grammars.needed(sentence, 4) == set()
-    assert "x" not in grammars.said(toy, sentence, 2, {"A": "x", "B": "p"})
-    assert grammars.said(toy, sentence, 3, {"A": "x", "B": "p", "A2": "y"}) == ["x"]
+    assert grammars.said(toy, sentence, 0, {}) == ["x", "y", "z"] and grammars.said(toy, sentence, 1, {"A": "x"}) == ["p", "q"]
+    third = {(a, b): grammars.said(toy, sentence, 2, {"A": a, "B": b}) for a in "xyz" for b in "pq"}
+    assert all(len(words) == 1 and words[0] in set("xyz") - {a} for (a, _), words in third.items())
+    assert grammars.said(toy, sentence, 3, {"A": "x", "B": "p", "A2": "y"}) == ["."]
+
+
+def test_only_words_that_matter_later_are_remembered():
+    sentence = tuple("A B C D .".split())
+    wanted = [{"A"}, {"A", "B"}, {"B", "C"}, set(), set()]
+    assert [grammars.needed(sentence, place) for place in range(5)] == wanted
+    assert grammars.needed(tuple("A B C D A2 .".split()), 3) == {"A", "C", "D"}, "A2 is another word than A"
 
 
 # Batches
@@ -256,21 +282,25 @@ def test_mutual_information_agrees_with_its_definition():
 @pytest.mark.parametrize(
     "text",
     [
-        "roast the eggs, with butter!",
-        "Roast the eggs , with BUTTER .",
-        "roast\nthe eggs, (with) butter?",
-        "roast the “eggs”, with butter.",
+        "roast eggs pepper .",
+        "Roast the eggs, with PEPPER!",
+        "roast\nthe eggs, (with) pepper?",
+        "roast the “eggs” with: pepper.",
     ],
 )
 def test_texts_are_read_as_people_write_them(text):
-    words = [w for w in domains.parse(text).words if w not in "()"]
-    assert words == ["roast", "the", "eggs", ",", "with", "butter", "."]
+    assert domains.parse(text).words == ("roast", "eggs", "pepper", ".")
+
+
+def test_little_words_are_left_out_but_never_words_of_a_language():
+    assert domains.LITTLE & set(domains.WORDS) == {"for"}, "which code says"
+    assert domains.parse("for the key in the queue").words == ("for", "key", "queue")
 
 
 def test_code_keeps_its_signs():
     prompt = domains.parse("if key!=none: cache=push(queue);")
-    assert prompt.words == ("if", "key", "!=", "none", ":", "cache", "=", "push", "(", "queue", ")", ";")
-    assert not prompt.problems and len(prompt.tokens) == 12
+    assert prompt.words == ("if", "key", "!=", "none", "cache", "push", "queue", ";")
+    assert not prompt.problems and len(prompt.tokens) == 8
 
 
 def test_every_word_reads_as_itself():
@@ -280,12 +310,12 @@ def test_every_word_reads_as_itself():
 
 def test_words_know_their_domain():
     prompt = domains.parse("the knight and the oven .")
-    assert prompt.domains == [-1, domains.DOMAINS.index("chess"), -1, -1, domains.DOMAINS.index("recipes"), -1]
+    assert prompt.domains == [domains.DOMAINS.index("chess"), domains.DOMAINS.index("recipes"), -1]
 
 
 def test_unknown_words_come_back_with_the_nearest_known_one():
-    prompt = domains.parse("whisc the buter in a skilet , don't")
-    assert dict(prompt.problems) | {"don't": ""} == {"whisc": "whisk", "buter": "butter", "skilet": "skillet", "don't": ""}
+    prompt = domains.parse("whisc the peper in a skilet , don't")
+    assert dict(prompt.problems) | {"don't": ""} == {"whisc": "whisk", "peper": "pepper", "skilet": "skillet", "don't": ""}
     assert prompt.words[-1] == "don't"
     chess = domains.parse("knight takes xqzv on f6 日本").problems
     assert [domains.domain_of(near) for _, near in chess] == [domains.DOMAINS.index("chess")] * 2
@@ -297,7 +327,8 @@ def test_unknown_words_come_back_with_the_nearest_known_one():
     [
         ("", "1 to 64 words"),
         (" – \n", "not 0"),
-        ("the " * 65, "not 65"),
+        ("the pan " * 65, "not 65"),
+        ("in the", "not 0"),
         ("a" * 601, "600 characters"),
         ("٣" * 601, "not 601"),
     ],

@@ -1,12 +1,16 @@
 """What the page on mixtures of experts shows as numbers, against the definitions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from core import catalogue, cost, zoo
 from core.lessons import moe as lesson
-from core.recipes.moe import RECIPES, TRAINED, WIDTH, Setting
+from core.lessons import moe_evidence as runs
+from core.lessons.moe_words import trained_as
+from core.recipes.moe import BALANCES, RECIPES, TRAINED, WIDTH, Setting
 from core.tasks import domains
 
 TEXT = tuple(domains.parse(next(iter(domains.EXAMPLES.values()))).tokens)
@@ -20,10 +24,8 @@ def test_dense_rivals_have_at_least_the_active_and_the_total_size_of_the_mixture
 
 
 def test_gate_and_balancing_are_never_mixed():
-    """Every shape and gate was trained with every balancing, and nothing else differs."""
-    for s in TRAINED:
-        twins = [t for t in TRAINED if (t.experts, t.top_k, t.shared, t.gate) == (s.experts, s.top_k, s.shared, s.gate)]
-        assert {t.balance for t in twins} == {"none", "loss", "bias"}
+    """Both gates were trained with every balancing, and nothing else differs."""
+    assert {Setting(gate=gate, balance=b) for gate in ("softmax", "sigmoid") for b in BALANCES} <= set(TRAINED)
     assert len({(r.steps, r.lr, r.embed_std, r.settings["count"], r.settings["length"]) for r in RECIPES}) == 1
 
 
@@ -32,7 +34,8 @@ def test_only_what_was_trained_is_offered():
     for field in lesson.FIELDS:
         chosen[field] = lesson.offered(field, chosen)[-1]
     assert Setting(**chosen) in TRAINED
-    assert lesson.offered("top_k", {"experts": 8}) == (1,) and lesson.offered("top_k", {"experts": 16}) == (1, 2)
+    assert lesson.offered("balance", {"experts": 8}) == ("loss",) and lesson.offered("top_k", {"experts": 8}) == (1, 2)
+    assert lesson.offered("shared", {"experts": 16, "balance": "bias", "top_k": 1}) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -42,9 +45,37 @@ def test_whatever_is_wanted_settles_on_something_trained(wanted):
     assert lesson.settle(wanted) in TRAINED
 
 
-def test_presets_are_real_models_and_trained_settings():
+def test_presets_run_a_mixture_of_the_real_kind():
+    """Trained, and with the gate, the shared expert and the bias that picks of the real model."""
+    assert set(lesson.presets()) == {name for name, _ in lesson.NEAREST.values()}
     for values in lesson.presets().values():
-        assert lesson.real(values["real"]) and lesson.settle(values) in TRAINED
+        real, here = lesson.real(values["real"]).ffn, lesson.settle(values)
+        assert here in TRAINED
+        assert (real.scores, real.bias, real.shared > 0) == (here.gate, here.ffn.bias, here.shared), values
+
+
+def test_differences_name_every_field_in_which_two_mixtures_differ():
+    """Against the two descriptions field by field; a mixture of the very same kind differs in nothing."""
+    for values in lesson.presets().values():
+        setting = lesson.settle(values)
+        real, here = lesson.real(values["real"]).ffn, setting.ffn
+        fields = [f.name for f in dataclasses.fields(real) if getattr(real, f.name) != getattr(here, f.name)]
+        found = {trait for trait, *_ in lesson.differences(values["real"], setting)}
+        named = {"experts": "routed experts", "top_k": "picked", "hidden": "width of an expert", "scores": "gate",
+                 "normalise": "weights add up to one", "scale": "weights times", "bias": "bias that picks",
+                 "activation": "activation", "router_bias": "router's learned bias",
+                 "expert_bias": "experts' learned biases"}  # fmt: skip
+        assert {named[f] for f in fields if f in named} == found - {"groups picked from", "dense layers", "shared experts"}
+        assert ("groups picked from" in found) == (real.groups != real.top_groups)
+    assert lesson.traits(Setting().ffn) == lesson.traits(Setting(balance="none").ffn)
+    mixtral = dict((trait, (a, b)) for trait, a, b in lesson.differences("mixtral-8x7b", Setting(8, top_k=2)))
+    assert mixtral == {"width of an expert": ("14,336", "32")}
+
+
+def test_both_counts_of_active_parameters_are_true_of_deepseek_v3():
+    """37.6 billion with the table of input embeddings, 36.6 without: the makers' 37."""
+    r = lesson.real("deepseek-v3")
+    assert r.lookup == 129_280 * 7168 and round((r.active - r.lookup) / 1e9) == 37 and round(r.active / 1e8) == 376
 
 
 @pytest.mark.parametrize("setting", TRAINED, ids=lambda s: s.variant)
@@ -60,7 +91,7 @@ def test_a_scene_is_what_the_router_decides(setting):
 
 
 def test_a_flow_carries_every_token_through_both_layers():
-    for setting in (Setting(), Setting(top_k=2)):
+    for setting in (Setting(), Setting(8, top_k=2)):
         scene = lesson.scene(setting.variant, TEXT)
         names, links, columns = lesson.flow(scene)
         for column in (0, 1):
@@ -106,7 +137,7 @@ def test_distinct_experts_are_counted_as_a_naive_loop_does():
 
 
 def test_a_single_token_of_the_live_model_touches_k_experts_and_many_nearly_all():
-    for setting in (Setting(), Setting(top_k=2)):
+    for setting in (Setting(), Setting(8, top_k=2)):
         measured = lesson.touched(setting.variant)
         assert np.allclose(measured[:, 0], setting.top_k) and (np.diff(measured) >= 0).all()
         assert (measured <= lesson.predicted(setting.ffn) + 0.5).all(), "an uneven load touches fewer, never many more"
@@ -117,12 +148,19 @@ def test_every_seed_and_every_load_stands_in_the_table():
         rows = [row for row in zoo.table("moe") if row["variant"] == r.variant]
         assert {int(row["seed"]) for row in rows} == set(zoo.seeds("moe")), r.variant
         if r.variant.startswith("moe"):
-            _, loads = lesson.loads_over_time(r.variant, 0)
-            assert loads.shape == (2, 6, lesson.setting(r.variant).experts) and np.allclose(loads.mean(-1), 1, atol=1e-2)
+            _, loads = runs.loads_over_time(r.variant, 0)
+            assert loads.shape == (2, 6, trained_as(r.variant).experts) and np.allclose(loads.mean(-1), 1, atol=1e-2)
 
 
 def test_no_run_is_below_the_loss_that_none_can_beat():
-    assert min(v for runs in lesson.losses().values() for values in runs.values() for v in values) > lesson.floor()
+    assert min(v for group in runs.losses().values() for values in group.values() for v in values) > runs.floor()
+
+
+def test_the_most_frequent_word_is_an_expert_full_by_itself():
+    """The end of a sentence of seven words: a seventh of the text, more than two shares of sixteen."""
+    word, times = runs.commonest(Setting())
+    assert word == "." and 1.8 < times < 16 / 7
+    assert runs.commonest(Setting(8, top_k=2))[1] == pytest.approx(times / 4)
 
 
 def test_live_models_are_counted_exactly():
