@@ -253,7 +253,7 @@ def about(d: Design) -> dict:
 
 def taken(d: Design) -> Taken:
     """The design with a config, for a report."""
-    return Taken(d.reading, d.config or {"cutaway": design.plain(d.spec)})
+    return Taken(d.reading, d.config if d.config and not d.painted else {"cutaway": design.plain(d.spec)})
 
 
 def understood(d: Design) -> None:

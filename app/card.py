@@ -10,6 +10,7 @@ from app.figures import frame, landscape
 from app.figures.ladder import ladders
 from app.palette import PALETTE
 from core import catalogue
+from core.dtypes import stored
 from core.lessons import card as lesson
 from core.lessons import ladder
 from core.registry import PAGES
@@ -116,11 +117,17 @@ def counts(reading) -> None:
     else:
         rows.append(("cache", "none kept", ""))
     if c.state_bytes:
-        rows.append((f"state, {c.state_dtype}", binary(c.state_bytes), decimal(c.state_bytes)))
+        rows.append((f"state, {kept_in(c)}", binary(c.state_bytes), decimal(c.state_bytes)))
     with panels.card("Counts", "counts"):
         figures(rows)
         convention = panels.term("How this is counted", CONVENTION)
         st.html(f'<p class="cw-small">{convention}{denoised(spec)}</p>')
+
+
+def kept_in(c) -> str:
+    """The dtypes of a state: recurrent matrices have one of their own, columns of convolutions that of the cache."""
+    found = [dtype for dtype in (c.state_dtype, c.cache_dtype) if c.state_bytes == stored(c.state_elements, dtype)]
+    return found[0] if found else f"{c.state_dtype} and {c.cache_dtype}"
 
 
 def weights(reading, c) -> list[tuple[str, str, str]]:
@@ -129,7 +136,8 @@ def weights(reading, c) -> list[tuple[str, str, str]]:
     mixed = own is not None and own.bytes != c.weight_bytes
     rows = [(f"weights, all in {c.weight_dtype}" if mixed else f"weights, {c.weight_dtype}", c.weight_bytes)]
     rows += [("weights as released", own.bytes)] if mixed else []
-    return [(said, binary(n), decimal(n)) for said, n in rows]
+    unknown = [("weights as released", "not derived", "")] if own is None and reading.quantisation else []
+    return [(said, binary(n), decimal(n)) for said, n in rows] + unknown
 
 
 def growing(reading) -> tuple[str, str, str]:
@@ -162,6 +170,8 @@ def growth(reading, key: str) -> None:
     if not lesson.keeps(reading.spec):
         return
     line = lesson.curve(reading)
+    if not (line.cache.any() or line.state.any() or line.multi_head.any()):  # a design in which no layer mixes tokens
+        return
     with panels.card("Memory against context", f"growth-{key}"):
         fig = landscape.growth(reading, lesson.family(reading.spec), theme.mode(), theme.stroke())
         table = {"context": line.contexts, "cache, B": line.cache, "state, B": line.state, "multi-head, B": line.multi_head}

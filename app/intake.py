@@ -76,10 +76,20 @@ def own(key: str, several: bool = False, read: Callable[[str, str | bytes], obje
     if len(given) > intake.MOST_FILES:
         panels.error(f"at most {intake.MOST_FILES} configs are read at once, not {len(given)}: the first ones are shown")
     found = [result for name, data in given[: intake.MOST_FILES] if (result := tried(read, name, data)) is not None]
-    for result in found:
-        if note := getattr(result, "note", ""):
-            panels.caption(f"**{result.name}.** {note}")
+    if len(found) > 1 and not several:
+        panels.caption(f"**{found[0].name}, the file, is used.** Take it away to use the pasted text.")
+    for result in found if several else found[:1]:
+        if said := remark(result):
+            panels.caption(f"**{result.name}.** {said}")
     return intake.apart(found) if several else found
+
+
+def remark(result) -> str:
+    """What a reader should know about what was handed in: how it was read, and what in it was not understood."""
+    if not isinstance(result, Taken):
+        return ""
+    unknown = result.reading.unknown_fields
+    return f"{result.note} {intake.strange(unknown)}".strip() if unknown else result.note
 
 
 def tried(read: Callable, name: str, data: str | bytes):

@@ -25,7 +25,8 @@ INNER = ("own", "first", "second", "latent")  # mixers that hold another one
 
 @dataclass(frozen=True)
 class Reason:
-    """One way to arrive at another number. `what` they do; of which `subject`, in which `unit`; a `convention` is no mistake."""
+    """One way to arrive at another number. `what` they do; of which `subject`, in which `unit` ("GB": bytes, written in powers of
+    1000); a `convention` is no mistake."""
 
     name: str
     what: str
@@ -191,7 +192,8 @@ def of_the_weights(reading, context: int) -> list[Reason]:
     )
     found = [Reason(name, what, subject, theirs, ours, "parameters", usual) for name, what, subject, theirs, ours, usual in rows]
     gigabytes = "bytes are divided by 1,024 three times and called GB"
-    found.append(Reason("GiB written as GB", gigabytes, "weights", c.weight_bytes * 10**9 >> 30, c.weight_bytes, convention=True))
+    theirs = c.weight_bytes * 10**9 >> 30
+    found.append(Reason("GiB written as GB", gigabytes, "weights", theirs, c.weight_bytes, "GB", convention=True))
     if own and reading.quantisation:
         what = (
             f"all weights are taken to be in {reading.weight_dtype}; the release keeps some as they were, and scales beside them"

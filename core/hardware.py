@@ -609,14 +609,18 @@ def users(count: int, spec: ModelSpec, context: int) -> str:
 
 
 def verdict(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32") -> str:
-    """Does it fit on these devices, for how many users at this context? One sentence, computed."""
+    """Does it fit on these devices, for how many users at this context? One sentence, computed. A denoiser's is about a cache that
+    its released code does not keep, and says so."""
+    if spec.decoding == "diffusion":
+        judged = verdict(replace(spec, decoding="autoregressive"), deployment, state_dtype)
+        return f"{judged.removesuffix('.')}, if it kept a cache; its released code keeps none."
     d, m = deployment, memory(spec, deployment, state_dtype)
     most = largest_batch(spec, d, state_dtype)
     asked = users(d.batch, spec, d.context)
     if m.fits:
         return f"Fits on {d.named}: {users(most, spec, d.context)}."
     need, can = fewest_devices(spec, d, state_dtype), sized(d.available * d.devices)
-    enough = f"{replace(d, devices=need).named} would hold {{}}" if need else "no number of them would hold {}"
+    enough = f"{replace(d, devices=need).named} would hold {{}}" if need else "no number of these devices would hold {}"
     lead = f"Does not fit on {d.named}: "
     if m.weights > m.available:
         return f"{lead}weights alone need {sized(m.weights_all)}, and {can} can be used; {enough.format('them and ' + asked)}."

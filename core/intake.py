@@ -176,6 +176,12 @@ def resembling(config: dict, name: str) -> Taken:
     return Taken(replace(found, assumed=(f"model_type (read like {kind})", *found.assumed)), config, note)
 
 
+def strange(unknown: tuple[str, ...], most: int = 8) -> str:
+    """Fields that could matter and were not understood, in one sentence; "" where there are none."""
+    more = f" and {len(unknown) - most} more" if len(unknown) > most else ""
+    return f"Not understood and not counted: {', '.join(unknown[:most])}{more}." if unknown else ""
+
+
 # Report a wrong count
 
 

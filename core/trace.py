@@ -19,11 +19,12 @@ Names
     decay       (B, H, T, d)  log of what stays of the memory, a number a head (d = 1) or a row
     write       (B, H, T, d)  how strongly is written: beta, step size, input gate
     erase       (B, H, T, d)  how strongly is erased where that is not `write` (RWKV-7)
+    output      (B, H, T, v)  the output gate of an LSTM
     effective   (B, H, T, T)  how much of each token's value is in each output: attention as it would be written out
 """
 
 NAMES = ("attention", "positions", "residual", "affinity", "routing", "gates", "indexer", "picked")
-NAMES += ("query", "key", "value", "decay", "write", "erase", "effective")
+NAMES += ("query", "key", "value", "decay", "write", "erase", "output", "effective")
 
 
 class Trace:

@@ -24,7 +24,7 @@ import torch
 from core import cost
 from core.errors import SpecError, one_of
 from core.model import Model
-from core.recipes import gqa, mla, moe, sliding_window
+from core.recipes import gated_deltanet, gqa, liquid, mamba, mixers, mla, moe, rwkv, sliding_window, sparse_attention, xlstm
 from core.spec import brief
 from core.train import Recipe, run, write
 
@@ -33,7 +33,10 @@ ZOO, EVIDENCE, RESUME = ASSETS / "zoo", ASSETS / "evidence", ASSETS / "zoo" / ".
 SEEDS = (0, 1, 2, 3, 4)
 
 # recipes and claims of each, in core/recipes
-MECHANISMS: dict[str, ModuleType] = {"gqa": gqa, "mla": mla, "sliding_window": sliding_window, "moe": moe}
+MECHANISMS: dict[str, ModuleType] = {
+    "gqa": gqa, "mla": mla, "sliding_window": sliding_window, "moe": moe, "gated_deltanet": gated_deltanet,
+    "sparse_attention": sparse_attention, "mamba": mamba, "rwkv": rwkv, "xlstm": xlstm, "liquid": liquid, "mixers": mixers,
+}  # fmt: skip
 RECIPES: dict[str, tuple[Recipe, ...]] = {name: module.RECIPES for name, module in MECHANISMS.items()}
 
 
@@ -190,6 +193,13 @@ def as_csv(rows: list[dict]) -> str:
     writer.writeheader()
     writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
     return out.getvalue()
+
+
+def tables(name: str) -> list[dict]:
+    """The rows of a mechanism and of those that its claims compare it with, every row with every column."""
+    rows = [row for each in (name, *getattr(MECHANISMS.get(name), "ALSO", ())) for row in table(each)]
+    columns = dict.fromkeys(column for row in rows for column in row)
+    return [{column: row.get(column, "") for column in columns} for row in rows]
 
 
 def table(name: str) -> list[dict]:

@@ -69,7 +69,7 @@ def choose() -> tuple[tuple[lesson.Side, ...], int]:
 def keep(given: list[Taken]) -> None:
     """What was handed in travels in the link as `s`, where it is short enough; what was taken back no longer does."""
     if given:
-        text = state.pack([taken.config for taken in given], [])
+        text = state.pack([[taken.name, taken.config] for taken in given], [])
         fits = len(text) <= state.PACKED
         state.keep(text if fits else "", "" if fits else "These configs are too long for a link: send the files instead.")
     elif st.session_state.get(HANDED):
@@ -84,9 +84,12 @@ def linked() -> list[Taken]:
         return []
     try:
         configs = state.unpack(packed, [])
-        if not isinstance(configs, list) or not all(isinstance(config, dict) for config in configs):
+        pairs = (
+            [config if isinstance(config, list) else ["", config] for config in configs] if isinstance(configs, list) else [[]]
+        )
+        if not all(len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], dict) for pair in pairs):
             raise SpecError("the s of this link holds no configs: copy the link once more")
-        found = [taking.take(json.dumps(config)) for config in configs[: lesson.MOST]]
+        found = [taking.take(json.dumps(config), name) for name, config in pairs[: lesson.MOST]]
     except SpecError as error:
         panels.error(f"{error}.")
         return []
@@ -271,7 +274,7 @@ def read(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) ->
     )
     panels.caption(
         "**Assumed** are fields that a config leaves out: they have the value that its own reference gives them. "
-        "**Not understood** are fields that no count here depends on, as far as is known."
+        "**Not understood** are fields that could matter and are not counted: check the numbers where a model has some."
     )
     live.glossary("core/lessons/compare.py")
     live.source("core/lessons/compare.py")

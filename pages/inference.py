@@ -9,7 +9,9 @@ from app.figures import roofline as figures
 from app.panels import Bar
 from core import hardware
 from core.hardware import SPLITS, Deployment, sized
+from core.intake import strange
 from core.lessons import inference as lesson
+from core.lessons.card import limited
 from core.units import binary, decimal
 
 QUESTION = "Why does memory decide the price?"
@@ -112,7 +114,8 @@ def summary() -> str:
 def verdict(reading, d: Deployment, scene: lesson.Scene) -> None:
     """Does it fit, for how many users: the first sentence; the numbers and what to know about them below it."""
     m = scene.memory
-    small = f"Weights {sized(m.weights_all)}, one user {sized(m.user_all)}; {sized(m.available)} usable on each device. "
+    taken = f"weights {sized(m.weights_all)}, one user {sized(m.user_all)}; {sized(m.available)} usable on each device. "
+    small = f"{reading.spec.name}: {taken}"
     kind = "" if m.fits else " no"
     words = panels.prose(small + " ".join(remarks(reading, d, scene)), {})
     st.html(f'<p class="cw-fit{kind}" role="status">{panels.prose(scene.verdict, {})}<small>{words}</small></p>')
@@ -121,12 +124,16 @@ def verdict(reading, d: Deployment, scene: lesson.Scene) -> None:
 def remarks(reading, d: Deployment, scene: lesson.Scene) -> list[str]:
     """What to know about these numbers, where it applies."""
     said, m = [], scene.memory
-    if d.context > reading.context and not lesson.boards(reading):
+    if d.context > reading.context and limited(reading) and not lesson.boards(reading):
         said.append(f"The config goes to {reading.context:,} tokens only.")
     if m.replication > 1:
         said.append(f"Split by heads, every cached number is kept {m.replication:.3g} times.")
     if reading.spec.decoding == "diffusion":
-        said.append(f"{card.denoised(reading.spec)}")
+        said.append(card.denoised(reading.spec).strip())
+    if unknown := strange(reading.unknown_fields):
+        said.append(unknown)
+    if mixed := lesson.underived(reading, d):
+        said.append(mixed)
     return said
 
 
@@ -228,7 +235,7 @@ def count(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
     frame.figure(fig, key="cost", alt=alt, table=table, config=about(d, scene))
     panels.caption(
         f"**{d.named}, {d.context:,} {kept}s each, decode alone.** The line is the larger of traffic and arithmetic; beyond the "
-        "users that fit it is faint. Prompts come on top."
+        "users that fit it is faint. Dotted: reading alone; dashed: arithmetic alone. Prompts come on top."
     )
     live.heading("What each technique would change here")
     marks = [(e.name, e.hours * factor, e.hue, f"{lesson.users_said(e.most)} fit") for e in rows[1:]]

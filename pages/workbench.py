@@ -12,10 +12,11 @@ from app.figures.maps import encode_probability, encode_signed, maps
 from app.figures.strip import strip
 from core import architecture, disagree, rows
 from core.errors import SpecError
+from core.hardware import sized
 from core.intake import report
 from core.lessons import inference, ladder
 from core.lessons import workbench as lesson
-from core.units import binary, count, decimal
+from core.units import count, decimal
 
 QUESTION = "What would my design cost?"
 SECTIONS = ("See", "Twin", "Cost", "Disagree", "Own weights", "Files")
@@ -58,12 +59,11 @@ def summary(d: lesson.Design, place) -> str:
     """What was counted, in one line."""
     c = lesson.counted(d, place.context, 1)
     active = f", {count(c.params_active)} of them active" if c.params_active != c.params_total else ""
-    state_said = f" and {binary(c.state_bytes)} of state" if c.state_bytes else ""
-    return (
-        f"{d.spec.name}: {count(c.params_total)} parameters{active}; weights "
-        f"{decimal(c.weight_bytes)} ({binary(c.weight_bytes)}); one sequence keeps {decimal(c.cache_bytes)} "
-        f"({binary(c.cache_bytes)}) of cache{state_said}."
-    )
+    weights = place.weight_bytes or c.weight_bytes  # as the release mixes dtypes, where it does: as the verdict says
+    verb = "would keep" if d.spec.decoding == "diffusion" else "keeps"
+    said = f"{d.spec.name}: {count(c.params_total)} parameters{active}; weights {sized(weights)}; one sequence {verb} "
+    kept = [f"{sized(n)} of {what}" for n, what in ((c.cache_bytes, "cache"), (c.state_bytes, "state")) if n]
+    return f"{said}{' and '.join(kept) or 'nothing'}.{card.denoised(d.spec)}"
 
 
 # The strip and the sizes
@@ -215,7 +215,8 @@ def budget(d: lesson.Design, place, scene: inference.Scene) -> None:
     fig = roofline.budget(parts, m.available, m.installed, decimal, theme.mode(), theme.stroke())
     frame.figure(fig, key="budget", alt=alt, table=table, config=bench.about(d))
     users = f"{place.batch:,} user{'s' * (place.batch > 1)}"
-    panels.caption(f"**{place.named}, {users} at {place.context:,} tokens.** {inference.listed(scene.parts, decimal)}.")
+    length = f"{place.context:,} {inference.words(d.reading)[1]}s"
+    panels.caption(f"**{place.named}, {users} at {length}.** {inference.listed(scene.parts, decimal)}.")
 
 
 def roof_of(d: lesson.Design, place, scene: inference.Scene) -> None:
@@ -245,8 +246,8 @@ def beside(d: lesson.Design, place) -> None:
     found = [rows.row(r, place.context, place.batch) for r in readings]
     live.table(*lesson.beside(found))
     panels.caption(
-        f"**{place.context:,} tokens, {place.batch:,} sequence{'s' * (place.batch > 1)}, each in its config's own dtypes.** "
-        "The same rows as {code}.",
+        f"**{place.context:,} tokens, {place.batch:,} sequence{'s' * (place.batch > 1)}, weights as released, cache in the "
+        "config's own dtype.** The CSV has the same rows as {code}.",
         code="<code>python -m core inspect --csv</code>",
     )
     bench.download("CSV", rows.to_csv(found), "cutaway.csv", "text/csv")
@@ -268,6 +269,13 @@ def reasons(d: lesson.Design, place) -> None:
             "on this description, and counted like everything else; a convention is no mistake, it answers another question."
         )
     bench.understood(d)
+    columns, printed, differ = lesson.published()
+    with st.expander(f"{len(printed)} published figures beside ours, {differ} of them differ", key="workbench-published"):
+        live.table(
+            columns,
+            [[live.Link(f'<span style="white-space:normal">{html.escape(cell)}</span>') for cell in row] for row in printed],
+        )
+        live.small("Ours are computed from each model's config and written with as many digits as were printed.")
     live.heading("Report a wrong count")
     panels.caption("**Copy this, and add what the number should be, with the source.** It holds the config and our version.")
     st.code(report(bench.taken(d), place.context, place.batch), language="text", height=260)

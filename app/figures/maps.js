@@ -373,6 +373,7 @@ class Maps {
     this.root.classList.toggle("stage", d.stage);
     this.root.classList.toggle("alone", this.view.head !== null);
     this.root.style.setProperty("--cols", columns);
+    this.root.style.setProperty("--few", columns > 4 ? 3 : columns);
     this.root.style.setProperty("--strip", clamp(panels - 1, 4, STRIP));
     this.root.style.setProperty("--span", Math.ceil((panels - 1) / 4) + 1);
     this.root.style.setProperty("--rows", `${"auto ".repeat(Math.ceil((panels - 1) / 4))}1fr`);

@@ -163,6 +163,8 @@ def read(config: dict, name: str = "") -> Reading:
     state = state_dtype(f, getattr(family, "STATE_DTYPE", ""), own)
     if f is not outer:
         outer.adopt(f)
+        if config.get("model_type") not in FAMILIES:  # the family is that of the language model inside
+            outer.assumed.append("model_type")
     return Reading(spec, kind, context, weight, own, state, tuple(dict.fromkeys(outer.assumed)), tuple(outer.unknown), stored)
 
 

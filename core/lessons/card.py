@@ -118,10 +118,16 @@ class Kept:
 
 
 def kept(reading) -> tuple[Kept, ...]:
-    """The cache at the usual contexts and at the model's longest, in its own cache dtype."""
-    contexts = sorted({*CONTEXTS, reading.context})
+    """The cache at the usual contexts and at the model's longest, where its config says one, in its own cache dtype."""
+    longest = reading.context if limited(reading) else 0
+    contexts = sorted({*CONTEXTS, longest} - {0})
     sizes = [cost.count(reading.spec, n, cache_dtype=reading.cache_dtype).cache_bytes * keeps(reading.spec) for n in contexts]
-    return tuple(Kept(n, size, n == reading.context, n > reading.context) for n, size in zip(contexts, sizes))
+    return tuple(Kept(n, size, n == longest, 0 < longest < n) for n, size in zip(contexts, sizes))
+
+
+def limited(reading) -> bool:
+    """Does the config say how long a context it was made for? Else the context that is counted at is assumed."""
+    return not any(name.rpartition(".")[2] == "context" for name in reading.assumed)
 
 
 def counted(reading) -> cost.Cost:

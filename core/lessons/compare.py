@@ -22,6 +22,7 @@ from core.errors import LONGEST
 from core.ffn.dense import Dense
 from core.ffn.moe import MoE
 from core.lessons import ladder
+from core.lessons.inference import released_bytes
 from core.lessons.ladder import Rung
 from core.lessons.sliding_window import CONTEXTS
 from core.mixers.attention import Attention
@@ -36,6 +37,7 @@ MOST = 4  # models at once
 NOTHING = "—"  # a field that a model does not have
 LOWEST = 256  # tokens at which curves begin
 OWN = "as released"
+MIXED = " where its release converts them"
 FINEST = 10_000  # contexts that are looked at for one pair of models
 
 
@@ -52,6 +54,7 @@ class Side:
     state_dtype: str
     assumed: tuple[str, ...] = ()  # fields that its config leaves out
     unknown: tuple[str, ...] = ()  # fields that were not understood
+    released: int = 0  # bytes of the weights where its release mixes dtypes; 0: all in `weight_dtype`
 
     def __hash__(self):
         return hash((self.name, self.key, self.weight_dtype, self.cache_dtype, self.state_dtype))
@@ -78,7 +81,8 @@ def of(reading, name: str, key: str = "", weight_dtype: str = OWN, cache_dtype: 
     weight = reading.weight_dtype if weight_dtype == OWN else weight_dtype
     cache = reading.cache_dtype if cache_dtype == OWN else cache_dtype
     own = reading.state_dtype, tuple(reading.assumed), tuple(reading.unknown_fields)
-    return Side(name, key, reading.spec, reading.context, weight, cache, *own)
+    mixed = released_bytes(reading) if weight_dtype == OWN else 0
+    return Side(name, key, reading.spec, reading.context, weight, cache, *own, mixed)
 
 
 def names() -> dict[str, str]:
@@ -181,7 +185,7 @@ COUNTED = (  # name, field of the calculator, in bytes
 
 def deltas(sides: tuple[Side, ...], context: int) -> tuple[Delta, ...]:
     """Every quantity of every side at a context."""
-    costs = [counted(s, context) for s in sides]
+    costs = [replace(c, weight_bytes=s.released or c.weight_bytes) for s in sides for c in (counted(s, context),)]
     return tuple(Delta(name, tuple(getattr(c, field) for c in costs), in_bytes) for name, field, in_bytes in COUNTED)
 
 
@@ -615,7 +619,9 @@ def crossed(sides: tuple[Side, ...], quantity: str) -> str:
 
 def dtypes(sides: tuple[Side, ...]) -> str:
     """The dtypes of all, once where they agree."""
-    each = {s.name: f"weights {s.weight_dtype}, cache {s.cache_dtype}, state {s.state_dtype}" for s in sides}
+    each = {
+        s.name: f"weights {s.weight_dtype}{MIXED * bool(s.released)}, cache {s.cache_dtype}, state {s.state_dtype}" for s in sides
+    }
     return (
         next(iter(each.values())) if len(set(each.values())) == 1 else "; ".join(f"{name}: {text}" for name, text in each.items())
     )

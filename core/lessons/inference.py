@@ -100,6 +100,17 @@ def released_bytes(reading) -> int:
     return found.bytes if found else 0
 
 
+def underived(reading, d: Deployment) -> str:
+    """A sentence where a release mixes dtypes in a way that is not derived and all weights are taken for one; "" elsewhere."""
+    q = reading.quantisation
+    if not q or d.weight_dtype != reading.weight_dtype or released_bytes(reading):
+        return ""
+    apart = (
+        f", though its experts are in {q.experts.dtype}" if q.others and q.experts and q.experts.dtype != d.weight_dtype else ""
+    )
+    return f"How its files mix dtypes is not derived: every weight is taken to be in {d.weight_dtype}{apart}."
+
+
 # See
 
 
@@ -504,7 +515,7 @@ def unit(price: float) -> tuple[str, float]:
 
 def cost_said(hours: float, factor: float) -> str:
     """The cost of a million tokens with three digits."""
-    return f"{hours * factor:,.3g}" if hours else "—"
+    return three(hours * factor) if hours else "—"
 
 
 def longest_said(n: int) -> str:
@@ -521,7 +532,12 @@ def listed(parts: tuple[Part, ...], said) -> str:
 def step_said(b: Bounds) -> str:
     """How long a decode step takes at least, and how many experts it wakes."""
     woken = f"; it wakes {b.experts_read:.3g} of {b.experts:,.0f} experts a layer" if b.experts else ""
-    return f"At least {seconds(b.decode.seconds)}, {b.decode.intensity:.3g} FLOPs a byte, bound by {b.decode.binds}{woken}."
+    return f"At least {seconds(b.decode.seconds)}, {three(b.decode.intensity)} FLOPs a byte, bound by {b.decode.binds}{woken}."
+
+
+def three(x: float) -> str:
+    """A number with three digits, or every digit before the point."""
+    return f"{x:,.0f}" if x >= 1000 else f"{x:.3g}"
 
 
 def best(b: Bounds, price: float, made: str) -> list[tuple[str, str]]:
@@ -536,11 +552,9 @@ def best(b: Bounds, price: float, made: str) -> list[tuple[str, str]]:
 
 
 def room(s: Scene, d: Deployment, held: str) -> list[tuple[str, str]]:
-    """How much more fits."""
-    return [
-        (f"users at {d.context:,} {held}s", users_said(s.most_users)),
-        (f"{held}s each for {d.batch:,} user{'s' * (d.batch > 1)}", longest_said(s.longest)),
-    ]
+    """How much more fits; a board has no other length."""
+    most = [(f"users at {d.context:,} {held}s", users_said(s.most_users))]
+    return most + [(f"{held}s each for {d.batch:,} user{'s' * (d.batch > 1)}", longest_said(s.longest))] * (held == "token")
 
 
 # Who fits

@@ -5,21 +5,28 @@ Letters: L layers, T tokens, H heads, d numbers of a key, v of a value. Pages on
 and the one that puts them side by side read their pictures from here.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
 
-from core import zoo
-from core.decoding.autoregressive import follow
-from core.lessons.recall import Scene, scene, script
+from core import catalogue, cost, zoo
+from core.catalogue import Entry
+from core.cost import LONGEST
+from core.decoding.autoregressive import Run, Step, elements, follow
+from core.dtypes import DTYPES
+from core.lessons import ladder
+from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, counted, scene, script
 from core.model import Model
+from core.spec import ModelSpec
 from core.tasks import recall
 from core.trace import Trace
 
 GATES = ("query", "key", "value", "decay", "write", "erase")
 PAIRS = 24  # what the models have learned
+ATTENTION = "attention-2"
 
 
 @dataclass(frozen=True)
@@ -77,3 +84,108 @@ def layer_of(model: Model, i: int, trace: Trace, memory: np.ndarray) -> Layer:
     weights = records.get("attention", records.get("effective", np.zeros((0, 0, 0), np.float32)))
     gates = {name: records[name] for name in GATES if name in records}
     return Layer(model.spec.layers[i].kind, "attention" not in records, weights, gates, memory)
+
+
+def scene_of(prompt: recall.Prompt, steps: list[Step]) -> Scene:
+    """The steps as a scene; nothing attends."""
+    tokens, given, probability = (np.array([getattr(s, name) for s in steps]) for name in ("token", "given", "probability"))
+    state = np.array([sum(elements(s.state).values()) for s in steps])
+    none = np.zeros(0, np.float32)
+    run = Run(tokens, given, probability, none, none, 0 * state, state, steps[-1].next.numpy())
+    words, size = tuple(recall.WORDS[t] for t in tokens), int(DTYPES[DTYPE][0])
+    return Scene(words, tuple(answers(prompt, words, run)), run, 0 * state, state * size)
+
+
+def recorded(steps: list[Step], i: int, name: str) -> np.ndarray:
+    """A record of a layer over all steps: (H, T, 1 or w); (0,) where it has none."""
+    found = [s.trace.records[i, name][0, :, 0].numpy() for s in steps if (i, name) in s.trace.records]
+    return np.stack(found, 1) if found else np.zeros(0)
+
+
+# What the live models keep
+
+
+@lru_cache(maxsize=4096)
+def bytes_of(variant: str, tokens: int) -> int:
+    """Cache and state of a live model after so many tokens."""
+    c = counted(variant, tokens)
+    return c.cache_bytes + c.state_bytes
+
+
+@lru_cache(maxsize=16)
+def measured(variant: str) -> np.ndarray:
+    """The same, measured on the live model at LENGTHS."""
+    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
+    model = zoo.load(variant)
+    kept = [sum(elements(step.state).values()) for step in follow(model, script(prompt))]
+    return np.array([kept[n - 1] for n in LENGTHS]) * int(DTYPES[DTYPE][0])
+
+
+def overtakes(variant: str) -> int:
+    """The number of tokens from which on our attention model keeps more than a purely recurrent one."""
+    return bisect_left(range(1, 1 << 16), bytes_of(variant, 1) + 1, key=lambda n: bytes_of(ATTENTION, n)) + 1
+
+
+# Real models
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """A model of the catalogue that keeps a state: by which mixer, its size in one layer, in how many of its layers, bytes of one
+    sequence in float32, and the cache a token beside it."""
+
+    entry: Entry
+    mixer: str
+    size: str
+    layers: int
+    depth: int
+    bytes: int
+    token_bytes: int
+
+
+@lru_cache(maxsize=1)
+def keepers() -> tuple[Keeper, ...]:
+    """Every model of the catalogue that keeps a state which does not grow, in the order of the catalogue."""
+    found = (keeper(entry, entry.reading.spec) for entry in catalogue.entries().values())
+    return tuple(k for k in found if k)
+
+
+def keeper(entry: Entry, spec: ModelSpec) -> Keeper | None:
+    """One model; None where no layer keeps a state."""
+    holding = [layer.mixer for layer in spec.layers if layer.mixer and layer.mixer.state(spec.d_model)]
+    if not holding or spec.decoding != "autoregressive":
+        return None
+    counted, m = cost.count(spec, 2, state_dtype="float32"), holding[0]
+    sizes = counted.state_bytes, counted.cache_bytes // 2
+    return Keeper(entry, ladder.mixer(m), ladder.size(m), len(holding), len(spec.layers), *sizes)
+
+
+@lru_cache(maxsize=1)
+def growing() -> tuple[str, ...]:
+    """Keys of the catalogue's models that keep a cache and no recurrent state."""
+    return tuple(key for key, entry in catalogue.entries().items() if grows(entry.reading.spec))
+
+
+def grows(spec: ModelSpec) -> bool:
+    """Does its cache grow with every token, in some layer, and is there nothing else?"""
+    if spec.decoding != "autoregressive" or cost.count(spec, 1).state_elements:
+        return False
+    return cache(spec, 1 << 17) > cache(spec, 1 << 16)
+
+
+@lru_cache(maxsize=4096)
+def cache(spec: ModelSpec, tokens: int) -> int:
+    """Cache bytes of one sequence in 16 bits."""
+    return cost.count(spec, tokens, cache_dtype="bfloat16").cache_bytes
+
+
+def cached(key: str, tokens: int) -> int:
+    """Cache bytes of a real model after so many tokens."""
+    return cache(catalogue.entries()[key].reading.spec, tokens)
+
+
+@lru_cache(maxsize=1024)
+def reached(key: str, size: int) -> int:
+    """The first token from which on the cache of a model is at least so many bytes."""
+    spec = catalogue.entries()[key].reading.spec
+    return bisect_left(range(1, LONGEST + 1), size, key=lambda n: cache(spec, n)) + 1

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from core import catalogue, cost, design, intake, twin
+from core import catalogue, cost, design, intake, oracles, twin
 from core.blocks import Full
 from core.errors import SpecError
 from core.ffn.moe import MoE
@@ -30,7 +30,7 @@ from core.model import build
 from core.shrink import shrink
 from core.spec import ModelSpec, brief
 from core.trace import Trace
-from core.units import binary, count
+from core.units import binary, count, decimal
 
 BLANK = "blank"
 PAINTED = "painted"
@@ -428,7 +428,7 @@ def beside(rows: list[dict]) -> tuple[list[str], list[list]]:
         in_bytes = key.endswith("_bytes")
         columns += [f"{name}, GB", f"{name}, GiB"] if in_bytes else [name]
         for row, line in zip(rows, cells):
-            value = row[key]
+            value = row.get(f"{key}_as_released") or row[key]
             line += [f"{value / 10**9:,.3f}", f"{value / 2**30:,.3f}"] if in_bytes else [units(value)]
     return columns, cells
 
@@ -438,17 +438,41 @@ def units(value) -> str:
     return count(value) if isinstance(value, int) else str(value)
 
 
+WORDS = {"bytes": binary, "GB": decimal, "parameters": count}
+
+
 def reasons(found) -> tuple[list[str], list[list]]:
     """Columns and cells of what other calculators would say."""
     columns = ["", "what they do", "of", "they say", "here", "times ours"]
     return columns, [
         [
             f"{reason.name} (a convention)" if reason.convention else reason.name, reason.what, reason.subject,
-            *told(reason.theirs, reason.ours, binary if reason.unit == "bytes" else count),
+            *told(reason.theirs, reason.ours, WORDS[reason.unit]),
             f"{reason.ratio:,.3g}" if reason.ours else "—",
         ]
         for reason in found
     ]  # fmt: skip
+
+
+def published() -> tuple[tuple[str, ...], list[tuple], int]:
+    """Columns and rows of figures that others printed, those first that differ; and how many differ."""
+    found = sorted(oracles.rows(), key=lambda o: o.agrees)
+    columns = ("figure", "published", "here", "published but differs, because", "source")
+    rows = [
+        (
+            f"{o.name}: {o.what}",
+            *(f"{digits(n)} {o.unit}" for n in (o.published, o.ours)),
+            "" if o.agrees else o.because,
+            o.source,
+        )
+        for o in found
+    ]
+    return columns, rows, sum(not o.agrees for o in found)
+
+
+def digits(printed: str) -> str:
+    """A whole number with its thousands apart; any other as it was printed."""
+    return f"{int(printed):,}" if printed.isdigit() else printed
 
 
 def told(theirs: int, ours: int, words) -> tuple[str, str]:

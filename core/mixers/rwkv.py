@@ -141,7 +141,8 @@ class Rwkv7Module(nn.Module):
 
     def __init__(self, config: Rwkv7, d_model: int):
         super().__init__()
-        c = self.config = config
+        c, self.removal = config, 1.0  # share of the erasure that is done: a copy of a trained model may do less
+        self.config = config
         for name in "rwkvag":
             self.register_parameter(f"x_{name}", nn.Parameter(torch.rand(d_model)))
         ranks = {"w": c.decay_rank, "a": c.erase_rank, "g": c.gate_rank} | ({} if c.first else {"v": c.value_rank})
@@ -182,7 +183,7 @@ class Rwkv7Module(nn.Module):
 
         # 4. decay, erase, write, read; what is erased is read before the decay
         memory = state.get("memory", r.new_zeros(*r.shape[:2], c.width, c.width))
-        keys = erased * (-g).exp(), erased * a
+        keys = erased * (-g).exp(), erased * a * self.removal
         for name, record in (("query", r), ("key", k), ("value", v), ("decay", g), ("erase", a), ("write", erased)):
             trace.put(name, record)
         if trace.wants("effective"):

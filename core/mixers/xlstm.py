@@ -208,8 +208,9 @@ class MLstmModule(nn.Module):
             trace.put("effective", weights)
 
         # 3. each head normed, gated, and back to the residual stream
-        out = self.multihead_norm(out.transpose(1, 2)).flatten(2)
-        y = self.out_proj(self.ogate_preact(x).sigmoid() * out)
+        out, opened = self.multihead_norm(out.transpose(1, 2)).flatten(2), self.ogate_preact(x).sigmoid()
+        trace.put("output", split(opened, c.heads))
+        y = self.out_proj(opened * out)
         memory, normaliser = memory.split([c.v_dim, 1], dim=-1)
         return y, {"memory": memory.clone(), "normaliser": normaliser.clone(), "largest": largest}, shared
 
@@ -289,20 +290,20 @@ class SLstmModule(nn.Module):
             kept, gate = slstm_step(made[:, t].transpose(0, 1) + recurrent, *kept[:3])
             out.append(kept[3])
             gates.append(gate)
-        for place, name in enumerate(("write", "decay")):
+        for place, name in enumerate(("write", "decay", "output")):
             trace.put(name, torch.stack([gate[place] for gate in gates], 2))  # (B, H, T, w)
         y = self.out_proj(self.multihead_norm(torch.stack(out, 1)).flatten(2))
         return y, dict(zip(names, kept)), shared
 
 
 def slstm_step(gates: Tensor, cell: Tensor, normaliser: Tensor, largest: Tensor):
-    """gates (4, B, H, w) before their functions, the rest (B, H, w) -> the next four states, and (write, log decay)."""
+    """gates (4, B, H, w) before their functions, the rest (B, H, w) -> the next four states, and (write, log decay, output)."""
     i, f, z, o = gates
     f = F.logsigmoid(f)
     peak = torch.maximum(f + largest, i)
     keep, write = (f + largest - peak).exp(), (i - peak).exp()
     cell, normaliser = keep * cell + write * torch.tanh(z), keep * normaliser + write
-    return (cell, normaliser, peak, o.sigmoid() * cell / normaliser), (write, keep.log())
+    return (cell, normaliser, peak, o.sigmoid() * cell / normaliser), (write, keep.log(), o.sigmoid())
 
 
 class LstmModule(nn.Module):
@@ -319,7 +320,7 @@ class LstmModule(nn.Module):
     def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
         zero = x.new_zeros(len(x), self.config.hidden)
         hidden, cell = state.get("hidden", zero), state.get("cell", zero)
-        watched = trace.wants("write") or trace.wants("decay")
+        watched = any(map(trace.wants, ("write", "decay", "output")))
         if x.shape[1] > 1 and not watched:
             out, (hidden, cell) = self.cell(x, (hidden[None], cell[None]))
             return self.out_proj(out), {"hidden": hidden[0], "cell": cell[0]}, shared
@@ -328,17 +329,18 @@ class LstmModule(nn.Module):
             hidden, cell, gate = self.step(x[:, t], hidden, cell)
             out.append(hidden)
             gates.append(gate)
-        for place, name in enumerate(("write", "decay")):
+        for place, name in enumerate(("write", "decay", "output")):
             trace.put(name, torch.stack([gate[place] for gate in gates], 1)[:, None])  # (B, 1, T, h)
         return self.out_proj(torch.stack(out, 1)), {"hidden": hidden, "cell": cell}, shared
 
     def step(self, x: Tensor, hidden: Tensor, cell: Tensor):
-        """One token with torch's weights: x (B, D), hidden, cell (B, h) -> hidden, cell, (input gate, log of the forget gate)."""
+        """One token with torch's weights: x (B, D), hidden, cell (B, h) -> hidden, cell, (input gate, log of the forget gate,
+        output gate)."""
         w = self.cell
         made = F.linear(x, w.weight_ih_l0, w.bias_ih_l0) + F.linear(hidden, w.weight_hh_l0, w.bias_hh_l0)
         i, f, z, o = made.chunk(4, dim=-1)  # torch's order
         cell = f.sigmoid() * cell + i.sigmoid() * torch.tanh(z)
-        return o.sigmoid() * torch.tanh(cell), cell, (i.sigmoid(), F.logsigmoid(f))
+        return o.sigmoid() * torch.tanh(cell), cell, (i.sigmoid(), F.logsigmoid(f), o.sigmoid())
 
 
 class HeadNorm(nn.Module):

@@ -40,9 +40,9 @@ def games(moves: int, count: int, generator: torch.Generator) -> tuple[Tensor, T
     return torch.cat([places[0][:, None], drawn + len(PLACES)], 1), torch.stack(places, 1)
 
 
-def training_batch(step: int, generator: torch.Generator, moves: int, count: int, **_) -> tuple[Tensor, Tensor]:
-    """Games whose length grows to `moves` over the first 150 steps."""
-    return games(max(2, min(moves, 2 + step * moves // 150)), count, generator)
+def training_batch(step: int, generator: torch.Generator, moves: int, count: int, ramp: int, **_) -> tuple[Tensor, Tensor]:
+    """Games whose length grows to `moves` over the first `ramp` steps."""
+    return games(max(2, min(moves, 2 + step * moves // ramp)), count, generator)
 
 
 def loss(model, tokens: Tensor, places: Tensor, **_) -> Tensor:

@@ -1,5 +1,7 @@
 """The page on inference: every section opened, every control moved, every model shown."""
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -104,3 +106,22 @@ def test_no_number_of_the_verdict_is_typed_in(monkeypatch):
     lesson.scene.cache_clear()
     assert "Swapped sentence." in text(opened())
     lesson.scene.cache_clear()
+
+
+def test_a_config_of_ones_own_is_named_and_what_is_not_understood_is_listed():
+    at = opened()
+    config = {**catalogue.entries()["llama3-8b"].config, "fancy_window": 512, "_name_or_path": "me/mine"}
+    fine(at.text_area(key="inference-text").set_value(json.dumps(config)).run())
+    assert "mine: weights 16.1 GB" in text(at) and "Not understood and not counted: fancy_window." in text(at)
+
+
+def test_a_release_whose_bytes_are_not_derived_says_so():
+    said = "How its files mix dtypes is not derived: every weight is taken to be in fp8, though its experts are in mxfp4."
+    assert said in text(opened(model="DeepSeek-V4-Flash"))
+    assert "not derived" not in text(opened(model="DeepSeek-V3")) + text(opened(model="DeepSeek-V4-Flash", weights="bfloat16"))
+
+
+def test_no_limit_is_told_that_the_config_does_not_tell():
+    kimi = next(e for e in catalogue.entries().values() if e.key == "kimi-linear-48b")
+    assert "The config goes to" not in text(opened(model=kimi.name, context="1M"))
+    assert "The config goes to 8,192 tokens only" in text(opened(model="Llama 3 8B", context="1M"))

@@ -124,7 +124,7 @@ PAGES = (
         ("class Mamba2Module", "arXiv 2405.21060"), lambda: [mamba.name(key) for key in mamba.users()], stated=False,
     ),
     Page(
-        "liquid", ({"attention": "none"}, {"attention": "last"}), f"attention real context cw-pick-model {PROMPT}", {},
+        "liquid", ({"attention": "none"}, {"attention": "last"}), f"attention gates real context cw-pick-model {PROMPT}", {},
         liquid.users(), RECALL, bad(("attention", "fifth"), ("context", "12")), ("class GatedConvModule", "arXiv 2511.23404"),
         lambda: [liquid.name(key) for key in (*liquid.users(), *liquid.others())], stated=False,
     ),

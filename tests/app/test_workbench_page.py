@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app import bench, state
-from core import catalogue, design, hardware
+from core import catalogue, design, hardware, oracles
 from core.lessons import inference
 from core.lessons import workbench as lesson
 from tests.app.opening import fine, opened, text
@@ -180,3 +180,38 @@ def test_two_visitors_do_not_meet():
     paint(two, "M")
     fine(one.run())
     assert (letters(one), letters(two)) == ("D" * 32, "M" * 32)
+
+
+def test_a_design_in_which_no_layer_mixes_tokens_is_shown():
+    for section in SECTIONS:
+        at = page(section=section)
+        paint(at, "N")
+        assert letters(at) == "N" * 32 and "keeps nothing" in text(at)
+
+
+def test_the_first_lines_agree_on_the_weights_of_a_release():
+    said = text(page(model="gpt-oss-120b"))
+    both = hardware.sized(inference.released_bytes(catalogue.entries()["gpt-oss-120b"].reading))
+    assert f"weights {both}" in said and "weights 62.1 GB" not in said
+
+
+def test_the_report_of_a_painted_design_holds_the_design():
+    at = page(section="Disagree")
+    assert '"cutaway"' not in text(at)
+    paint(at, "LLLLLG")
+    assert '"cutaway"' in text(at)
+
+
+def test_a_file_beside_a_text_says_which_is_used():
+    at = page()
+    fine(at.file_uploader(key="own-file").set_value(("mine.json", json.dumps(LLAMA.config).encode(), "application/json")).run())
+    paste(at, json.dumps(catalogue.entries()["qwen3-8b"].config))
+    assert held(at).spec.name == "mine" and "mine, the file, is used." in text(at)
+
+
+def test_published_figures_stand_beside_ours_and_those_that_differ_say_why():
+    columns, printed, differ = lesson.published()
+    assert len(printed) == len(oracles.rows()) and differ == sum(not o.agrees for o in oracles.rows()) > 0
+    assert all(bool(row[3]) == (row[1] != row[2]) for row in printed)
+    said = text(page(section="Disagree"))
+    assert all(word in said for word in columns) and printed[0][1] in said

@@ -31,6 +31,13 @@ MUST = {
     "mla": ("attention", "bottleneck"),
     "sliding_window": ("layers", "reach"),
     "moe": ("routing", "load"),
+    "gated_deltanet": ("state", "readout"),
+    "mixers": ("looks",),
+    "rwkv": ("memory", "arrows"),
+    "xlstm": ("gates", "left"),
+    "sparse_attention": ("picked", "row"),
+    "mamba": ("dual", "steps"),
+    "liquid": ("layers", "impulse"),
     "compare": ("ladders", "kept"),
     "workbench": ("budget",),
     "home": ("landscape",),
@@ -52,7 +59,18 @@ st.plotly_chart(go.Figure(go.Heatmap(z=cells)), key="chart")
 def fresh(page: str, session: int) -> str:
     """The address of a page with a prompt that no earlier session had, so that its numbers are worked out anew."""
     texts = {"moe": lambda: domains.surprise(1000 + session, sentences=2)}
-    if page in ("gqa", "mla", "sliding_window"):
+    if page in (
+        "gqa",
+        "mla",
+        "sliding_window",
+        "xlstm",
+        "gated_deltanet",
+        "mixers",
+        "rwkv",
+        "sparse_attention",
+        "mamba",
+        "liquid",
+    ):
         texts[page] = lambda: recall.surprise(8, seed=1000 + session, asked=2)
     query = {"prompt": texts[page]()} if page in texts else {}
     return page + ("?" + urlencode(query) if query else "")

@@ -90,7 +90,7 @@ PAGES = (
         "write decay mix rule real section prompt v", "growth", ("ann lampp ? ann", "lampp"),
     ),
     Page(
-        "mixers", "pairs", 11, 2, "pareto", ("Where 11 mixers look", "against bytes"),
+        "mixers", "pairs", 10, 2, "pareto", ("Where 10 mixers look", "against bytes"),
         ("All they learned", {"pairs": "24", "mixers": "alone"}), ("8", "16"),
         ("pairs=4", "pairs=20&head=3&step=9", "pairs=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=3"),
         "pairs mixers section prompt v", "growth", ("ann lampp ? ann", "lampp"),
@@ -108,7 +108,7 @@ PAGES = (
         "share real context section prompt v", "growth", ("ann lampp ? ann", "lampp"), (".st-key-share",),
     ),
     Page(
-        "liquid", "attention", 6, 3, "conveyor", ("What each of 28 tokens takes up", "three tokens gated", "Tokens moved by"),
+        "liquid", "attention", 4, 3, "conveyor", ("What each of 28 tokens takes up", "three tokens gated", "Tokens moved by"),
         ("LFM2 1.2B", {"attention": "third", "real": "LFM2 1.2B"}), ("first", "third"),
         ("attention=none", "attention=second&head=1&row=12", "attention=first&prompt=zoe+wheel+leo+plum+%3F+leo&step=5"),
         "attention real context section prompt v", "growth", ("ann lampp ? ann", "lampp"),

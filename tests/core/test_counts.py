@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from core import catalogue, cost
 from core.blocks import Full, Window
 from core.ffn.dense import Dense
+from core.hf import reader
 from core.mixers.attention import Attention
 from core.model import build
 from core.spec import Layer, ModelSpec
@@ -161,3 +162,10 @@ def test_a_prompt_subtracts_windows_but_not_the_causal_half():
     difference = cost.count(full, 100).prefill_flops - cost.count(window, 100).prefill_flops
     assert difference == 2 * 100 * 4 * (8 + 8) * (100 - 6)
     assert cost.count(full, 100).prefill_flops == 100 * cost.count(full, 100).flops_per_token
+
+
+def test_an_unknown_wrapper_says_that_its_family_is_assumed():
+    inner = catalogue.entries()["llama3-8b"].config
+    wrapped = reader.read({"model_type": "mygreatvlm", "text_config": {**inner, "model_type": "llama"}})
+    assert wrapped.model_type == "llama" and "model_type" in wrapped.assumed
+    assert "model_type" not in reader.read(catalogue.entries()["gemma3-27b"].config).assumed

@@ -242,7 +242,7 @@ def test_fewest_devices_is_the_fewest():
     assert memory(spec, replace(d, devices=need), state).fits and not memory(spec, replace(d, devices=need - 1), state).fits
     assert f"{need} × H100 SXM would hold them" in verdict(spec, d, state)
     assert hardware.fewest_devices(spec, replace(d, batch=1 << 20, context=LONGEST), state) == 0
-    assert "no number of them" in verdict(spec, replace(d, batch=1 << 20, context=LONGEST), state)
+    assert "no number of these devices" in verdict(spec, replace(d, batch=1 << 20, context=LONGEST), state)
 
 
 # Reading

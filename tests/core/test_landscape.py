@@ -95,7 +95,7 @@ def test_the_curve_ends_at_what_is_counted(key):
     line, kept = card.curve(reading), {k.context: k for k in card.kept(reading)}
     assert line.contexts[-1] == max(reading.context, card.CONTEXTS[-1]) and (np.diff(line.contexts) > 0).all()
     assert line.cache[-1] == kept[line.contexts[-1]].cache and (np.diff(line.cache) >= 0).all()
-    assert kept[reading.context].own and sum(k.own for k in kept.values()) == 1
+    assert [k.context for k in kept.values() if k.own] == [reading.context] * card.limited(reading)
     assert card.counted(reading).context == reading.context
     assert (line.cache > 0).any() == (card.keeps(reading.spec) and card.family(reading.spec) != "Recurrent")
 
@@ -241,3 +241,10 @@ def test_what_to_try_shows_what_it_promises():
     assert share["before"] == share["heads"] * share["after"] and share["right"] == share["asked"] > 0
     assert order["before"] == order["asked"] > order["after"]
     assert {t.page for t in lesson.tries().values()} <= {page.name for page in PAGES}
+
+
+def test_a_config_that_says_no_longest_context_has_none():
+    told, untold = (catalogue.entries()[key].reading for key in ("llama3-8b", "kimi-linear-48b"))
+    assert card.limited(told) and [k.context for k in card.kept(told) if k.own] == [told.context]
+    assert "context" in untold.assumed and not card.limited(untold)
+    assert not any(k.own or k.beyond for k in card.kept(untold))

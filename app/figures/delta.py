@@ -1,0 +1,134 @@
+"""Figures of memories that do not grow: what a read-out is made of, bytes against tokens with the point where they meet, recall
+against stored pairs."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures import evidence
+from app.figures.plot import blank, byte_ticks, mark, note
+from app.figures.window import TEXT, context_axis, legend, rings, type_size, upright
+
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def readout(words, shares, learned, source: int, at: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Bars: how much of each token's value a read-out holds, signed; grey marks are the model as it learned."""
+    fig = blank(colours, 196, stroke)
+    tokens, top = np.arange(1, len(words) + 1), 1.15 * max(0.25, *(np.abs(x).max() for x in (shares, learned) if x is not None))
+    text = [f"{word} ({t}): {x:+.2f}" for word, t, x in zip(words, tokens, shares)]
+    fig.add_bar(x=tokens, y=shares, marker={"color": colours["state"]}, text=text, textposition="none", hovertemplate=TEXT)
+    if learned is not None:
+        dash = {"symbol": "line-ew-open", "size": 7 * stroke, "color": colours["soft"], "line": {"width": 1.6 * stroke}}
+        before = [f"{word} ({t}), as learned: {x:+.2f}" for word, t, x in zip(words, tokens, learned)]
+        fig.add_scatter(x=tokens, y=learned, mode="markers", marker=dash, text=before, hovertemplate=TEXT)
+    upright_at = [(at, "query"), (source, "ink")][: 1 + (source >= 0)]
+    whole = {"type": "line", "yref": "paper", "y0": 0, "y1": 1}
+    shapes = [
+        whole | {"x0": t + 1, "x1": t + 1, "line": {"color": colours[hue], "width": stroke, "dash": "dot"}}
+        for t, hue in upright_at
+    ]
+    zero = {"zeroline": True, "zerolinecolor": colours["soft"], "zerolinewidth": stroke}
+    names = []
+    if source >= 0:
+        late = source > len(words) / 2
+        side = {"xanchor": "right" if late else "left", "xshift": -7 if late else 7, "yref": "paper", "yanchor": "bottom"}
+        ink = {"color": colours["ink"]}
+        names = [side | {"x": source + 1, "y": 0.86, "text": f"<b>{words[source]}</b>", "showarrow": False, "font": ink}]
+    across = {"title_text": "token", "fixedrange": True, "range": [0, len(words) + 1], "gridcolor": "rgba(0,0,0,0)"}
+    up = {"title_text": "share", "fixedrange": True, "tickformat": "+.1f", "range": [-top, top]}
+    fig.update_layout(
+        bargap=0.25, shapes=shapes, annotations=names, xaxis=across, yaxis=up | zero
+    )  # at once: it is redrawn often
+    return fig
+
+
+def growth(lengths, whole, own, points, values, crossing: int, names, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Bytes of a live model against tokens: attention in every layer, and as it is; rings are measured."""
+    fig = blank(colours, 320, stroke)
+    for y, name, hue, width in zip((whole, own), names, ("kv", "state"), (1.8, 2.8)):
+        hover = f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
+        line = {"color": colours[hue], "width": width * stroke}
+        fig.add_scatter(x=lengths, y=y, mode="lines", line=line, name=name, hovertemplate=hover)
+    rings(fig, points, values, "measured: %{y:,} B at %{x} tokens", colours, stroke)
+    fig.data[-1].update(showlegend=False)
+    if 0 < crossing <= lengths[-1]:
+        upright(fig, crossing, f"{crossing} tokens", colours, stroke, side="right" if crossing > lengths[-1] / 2 else "left")
+    fig.update_xaxes(title_text="tokens", fixedrange=True, range=[0, lengths[-1] * 1.02])
+    fig.update_yaxes(title_text="cache and state, bytes", fixedrange=True, rangemode="tozero", tickformat=",")
+    legend(fig, colours, y=1.08, yanchor="bottom")
+    return fig
+
+
+def memory(contexts, whole, own, ticks, crossing: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """A real model's bytes against context, both axes logarithmic: attention in every layer, and as released."""
+    fig = blank(colours, 320, stroke)
+    rows = (
+        (whole, "attention in every layer", "kv", 1.8, -5, "top left"),
+        (own, "as released", "state", 2.8, -4, "bottom right"),
+    )
+    for y, name, hue, width, at, side in rows:
+        text = [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]
+        line = {"color": colours[hue], "width": width * stroke}
+        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
+        mark(fig, contexts[at], y[at], f" {name} ", colours[hue], side, type_size(stroke))
+    if crossing:
+        upright(fig, crossing, f"{crossing:,} tokens", colours, stroke, log=True)
+    context_axis(fig, ticks, contexts[0], contexts[-1])
+    values, texts = byte_ticks(min(own.min(), whole.min()) / 2, whole.max() * 2, label)
+    fig.update_yaxes(type="log", title_text="cache and state", tickvals=values, ticktext=texts, fixedrange=True)
+    fig.update_layout(margin={"t": 24 * stroke})
+    return fig
+
+
+def models(names, whole, state, cache, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Real models: a ring for attention in every layer, and bars for what is kept: constant state, growing cache."""
+    fig = blank(colours, 92 + 44 * len(names), stroke)
+    rows = np.arange(len(names))[::-1]
+    for values, base, name, hue in ((state, 0 * state, "state, constant", "state"), (cache, state, "cache, grows", "kv")):
+        text = [f"{model}, {name}: {label(v)}" for model, v in zip(names, values)]
+        bar = {"orientation": "h", "width": 0.5, "marker": {"color": colours[hue]}, "textposition": "none"}
+        fig.add_bar(x=values, y=rows, base=base, name=name, text=text, hovertemplate=TEXT, **bar)
+    ring = {"symbol": "circle-open", "color": colours["soft"], "size": 11 * stroke, "line": {"width": 2 * stroke}}
+    text = [f"{model}, attention in every layer: {label(v)}" for model, v in zip(names, whole)]
+    every = "attention in every layer"
+    fig.add_scatter(x=whole, y=rows, mode="markers", marker=ring, name=every, text=text, hovertemplate=TEXT)
+    for y, size in zip(rows, state + cache):
+        note(fig, size, y, f" {label(size)}", colours["ink"], xanchor="left")
+    step = 2.0 ** np.ceil(np.log2(whole.max() / 5))
+    ticks = np.arange(0, whole.max() * 1.05, step)
+    fig.update_xaxes(tickvals=ticks, ticktext=[label(v) if v else "0" for v in ticks], fixedrange=True)
+    fig.update_yaxes(tickvals=rows, ticktext=[f"\u2003{n}" for n in names], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    fig.update_yaxes(tickfont={"color": colours["ink"]}, range=[-0.6, len(names) - 0.4])
+    legend(fig, colours, y=1.04, yanchor="bottom")
+    fig.update_layout(barmode="overlay")
+    return fig
+
+
+def learning(curves: dict, said, hues: dict[str, str], colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Learning curves, with room for long names."""
+    fig = evidence.learning(curves, said, "loss, nats (log)", colours, hues, stroke)
+    return fig.update_layout(margin={"r": 150 * stroke})
+
+
+def recall(table: dict[str, dict[int, list]], said, styles: dict, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """{model: {stored pairs: recall of every seed}}: marks are seeds, lines join their means; `styles` {model: (hue, width)}."""
+    fig, dashes = blank(colours, 360, stroke), {}
+    for name, found in table.items():
+        hue, width = styles[name]
+        dashes[hue] = dashes.get(hue, -1) + 1
+        line = {"color": colours[hue], "width": width * stroke, "dash": DASHES[dashes[hue] % 4]}
+        pairs = [n for n, seeds in found.items() if seeds]
+        means = [float(np.mean(found[n])) for n in pairs]
+        fig.add_scatter(x=pairs, y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=name, name=said(name))
+        points = [(n, v, f"{said(name)}, {n} pairs: {v:.3f}") for n in pairs for v in found[n]]
+        xs, ys, text = zip(*points)
+        marker = {"color": colours[hue], "size": 6 * stroke, "symbol": "circle-open" if dashes[hue] else "circle"}
+        fig.add_scatter(
+            x=xs, y=ys, text=text, hovertemplate=TEXT, mode="markers", marker=marker, legendgroup=name, showlegend=False
+        )
+    fig.update_xaxes(
+        title_text="pairs to remember", tickvals=sorted({n for found in table.values() for n in found}), fixedrange=True
+    )
+    fig.update_yaxes(title_text="recall", range=[-0.04, 1.06], fixedrange=True)
+    legend(fig, colours, y=1.02, yanchor="bottom")
+    return fig

@@ -1,0 +1,156 @@
+"""Figures of sparse attention: one query's attention with what was picked for it, arithmetic split into scorer and attention,
+real models, recall against top-k."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.plot import blank, mark, note
+from app.figures.window import TEXT, context_axis, legend, type_size
+
+SCORER = "query"  # the hue of what scores; what is picked and read has the latent's
+PARTS = (("scorer", SCORER), ("attention to the picked", "latent"))
+
+
+def row(words, at: int, attention, scores, chosen, width: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """One query: bars are whole attention to every token (filled where picked), diamonds the scorer's guess, the band a window of
+    the same cost."""
+    fig = blank(colours, 214, stroke)
+    x = np.arange(at + 1)
+    for picked, hue, opacity in ((False, "soft", 0.4), (True, "latent", 1.0)):
+        some = x[chosen[: at + 1] == picked]
+        text = [f"{words[t]} ({t + 1}){', picked' * picked}: attention {attention[t]:.3f}, score {scores[t]:.3f}" for t in some]
+        height = np.maximum(attention[some], 0.012 * picked)  # a picked token is seen even where nothing is read
+        fig.add_bar(x=some, y=height, width=0.8, marker={"color": colours[hue], "line": {"width": 0}}, opacity=opacity, text=text,
+                    textposition="none", hovertemplate=TEXT)  # fmt: skip
+    marker = {
+        "symbol": "diamond-open",
+        "size": 6 * (0.5 + 0.5 * stroke),
+        "color": colours[SCORER],
+        "line": {"width": 1.4 * stroke},
+    }
+    fig.add_scatter(x=x, y=scores[: at + 1], mode="markers", marker=marker, hoverinfo="skip")
+    band(fig, at, width, colours, stroke)
+    high = x[(attention[: at + 1] > 0.15) | ((scores[: at + 1] > 0.15) & chosen[: at + 1])]
+    for t in high:
+        tall = max(attention[t], scores[t])
+        mark(fig, t, tall, f"<b>{words[t]}</b>", colours["ink"], "top left" if t > at / 2 else "top right", type_size(stroke))
+    fig.update_xaxes(
+        range=[-1, at + 1], fixedrange=True, showgrid=False, tickvals=[0, at], ticktext=[words[0], f"{words[at]} asks"]
+    )
+    fig.update_yaxes(range=[0, 1.12], tickvals=[0, 0.5, 1], fixedrange=True)
+    fig.update_layout(barmode="overlay", margin={"t": 24 * stroke})
+    return fig
+
+
+def band(fig: go.Figure, at: int, width: int, colours: dict, stroke: float) -> None:
+    """The last `width` tokens, as a window would read them."""
+    first = max(0, at - width + 1)
+    fig.add_vrect(x0=first - 0.5, x1=at + 0.5, fillcolor=colours["window"], opacity=0.13, line_width=0, layer="below")
+    text = f"the last {width}" if first else "the last ones: all"
+    note(fig, at + 0.5, 1.0, text, colours["window"], yref="paper", yanchor="bottom", xanchor="right")
+
+
+def split(contexts, s, marks: dict[str, int], ticks: dict, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """FLOPs of one decode step against context, log-log: scorer, attention to the picked, both, and attention to everything;
+    `marks` {what happens: context} stand as upright lines."""
+    fig = blank(colours, 340, stroke)
+    lines = (
+        ("attention to everything", s.dense, "soft", "dash", 2.0), ("scorer and attention", s.total, "ink", "solid", 2.6),
+        ("scorer", s.scorer, SCORER, "solid", 2.0), ("attention to the picked", s.attention, "latent", "solid", 2.0),
+    )  # fmt: skip
+    for name, y, hue, dash, width in lines:
+        line = {"color": colours[hue], "width": width * stroke, "dash": dash}
+        hover = f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens<extra></extra>"
+        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, name=name, hovertemplate=hover)
+    for i, (what, n) in enumerate(marks.items()):
+        fig.add_vline(x=n, line={"color": colours["soft"], "width": stroke, "dash": "dot"})
+        side = {"xanchor": "right", "xshift": -3} if np.log10(n) > np.log10(contexts).mean() else {"xanchor": "left", "xshift": 3}
+        note(fig, np.log10(n), 1 - 0.075 * i, f"{what} {n:,}", colours["soft"], yref="paper", yanchor="top", **side)
+    context_axis(fig, ticks, contexts[0], contexts[-1])
+    fig.update_yaxes(type="log", title_text="FLOPs of one token, all layers", dtick=1, exponentformat="SI", fixedrange=True)
+    fig.update_yaxes(minor={"showgrid": False})
+    legend(fig, colours, y=1.02, yanchor="bottom")
+    return fig
+
+
+def growth(lengths, latent, total, points, values, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Cache bytes against tokens: the latent's, and with the scorer's keys on top; rings are measured."""
+    fig = blank(colours, 300, stroke)
+    for name, y, hue, fill in (
+        ("latent", latent, "latent", "tozeroy"),
+        ("with the scorer's keys", total, SCORER, "tonexty"),
+    ):
+        line = {"color": colours[hue], "width": 2.4 * stroke}
+        hover = f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
+        fig.add_scatter(x=lengths, y=y, mode="lines", line=line, fill=fill, hovertemplate=hover, name=name)
+    ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
+    hover = "measured: %{y:,} B at %{x} tokens<extra></extra>"
+    fig.add_scatter(x=points, y=values, mode="markers", marker=ring, hovertemplate=hover, name="measured")
+    fig.update_xaxes(title_text="tokens", fixedrange=True)
+    fig.update_yaxes(title_text="cache, bytes", fixedrange=True, tickformat=",", rangemode="tozero")
+    legend(fig, colours, y=1.02, yanchor="bottom")
+    return fig
+
+
+def models(labels, scorer, attention, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Each model and context: scorer and attention as shares of attention to everything; at the line nothing is saved."""
+    fig = blank(colours, 80 + 24 * len(labels), stroke)
+    rows = np.arange(len(labels))[::-1]
+    for (name, hue), values in zip(PARTS, (scorer, attention)):
+        text = [f"{label}, {name}: {v:.1%} of attention to everything" for label, v in zip(labels, values)]
+        marker = {"color": colours[hue], "line": {"width": 0}}
+        fig.add_bar(
+            y=rows, x=values, orientation="h", marker=marker, name=name, text=text, textposition="none", hovertemplate=TEXT
+        )
+    for y, total in zip(rows, scorer + attention):
+        mark(fig, total, y, f" {total:.0%}", colours["ink"], "middle right", type_size(stroke))
+    fig.add_vline(x=1, line={"color": colours["ink"], "width": 1.4 * stroke, "dash": "dot"})
+    fig.update_xaxes(range=[0, max(1.1, 1.12 * float((scorer + attention).max()))], tickformat=".0%", side="top", fixedrange=True)
+    fig.update_yaxes(tickvals=rows, ticktext=[" " + label for label in labels], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    fig.update_traces(showlegend=False, selector={"type": "scatter"})
+    fig.update_layout(barmode="stack", bargap=0.35)
+    legend(fig, colours, y=0, yanchor="top")
+    return fig
+
+
+STYLES = {  # hue, dash, symbol
+    "recall, picked": ("latent", "solid", "circle"), "attention kept, picked": (SCORER, "dot", "diamond-open"),
+    "recall, the last": ("window", "solid", "square"), "recall, at random": ("soft", "solid", "x"),
+}  # fmt: skip
+
+
+def recalled(found: dict[str, dict[int, list]], bound: float, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """{what: {tokens read: value of every seed}}: marks are seeds, lines join their means; the dash is the bound of the claim."""
+    fig = blank(colours, 340, stroke)
+    fig.add_hline(y=bound, line={"color": colours["soft"], "width": stroke, "dash": "dash"}, opacity=0.5)
+    for what, rows in found.items():
+        hue, dash, symbol = STYLES[what]
+        line = {"color": colours[hue], "width": 2.2 * stroke, "dash": dash}
+        means = [float(np.mean(values)) for values in rows.values()]
+        fig.add_scatter(x=list(rows), y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=what, showlegend=False)
+        points = [(k, v) for k, values in rows.items() for v in values]
+        x, y = (np.array(column) for column in zip(*points)) if points else (np.zeros(0), np.zeros(0))
+        marker = {"color": colours[hue], "size": 8 * stroke, "symbol": symbol}
+        hover = f"{what}: %{{y:.3f}} with %{{x}} tokens read<extra></extra>"
+        fig.add_scatter(x=x, y=y, mode="markers", marker=marker, name=what, legendgroup=what, hovertemplate=hover)
+    ticks = sorted({k for rows in found.values() for k in rows})
+    fig.update_xaxes(type="log", title_text="tokens that a query reads", tickvals=ticks, ticktext=[str(k) for k in ticks])
+    fig.update_xaxes(fixedrange=True)
+    fig.update_yaxes(range=[-0.04, 1.06], fixedrange=True)
+    legend(fig, colours, y=1.02, yanchor="bottom")
+    return fig
+
+
+def learning(curves: dict[str, dict[int, tuple]], colours: dict, stroke: float = 1.0) -> go.Figure:
+    """{what is read: {seed: (steps, recall)}}: one line a seed."""
+    fig = blank(colours, 340, stroke)
+    for (name, seeds), (hue, dash) in zip(curves.items(), (("soft", "solid"), ("latent", "solid"), ("latent", "dot"))):
+        for i, (seed, (steps, values)) in enumerate(seeds.items()):
+            line = {"color": colours[hue], "width": 1.6 * stroke, "dash": dash}
+            hover = f"{name}, seed {seed}: %{{y:.3f}} after %{{x}} steps<extra></extra>"
+            fig.add_scatter(x=steps, y=values, mode="lines+markers", line=line, marker={"size": 4 * stroke}, name=name,
+                            legendgroup=name, showlegend=not i, hovertemplate=hover)  # fmt: skip
+    fig.update_xaxes(title_text="training steps", fixedrange=True)
+    fig.update_yaxes(title_text="recall", range=[-0.04, 1.06], fixedrange=True)
+    legend(fig, colours, y=1.02, yanchor="bottom")
+    return fig

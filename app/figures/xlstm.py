@@ -1,0 +1,108 @@
+"""Figures of LSTMs: what is left of every word, bytes against tokens, a growing cache that passes a memory of one size."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.plot import blank, byte_ticks, mark, note
+
+TEXT = "%{text}<extra></extra>"
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def left(words, rows, names, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Shares (H, S) from 0 to 1 of what each word wrote, a line a head."""
+    fig = blank(colours, 190, stroke)
+    x = np.arange(len(words))
+    for row, name, dash in zip(rows, names, DASHES):
+        text = [
+            f"{name}: {share:.2f} of what “{word}” ({t + 1}) wrote is left" for t, (share, word) in enumerate(zip(row, words))
+        ]
+        line = {"color": colours["state"], "width": 2.2 * stroke, "dash": dash, "shape": "hvh"}
+        fig.add_scatter(x=x[: len(row)], y=row, mode="lines", line=line, text=text, hovertemplate=TEXT, name=name)
+    every = max(1, -(-len(words) // 12))
+    fig.update_xaxes(tickvals=x[::every], ticktext=list(words)[::every], tickangle=-60, fixedrange=True)
+    fig.update_yaxes(range=[-0.03, 1.05], tickvals=[0, 0.5, 1], fixedrange=True)
+    if len(names) > 1:
+        legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": colours["soft"]}}
+        fig.update_layout(showlegend=True, legend=legend)
+    return fig
+
+
+def normaliser(words, size, floor, names, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """What divides at every token, log axis: |q n| as lines, exp(-m) as thin ones (H, T)."""
+    fig = blank(colours, 190, stroke)
+    x = np.arange(len(words))
+    for rows, what, hue, width in ((size, "|q·n|", "state", 2.2), (floor, "exp(−m)", "soft", 1.4)):
+        for row, name, dash in zip(rows, names, DASHES):
+            text = [f"{name}, “{word}” ({t + 1}): {what} = {y:.3g}" for t, (y, word) in enumerate(zip(row, words))]
+            line = {"color": colours[hue], "width": width * stroke, "dash": dash}
+            label = f"{what}, {name}"
+            fig.add_scatter(x=x, y=row, mode="lines", line=line, text=text, hovertemplate=TEXT, name=label)
+    every = max(1, -(-len(words) // 24))
+    fig.update_xaxes(tickvals=x[::every], ticktext=list(words)[::every], tickangle=-60, fixedrange=True)
+    fig.update_yaxes(type="log", dtick=1, tickformat=".0e", fixedrange=True, minor={"showgrid": False})
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": colours["soft"]}}
+    fig.update_layout(showlegend=True, legend=legend)
+    return fig
+
+
+def growth(lengths, lines: dict, chosen: str, points, values, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Bytes kept against tokens, log axis: attention grows, the cells do not; rings are measured on the chosen one."""
+    fig = blank(colours, 320, stroke)
+    for name, line in lines.items():
+        hue = "kv" if name == "attention" else "state" if name == chosen else "soft"
+        style = {"color": colours[hue], "width": (2.6 if hue != "soft" else 1.2) * stroke}
+        fig.add_scatter(
+            x=lengths, y=line, mode="lines", line=style, hovertemplate=f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
+        )
+        shown = f"<b>{name}</b>" if name == chosen else name
+        note(fig, lengths[-1], np.log10(line[-1]), shown, colours[hue], xanchor="left", xshift=6)
+    ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
+    fig.add_scatter(
+        x=points, y=values, mode="markers", marker=ring, hovertemplate="measured: %{y:,} B at %{x} tokens<extra></extra>"
+    )
+    fig.update_xaxes(title_text="tokens", fixedrange=True, range=[0, lengths[-1] * 1.02])
+    fig.update_yaxes(
+        title_text="bytes kept (log)", type="log", fixedrange=True, dtick=1, tickformat=",", minor={"showgrid": False}
+    )
+    fig.update_layout(margin={"r": 76 * stroke})
+    return fig
+
+
+def crossing(contexts, cache, memory, at: int, names: tuple[str, str], label, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """A real model's cache and a memory that does not grow, both axes logarithmic; their crossing marked."""
+    fig = blank(colours, 320, stroke)
+    for y, name, hue in zip((cache, memory), names, ("kv", "state")):
+        text = [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]
+        line = {"color": colours[hue], "width": 2.6 * stroke}
+        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
+    size = 13 * (1 + 0.45 * (stroke - 1))
+    mark(fig, contexts[0], memory[0], f"<b>{names[1]}</b>", colours["state"], "top right", size)
+    mark(fig, contexts[-1], cache[-1], f"<b>{names[0]}</b> ", colours["kv"], "middle left", size)
+    dot = {"color": colours["ink"], "size": 9 * stroke, "symbol": "circle-open", "line": {"width": 2 * stroke}}
+    fig.add_scatter(x=[at], y=[memory[0]], mode="markers", marker=dot, hovertemplate="equal at %{x:,} tokens<extra></extra>")
+    mark(fig, at, memory[0], f"<br> {at:,} tokens", colours["ink"], "bottom right", size)
+    values, texts = byte_ticks(min(cache) / 2, max(max(cache), memory[0]) * 2, label)
+    fig.update_xaxes(
+        type="log", title_text="context, tokens", dtick=1, tickformat=",", fixedrange=True, minor={"showgrid": False}
+    )
+    fig.update_yaxes(type="log", title_text="kept for one sequence", tickvals=values, ticktext=texts, fixedrange=True)
+    return fig
+
+
+def tokens(names, values, chosen: int, said: str, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Models by the number of tokens at which their cache has grown to a memory; the chosen one in bold."""
+    fig = blank(colours, 72 + 22 * len(names), stroke)
+    rows = np.arange(len(names))[::-1]
+    x = np.stack([np.ones(len(names)), values, np.full(len(names), np.nan)], 1).ravel()
+    line = {"color": colours["kv"], "width": 2 * stroke}
+    fig.add_scatter(x=x, y=np.repeat(rows, 3).astype(float), mode="lines", line=line, opacity=0.4, hoverinfo="skip")
+    text = [f"{name}: {said} {n:,} tokens" for name, n in zip(names, values)]
+    dot = {"color": colours["kv"], "size": 11 * stroke}
+    fig.add_scatter(x=values, y=rows, mode="markers", marker=dot, text=text, hovertemplate=TEXT)
+    room = "\u2003"  # a space before each name: Plotly measures names a little too short and would cut their first letter
+    shown = [room + (f"<b>{name}</b>" if i == chosen else name) for i, name in enumerate(names)]
+    fig.update_xaxes(type="log", dtick=1, tickformat=",", side="top", fixedrange=True, minor={"showgrid": False})
+    fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    fig.update_yaxes(tickfont={"color": colours["ink"]})
+    return fig

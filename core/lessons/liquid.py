@@ -1,0 +1,408 @@
+"""Gated short convolutions: the trained models on the reader's words, what the gates let through, how far a change of one word
+reaches in the live model, memory counted and measured, the released models.
+
+Letters: T tokens, n tokens so far, L layers, K taps of the gated convolution, k taps of the short one that stands before every
+mixer of ours, D width.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import catalogue, cost, evidence, zoo
+from core.dtypes import DTYPES
+from core.lessons import ladder, recurrent
+from core.lessons.mamba import first
+from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, counted, finder, scene
+from core.lessons.recurrent import Watched
+from core.lessons.sliding_window import AXIS, CONTEXTS, FOUND  # noqa: F401
+from core.mixers.attention import Attention
+from core.mixers.shortconv import GatedConv
+from core.recipes import liquid as recipes
+from core.spec import ModelSpec
+from core.tasks import recall
+from core.trace import Trace
+
+NONE, LAST = "none", "last"
+PLACES = {NONE: "conv-4", "first": "conv-a1", "second": "conv-a2", "third": "conv-a3", LAST: "conv-3-1"}
+ALONE = "attention-4"
+DEPTH, KERNEL = len(recipes.RECIPES[0].spec.layers), recipes.KERNEL
+SHORT = recipes.RECIPES[0].spec.layers[0].input_conv
+METRIC, PAIRS = recipes.METRIC, recipes.RECIPES[0].settings["pairs"]
+LOSS = f"loss@{PAIRS}"
+MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
+SMALL = 3.5e9  # parameters of a model that is compared with one for a phone
+
+
+def spec(place: str) -> ModelSpec:
+    """The live model with attention at a place."""
+    return zoo.recipe(PLACES[place]).spec
+
+
+def attends(place: str) -> int:
+    """Which layer attends, counted from 0; -1 where none does."""
+    kinds = [layer.kind for layer in spec(place).layers]
+    return kinds.index("full") if "full" in kinds else -1
+
+
+def convolutions(place: str) -> tuple[int, ...]:
+    """The layers that are gated convolutions, counted from 1."""
+    return tuple(i for i in range(1, DEPTH + 1) if i - 1 != attends(place))
+
+
+def watch(place: str, prompt: recall.Prompt) -> Watched:
+    """A model on a prompt, with everything that its layers recorded."""
+    return recurrent.watch(PLACES[place], prompt)
+
+
+def maps(shown: Watched) -> np.ndarray:
+    """(L, T, T): what each token takes up from which, shares of each row, mean over heads."""
+    return np.stack([layer.strength.mean(0) for layer in shown.layers])
+
+
+def found(place: str, shown: Scene, answer: Answer) -> Finder | None:
+    """The head that looks at the true thing, where one does."""
+    best = finder(shown, answer) if answer.source >= 0 and attends(place) >= 0 else None
+    return best if best and best.weight > FOUND else None
+
+
+# Two gates and three taps
+
+
+@dataclass(frozen=True)
+class Conveyor:
+    """One channel of a gated convolution at one token. Of the K tokens that it sees, the oldest first (K,): their words, what
+    enters, the gate before, the tap; then the sum of the products, the gate after, what leaves."""
+
+    channel: int
+    words: tuple[str, ...]
+    value: np.ndarray
+    before: np.ndarray
+    taps: np.ndarray
+    total: float
+    after: float
+
+    @property
+    def gated(self) -> np.ndarray:
+        """What is left of each behind the first gate (K,)."""
+        return self.value * self.before
+
+    @property
+    def out(self) -> float:
+        """What leaves."""
+        return self.total * self.after
+
+
+def conveyor(place: str, shown: Watched, layer: int, at: int) -> Conveyor:
+    """The channel of a layer (from 1) that gives most at a token."""
+    gates, taps = shown.layers[layer - 1].gates, taps_of(place, layer)
+    before, after, value = (gates[name][0] for name in ("write", "query", "value"))  # (T, D)
+    seen = np.arange(at - KERNEL + 1, at + 1)
+    inside = (seen >= 0)[:, None]
+    rows = np.maximum(seen, 0)
+    total = (taps.T * before[rows] * value[rows] * inside).sum(0)  # (D,)
+    channel = int(np.abs(total * after[at]).argmax())
+    words = tuple(shown.words[t] if t >= 0 else "" for t in seen)
+    value, before = (part[rows, channel] * inside[:, 0] for part in (value, before))
+    return Conveyor(channel, words, value, before, taps[channel], float(total[channel]), float(after[at, channel]))
+
+
+def taps_of(place: str, layer: int) -> np.ndarray:
+    """(D, K): the taps of a layer, the oldest token's first."""
+    return zoo.load(PLACES[place]).layers[layer - 1].conv.conv.weight[:, 0].numpy()
+
+
+def gates(shown: Watched, layer: int) -> np.ndarray:
+    """(2, D, T): the gate before and the gate after, of every channel and token."""
+    found = shown.layers[layer - 1].gates
+    return np.stack([found[name][0].T for name in ("write", "query")])
+
+
+# How far a change reaches
+
+
+@dataclass(frozen=True)
+class Impulse:
+    """One word of the text changed: how much every later token's stream moves after each layer, as a share of itself (L + 1, S),
+    S tokens from the changed one on; row 0 is the words. Exactly 0 where nothing arrives."""
+
+    at: int
+    moved: np.ndarray
+
+    @property
+    def reach(self) -> np.ndarray:
+        """(L + 1,): tokens that are moved, the changed one included."""
+        return np.array([int(row.nonzero()[0].max()) + 1 if row.any() else 0 for row in self.moved])
+
+
+@lru_cache(maxsize=128)
+def impulse(place: str, prompt: recall.Prompt, at: int) -> Impulse:
+    """Measured: the live model on the text, and with one word taken for another of its kind."""
+    tokens = torch.tensor(scene(PLACES[place], prompt).run.tokens)[None]
+    other = tokens.clone()
+    kind = recall.FIRST_THING if tokens[0, at] >= recall.FIRST_THING else recall.FIRST_NAME
+    other[0, at] = kind + (tokens[0, at] - kind + 1) % len(recall.THINGS)
+    plain, changed = (streams(place, t) for t in (tokens, other))
+    moved = (plain - changed).norm(dim=-1) / plain.norm(dim=-1).clamp(min=1e-9)
+    return Impulse(at, moved[:, at:].numpy())
+
+
+@torch.no_grad()
+def streams(place: str, tokens: Tensor) -> Tensor:
+    """(L + 1, T, D): the words, and the residual stream after each layer."""
+    model, trace = zoo.load(PLACES[place]), Trace("residual")
+    model(tokens, trace=trace)
+    return torch.stack([model.embed_tokens(tokens)[0], *(record[0] for record in trace.every("residual"))])
+
+
+def expected(place: str, layers: int, tokens: int) -> int:
+    """Tokens that a change reaches through the first so many layers, itself included, of `tokens` that follow: (K - 1) a gated
+    convolution and (k - 1) the short one before every mixer; all of them behind attention."""
+    if 0 <= attends(place) < layers:
+        return tokens
+    return min(tokens, layers * (KERNEL - 1 + SHORT - 1) + 1)
+
+
+def plain(kernel: int = KERNEL, layers: int = DEPTH) -> int:
+    """The reach of gated convolutions alone: (K - 1) L + 1."""
+    return (kernel - 1) * layers + 1
+
+
+def changed(shown: Scene, row: int | None) -> tuple[int, int]:
+    """Which word is changed for a token of the picture, and which token waits for it: a question's true answer and the question,
+    any other token and the last question."""
+    asked = next((a for a in shown.answers if a.position == row), None) or shown.answers[-1]
+    if row is None or row == asked.position:
+        return max(asked.source, 0), asked.position
+    return row, shown.answers[-1].position
+
+
+# Count
+
+
+def kept_live(shown: Scene) -> np.ndarray:
+    """The same, measured after each token (T,)."""
+    return shown.cache_bytes + shown.state_bytes
+
+
+@lru_cache(maxsize=16)
+def measured(place: str) -> np.ndarray:
+    """What a live model really keeps at the lengths that a curve marks."""
+    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
+    return kept_live(scene(PLACES[place], prompt))[np.array(LENGTHS) - 1]
+
+
+@lru_cache(maxsize=4096)
+def kept(name: str, tokens: int) -> int:
+    """Bytes that a live model keeps: cache and state."""
+    c = counted(name, tokens)
+    return c.cache_bytes + c.state_bytes
+
+
+def curve(name: str, lengths: np.ndarray) -> np.ndarray:
+    """Bytes kept at each length, counted."""
+    return np.array([kept(name, int(n)) for n in lengths])
+
+
+def lighter(place: str) -> int:
+    """From how many tokens on the live model keeps less than attention in every layer."""
+    return first(lambda n: kept(PLACES[place], n) < kept(ALONE, n))
+
+
+@lru_cache(maxsize=512)
+def rungs(place: str, tokens: int) -> tuple[tuple[str, int], ...]:
+    """The live model's layers from the first: what each is, and the bytes that it keeps."""
+    size, found = int(DTYPES[DTYPE][0]), counted(PLACES[place], tokens).layers
+    kept_of = [size * sum((layer.cache | layer.state).values()) for layer in found]
+    return tuple(("attention" if i == attends(place) else "convolution", kept) for i, kept in enumerate(kept_of))
+
+
+# Real models
+
+
+def described(key: str) -> ModelSpec:
+    """The description of a row of the catalogue."""
+    return catalogue.entries()[key].reading.spec
+
+
+def name(key: str) -> str:
+    """A model's name."""
+    return catalogue.entries()[key].name
+
+
+def mixers(key: str) -> list:
+    """What mixes tokens in each layer, the layers without it left out."""
+    return [layer.mixer for layer in described(key).layers if layer.mixer]
+
+
+@lru_cache(maxsize=1)
+def users() -> tuple[str, ...]:
+    """Keys of the catalogue's models with gated convolutions, oldest first."""
+    return tuple(key for key in catalogue.entries() if any(isinstance(m, GatedConv) for m in mixers(key)))
+
+
+@lru_cache(maxsize=1)
+def others() -> tuple[str, ...]:
+    """Keys of models of a phone's size that attend in every layer."""
+    return tuple(
+        key
+        for key, entry in catalogue.entries().items()
+        if mixers(key)
+        and all(isinstance(m, Attention) for m in mixers(key))
+        and entry.reading.spec.decoding == "autoregressive"
+        and cost.count(entry.reading.spec, 1).params_total <= SMALL
+    )
+
+
+def everywhere(s: ModelSpec) -> ModelSpec:
+    """The same model with its attention in the place of every convolution."""
+    own = next(layer.mixer for layer in s.layers if isinstance(layer.mixer, Attention))
+    return replace(s, layers=tuple(replace(x, mixer=own if isinstance(x.mixer, GatedConv) else x.mixer) for x in s.layers))
+
+
+@dataclass(frozen=True)
+class Real:
+    """A released model at a context: bytes of one sequence, and with attention in every layer."""
+
+    key: str
+    name: str
+    layers: int
+    attention: int
+    places: tuple[int, ...]  # the layers that attend, from 1
+    cache: int
+    state: int
+    whole: int
+    crossover: int
+
+    @property
+    def total(self) -> int:
+        """Cache and state."""
+        return self.cache + self.state
+
+
+@lru_cache(maxsize=4096)
+def total(s: ModelSpec, context: int) -> int:
+    """Bytes of cache and state."""
+    c = cost.count(s, context)
+    return c.cache_bytes + c.state_bytes
+
+
+@lru_cache(maxsize=256)
+def real(key: str, context: int) -> Real:
+    """One model at one context, 16 bits."""
+    s = described(key)
+    c, places = cost.count(s, context), tuple(i for i, x in enumerate(s.layers, 1) if isinstance(x.mixer, Attention))
+    cross = first(lambda n: total(s, n) < total(everywhere(s), n))
+    return Real(
+        key, name(key), len(s.layers), len(places), places, c.cache_bytes, c.state_bytes, total(everywhere(s), context), cross
+    )
+
+
+def reals(contexts: tuple[int, ...]) -> list[tuple[int, Real]]:
+    """Every model at several contexts."""
+    return [(n, real(key, n)) for key in users() for n in contexts]
+
+
+def lines(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes at each context: attention in every layer, as released."""
+    return tuple(np.array([total(s, int(n)) for n in contexts]) for s in (everywhere(described(key)), described(key)))
+
+
+def ladders(context: int) -> dict[str, tuple]:
+    """The released models as ladders."""
+    return {name(key): (ladder.rungs(described(key), context), ladder.folded(described(key))) for key in users()}
+
+
+def ladder_table(models: dict[str, tuple]) -> dict[str, list]:
+    """Ladders as columns."""
+    rows = [(who, r.index + 1, r.mixer, r.ffn, r.cache, r.state) for who, (found, _) in models.items() for r in found]
+    return dict(zip(("model", "layer", "mixer", "feed-forward", "cache", "state"), map(list, zip(*rows))))
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The factors of what a released model keeps."""
+
+    name: str
+    context: int
+    attention: int  # layers
+    kv_heads: int
+    width: int
+    convolutions: int  # layers
+    columns: int  # K - 1
+    d_model: int
+    cache_bytes: int
+    state_bytes: int
+
+
+def formula(key: str, context: int) -> Formula:
+    """A released model's, with the bytes that the calculator gives."""
+    r, s = real(key, context), described(key)
+    a, m = (next(x for x in mixers(key) if isinstance(x, kind)) for kind in (Attention, GatedConv))
+    return Formula(
+        r.name, context, r.attention, a.kv_heads, a.k_dim, r.layers - r.attention, m.kernel - 1, s.d_model, r.cache, r.state
+    )
+
+
+def weights(key: str) -> tuple[int, int]:
+    """Elements of the matrices of one convolution and of one layer of attention."""
+    d = described(key).d_model
+    return tuple(next(x for x in mixers(key) if isinstance(x, kind)).weights(d) for kind in (GatedConv, Attention))
+
+
+def size(key: str) -> tuple[int, int]:
+    """Parameters of a model, all and active."""
+    c = cost.count(described(key), 1)
+    return c.params_total, c.params_active
+
+
+def cached(key: str, context: int) -> int:
+    """Cache bytes of one sequence, 16 bits."""
+    return cost.count(described(key), context).cache_bytes
+
+
+# Prove
+
+
+SAID = {"conv-4": "no attention", **{v: f"attention {p}" for p, v in PLACES.items() if p != NONE}, ALONE: "4 attention"}
+
+
+def report() -> dict:
+    """The claims with their verdicts."""
+    return evidence.report("liquid")
+
+
+def said(variant: str) -> str:
+    """A variant in a few words."""
+    return SAID.get(variant, variant)
+
+
+def by_pairs() -> dict[str, dict[int, list[float]]]:
+    """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
+    every = {v: {n: evidence.final("liquid", v, f"recall@{n}") for n in MEASURED} for v in SAID}
+    return {v: runs for v, runs in every.items() if any(runs.values())}
+
+
+def pairs_table() -> dict[str, list]:
+    """The same as columns."""
+    rows = [(said(v), n, i, x) for v, runs in by_pairs().items() for n, xs in runs.items() for i, x in enumerate(xs)]
+    return dict(zip(("variant", "pairs", "run", "recall"), map(list, zip(*rows))))
+
+
+def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
+    """Learning curves of the variants that have runs: {variant: {seed: (steps, loss)}}."""
+    every = {v: evidence.learning("liquid", v, LOSS) for v in SAID}
+    return {v: runs for v, runs in every.items() if runs}
+
+
+def learning_table() -> dict[str, list]:
+    """The same as columns."""
+    return evidence.learning_table("liquid", {said(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats")
+
+
+def steps() -> dict[str, int]:
+    """How long each was trained: {in a few words: steps}."""
+    return {said(v): zoo.recipe(v).steps for v in ("conv-4", "conv-3-1", ALONE)}

@@ -1,0 +1,368 @@
+"""Three LSTMs on a reader's words: what their gates do token by token, what their memory holds, what of it is left; the bias of
+the forget gate moved in a copy; what a memory that does not grow takes in a real model.
+
+Letters: T tokens, H heads, R rows of gates (heads of an mLSTM, channels of the others), d numbers of a key, v of a value.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from core import catalogue, cost, evidence, zoo
+from core.decoding.autoregressive import Step, follow
+from core.dtypes import DTYPES
+from core.lessons import recurrent
+from core.lessons.recall import Answer, Scene, script
+from core.lessons.recurrent import (  # noqa: F401
+    ATTENTION,
+    LENGTHS,
+    bytes_of,
+    cache,
+    cached,
+    growing,
+    measured,
+    overtakes,
+    reached,
+    recorded,
+    scene_of,
+)  # fmt: skip
+from core.mixers.xlstm import Lstm, MLstm, SLstm
+from core.model import Model
+from core.recipes import xlstm as recipes
+from core.spec import ModelSpec
+from core.tasks import recall
+
+CELLS = ("mLSTM", "sLSTM", "LSTM")
+KEYS = recipes.KEYS
+SHIFTS = (-16, -12, -8, -6, -4, -2, 0, 4)
+AS_TRAINED = 0
+HEADS = (4, 8, 16, 32)  # of xLSTM 7B, as its paper varied them
+XLSTM = "xlstm-7b"
+PAIRS = tuple(n for n in recall.PAIR_COUNTS if n <= 24)
+METRIC = recipes.METRIC
+LOWEST = 80.0  # a forget gate below exp(-80) is nothing
+ROW = 16  # channels side by side where a memory is no matrix
+
+
+def variant(cell: str, keys: int = 16) -> str:
+    """The checkpoint of a cell."""
+    return f"mlstm-{keys}" if cell == "mLSTM" else cell.lower()
+
+
+def cell_of(variant: str) -> str:
+    """The cell of a checkpoint."""
+    return {"slstm": "sLSTM", "lstm": "LSTM"}.get(variant, "mLSTM")
+
+
+@lru_cache(maxsize=1)
+def best_keys() -> int:
+    """The width of keys whose shipped run recalls the most."""
+    return max(KEYS, key=lambda keys: zoo.checkpoint(variant("mLSTM", keys)).metrics.get(METRIC, 0.0))
+
+
+# The forget bias
+
+
+@lru_cache(maxsize=32)
+def shifted(variant: str, shift: float) -> Model:
+    """The trained model; with a shift a copy whose forget gates have so much more bias. The shared model is never touched."""
+    model = zoo.load(variant)
+    if shift == AS_TRAINED:
+        return model
+    model = deepcopy(model)
+    for layer in model.layers:
+        if (bias := forget_bias(layer)) is not None:
+            bias += shift
+    return model
+
+
+def forget_bias(layer) -> torch.Tensor | None:
+    """The numbers of a layer's bias that its forget gates take, as a view; None where it has none."""
+    mixer = layer.layer.mixer
+    module = getattr(layer, mixer.name)
+    if isinstance(mixer, MLstm):
+        return module.fgate_preact.bias
+    if isinstance(mixer, SLstm):
+        return module.w.bias[mixer.inner : 2 * mixer.inner]
+    return module.cell.bias_ih_l0[mixer.hidden : 2 * mixer.hidden] if isinstance(mixer, Lstm) else None
+
+
+# The run
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer after the run. `forget`, `write`, `output` (R, T) from 0 to 1, `write` as a share of the largest so far where the
+    gate is exponential; `left` (H, T, T): what is left after token t (row) of what token s (column) wrote; `memory` (T, P, r, c)
+    as P pictures after each token; `size`, `floor` (H, T): |q n| and exp(-m), the larger of which divides; (0,) without."""
+
+    forget: np.ndarray
+    write: np.ndarray
+    output: np.ndarray
+    left: np.ndarray
+    memory: np.ndarray
+    size: np.ndarray
+    floor: np.ndarray
+
+    @property
+    def limit(self) -> float:
+        """The largest number that the memory ever held."""
+        return max(1e-6, float(np.abs(np.nan_to_num(self.memory)).max()))
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A prompt and a model after the run."""
+
+    scene: Scene
+    layers: tuple[Layer, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The tokens."""
+        return self.scene.words
+
+
+@lru_cache(maxsize=256)
+def watch(variant: str, shift: float, prompt: recall.Prompt) -> Watched:
+    """Run a checkpoint with a shifted forget bias on a prompt, token by token."""
+    model = shifted(variant, shift)
+    steps = list(follow(model, script(prompt), record=("decay", "write", "output", "query")))
+    played = scene_of(prompt, steps)
+    return Watched(played, tuple(layer_of(steps, i, cell_of(variant)) for i in range(len(model.spec.layers))))
+
+
+def layer_of(steps: list[Step], i: int, cell: str) -> Layer:
+    """One layer's gates and memories over all steps."""
+    decay, write, output, query = (recorded(steps, i, name) for name in ("decay", "write", "output", "query"))
+    states = [{name: x[0].numpy() for name, x in s.state[i]["mixer"].items()} for s in steps]
+    if cell != "LSTM":
+        largest = np.stack([s["largest"].reshape(len(decay), -1) for s in states], 1)  # (H, T, 1 or w)
+        before = np.concatenate([np.zeros_like(largest[:, :1]), largest[:, :-1]], 1)
+        if cell == "mLSTM":
+            write = write * np.exp(-largest)
+        else:
+            decay = decay + largest - before  # the gate itself: what was recorded is relative to the largest
+    size = floor = np.zeros(0)
+    if cell == "mLSTM":
+        size = np.abs((query * np.stack([s["normaliser"][..., 0] for s in states], 1)).sum(-1))
+        floor = np.exp(-largest[..., 0])
+    pictures = np.stack([picture(s, cell) for s in states])
+    return Layer(rows(np.exp(decay)), rows(write), rows(output, cell == "mLSTM"), remaining(decay), pictures, size, floor)
+
+
+def rows(gates: np.ndarray, mean: bool = False) -> np.ndarray:
+    """(H, T, w) -> (H w, T), or the mean over each head's channels (H, T)."""
+    return gates.mean(-1) if mean else gates.transpose(0, 2, 1).reshape(-1, gates.shape[1])
+
+
+def remaining(decay: np.ndarray) -> np.ndarray:
+    """log decays (H, T, w) -> (H, T, T): the product of the forget gates after token s and up to token t, mean over channels."""
+    total = np.maximum(decay.astype(np.float64), -LOWEST).cumsum(1)
+    between = np.exp(np.minimum(0, total[:, :, None] - total[:, None])).mean(-1)
+    return np.tril(between)
+
+
+def picture(state: dict[str, np.ndarray], cell: str) -> np.ndarray:
+    """A state as pictures (P, r, c): the matrix of each head with its normaliser as a last column and a gap of nan between; else
+    two vectors laid out in rows."""
+    if cell == "mLSTM":
+        gap = np.full_like(state["normaliser"], np.nan)
+        return np.concatenate([state["memory"], gap, state["normaliser"]], -1)
+    second = "normaliser" if cell == "sLSTM" else "hidden"
+    return np.stack([state[name].reshape(-1, ROW) for name in ("cell", second)])
+
+
+def labels(variant: str) -> tuple[list[str], list[str], list[str]]:
+    """Names of the pictures, of their rows and of their columns."""
+    mixer = zoo.recipe(variant).spec.layers[0].mixer
+    if isinstance(mixer, MLstm):
+        heads = [f"head {h + 1}: memory, normaliser" for h in range(mixer.heads)]
+        values = [f"value {n + 1}" for n in range(mixer.v_dim)]
+        return heads, [f"key {n + 1}" for n in range(mixer.k_dim)], [*values, "", "normaliser"]
+    names = ["cell", "normaliser" if isinstance(mixer, SLstm) else "output"]
+    count = mixer.inner if isinstance(mixer, SLstm) else mixer.hidden
+    return names, [f"channels {n + 1} to {n + ROW}" for n in range(0, count, ROW)], [f"{n + 1}" for n in range(ROW)]
+
+
+def gate_rows(variant: str) -> list[str]:
+    """Names of the rows of gates."""
+    mixer = zoo.recipe(variant).spec.layers[0].mixer
+    if isinstance(mixer, MLstm):
+        return [f"head {h + 1}" for h in range(mixer.heads)]
+    return [f"channel {n + 1}" for n in range(mixer.inner if isinstance(mixer, SLstm) else mixer.hidden)]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one cell made of the questions: numbers kept, how many answers were right, and the last one."""
+
+    cell: str
+    kept: int
+    right: int
+    asked: int
+    last: Answer
+
+
+def side_by_side(shift: float, keys: int, prompt: recall.Prompt) -> list[Said]:
+    """The three cells on one prompt, the same shift in each."""
+    found = []
+    for cell in CELLS:
+        name = variant(cell, keys)
+        scene = watch(name, shift, prompt).scene
+        right = sum(a.said == a.truth for a in scene.answers)
+        found.append(Said(cell, memory_of(name), right, len(scene.answers), scene.answers[-1]))
+    return found
+
+
+def memory_of(variant: str) -> int:
+    """Numbers that the mixers of a live model keep, convolution columns left out."""
+    spec = zoo.recipe(variant).spec
+    return sum(sum(layer.mixer.state(spec.d_model).values()) for layer in spec.layers)
+
+
+# Count
+
+
+def curves(lengths: np.ndarray, keys: int = 16) -> dict[str, np.ndarray]:
+    """Bytes kept at each length, counted, cache and state: attention of the same width and the three cells."""
+    names = {"attention": ATTENTION} | {cell: variant(cell, keys) for cell in CELLS}
+    return {name: np.array([bytes_of(v, int(n)) for n in lengths]) for name, v in names.items()}
+
+
+def overtaken(keys: int, cell: str) -> int:
+    """The number of tokens from which on our attention model keeps more than a cell."""
+    return overtakes(variant(cell, keys))
+
+
+def released() -> ModelSpec:
+    """xLSTM 7B as released."""
+    return catalogue.entries()[XLSTM].reading.spec
+
+
+def reheaded(heads: int) -> ModelSpec:
+    """The same width cut into other heads: keys and values of all heads side by side stay as wide."""
+    spec = released()
+    m = spec.layers[0].mixer
+    mixer = replace(m, heads=heads, k_dim=m.heads * m.k_dim // heads, v_dim=m.heads * m.v_dim // heads)
+    return replace(spec, layers=tuple(replace(layer, mixer=mixer) for layer in spec.layers))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of xLSTM 7B with so many heads, one sequence in float32. `matrices` alone, `bytes` with normaliser and maximum;
+    `tokens` of a multi-head transformer of the same depth and width in float32 take as much as the matrices."""
+
+    heads: int
+    blocks: int
+    k_dim: int
+    v_dim: int
+    matrices: int
+    bytes: int
+    tokens: float
+
+    def batch(self, sequences: int) -> int:
+        """Bytes of several sequences at once."""
+        return sequences * self.bytes
+
+
+@lru_cache(maxsize=16)
+def memory(heads: int) -> Memory:
+    """Counted from the row of the catalogue."""
+    spec, size = reheaded(heads), int(DTYPES["float32"][0])
+    m, blocks = spec.layers[0].mixer, len(spec.layers)
+    matrices = blocks * m.state(spec.d_model)["memory"] * size
+    token = 2 * blocks * spec.d_model * size  # a key and a value as wide as the model
+    everything = cost.count(spec, 1, state_dtype="float32").state_bytes
+    return Memory(heads, blocks, m.k_dim, m.v_dim, matrices, everything, matrices / token)
+
+
+def name(key: str) -> str:
+    """A model's name."""
+    return catalogue.entries()[key].name
+
+
+@lru_cache(maxsize=1024)
+def crossover(key: str, heads: int) -> int:
+    """The first token from which on the cache of a model is at least as large as the memory of xLSTM 7B."""
+    return reached(key, memory(heads).bytes)
+
+
+def real_curves(key: str, heads: int, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes at each context: the cache of a model, the memory of xLSTM 7B."""
+    spec = catalogue.entries()[key].reading.spec
+    return np.array([cache(spec, int(n)) for n in contexts]), np.full(len(contexts), memory(heads).bytes)
+
+
+def caught_up(heads: int) -> list[tuple[str, int]]:
+    """Every growing cache of the catalogue with the token at which it is as large as the memory, soonest first."""
+    return sorted(((key, crossover(key, heads)) for key in growing()), key=lambda row: row[1])
+
+
+def users() -> list[recurrent.Keeper]:
+    """Models that keep a state, those with an LSTM first."""
+    return sorted(recurrent.keepers(), key=lambda k: k.mixer != "mLSTM")
+
+
+# Prove
+
+
+def spelled(variant: str) -> str:
+    """A variant as the page writes it."""
+    if variant.endswith("-3-1"):
+        return f"{kind(variant)} 3 : 1 attention"
+    return f"mLSTM, keys of {variant.removeprefix('mlstm-')}" if variant.startswith("mlstm") else kind(variant)
+
+
+def kind(variant: str) -> str:
+    """What a variant is made of."""
+    return {"mlstm": "mLSTM", "slstm": "sLSTM", "lstm": "LSTM"}.get(variant.split("-")[0], "attention")
+
+
+def report() -> dict:
+    """The claims with their verdicts."""
+    return evidence.report("xlstm")
+
+
+PROVED = (*(f"mlstm-{keys}" for keys in KEYS), "slstm", "lstm", "mlstm-3-1", "lstm-3-1", ATTENTION)
+
+
+def by_pairs(variants: tuple[str, ...] = PROVED) -> dict[str, dict[int, list[float]]]:
+    """{variant: {pairs: recall of every seed}}."""
+    return {v: {n: evidence.final("xlstm", v, f"recall@{n}") for n in PAIRS} for v in variants}
+
+
+def pairs_table() -> dict[str, list]:
+    """The same as columns, one row a run and number of pairs."""
+    rows = [
+        (v, n, seed, values[-1])
+        for v in PROVED
+        for n in PAIRS
+        for seed, (_, values) in evidence.learning("xlstm", v, f"recall@{n}").items()
+    ]
+    return dict(zip(("variant", "pairs", "seed", "recall"), map(list, zip(*rows)))) or {"variant": [], "recall": []}
+
+
+PURE = tuple(v for v in PROVED if v != ATTENTION and not v.endswith("-3-1"))
+
+
+def by_size() -> dict[str, tuple[int, list[float]]]:
+    """{purely recurrent variant: (numbers of memory, recall of every seed at the most pairs)}."""
+    return {v: (memory_of(v), evidence.final("xlstm", v, METRIC)) for v in PURE}
+
+
+def size_table() -> dict[str, list]:
+    """The same as columns."""
+    rows = [(v, size, value) for v, (size, values) in by_size().items() for value in values]
+    return dict(zip(("variant", "numbers kept", "recall"), map(list, zip(*rows)))) or {"variant": [], "recall": []}
+
+
+def training_said() -> str:
+    """How long each was trained, for the rows differ."""
+    steps: dict[int, list[str]] = {}
+    for v in PROVED:
+        steps.setdefault(zoo.recipe(v).steps, []).append(spelled(v))
+    return "; ".join(f"{n} steps: {', '.join(names)}" for n, names in sorted(steps.items())) + "."

@@ -1,0 +1,437 @@
+"""Liquid models (LFM2): gated short convolutions with a few layers of attention."""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import delta, frame
+from app.figures import evidence as evidence_figures
+from app.figures import ladder as ladder_figures
+from app.figures import liquid as figures
+from app.figures.maps import Tape, encode_probability, encode_signed, maps
+from core import catalogue
+from core.lessons import liquid as lesson
+from core.registry import question
+from core.tasks import recall
+from core.units import binary, count
+
+QUESTION = question("liquid")
+ANSWER = "Most layers only mix a token with the two before it, behind two gates; a few layers of attention look back further."
+CORRECTION = "No liquid network of differential equations is in it, and no recurrent state: three taps, and attention that grows."
+
+FAR = "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup jack mask kim pear leo tent ? leo ann"
+EXAMPLES = {
+    "near and far": FAR,
+    "4 pairs": "ann lamp bo kite cy drum dan rope ? ann",
+    "one name twice": "ann lamp bo kite cy drum ann coin dan rope ? ann bo",
+    "24 pairs": recall.surprise(24, seed=2, asked=3),
+}
+HELP_PLACE = "Which of four layers attends; the others are gated convolutions. Each place was trained on its own."
+HELP_GATE = (
+    "A number made from the token itself that multiplies what passes: one before the taps says what a token puts in, one "
+    "after them what comes out. No activation follows."
+)
+HELP_CONTEXT = "Tokens so far, for the real models."
+MIXED_UP = (
+    "**Liquid is a name here, not a differential equation.** Liquid time-constant networks are another family; "
+    "LFM2's operators are linear and vary with the input, and by that word attention is one of them too.",
+    "**It is a hybrid.** Some of its layers attend in full, so its cache still grows with the text.",
+    "**It is no state space model.** A convolution of three taps sees three tokens; nothing is carried on from further back.",
+    "**A1B is rounded.** The active parameters of LFM2-8B-A1B are counted under Who uses it.",
+)
+PAPERS = ("2511.23404", "2312.04927")
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
+
+
+def choose() -> tuple[str, str, int, str]:
+    """The controls: where attention stands, with presets; real model, context and prompt folded."""
+    with controls.row():
+        place = controls.slider_choice("attention", "Attention", tuple(lesson.PLACES), lesson.LAST, "kv", HELP_PLACE)
+        presets = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
+        with controls.more(summary()):
+            with controls.row("real"):
+                key = controls.pick("real", "Real model", lesson.users(), lesson.users()[0], lesson.name)
+                said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "32k", "ink", HELP_CONTEXT)
+            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+        with presets:
+            options = {lesson.name(k): {"attention": "third", "real": k} for k in lesson.users()}
+            controls.presets("model", options, "kv")
+    return place, key, lesson.CONTEXTS[said], prompt
+
+
+def summary() -> str:
+    """What the folded controls are going to hold."""
+    names, first = {lesson.name(key): key for key in lesson.users()}, lesson.users()[0]
+    given = state.peek("real", first)
+    key = given if given in lesson.users() else names.get(given, first)
+    return f"{lesson.name(key)} at {state.peek('context', '32k', tuple(lesson.CONTEXTS))} · {live.asked(EXAMPLES)}"
+
+
+def surprise(rng: random.Random) -> str:
+    """A prompt that always parses."""
+    return recall.surprise(rng.randint(8, 16), rng.randrange(1 << 30), rng.randint(1, 3))
+
+
+# See
+
+
+def see(place: str, key: str, context: int, text: str) -> None:
+    """The live model on the reader's prompt."""
+    prompt = live.parsed(text, FAR)
+    shown = lesson.watch(place, prompt)
+    left, right = panels.beside()
+    with left:
+        chosen = picture(place, shown, text)
+        panels.caption(
+            f"**{stack(place)}, {len(shown.words)} tokens.** One map a layer; row = token asking, column = token taken up, "
+            "shares of each row. A convolution is a band three wide, with {gates}; attention a triangle.",
+            gates=panels.term("two gates", HELP_GATE),
+        )
+        live.answers([(a, lesson.found(place, shown.scene, a)) for a in shown.scene.answers])
+        reach(place, prompt, shown, chosen["row"])
+        if controls.switch("gates", "Both gates of every channel and token", hue="window"):
+            strips(place, shown, chosen_layer(place, chosen["head"]))
+    with right:
+        side(place, key, context, shown, chosen)
+
+
+def stack(place: str) -> str:
+    """The layers in words."""
+    if place == lesson.NONE:
+        return f"{lesson.DEPTH} gated convolutions"
+    return f"{lesson.DEPTH - 1} gated convolutions, attention {place}"
+
+
+def picture(place: str, shown, text: str) -> dict:
+    """What each token takes up from which, a map a layer; the prompt; the cache."""
+    last, n, attends = shown.scene.answers[-1], len(shown.words), lesson.attends(place)
+    start = {"row": last.position, "step": n}
+    chosen = maps(
+        encode_probability(lesson.maps(shown), np.tri(n, dtype=bool)),
+        key="layers",
+        title=QUESTION,
+        alt=f"What each of {n} tokens takes up in {lesson.DEPTH} layers: bands {lesson.KERNEL} wide, all where one attends",
+        tokens=shown.words,
+        labels=[f"layer {i + 1}" for i in range(lesson.DEPTH)],
+        groups=[int(i == attends) for i in range(lesson.DEPTH)],
+        group_labels=["3 taps", "attention"],
+        hue="window",
+        columns=4,
+        verb="takes up",
+        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
+        answer=(last.said, last.probability),
+        tape=tape(place, shown),
+        selected=state.selection(start),
+        aspect=1.45 if state.stage() else 1.0,
+        config=live.about(lesson.PLACES[place], prompt=text),
+        stage=state.stage(),
+    )
+    state.keep_selection(chosen, start)
+    return chosen
+
+
+def tape(place: str, shown) -> Tape:
+    """The cache of the layer that attends; outlines for what the others would cache as attention."""
+    attends, n = lesson.attends(place), len(shown.words)
+    lanes = (f"layer {attends + 1}",) if attends >= 0 else ()
+    legend = {"kv": lanes[0]} if lanes else {"window": "two columns a layer, no growth"}
+    whole = lesson.curve(lesson.ALONE, np.arange(1, n + 1))
+    return Tape(
+        lanes, lesson.kept_live(shown.scene), lesson.DEPTH, whole, "attention in every layer", title="Memory", legend=legend
+    )
+
+
+def reach(place: str, prompt: recall.Prompt, shown, row: int | None) -> None:
+    """One word changed in the live model: which tokens notice, after each layer."""
+    at, asked = lesson.changed(shown.scene, row)
+    seen = lesson.impulse(place, prompt, at)
+    n = seen.moved.shape[1]
+    live.heading("Change one word: which tokens notice?")
+    parts = seen.moved, seen.reach, lesson.attends(place), asked, shown.words, at
+    fig = figures.impulse(*parts, theme.colours(), theme.stroke())
+    table = {"token": np.arange(at + 1, at + n + 1), "word": shown.words[at:]}
+    table |= {f"after layer {i}" if i else "word": moved for i, moved in enumerate(seen.moved)}
+    alt = f"Tokens moved by a change of {shown.words[at]} after each layer: {', '.join(map(str, seen.reach))}"
+    frame.figure(fig, key="impulse", alt=alt, table=table, config=live.about(lesson.PLACES[place]))
+    distance = asked - at
+    arrives = "notices" if distance < seen.reach[-1] else "does not notice"
+    panels.caption(
+        f"**“{shown.words[at]}” changed, {seen.reach[-1]} tokens moved; “{shown.words[asked]}”, {distance} tokens later, "
+        f"{arrives}.** Measured in the live model: the number at the right counts the tokens, itself included. {{range}}.",
+        range=panels.term("How far it can get", range_said()),
+    )
+    panels.check(lesson.expected(place, lesson.DEPTH, n), int(seen.reach[-1]))
+
+
+def range_said() -> str:
+    """The range of a stack of convolutions, with the numbers put in."""
+    k, short, depth = lesson.KERNEL, lesson.SHORT, lesson.DEPTH
+    return (
+        f"Gated convolutions of {k} taps alone: ({k} − 1) · {depth} + 1 = {lesson.plain()} tokens through {depth} layers. Before "
+        f"each mixer of ours stands a short convolution of {short} taps as well, which doubles a layer's step: "
+        f"({k} − 1 + {short} − 1) · {depth} + 1 = {lesson.expected(lesson.NONE, depth, 1 << 20)}. Behind attention: every token."
+    )
+
+
+def side(place: str, key: str, context: int, shown, chosen: dict) -> None:
+    """One channel as a conveyor, the gates, the ladder, the cache here and in a real model."""
+    at = shown.scene.answers[-1].position if chosen["row"] is None else chosen["row"]
+    layer = chosen_layer(place, chosen["head"])
+    with panels.card(f"What layer {layer} does at “{shown.words[at]}”", "conveyor"):
+        belt(place, shown, layer, at)
+    n, variant = len(shown.words), lesson.PLACES[place]
+    with panels.card("Where attention stands, and what each layer keeps", "ladder"):
+        ladder(place, n)
+    mine, whole = lesson.kept(variant, n), lesson.kept(lesson.ALONE, n)
+    with panels.card(f"Memory after {n} tokens", "cache"):
+        bars(whole, mine, lambda b: f"{b:,} B", "kv" if lesson.attends(place) >= 0 else "window")
+        panels.check(mine, int(lesson.kept_live(shown.scene)[-1]))
+    r = lesson.real(key, context)
+    with panels.card(f"{r.name}, {context:,} tokens", "real"):
+        bars(r.whole, r.total, binary, "kv")
+        live.small(f"{r.attention} of {r.layers} layers attend; the columns of the others are {binary(r.state)} of it")
+
+
+def ladder(place: str, tokens: int) -> None:
+    """Our layers, the last one on top, each as long as what it keeps."""
+    rungs = lesson.rungs(place, tokens)
+    longest = max(kept for _, kept in rungs)
+    rows = [
+        panels.Bar(f"{i} {what}", kept / longest, f"{kept:,} B", "kv" if what == "attention" else "window", what == "attention")
+        for i, (what, kept) in reversed(list(enumerate(rungs, 1)))
+    ]
+    panels.bars(rows, f"Ladder of our {lesson.DEPTH} layers: {stack(place)}")
+
+
+def chosen_layer(place: str, panel: int | None) -> int:
+    """The convolution whose gates are shown, from 1: the isolated one, or the first."""
+    there = lesson.convolutions(place)
+    return panel + 1 if panel is not None and panel + 1 in there else there[0]
+
+
+def belt(place: str, shown, layer: int, at: int) -> None:
+    """Two gates and three taps, with the numbers of the reader's tokens."""
+    c = lesson.conveyor(place, shown, layer, at)
+    alt = f"Channel {c.channel + 1} at {shown.words[at]}: three tokens gated, through three taps into a sum, gated: {c.out:+.2f}"
+    table = {"word": [w or "before the text" for w in c.words], "enters": c.value, "gate before": c.before, "tap": c.taps}
+    frame.figure(
+        figures.conveyor(c, theme.colours(), theme.stroke()), key="conveyor", alt=alt, table=table,
+        config=live.about(lesson.PLACES[place], channel=c.channel + 1),
+    )  # fmt: skip
+    live.small(f"channel {c.channel + 1}, the one that gives most at this token")
+
+
+def strips(place: str, shown, layer: int) -> None:
+    """The gates of every channel and token."""
+    live.heading(f"Both gates of layer {layer}: every channel, every token")
+    values = lesson.gates(shown, layer)
+    limit = float(np.abs(values).max()) or 1.0
+    maps(
+        encode_signed(values, limit),
+        key="channels",
+        title=f"Gates of layer {layer}",
+        alt=f"Both gates of layer {layer} for {values.shape[1]} channels and {values.shape[2]} tokens",
+        scale="signed",
+        limit=limit,
+        labels=["gate before the taps", "gate after them"],
+        rows=[f"channel {i + 1}" for i in range(values.shape[1])],
+        cols=[f"{word} {i + 1}" for i, word in enumerate(shown.words)],
+        columns=2,
+        aspect=1.5,
+        hue="window",
+        verb="at",
+        stepping=False,
+        report=False,
+        config=live.about(lesson.PLACES[place]),
+        stage=state.stage(),
+    )
+    panels.caption(
+        f"**{values.shape[1]} channels, {values.shape[2]} tokens.** Row = channel, column = token: each word opens "
+        "channels of its own. Isolate a map above for the gates of its layer."
+    )
+
+
+def bars(whole: int, mine: int, text, hue: str) -> None:
+    """Attention in every layer, and as it is."""
+    top = max(whole, mine)
+    rows = [panels.Bar("all attention", whole / top, text(whole)), panels.Bar("as it is", mine / top, text(mine), hue, True)]
+    panels.bars(rows, "attention in every layer against as it is")
+
+
+# Count
+
+
+def counts(place: str, key: str, context: int, text: str) -> None:
+    """Ladders of the released models; memory against context, counted beside measured."""
+    config = live.about(lesson.PLACES[place], model=lesson.name(key), context=context)
+    live.heading(f"The released models, layer by layer, at {context:,} tokens")
+    models = lesson.ladders(context)
+    alt = f"Layers of {', '.join(models)}, first at the bottom; only those that attend keep a cache"
+    fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
+    frame.figure(fig, key="ladders", alt=alt, table=lesson.ladder_table(models), config=config)
+    panels.caption(
+        "**A rung is a layer; the bar beside it is what it keeps.** A convolution keeps two columns, too little to be seen."
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        ours(place, config)
+    with right:
+        theirs(key, config)
+    formula(key, context)
+    real_models(config)
+
+
+def ours(place: str, config: dict) -> None:
+    """The live model's memory against tokens."""
+    live.heading("Our model: memory against tokens")
+    lengths, points, variant = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.PLACES[place]
+    whole, own, values = lesson.curve(lesson.ALONE, lengths), lesson.curve(variant, lengths), lesson.measured(place)
+    names = "attention in every layer", stack(place)
+    cross = lesson.lighter(place)
+    fig = delta.growth(lengths, whole, own, points, values, cross, names, theme.colours(), theme.stroke())
+    alt = f"Bytes against tokens: {names[1]}, beside attention in every layer; the measured bytes lie on the counted line"
+    frame.figure(fig, key="growth", alt=alt, table={"tokens": lengths, names[0]: whole, names[1]: own}, config=config)
+    panels.caption(
+        f"**{names[1]}: less from {cross} tokens on.** Lines are counted; rings are bytes in the tensors of the live model."
+    )
+    panels.check(int(own[points[-1] - 1]), int(values[-1]))
+
+
+def theirs(key: str, config: dict) -> None:
+    """A released model's memory against context."""
+    live.heading(f"{lesson.name(key)}: memory against context")
+    contexts, r = 2 ** np.arange(0, 18), lesson.real(key, 1)
+    whole, own = lesson.lines(key, contexts)
+    fig = delta.memory(contexts, whole, own, lesson.AXIS, r.crossover, binary, theme.colours(), theme.stroke())
+    alt = f"Memory of {r.name} against context, with attention in every layer and as released; they meet at {r.crossover} tokens"
+    table = {"context": contexts, "attention in every layer, B": whole, "as released, B": own}
+    frame.figure(fig, key="memory", alt=alt, table=table, config=config)
+    conv, attention = lesson.weights(key)
+    panels.caption(
+        f"**The columns are paid back after {r.crossover} tokens.** Far out what is left is the share of layers that attend, "
+        f"{r.attention} of {r.layers}. A convolution has {conv / attention:.2f} times the weights of this attention: memory is "
+        "saved, not parameters."
+    )
+
+
+def formula(key: str, context: int) -> None:
+    """What a released model keeps, with its numbers put in."""
+    f, d = lesson.formula(key, context), live.digits
+    live.heading(f"{f.name} at {context:,} tokens")
+    st.latex(
+        r"\begin{aligned} \text{cache} &= \underbrace{%s}_{\text{attention}} \cdot 2 \cdot \underbrace{%s}_{\text{KV heads}} "
+        r"\cdot \underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{tokens}} \cdot 2\,\text{B} = \text{%s} \\ "
+        r"\text{columns} &= \underbrace{%s}_{\text{convolutions}} \cdot \underbrace{%s}_{K - 1} \cdot \underbrace{%s}_{D} "
+        r"\cdot 2\,\text{B} = \text{%s} \end{aligned}"
+        % (
+            d(f.attention), d(f.kv_heads), d(f.width), d(f.context), binary(f.cache_bytes),
+            d(f.convolutions), d(f.columns), d(f.d_model), binary(f.state_bytes),
+        )
+    )  # fmt: skip
+    panels.caption(
+        "**Convention.** One sequence, 16 bits; K − 1 columns are needed, though some programs keep K. KiB, MiB and GiB are "
+        "powers of 1024. The command line gives the same: {code}.",
+        code=f"<code>python -m core inspect {key} --context {context}</code>",
+    )
+
+
+def real_models(config: dict) -> None:
+    """The released models at several contexts."""
+    rows = lesson.reals(tuple(lesson.CONTEXTS[said] for said in ("8k", "16k", "32k")))
+    live.heading("The released models at several contexts")
+    names = [f"{r.name}, {n:,}" for n, r in rows]
+    whole, cache, kept = (np.array([getattr(r, part) for _, r in rows]) for part in ("whole", "cache", "state"))
+    fig = delta.models(names, whole, kept, cache, binary, theme.colours(), theme.stroke())
+    alt = f"Columns and cache of {len(lesson.users())} released models at three contexts, beside attention in every layer"
+    table = {"model, context": names, "attention in every layer, B": whole, "cache, B": cache, "columns, B": kept}
+    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    panels.caption("**One sequence.** A ring is the same model with its attention in the place of every convolution.")
+
+
+# Prove
+
+
+def prove(place: str, key: str, context: int, text: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    report = lesson.report()
+    live.verdicts(report, live.numbers(lesson.said))
+    found = lesson.by_pairs()
+    if live.ran({**report, "rows": list(found)}):
+        drawn(report, found)
+    live.published("liquid")
+
+
+def drawn(report: dict, found: dict) -> None:
+    """Recall against pairs, and loss while training."""
+    colours, stroke, command = theme.colours(), theme.stroke(), {"command": report["command"]}
+    left, right = st.columns(2, gap="large")
+    with left:
+        live.heading("Recall by pairs to remember: every seed")
+        fig = evidence_figures.by_count(found, lesson.said, "pairs to remember", "recall", colours, hues(found), stroke)
+        alt = f"Recall of {len(found)} models against pairs to remember; each mark is a seed"
+        frame.figure(fig, key="recall", alt=alt, table=lesson.pairs_table(), config=command)
+        steps = ", ".join(f"{n} {name}" for name, n in lesson.steps().items())
+        panels.caption(f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Training steps: {steps}.")
+    with right:
+        curves = lesson.learning()
+        live.heading(f"Loss at {lesson.PAIRS} pairs while training")
+        fig = evidence_figures.learning(curves, lesson.said, "loss, nats (log)", colours, hues(curves), stroke)
+        alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} models; each line is a seed"
+        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=command)
+        panels.caption("**One line a seed.** Everything but the layers, and the steps named at the left, is equal.")
+
+
+def hues(variants) -> dict[str, str]:
+    """No attention in the window's hue, one layer of it in that of keys and values, attention alone quiet."""
+    return {v: "soft" if v == lesson.ALONE else "window" if v == lesson.PLACES[lesson.NONE] else "kv" for v in variants}
+
+
+# Read
+
+
+def read(place: str, key: str, context: int, text: str) -> None:
+    """What is often mixed up, the glossary, the source that ran, papers."""
+    live.heading("What is often mixed up")
+    for sentence in MIXED_UP:
+        panels.caption(sentence)
+    live.glossary("core/mixers/shortconv.py")
+    live.papers(*PAPERS)
+    live.source("core/mixers/shortconv.py")
+
+
+# Who uses it
+
+
+def users(place: str, key: str, context: int, text: str) -> None:
+    """The catalogue's rows, and models of a phone's size that attend in every layer."""
+    rows = [(catalogue.entries()[k], lesson.real(k, context), lesson.size(k)) for k in lesson.users()]
+    live.users(
+        ("parameters", "active", "attend", "at layers", f"cache at {context:,}", "columns"),
+        [
+            (
+                e,
+                count(total),
+                count(active),
+                f"{r.attention} of {r.layers}",
+                ", ".join(map(str, r.places)),
+                binary(r.cache),
+                binary(r.state),
+            )
+            for e, r, (total, active) in rows
+        ],
+    )
+    panels.caption(f"**Every row is counted from the config as released**, {context:,} tokens, 16 bits.")
+    live.heading("Of a phone's size, with attention in every layer, whether or not made for so long a context")
+    live.users(
+        ("parameters", f"cache at {context:,}"),
+        [(catalogue.entries()[k], count(lesson.size(k)[0]), binary(lesson.cached(k, context))) for k in lesson.others()],
+    )
+
+
+page()

@@ -1,0 +1,462 @@
+"""State space models: Mamba, Mamba-2 and the hybrids built on them."""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import delta, frame
+from app.figures import evidence as evidence_figures
+from app.figures import ladder as ladder_figures
+from app.figures import mamba as figures
+from app.figures.maps import Tape, encode_probability, encode_signed, maps
+from core import catalogue
+from core.lessons import mamba as lesson
+from core.registry import question
+from core.tasks import recall
+from core.units import binary
+
+QUESTION = question("mamba")
+ANSWER = "A memory of fixed size that fades, and into which each token is added by an amount that the token itself decides."
+CORRECTION = "It fades and adds; unlike a delta rule it never takes one thing out to put another in, so it fills up."
+
+EXAMPLES = {
+    "8 pairs": "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ? bo gus",
+    "3 pairs": "ann lamp bo kite cy drum ? bo",
+    "one name twice": "ann lamp bo kite cy drum ann coin dan rope ? ann bo",
+    "24 pairs": recall.surprise(24, seed=4, asked=3),
+}
+FIRST = next(iter(EXAMPLES.values()))
+HELP_STATE = (
+    "How many numbers each channel keeps, whatever the length of the text (N, d_state). Each size was trained on its own."
+)
+HELP_SHARE = "None: two layers of Mamba-2. 1 of 4: three layers of Mamba-2, then one of attention, trained with a state of 16."
+HELP_MASK = (
+    "What is left at a token's row of each token before it: the product of all decays between. 1 everywhere below the diagonal "
+    "means that nothing fades; the decays come from the tokens themselves."
+)
+HELP_STEP = (
+    "How much of a token enters, and at once how far the past fades: both grow with it. The model makes one a token and head."
+)
+HELP_CONTEXT = "Tokens so far, for the real models."
+MIXED_UP = (
+    "**Input-dependent decay is not the delta rule.** Mamba-2 chooses how far everything fades; it does not erase along one key.",
+    "**Jamba's layers are Mamba, the first of its kind,** with a decay for every number; the others here are Mamba-2.",
+    "**A share of attention depends on what is counted.** Nemotron-H counts its feed-forward layers as well, which makes it "
+    "small; among the layers that mix tokens it is larger. The table under Who uses it says both.",
+    "**Falcon-H1 saves no cache by its Mamba-2:** it stands beside attention in every layer, not in its place.",
+)
+PAPERS = ("2405.21060", "2312.00752", "2504.03624", "2403.19887", "2507.22448", "2505.15431", "2312.04927")
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+
+
+def choose() -> tuple[str, int, str, int, str]:
+    """The controls: state and share of attention with presets; real model, context and prompt folded."""
+    share = state.peek("share", lesson.PURE, lesson.SHARES)
+    with controls.row():
+        if len(lesson.trained(share)) > 1:
+            size = controls.slider_choice("state", "State", lesson.STATES, lesson.TYPICAL, "state", HELP_STATE)
+        else:
+            size = lesson.TYPICAL
+            panels.caption(f"**State: {size}.** The hybrid was trained with nothing else.")
+        share = controls.choice("share", "Attention", lesson.SHARES, lesson.PURE, "kv", HELP_SHARE)
+        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
+        with controls.more(summary()):
+            with controls.row("real"):
+                key = controls.pick("real", "Real model", lesson.hybrids(), lesson.reference(), lesson.name)
+                said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "128k", "ink", HELP_CONTEXT)
+            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+        with place:
+            controls.presets("model", presets(), "state")
+    return share, size, key, lesson.CONTEXTS[said], prompt
+
+
+def presets() -> dict[str, dict]:
+    """Real hybrids: each sets the share of attention and the model that is counted."""
+    names = {"Nemotron-H": "nemotron-h-8b", "Granite 4": "granite-4.0-h-small", "Jamba": "jamba-v0.1"}
+    return {name: {"share": lesson.HYBRID, "real": key} for name, key in names.items() if key in lesson.hybrids()}
+
+
+def summary() -> str:
+    """What the folded controls are going to hold."""
+    names = {lesson.name(key): key for key in lesson.hybrids()}
+    given = state.peek("real", lesson.reference())
+    key = given if given in lesson.hybrids() else names.get(given, lesson.reference())
+    return f"{lesson.name(key)} at {state.peek('context', '128k', tuple(lesson.CONTEXTS))} · {live.asked(EXAMPLES)}"
+
+
+def surprise(rng: random.Random) -> str:
+    """A prompt that always parses."""
+    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
+
+
+# See
+
+
+def see(share: str, size: int, key: str, context: int, text: str) -> None:
+    """The live model on the reader's prompt."""
+    prompt = live.parsed(text, FIRST)
+    variant = lesson.variant(share, size)
+    shown = lesson.watch(variant, prompt)
+    left, right = panels.beside()
+    with left:
+        depth = tuple(range(1, lesson.depth(variant) + 1))
+        number = controls.choice("layer", "Layer", depth, lesson.opening(variant))
+        layer = shown.layers[number - 1]
+        chosen = (
+            duality(share, variant, number, shown, text) if layer.implicit else attention(share, variant, number, shown, text)
+        )
+        live.answers([(a, None) for a in shown.scene.answers])
+    with right:
+        if layer.implicit:
+            head = lesson.strongest(layer) if chosen["head"] is None else chosen["head"] % len(layer.memory[0])
+            remembered(variant, number, head, chosen["step"], shown)
+        side(share, size, key, context, shown)
+
+
+def common(share: str, variant: str, shown, text: str) -> dict:
+    """What both pictures say alike."""
+    last = shown.scene.answers[-1]
+    return {
+        "title": QUESTION,
+        "tokens": shown.words,
+        "hue": "state",
+        "columns": 4,
+        "roles": {last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
+        "answer": (last.said, last.probability),
+        "tape": tape(share, shown),
+        "aspect": 2.1 if state.stage() else 1.25,
+        "config": live.about(variant, prompt=text),
+        "stage": state.stage(),
+    }
+
+
+def tape(share: str, shown) -> Tape:
+    """The cache: a lane for each layer that attends, outlines for what the others would cache as attention."""
+    lanes = tuple(f"layer {i}" for i, layer in enumerate(shown.layers, 1) if not layer.implicit)
+    legend = {"kv": ", ".join(lanes)} if lanes else {"state": "no layer grows"}
+    kept, whole = lesson.kept_live(shown.scene), lesson.grown(share, len(shown.words))
+    return Tape(lanes, kept, len(shown.layers), whole, "attention in every layer", title="Memory", legend=legend)
+
+
+def duality(share: str, variant: str, number: int, shown, text: str) -> dict:
+    """The decay mask of each head, and below it the recurrence written out as attention."""
+    layer, n = shown.layers[number - 1], len(shown.words)
+    dual = lesson.dual(layer)
+    heads, visible = len(dual.mask), np.tri(n, dtype=bool)
+    start = {"step": n}
+    if not state.stage():  # there all panels must fit one screen
+        start |= {"head": heads + lesson.strongest(layer), "row": shown.scene.answers[-1].position}
+    chosen = maps(
+        encode_probability(np.concatenate([dual.mask, dual.strength]), visible),
+        key="dual",
+        alt=f"Decay masks of {heads} heads in layer {number} on {n} tokens, and below each the attention that it amounts to",
+        labels=[f"head {h + 1}" for h in range(heads)] * 2,
+        groups=[0] * heads + [1] * heads,
+        group_labels=["decay mask", "written out"],
+        selected=state.selection(start),
+        verb="holds",
+        **common(share, variant, shown, text),
+    )
+    state.keep_selection(chosen, start)
+    panels.caption(
+        f"**{lesson.described(variant)}, layer {number}, {n} tokens.** One rule above: {{mask}}. Two rules: that mask times how "
+        "well what a token asks fits what another wrote, times its {step}: an attention matrix that the model never builds, "
+        "shares of each row without sign. Row = token asking, column = token held. {left}",
+        left=left_said(dual),
+        mask=panels.term("decay masks", HELP_MASK),
+        step=panels.term("step size", HELP_STEP),
+    )
+    panels.near(
+        "state, token by token, and matrix, all at once, give the same output: largest relative difference", dual.difference
+    )
+    return chosen
+
+
+def left_said(dual: lesson.Dual) -> str:
+    """How far the memory fades over the text."""
+    low, high = dual.left
+    return f"Of what the first token wrote, {low:.0%} to {high:.0%} is left at the last one, by head."
+
+
+def attention(share: str, variant: str, number: int, shown, text: str) -> dict:
+    """The layer of the hybrid that attends."""
+    layer, n = shown.layers[number - 1], len(shown.words)
+    start = {"row": shown.scene.answers[-1].position, "step": n}
+    chosen = maps(
+        encode_probability(layer.weights, np.tri(n, dtype=bool)),
+        key="dual",
+        alt=f"Attention maps of {len(layer.weights)} heads in layer {number} on {n} tokens",
+        labels=[f"head {h + 1}" for h in range(len(layer.weights))],
+        selected=state.selection(start),
+        **common(share, variant, shown, text),
+    )
+    state.keep_selection(chosen, start)
+    panels.caption(
+        f"**{lesson.described(variant)}, layer {number}: attention, {n} tokens.** The one layer that keeps every token."
+    )
+    return chosen
+
+
+def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
+    """What a head chose to remember, and its state after the token that is stepped to."""
+    layer, words = shown.layers[number - 1], shown.words
+    sizes = lesson.steps(layer, head)
+    with panels.card(f"What head {head + 1} chose to remember", "steps"):
+        largest = sizes.largest(3)
+        fig = figures.steps(words, sizes.size, sizes.left, largest, step - 1, theme.colours(), theme.stroke())
+        table = {"token": np.arange(1, len(words) + 1), "word": words, "step size": sizes.size, "left at the end": sizes.left}
+        alt = f"Step size of each of {len(words)} tokens in head {head + 1}; largest at {', '.join(words[t] for t in largest)}"
+        frame.figure(fig, key="steps", alt=alt, table=table, config=live.about(variant))
+        live.small("step size of each token; the full colour is what is left of it at the end of the text")
+    memory = lesson.memory(layer, head)
+    with panels.card(f"Its state: {memory.shape[1]} × {memory.shape[2]} numbers", "memory"):
+        limit = float(np.abs(memory).max()) or 1.0
+        maps(
+            encode_signed(memory[:, None], limit),
+            key="memory",
+            title=f"State of head {head + 1}",
+            alt=f"State of head {head + 1} in layer {number} after each of {len(words)} tokens",
+            scale="signed",
+            limit=limit,
+            rows=[f"{i + 1}" for i in range(memory.shape[1])],
+            cols=[f"{i + 1}" for i in range(memory.shape[2])],
+            labels=["rows: numbers of a channel, columns: channels"],
+            columns=1,
+            aspect=1.7,
+            hue="state",
+            verb="holds, in channel",
+            selected={"step": step},
+            report=False,
+            config=live.about(variant),
+            stage=state.stage(),
+        )
+
+
+def side(share: str, size: int, key: str, context: int, shown) -> None:
+    """What is kept here and by a real model."""
+    n, variant = len(shown.words), lesson.variant(share, size)
+    mine, whole = lesson.kept(variant, n), lesson.kept(lesson.ATTENTION[share], n)
+    with panels.card(f"Memory after {n} tokens", "cache"):
+        top = max(mine, whole)
+        rows = [
+            panels.Bar("attention alone", whole / top, f"{whole:,} B"),
+            panels.Bar("this model", mine / top, f"{mine:,} B", "state", True),
+        ]
+        panels.bars(rows, "attention in every layer against this model")
+        panels.check(mine, int(lesson.kept_live(shown.scene)[-1]))
+        live.small(f"less than attention from {lesson.lighter(share, size)} tokens on")
+    r = lesson.real(key, context)
+    with panels.card(f"{r.name}, {context:,} tokens", "real"):
+        real_bars(r)
+        live.small(
+            f"less than attention alone from {r.crossover:,} tokens on"
+            if r.crossover
+            else "every layer attends as well: no cache is saved"
+        )
+
+
+def real_bars(r: lesson.Real) -> None:
+    """A real hybrid with attention alone, and as released."""
+    top = max(r.attention, r.total)
+    rows = (("attention alone", r.attention, None), ("its cache", r.cache, "kv"), ("its state", r.state, "state"))
+    panels.bars(
+        [panels.Bar(what, n / top, binary(n), hue, bool(hue)) for what, n, hue in rows], "attention alone against as released"
+    )
+
+
+# Count
+
+
+def count(share: str, size: int, key: str, context: int, text: str) -> None:
+    """Ladders of real hybrids; memory against context, counted beside measured."""
+    config = live.about(lesson.variant(share, size), model=lesson.name(key), context=context)
+    ladders(context, config)
+    left, right = st.columns(2, gap="large")
+    with left:
+        ours(share, size, config)
+    with right:
+        theirs(key, config)
+    formula(key, context)
+    real_models(context, config)
+
+
+def ladders(context: int, config: dict) -> None:
+    """Real hybrids layer by layer, and a layout whose weights nobody has."""
+    live.heading(f"Real hybrids, layer by layer, at {context:,} tokens")
+    models = lesson.rungs(context)
+    fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
+    alt = f"Layers of {', '.join(models)}, first at the bottom: what each is and keeps; only layers that attend have a cache"
+    frame.figure(fig, key="ladders", alt=alt, table=lesson.rung_table(models), config=config)
+    panels.caption(
+        "**A rung is a layer; the bar beside it is what it keeps.** Only rungs that attend have a cache that grows with context; "
+        "a state's bar stays as it is."
+    )
+    found = lesson.layout()
+    total, hues = sum(found.values()), {"Mamba-2": "state", "attention": "kv", "MoE": "routed"}
+    with panels.card("Hunyuan-TurboS, base of Hunyuan-T1: a published layout, no weights", "layout"):
+        panels.bars(
+            [panels.Bar(kind, n / total, f"{n} of {total} layers", hues[kind]) for kind, n in found.items()], "layers by kind"
+        )
+        live.small("Counts of layers as its paper prints them. Without a config nothing here can be counted, run or checked.")
+
+
+def ours(share: str, size: int, config: dict) -> None:
+    """The live model's memory against tokens."""
+    live.heading("Our model: memory against tokens")
+    lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
+    variant, alone = lesson.variant(share, size), lesson.ATTENTION[share]
+    lines, values, cross = lesson.curves(share, size, lengths), lesson.measured(variant), lesson.lighter(share, size)
+    names = "attention in every layer", lesson.described(variant)
+    fig = delta.growth(lengths, lines[alone], lines[variant], points, values, cross, names, theme.colours(), theme.stroke())
+    alt = f"Bytes against tokens: {names[1]} keeps less than attention from {cross} tokens on; the measured bytes lie on its line"
+    table = {"tokens": lengths, f"{names[0]}, B": lines[alone], f"{names[1]}, B": lines[variant]}
+    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**{names[1]}: less from {cross} tokens on.** Lines are counted, cache and state together; rings are bytes in the "
+        "tensors of the live model, all in 32 bits."
+    )
+    panels.check(int(lines[variant][points[-1] - 1]), int(values[-1]))
+
+
+def theirs(key: str, config: dict) -> None:
+    """A real hybrid's memory against context, and where it meets attention alone."""
+    live.heading(f"{lesson.name(key)}: memory against context")
+    contexts, cross = 2 ** np.arange(6, 21), lesson.crossover(key)
+    lines = lesson.memories(key, contexts)
+    whole, own = lines["attention alone"], lines["as released"]
+    fig = delta.memory(contexts, whole, own, lesson.AXIS, cross, binary, theme.colours(), theme.stroke())
+    met = f"they meet at {cross:,} tokens" if cross else "they do not meet"
+    alt = f"Memory of {lesson.name(key)} against context, with attention in the place of Mamba and as released; {met}"
+    frame.figure(
+        fig, key="memory", alt=alt, table={"context": contexts, **{f"{name}, B": y for name, y in lines.items()}}, config=config
+    )
+    said = (
+        f"Below {cross:,} tokens its state is the larger memory."
+        if cross
+        else "It always keeps more: every layer attends as well."
+    )
+    panels.caption(f"**{said}** Compared with its own attention in the place of every Mamba layer. Both axes are logarithmic.")
+
+
+def formula(key: str, context: int) -> None:
+    """What a real hybrid keeps, with its numbers put in."""
+    f, d = lesson.formula(key, context), live.digits
+    live.heading(f"{f.name} at {context:,} tokens")
+    st.latex(
+        r"\begin{aligned} \text{cache} &= \underbrace{%s}_{\text{attention}} \cdot 2 \cdot \underbrace{%s}_{\text{KV heads}} "
+        r"\cdot \underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{tokens}} \cdot 2\,\text{B} = \text{%s} "
+        r"\\ \text{state} &= "
+        r"\underbrace{%s}_{\text{Mamba}} \cdot \underbrace{%s}_{\text{channels}} \cdot \underbrace{%s}_{N} \cdot 4\,\text{B} + "
+        r"\underbrace{%s}_{\text{columns}} \cdot 2\,\text{B} = \text{%s} \end{aligned}"
+        % (
+            d(f.attention), d(f.kv_heads), d(f.width), d(f.context), binary(f.cache_bytes),
+            d(f.mamba), d(f.inner), d(f.state), d(f.columns), binary(f.state_bytes),
+        )
+    )  # fmt: skip
+    panels.caption(
+        "**Convention.** One sequence; recurrent state in 32 bits, cache and columns of the convolution in 16; KiB, MiB and GiB "
+        "are powers of 1024. The command line gives the same: {code}.",
+        code=f"<code>python -m core inspect {key} --context {context}</code>",
+    )
+
+
+def real_models(context: int, config: dict) -> None:
+    """Every hybrid of the catalogue."""
+    rows = lesson.reals(context)
+    live.heading(f"Real hybrids at {context:,} tokens")
+    names = [r.name for r in rows]
+    whole, cache, kept = (np.array([getattr(r, part) for r in rows]) for part in ("attention", "cache", "state"))
+    fig = delta.models(names, whole, kept, cache, binary, theme.colours(), theme.stroke())
+    alt = f"State and cache of {len(rows)} real hybrids at {context:,} tokens, beside attention in the place of Mamba"
+    table = {"model": names, "attention alone, B": whole, "cache, B": cache, "state, B": kept}
+    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**One sequence of {context:,} tokens, whether or not the model was made for so long a context.** A ring is the same "
+        "model with its attention in the place of every Mamba layer."
+    )
+
+
+# Prove
+
+
+def prove(share: str, size: int, key: str, context: int, text: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    report = lesson.report()
+    live.verdicts(report, live.numbers(lesson.said))
+    if lesson.by_pairs():
+        drawn(report)
+    else:
+        live.ran({**report, "rows": []})
+    live.published("mamba")
+
+
+def drawn(report: dict) -> None:
+    """Recall against pairs, and loss while training."""
+    colours, stroke, command = theme.colours(), theme.stroke(), {"command": report["command"]}
+    left, right = st.columns(2, gap="large")
+    found, curves = lesson.by_pairs(), lesson.learning()
+    with left:
+        live.heading("Recall by pairs to remember: every seed")
+        fig = evidence_figures.by_count(found, lesson.said, "pairs to remember", "recall", colours, hues(found), stroke)
+        alt = f"Recall of {len(found)} models against pairs to remember; each mark is a seed"
+        frame.figure(fig, key="recall", alt=alt, table=lesson.pairs_table(), config=command)
+        panels.caption(
+            f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Two layers of Mamba-2 with a state of N "
+            f"numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is how well a run learned, not what fits."
+        )
+    with right:
+        live.heading(f"Loss at {lesson.PAIRS} pairs while training")
+        fig = evidence_figures.learning(curves, lesson.said, "loss, nats (log)", colours, hues(curves), stroke)
+        alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} models; each line is a seed"
+        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=command)
+        panels.caption("**One line a seed.** Everything but layers, state and steps is equal.")
+
+
+def hues(variants) -> dict[str, str]:
+    """Mamba-2 alone in the state's hue, what attends in that of keys and values, attention alone quiet."""
+    return {v: "soft" if v.startswith("attention") else "kv" if v == "mamba-3-1" else "state" for v in variants}
+
+
+# Read
+
+
+def read(share: str, size: int, key: str, context: int, text: str) -> None:
+    """What is often mixed up, the glossary, the source that ran, papers."""
+    live.heading("What is often mixed up")
+    for sentence in MIXED_UP:
+        panels.caption(sentence)
+    live.glossary("core/mixers/mamba.py")
+    live.papers(*PAPERS)
+    for path in ("core/mixers/mamba.py", "core/scan.py"):
+        live.source(path)
+
+
+# Who uses it
+
+
+def users(share: str, size: int, key: str, context: int, text: str) -> None:
+    """The catalogue's rows."""
+    rows = [(catalogue.entries()[k], lesson.layers(k), lesson.sizes(k, context)) for k in lesson.users()]
+    live.users(
+        ("layers", "of which", "attend", "of all", "of those that mix", "state", f"cache at {context:,}"),
+        [
+            (
+                e, n.total, f"{n.mamba} {n.kind}", n.attention, f"{n.of_layers:.0%}", f"{n.of_mixers:.0%}", binary(kept),
+                binary(cache) if cache else "none",
+            )
+            for e, n, (cache, kept) in rows
+        ],
+    )  # fmt: skip
+    panels.caption(
+        f"**Every row is counted from the config as released**, {context:,} tokens, 16-bit cache, recurrent state in 32 bits. "
+        "Layers that stand side by side count in both columns. Click a name for the model's own page."
+    )
+
+
+page()

@@ -1,0 +1,261 @@
+"""One prompt through every trained mixer: who remembers, at what price?"""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import frame, mixers
+from app.figures.maps import encode_probability, maps
+from app.panels import Bar
+from core import catalogue
+from core.lessons import mixers as lesson
+from core.registry import question
+from core.tasks import recall
+from core.units import binary, power
+
+QUESTION = question("mixers")
+ANSWER = "A cache finds what it kept, at a price that grows; a state of one size remembers what it has room for."
+CORRECTION = "Constant memory is not small memory, and at one size it is the rule of writing that decides what is kept."
+
+EXAMPLES = {
+    "one name": "ann lamp bo kite cy drum dan rope ? bo",
+    "two names": "zoe wheel leo plum kim pear ? kim zoe",
+    "told twice": "ann lamp bo kite ann coin cy drum ? ann",
+    "8 pairs": recall.surprise(8, seed=12, asked=2),
+}
+PRESETS = {
+    "Few facts": {"pairs": 4, "mixers": lesson.ONE},
+    "All they learned": {"pairs": lesson.MOST, "mixers": lesson.ONE},
+    "The same, hybrids": {"pairs": lesson.MOST, "mixers": lesson.THREE},
+}
+HELP_PAIRS = (
+    "How many facts stand before the question. The prompt is filled up with other names after the reader's own facts; the "
+    f"question stays. At most {lesson.MOST} pairs were learned."
+)
+HELP_SET = "Mixers alone in their model; three layers of each to one of attention; or all of them, the sLSTM too."
+HELP_WRITTEN = (
+    "A recurrence keeps no weights, but its output is still a sum over the tokens before: written out, it is the attention that "
+    "the recurrence amounts to. Signs are left out; each row is shares of 1, so that all panels compare."
+)
+HELP_GRADIENT = (
+    "LSTM and sLSTM read their own last output, so what they say is no sum over tokens. Their panel is the length of the "
+    "gradient of the expected word's logit with respect to each token's embedding, as shares of 1."
+)
+CONTEXT = power(lesson.CONTEXT)
+HALF, WHOLE = 430, 980  # px of the plot that names are placed for, on a desk
+PAPERS = ("2312.04927", "2510.26692", "2405.21060", "2503.14456", "2405.04517", "2511.23404", "1706.03762")
+FILES = (
+    "core/recipes/mixers.py",
+    "core/scan.py",
+    *(f"core/mixers/{name}.py" for name in ("attention", "delta", "mamba", "rwkv")),
+)
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+
+
+def choose() -> tuple[int, str, str]:
+    """The controls: pairs to remember and which mixers; the prompt folded."""
+    with controls.row():
+        pairs = controls.slider_choice("pairs", "Pairs to remember", lesson.PAIRS, 12, "query", HELP_PAIRS)
+        kind = controls.choice("mixers", "Mixers", tuple(lesson.SETS), lesson.ONE, help=HELP_SET)
+        controls.presets("facts", PRESETS)
+        with controls.more(live.asked(EXAMPLES)):
+            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+    return pairs, kind, prompt
+
+
+def surprise(rng: random.Random) -> str:
+    """A prompt that always parses."""
+    return recall.surprise(rng.randint(2, 6), rng.randrange(1 << 30), rng.randint(1, 2))
+
+
+# See
+
+
+def see(pairs: int, kind: str, text: str) -> None:
+    """Every mixer on the reader's prompt: where it looks, what it answers, what it holds."""
+    prompt = lesson.padded(live.parsed(text, EXAMPLES["one name"]), pairs)
+    played = lesson.every(kind, prompt)
+    picture(pairs, kind, played, text)
+    right = sum(p.right for p in played)
+    panels.caption(
+        f"**{told(prompt)}: {right} of {len(played)} remember.** One panel a mixer: the head "
+        "that holds most of the answer (at its word, or the two after it), "
+        "all on one scale. Row = token asking, column = token read. Attention as it is; "
+        "recurrences {written}; LSTM and sLSTM by their {gradient}.",
+        written=panels.term("written out", HELP_WRITTEN),
+        gradient=panels.term("gradient", HELP_GRADIENT),
+    )
+    left, side = st.columns([1, 1], gap="large")
+    with left:
+        live.heading("What each answers, and what it holds")
+        answers(played)
+    with side:
+        live.heading("Recall per byte, from our runs")
+        pareto(kind, HALF)
+
+
+def told(prompt: recall.Prompt) -> str:
+    """How many facts, and what is asked."""
+    asked = (name if truth else f"{name}, a name that was never introduced" for name, truth in zip(prompt.asked, prompt.truth))
+    return f"{len(prompt.words) // 2} pairs to remember, asked {', '.join(asked)}"
+
+
+def picture(pairs: int, kind: str, played: list[lesson.Played], text: str) -> None:
+    """Small multiples: a map a mixer, its name with the answer's verdict."""
+    last, n = played[0].answers[-1], len(played[0].words)
+    start = {"row": last.position, "step": n}
+    weights, visible = lesson.maps(played)
+    chosen = maps(
+        encode_probability(weights, visible),
+        key="looks",
+        title=QUESTION,
+        alt=f"Where {len(played)} mixers look on the same {n} tokens, and whether each answers right",
+        tokens=lesson.words(played),
+        labels=[f"{'✓' if p.right else '✗'} {lesson.said(p.mixer.variant)}" for p in played],
+        columns=5,
+        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
+        answer=None,
+        selected=state.selection(start),
+        aspect=1.0,
+        verb="holds",
+        config=live.about(played[0].mixer.variant, prompt=text, pairs=pairs, mixers=kind),
+        stage=state.stage(),
+    )
+    state.keep_selection(chosen, start)
+
+
+def answers(played: list[lesson.Played]) -> None:
+    """A row a mixer: what it says to every question, and the bytes it holds."""
+    top, rows = max(p.counted for p in played), []
+    for p in sorted(played, key=lambda p: p.counted):
+        sign = "✓" if p.right else "✗"
+        said = ", ".join(f"{a.said} {a.probability:.2f}" for a in p.answers)
+        rows.append(Bar(f"{sign} {lesson.said(p.mixer.variant)}: {said}", p.counted / top, f"{p.counted:,} B", p.mixer.hue))
+    panels.bars(rows, "what each mixer answers, and the bytes it holds")
+    panels.check(sum(p.counted for p in played), sum(p.measured for p in played))
+
+
+def pareto(kind: str, wide: float) -> None:
+    """Recall against bytes from the table of our runs."""
+    points = lesson.points()
+    if not points:
+        panels.caption("**No runs in the table yet.** The command under Prove makes it.")
+        return
+    report = lesson.report()
+    fig = mixers.drawn_pareto(points, kind, wide, theme.mode(), theme.stroke())
+    alt = f"Recall at {lesson.MOST} pairs against bytes for {len(points)} variants; a line joins those that none beats"
+    table = {
+        "mixer": [lesson.said(p.variant) for p in points],
+        "bytes": np.array([p.bytes for p in points]),
+        "recall, mean": np.array([p.mean for p in points]),
+        "runs": np.array([len(p.recall) for p in points]),
+    }
+    frame.figure(fig, key="pareto", alt=alt, table=table, config={"command": report["command"]})
+    seeds = ", ".join(map(str, report["seeds"]))
+    panels.caption(
+        f"**Recall at {lesson.MOST} pairs against bytes after {lesson.LENGTH} tokens.** Large marks are means of seeds {seeds}, "
+        "small ones seeds, diamonds three layers to one of attention; the green line joins what none beats in both."
+    )
+
+
+# Count
+
+
+def count(pairs: int, kind: str, text: str) -> None:
+    """Bytes against tokens, counted beside measured; then the real models."""
+    prompt = lesson.padded(live.parsed(text, EXAMPLES["one name"]), pairs)
+    played = lesson.every(kind, prompt)
+    lengths, n = np.unique(np.geomspace(1, 512, 60).astype(int)), len(played[0].words)
+    config = {"link": live.about(played[0].mixer.variant)["link"], "mixers": kind}
+    left, right = st.columns(2, gap="large")
+    with left:
+        live.heading("Bytes held after so many tokens")
+        lines, hues = lesson.lines(kind, lengths), {m.variant: m.hue for m in lesson.SETS[kind]}
+        fig = mixers.growth(lengths, lines, hues, lesson.said, n, theme.colours(), theme.stroke())
+        alt = f"Bytes of {len(lines)} mixers against tokens: caches grow, states are level"
+        table = {"tokens": lengths, **{f"{lesson.said(v)}, B": y for v, y in lines.items()}}
+        frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+        panels.caption("**A cache rises, a state is level, a window bends, a hybrid does both.** Logarithmic axes, 32 bits.")
+    with right:
+        live.heading(f"This prompt: {n} tokens")
+        head = ("mixer", "counted, B", "measured, B")
+        live.table(head, [(lesson.said(p.mixer.variant), f"{p.counted:,}", f"{p.measured:,}") for p in played])
+        panels.check(sum(p.counted for p in played), sum(p.measured for p in played))
+    formula()
+    real_models(config)
+
+
+def formula() -> None:
+    """What is held, as one formula."""
+    live.heading("What is held after n tokens")
+    st.latex(
+        r"\text{bytes}(n) = \sum_{\text{layers}} \begin{cases} n \cdot h_{KV} (d_k + d_v) \cdot b & \text{attention} \\ "
+        r"n \cdot (d_c + d_R) \cdot b & \text{latent attention} \\ \min(n, w) \cdot h_{KV} (d_k + d_v) \cdot b & \text{window} "
+        r"\\ H \cdot d_k \cdot d_v \cdot b & \text{matrix memories} \\ H \cdot d \cdot b & \text{LSTM, sLSTM, per number kept} "
+        r"\end{cases} + \text{columns of the convolutions}"
+    )
+    panels.caption("**Convention.** One sequence; b bytes a number: 4 in our live models. KiB, MiB and GiB are powers of 1024.")
+
+
+def real_models(config: dict) -> None:
+    """Every model of the catalogue that recurs somewhere."""
+    rows = lesson.reals()
+    live.heading(f"Real models that recur, {CONTEXT} tokens")
+    names, state_, cache = [r.name for r in rows], np.array([r.state for r in rows]), np.array([r.cache for r in rows])
+    fig = mixers.models(names, state_, cache, binary, theme.colours(), theme.stroke())
+    alt = f"State and cache of {len(rows)} real models at {CONTEXT} tokens, on a logarithmic axis"
+    frame.figure(fig, key="models", alt=alt, table={"model": names, "state, B": state_, "cache, B": cache}, config=config)
+    panels.caption(
+        f"**One sequence of {lesson.CONTEXT:,} tokens, cache in 16 bits, recurrent state in 32.** No diamond: nothing grows."
+    )
+
+
+# Prove
+
+
+def prove(pairs: int, kind: str, text: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    live.verdicts(lesson.report(), live.numbers(lesson.said))
+    live.heading("Recall per byte: every seed")
+    pareto(lesson.EVERY, WHOLE)
+    rows = lesson.table()
+    if rows:
+        live.heading("Every variant: recall by pairs to remember")
+        live.table(("mixer", "steps", "parameters", "bytes", *(f"{n} pairs" for n in lesson.COUNTS)), rows)
+    live.published("mixers")
+
+
+# Read
+
+
+def read(pairs: int, kind: str, text: str) -> None:
+    """The glossary, the sources that ran, papers."""
+    live.glossary(FILES[0])
+    live.papers(*PAPERS)
+    for path in FILES:
+        live.source(path)
+
+
+# Who uses it
+
+
+def users(pairs: int, kind: str, text: str) -> None:
+    """The catalogue's rows."""
+    entries = catalogue.entries()
+    live.users(
+        ("layers that recur", "layers that cache", "state", f"cache at {CONTEXT}"),
+        [(entries[r.key], r.recurs, r.attends, binary(r.state), binary(r.cache) if r.cache else "none") for r in lesson.reals()],
+    )
+    panels.caption(
+        f"**Every model of the catalogue with a layer that keeps a state**, counted at {lesson.CONTEXT:,} tokens, "
+        "cache in 16 bits, recurrent state in 32. A layer that does both counts twice. Click a name for the model's own page."
+    )
+
+
+page()

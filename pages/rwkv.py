@@ -1,0 +1,394 @@
+"""RWKV-7: can an RNN train like a transformer?"""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import evidence as evidence_figures
+from app.figures import frame, rwkv, xlstm
+from app.figures.maps import encode_probability, encode_signed, maps
+from core.errors import SpecError
+from core.lessons import rwkv as lesson
+from core.registry import question
+from core.tasks import cups, recall
+from core.units import binary, decimal
+
+QUESTION = question("rwkv")
+ANSWER = "Yes: each token fades, erases and writes by rules that do not read the memory, so whole texts are worked out at once."
+CORRECTION = (
+    "No softmax attention is in it: trained in parallel, run as an RNN. What it can follow in theory is not what it can recall."
+)
+
+EXAMPLES = {
+    "8 pairs": "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ? ann gus",
+    "3 pairs": "ann lamp bo kite cy drum ? bo",
+    "16 pairs": recall.surprise(16, seed=5, asked=4),
+    "24 pairs": recall.surprise(24, seed=3, asked=6),
+    "told twice": "ann lamp bo kite cy drum ann coin bo bell ? ann cy",
+}
+GAMES = {
+    "8 moves": "middle left-middle left-right wait middle-right left-right left-middle wait middle-right",
+    "24 moves": lesson.game(24, 1),
+    "48 moves": lesson.game(48, 2),
+    "96 moves": lesson.game(96, 3),
+}
+PRESETS = {"As trained": {"removal": 1.0}, "Decay alone": {"removal": 0.0}}
+HELP_REMOVAL = (
+    "How much of every erasure is done, in a copy of the trained model. 1: all of it, as trained. 0: nothing is erased, the "
+    "memory only fades and is written to."
+)
+HELP_HEADS = "Each has a matrix of its own: every token lets it fade, erases from it and writes to it."
+FADES = "Every channel, a row of the memory, has its own decay at every token: between none and {most:.0%} of it."
+PATH, PAPERS = "core/mixers/rwkv.py", ("2503.14456", "2406.06484", "2312.04927")
+HUES = {"cups-rwkv": "state", "cups-attention": "kv", "cups-lstm": "shared"}
+SHARES = {lesson.MODEL: "state", lesson.HYBRID: "state"}
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+
+
+def choose() -> tuple[float, int, str, str]:
+    """The controls: removal strength with presets; layer and both texts folded."""
+    with controls.row():
+        removal = controls.slider_choice(
+            "removal", "Removal strength", lesson.STRENGTHS, lesson.AS_TRAINED, "state", HELP_REMOVAL
+        )
+        layer = controls.choice("layer", "Layer", tuple(range(1, lesson.DEPTH + 1)), 1)
+        controls.presets("strength", PRESETS, "state")
+        with controls.more(f"{live.asked(EXAMPLES)} · {live.asked(GAMES, 'game')}"):
+            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+            game = controls.prompt_box("game", "Where is the ball", GAMES, moves, cups.MAX_CHARACTERS)
+    return removal, layer - 1, prompt, game
+
+
+def surprise(rng: random.Random) -> str:
+    """A prompt that always parses."""
+    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
+
+
+def moves(rng: random.Random) -> str:
+    """A game that always parses."""
+    return lesson.game(rng.randint(8, 36), rng.randrange(1 << 30))
+
+
+# See
+
+
+def see(removal: float, at: int, text: str, game: str) -> None:
+    """The live models on the reader's words."""
+    prompt = live.parsed(text, EXAMPLES["8 pairs"])
+    watched = lesson.watch(removal, prompt)
+    layer, config = watched.layers[at], live.about(lesson.MODEL, prompt=text, removal=removal, layer=at + 1)
+    left, right = panels.beside()
+    with left:
+        chosen = memory(removal, at, watched, config)
+        panels.caption(
+            f"**Layer {at + 1}, removal strength {removal:g}, after {chosen['step']} of {len(watched.words)} tokens.** The "
+            "memory of {heads}: keys down, values across. Tap one: the arrows beside are its own.",
+            heads=panels.term(
+                f"{lesson.HEADS} heads", "Each has a matrix of its own, which every token fades, erases from and writes to."
+            ),
+        )
+        decay(watched, layer, config)
+        panels.caption(
+            "**What fades at every token.** {channels} Dark: much is lost at this token.",
+            channels=panels.term("Channel by channel.", FADES.format(most=lesson.MOST_LOST)),
+        )
+        live.answers([(a, None) for a in watched.scene.answers])
+    with right:
+        side(removal, at, prompt, watched, chosen, config)
+    tracking(removal, game)
+
+
+def memory(removal: float, at: int, watched: lesson.Watched, config: dict) -> dict:
+    """The state of every head, stepping."""
+    scene, layer, n = watched.scene, watched.layers[at], len(watched.words)
+    last, start = scene.answers[-1], {"step": n}
+    width = layer.memory.shape[-1]
+    chosen = maps(
+        encode_signed(layer.memory, layer.limit),
+        key="memory",
+        title=QUESTION,
+        alt=f"Memory of {lesson.HEADS} heads in layer {at + 1} after each of {n} tokens, removal strength {removal:g}",
+        scale="signed",
+        limit=layer.limit,
+        tokens=watched.words,
+        rows=[f"key {i + 1}" for i in range(width)],
+        cols=[f"value {i + 1}" for i in range(width)],
+        columns=4,
+        hue="state",
+        verb="at",
+        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
+        answer=(last.said, last.probability),
+        selected=state.selection(start),
+        aspect=1.0,
+        config=config,
+        stage=state.stage(),
+    )
+    state.keep_selection(chosen, start)
+    return chosen
+
+
+def decay(watched: lesson.Watched, layer: lesson.Layer, config: dict) -> None:
+    """What each channel loses at each token."""
+    lost = layer.lost
+    maps(
+        encode_probability(lost),
+        key="decay",
+        title="What fades at every token",
+        alt=f"Share that each of {lost.shape[1]} channels of {len(lost)} heads loses at each of {len(watched.words)} tokens",
+        cols=list(watched.words),
+        rows=[f"channel {i + 1}" for i in range(lost.shape[1])],
+        columns=4,
+        hue="state",
+        verb="at",
+        stepping=False,
+        aspect=1.0,
+        config=config,
+        stage=state.stage(),
+        report=False,
+    )
+
+
+def side(removal: float, at: int, prompt: recall.Prompt, watched: lesson.Watched, chosen: dict, config: dict) -> None:
+    """The arrows, what the token did, parallel against stepwise, the real state."""
+    colours, stroke = theme.colours(), theme.stroke()
+    head, step, layer = chosen["head"] or 0, chosen["step"], watched.layers[at]
+    word = watched.words[step - 1]
+    with panels.card(f"“{word}” ({step}) at head {head + 1}", "arrows"):
+        p = lesson.plane(layer, head, step)
+        words = watched.words[:step]
+        alt = f"At head {head + 1}, {word} erases along one arrow and writes along another, among what {step} tokens wrote"
+        table = {"word": words, "direction 1": p.written[:, 0], "direction 2": p.written[:, 1]}
+        fig = rwkv.arrows(p, words, colours, stroke)
+        frame.figure(fig, key="arrows", alt=alt, table=table, config=config)
+        d = lesson.deed(layer, head, step)
+        panels.bars(deeds(d), f"What {word} did to the memory")
+        live.small(
+            f"lengths of matrices; arrows in a plane that holds {p.share:.0%} of all keys; cosine of asked for and written: "
+            f"{d.cosine:.2f}"
+        )
+    with panels.card("Trained like a transformer", "parallel"):
+        panels.near("all tokens at once = one by one, apart by", lesson.apart(removal, prompt))
+        live.small("probabilities after the last token, from blocks of tokens as in training and from steps as in use")
+    s, key = lesson.state(), "llama3.2-1b"
+    with panels.card("RWKV-7 2.9B, one sequence", "real"):
+        context = 8192
+        cache = lesson.cached(key, context)
+        panels.bars(
+            [
+                panels.Bar(f"{lesson.name(key)}, {context:,} tokens", 1.0, binary(cache), "kv"),
+                panels.Bar("RWKV-7 2.9B, any number", s.bytes / cache, binary(s.bytes), "state", changed=True),
+            ],
+            "A cache that grows against a state that does not",
+        )
+        live.small(f"as large at {lesson.crossover(key):,} tokens; state in float32, cache in 16 bits")
+
+
+def deeds(d: lesson.Deed) -> list[panels.Bar]:
+    """What a token found, let fade, erased and wrote, as bars."""
+    rows = (
+        ("found", d.found, None),
+        ("fades", d.faded, "shared"),
+        ("erases", d.erased, "routed"),
+        ("writes", d.written, "state"),
+    )
+    longest = max(size for _, size, _ in rows)
+    return [panels.Bar(name, size / max(longest, 1e-9), f"{size:.2f}", hue) for name, size, hue in rows]
+
+
+def tracking(removal: float, text: str) -> None:
+    """A ball under three cups: three models follow the reader's game."""
+    live.heading("A ball under three cups: what must be followed, not looked up")
+    try:
+        words = cups.parse(text)
+    except SpecError as error:
+        panels.error(f"{error}. The picture shows the first example meanwhile.")
+        words = cups.parse(next(iter(GAMES.values())))
+    game = lesson.played(words, removal)
+    rows = {name: (game.said[v], game.right(v)) for v, name in lesson.TRACKING.items()}
+    fig = rwkv.cups(words, game.truth, cups.PLACES, rows, theme.colours(), theme.stroke())
+    said = ", ".join(f"{name} {sum(right)} of {len(right)}" for name, (_, right) in rows.items())
+    alt = f"Where the ball is after each of {len(words) - 1} moves, and where three models say it is: right {said}"
+    table = {"word": words, "ball": game.truth, **{name: places for name, (places, _) in rows.items()}}
+    frame.figure(fig, key="cups", alt=alt, table=table, config=live.about("cups-rwkv", game=text, removal=removal))
+    panels.caption(
+        f"**Right: {said}.** {lost_said(game)} Two layers each, trained with {lesson.PRACTISED} moves; type a game under “Where "
+        "is the ball” above. {why}",
+        why=panels.term("Why a swap is hard", swap_said(words, removal)),
+    )
+    if sentences := lesson.tracking_said():
+        panels.caption(f"**Over all runs, as trained.** {' '.join(sentences)}")
+
+
+def lost_said(game: lesson.Game) -> str:
+    """After which move each model first loses the ball."""
+    lost = [f"{name} loses it at move {game.lost(v)}" for v, name in lesson.TRACKING.items() if game.lost(v)]
+    return (", ".join(lost) + ".") if lost else "None of them loses it."
+
+
+def swap_said(words: tuple[str, ...], removal: float) -> str:
+    """What a swap would need, and what the steps of this game are."""
+    low = lesson.eigenvalue(words, removal)
+    return (
+        "A step multiplies the memory by diag(w) − a c cᵀ. To swap two things it must turn a direction round: eigenvalue −1, "
+        f"which takes a removal strength of {lesson.SWAP}. Here strengths stay between 0 and 1: the smallest eigenvalue of any "
+        f"step in this game is {low:.2f}. The LSTM has no such bound: its gates read its own last output."
+    )
+
+
+# Count
+
+
+def count(removal: float, at: int, text: str, game: str) -> None:
+    """State against tokens, ours and the real model; the formula; where caches catch up."""
+    colours, stroke = theme.colours(), theme.stroke()
+    key = controls.pick("real", "Against the cache of", lesson.growing(), "llama3.2-1b", lesson.name)
+    config = live.about(lesson.MODEL, real_model=lesson.name(key))
+    left, right = st.columns(2, gap="large")
+    with left:
+        ours(config, colours, stroke)
+    with right:
+        real(key, config, colours, stroke)
+    formula()
+    catching_up(key, config, colours, stroke)
+
+
+def ours(config: dict, colours: dict, stroke: float) -> None:
+    """Our models: what is kept against tokens."""
+    live.heading("Our models: bytes kept against tokens")
+    lengths, points, kept = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.measured(lesson.MODEL)
+    lines = lesson.curves(lengths)
+    fig = xlstm.growth(lengths, lines, "RWKV-7", points, kept, colours, stroke)
+    alt = (
+        "Bytes kept against tokens: attention grows, a hybrid grows more slowly, RWKV-7 does not; measured bytes lie on its line"
+    )
+    table = {"tokens": lengths, **{f"{name}, B": line for name, line in lines.items()}}
+    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**Attention of the same width keeps more than RWKV-7 from token {lesson.overtakes(lesson.MODEL)} on.** Float32; two "
+        "layers, four in the hybrid. Rings are bytes in the tensors of the live model."
+    )
+    panels.check(int(lines["RWKV-7"][points[-1] - 1]), int(kept[-1]))
+
+
+def real(key: str, config: dict, colours: dict, stroke: float) -> None:
+    """A real cache passing a real state."""
+    live.heading(f"RWKV-7 2.9B against {lesson.name(key)}")
+    contexts, at = 2 ** np.arange(2, 18), lesson.crossover(key)
+    cache, kept = lesson.real_curves(key, contexts)
+    names = lesson.name(key), "RWKV-7 2.9B"
+    fig = xlstm.crossing(contexts, cache, kept, at, names, binary, colours, stroke)
+    alt = f"Cache of {names[0]} against context passes the constant state of {names[1]} at {at} tokens"
+    table = {"context": contexts, f"{names[0]}, B": cache, f"{names[1]}, B": kept}
+    frame.figure(fig, key="crossing", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**Below {at:,} tokens the state that does not grow is the larger one.** One sequence: state in float32, cache in 16 "
+        "bits. Both axes are logarithmic. What does not grow must forget: a state of one size holds only so much."
+    )
+
+
+def formula() -> None:
+    """The state of RWKV-7 2.9B with the numbers put in."""
+    s = lesson.state()
+    live.heading("RWKV-7 2.9B, one sequence, any length")
+    st.latex(
+        r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot \Big( \underbrace{%d}_{\text{heads}} \cdot "
+        r"\underbrace{%d \cdot %d}_{\text{matrix}} + \underbrace{2 \cdot %s}_{\text{token before}} \Big) "
+        r"\\ & = \text{%s numbers} \end{aligned}"
+        % (s.layers, s.heads, s.width, s.width, live.digits(s.d_model), live.digits(s.elements))
+    )
+    panels.caption(
+        f"**{decimal(s.bytes)}, {binary(s.bytes)}.** Matrices in float32, the columns for the token before in 16 bits. {{code}}",
+        code=f"<code>python -m core inspect {lesson.RWKV} --state-dtype float32</code>",
+    )
+
+
+def catching_up(key: str, config: dict, colours: dict, stroke: float) -> None:
+    """After how many tokens every real cache has caught up."""
+    live.heading("When real caches have grown to the state of RWKV-7 2.9B")
+    rows = lesson.caught_up()
+    names, values = [lesson.name(k) for k, _ in rows], np.array([n for _, n in rows])
+    fig = xlstm.tokens(names, values, [k for k, _ in rows].index(key), "as large at", colours, stroke)
+    alt = f"Tokens at which the cache of each of {len(rows)} models is as large as the state of RWKV-7 2.9B"
+    frame.figure(fig, key="models", alt=alt, table={"model": names, "tokens": values}, config=config)
+    panels.caption(
+        "**One sequence, cache in 16 bits, state in float32.** Log scale. Models of all sizes: most are far larger ones."
+    )
+
+
+# Prove
+
+
+def prove(removal: float, at: int, text: str, game: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    colours, stroke = theme.colours(), theme.stroke()
+    report = lesson.report()
+    live.verdicts(report, live.numbers(lesson.spelled, lesson.measure))
+    if report["rows"]:
+        left, right = st.columns(2, gap="large")
+        with left:
+            followed({"command": report["command"]}, colours, stroke)
+        with right:
+            recalled({"command": report["command"]}, colours, stroke)
+    else:
+        panels.caption("**No runs yet.** The command above makes them.")
+    live.published("rwkv")
+
+
+def followed(config: dict, colours: dict, stroke: float) -> None:
+    """Our runs on the ball under three cups."""
+    live.heading("The ball against moves: every seed")
+    found = lesson.by_moves()
+    fig = evidence_figures.by_count(found, lesson.spelled, "moves", "right", colours, HUES, stroke)
+    alt = "How often three models are right about the ball after so many moves; each mark is a seed"
+    frame.figure(fig, key="tracking", alt=alt, table=lesson.as_table(found, "moves", "right"), config=config)
+    panels.caption(
+        f"**Right after so many moves, mean of all runs.** {' '.join(lesson.tracking_said())} To follow is to be right at least "
+        f"{lesson.FOLLOWS:.0%} of the time in every run; a guess is right {lesson.chance():.0%}. Trained with up to "
+        f"{lesson.PRACTISED} moves. A theorem says what an exact recurrence can be made to do, not what "
+        f"{lesson.STEPS} steps of training find, nor how much it can recall."
+    )
+
+
+def recalled(config: dict, colours: dict, stroke: float) -> None:
+    """Our runs on who has what."""
+    live.heading("Recall against pairs to remember: every seed")
+    found = lesson.by_pairs()
+    hues = {v: SHARES.get(v, "kv") for v in found}
+    fig = evidence_figures.by_count(found, lesson.spelled, "pairs", "recall", colours, hues, stroke)
+    alt = f"Recall of {len(found)} models against the number of pairs; each mark is a seed"
+    frame.figure(fig, key="recall", alt=alt, table=lesson.as_table(found, "pairs", "recall"), config=config)
+    panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")
+
+
+# Read
+
+
+def read(removal: float, at: int, text: str, game: str) -> None:
+    """The glossary, the source that ran, papers."""
+    live.glossary(PATH)
+    live.papers(*PAPERS)
+    live.source(PATH)
+
+
+# Who uses it
+
+
+def users(removal: float, at: int, text: str, game: str) -> None:
+    """The catalogue's rows: RWKV, and what else keeps a state that does not grow."""
+    live.users(
+        ("keeps a state by", "a layer", "state layers", "state, float32"),
+        [(u.entry, u.mixer, u.size or "—", f"{u.layers} of {u.depth}", binary(u.bytes)) for u in lesson.users()],
+    )
+    panels.caption(
+        "**RWKV-7 first; the others keep a state that does not grow by other rules.** Counted from the config as released, one "
+        "sequence. Click a name for the model's own page."
+    )
+
+
+page()

@@ -1,0 +1,384 @@
+"""xLSTM: are LSTMs back?"""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import evidence as evidence_figures
+from app.figures import frame, xlstm
+from app.figures.maps import encode_probability, encode_signed, maps
+from core.lessons import xlstm as lesson
+from core.registry import question
+from core.tasks import recall
+from core.units import binary, decimal
+
+QUESTION = question("xlstm")
+ANSWER = "In a new form: gates that write into a matrix, and no weights between steps, so that all tokens train at once."
+CORRECTION = (
+    "Constant memory is not small memory; and xLSTM 7B has no cell of 1997 in it: it is nearer to gated linear attention."
+)
+
+EXAMPLES = {
+    "8 pairs": "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ? ann gus",
+    "3 pairs": "ann lamp bo kite cy drum ? bo",
+    "16 pairs": recall.surprise(16, seed=5, asked=4),
+    "24 pairs": recall.surprise(24, seed=3, asked=6),
+}
+PRESETS = {"As trained": {"forget": 0}, "Forgetful": {"forget": -8}}
+HELP_FORGET = (
+    "Added to the bias of every forget gate of a copy of the trained model. 0: as trained. Negative: gates close, what was "
+    "written fades. Positive: gates stay open, nothing fades, whether or not it is still wanted."
+)
+HELP_CELL = (
+    "mLSTM: a matrix for memory, one gate a head, no weights between steps. sLSTM: a number a channel, exponential gates, reads "
+    "its own last output. LSTM: the cell of 1997."
+)
+HELP_KEYS = (
+    "Numbers in a key of our mLSTM: the rows of its memory. Each width was trained on its own; the one whose shipped run recalls "
+    "the most is shown first."
+)
+HELP_HEADS = "xLSTM 7B has 8 heads. The same width cut into more heads makes smaller matrices: less memory in all."
+GATE_CAPTION = {
+    "mLSTM": "One number a head; the output gate, which has one a channel, as the mean over its head",
+    "sLSTM": "A row a channel",
+    "LSTM": "A row a channel",
+}
+HUES = {"mLSTM": "state", "sLSTM": "window", "LSTM": "shared", "attention": "kv"}
+CONTEXTS = (256, 4096)  # of the model that keeps a cache, beside the memory that does not grow
+READ = "core/mixers/xlstm.py"
+PAPERS = ("2405.04517", "2503.13427", "2312.04927")
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+
+
+def choose() -> tuple[float, str, int, int, str]:
+    """The controls: forget bias and cell with presets; keys, heads and prompt folded."""
+    with controls.row():
+        shift = controls.slider_choice("forget", "Forget bias", lesson.SHIFTS, lesson.AS_TRAINED, "state", HELP_FORGET)
+        cell = controls.choice("cell", "Cell", lesson.CELLS, "mLSTM", "state", HELP_CELL)
+        controls.presets("bias", PRESETS, "state")
+        keys, heads = state.peek("keys", lesson.best_keys(), lesson.KEYS), state.peek("heads", 8, lesson.HEADS)
+        with controls.more(f"{keys} keys · {heads} heads · {live.asked(EXAMPLES)}"):
+            with controls.row("further"):
+                keys = controls.choice("keys", "Keys of the mLSTM", lesson.KEYS, lesson.best_keys(), "state", HELP_KEYS)
+                heads = controls.choice("heads", "Heads of xLSTM 7B", lesson.HEADS, 8, "state", HELP_HEADS)
+                controls.choice("layer", "Layer", (1, 2), 2)
+            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+    return shift, cell, keys, heads, prompt
+
+
+def surprise(rng: random.Random) -> str:
+    """A prompt that always parses."""
+    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
+
+
+def signed(shift: float) -> str:
+    """A shift as it is said."""
+    return "as trained" if shift == lesson.AS_TRAINED else f"{shift:+d}"
+
+
+# See
+
+
+def see(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+    """The live model on the reader's prompt."""
+    prompt = live.parsed(text, EXAMPLES["8 pairs"])
+    variant, at = lesson.variant(cell, keys), state.values()["layer"] - 1
+    watched = lesson.watch(variant, shift, prompt)
+    layer, config = watched.layers[at], live.about(variant, prompt=text, forget_bias=shift, layer=at + 1)
+    left, right = panels.beside()
+    with left:
+        chosen = memory(cell, variant, at, watched, config)
+        panels.caption(memory_said(cell, shift, at, watched, chosen["step"]), memory=panels.term("memory", HELP_CELL))
+        gates(cell, variant, watched, layer, config)
+        panels.caption(
+            f"**Gates of {cell}, forget bias {signed(shift)}.** {GATE_CAPTION[cell]}. "
+            "{forget} 1 keeps all, 0 forgets all; {input}",
+            forget=panels.term("Forget gate:", "What stays of the memory when a token comes in, before that token is written."),
+            input=panels.term("input gate.", input_said(cell)),
+        )
+        live.answers([(a, None) for a in watched.scene.answers])
+    with right:
+        side(shift, keys, heads, prompt, variant, watched, layer, chosen["step"], config)
+
+
+def memory(cell: str, variant: str, at: int, watched: lesson.Watched, config: dict) -> dict:
+    """What a layer's memory holds after each token, stepping."""
+    scene, layer, n = watched.scene, watched.layers[at], len(watched.words)
+    last, start = scene.answers[-1], {"step": n}
+    names, rows, cols = lesson.labels(variant)
+    chosen = maps(
+        encode_signed(layer.memory, layer.limit, np.isfinite(layer.memory)),
+        key="memory",
+        title=QUESTION,
+        alt=f"Memory of {cell}, layer {at + 1}, after each of {n} tokens: {' and '.join(names)}",
+        scale="signed",
+        limit=layer.limit,
+        tokens=watched.words,
+        rows=rows,
+        cols=cols,
+        labels=names,
+        columns=2,
+        hue="state",
+        verb="at",
+        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
+        answer=(last.said, last.probability),
+        selected=state.selection(start),
+        aspect=2.1,
+        config=config,
+        stage=state.stage(),
+    )
+    state.keep_selection(chosen, start)
+    return chosen
+
+
+def memory_said(cell: str, shift: float, at: int, watched: lesson.Watched, step: int) -> str:
+    """What the picture of the memory shows now."""
+    lead = (
+        f"**{cell}, layer {at + 1}, forget bias {signed(shift)}, after {step} of {len(watched.words)} tokens.** The {{memory}} "
+    )
+    if cell == "mLSTM":
+        return lead + "adds key times value of every token; the last column is the normaliser, the sum of the keys alone."
+    second = "the normaliser that it is divided by" if cell == "sLSTM" else "the output, which the next step reads"
+    return lead + f"is a number a channel, beside it {second}. The order of channels means nothing."
+
+
+def input_said(cell: str) -> str:
+    """What the input gate says."""
+    if cell == "LSTM":
+        return "How much of the token is written, from 0 to 1."
+    return (
+        "How much of the token is written, as a share of the largest that is still kept: exponential gates can outweigh all "
+        "before, and only their ratios matter, for the output is divided by what all writes add up to."
+    )
+
+
+def gates(cell: str, variant: str, watched: lesson.Watched, layer: lesson.Layer, config: dict) -> None:
+    """Forget, input and output gate over the tokens."""
+    names = ["gate f: forget", "gate i: input", "gate o: output"]
+    maps(
+        encode_probability(np.stack([layer.forget, layer.write, layer.output])),
+        key="gates",
+        title=f"Gates of {cell}",
+        alt=f"Forget, input and output gates of {cell} over {len(watched.words)} tokens",
+        cols=list(watched.words),
+        rows=lesson.gate_rows(variant),
+        labels=names,
+        columns=3,
+        hue="state",
+        verb="at",
+        stepping=False,
+        aspect=1.5,
+        config=config,
+        stage=state.stage(),
+        report=False,
+    )
+
+
+def side(shift, keys, heads, prompt, variant, watched, layer, step: int, config: dict) -> None:
+    """What is left of each word, the three cells, the memory of the real model."""
+    colours, stroke = theme.colours(), theme.stroke()
+    with panels.card(f"Left of every word after token {step}", "left"):
+        rows = layer.left[:, step - 1, :step]
+        names = [f"head {h + 1}" for h in range(len(rows))]
+        table = {"word": watched.words[:step], **dict(zip(names, rows))}
+        alt = f"Share of what each of {step} tokens wrote that the forget gates have left: the product of all later ones"
+        frame.figure(
+            xlstm.left(watched.words[:step], rows, names, colours, stroke), key="left", alt=alt, table=table, config=config
+        )
+        if len(layer.size):
+            live.small(divisor_said(layer, step))
+    with panels.card("Three cells, the same words", "cells"):
+        rows = [(s.cell, *answer_of(s), f"{s.kept:,}") for s in lesson.side_by_side(shift, keys, prompt)]
+        live.table(("cell", f"“{watched.scene.answers[-1].name}”", "right", "kept"), rows)
+        live.small(f"two layers each, forget bias {signed(shift)}; kept: numbers of memory")
+    m = lesson.memory(heads)
+    with panels.card(f"xLSTM 7B, {m.heads} heads, float32", "real"):
+        key = "llama3-8b"
+        few, many = (lesson.cached(key, n) for n in CONTEXTS)
+        bars = [
+            panels.Bar(f"{lesson.name(key)}, {CONTEXTS[0]:,} tokens", few / many, binary(few), "kv"),
+            panels.Bar("xLSTM 7B, any number", m.bytes / many, binary(m.bytes), "state", changed=True),
+            panels.Bar(f"{lesson.name(key)}, {CONTEXTS[1]:,} tokens", 1.0, binary(many), "kv"),
+        ]
+        panels.bars(bars, "A cache that grows against a memory that does not")
+        at = lesson.crossover(key, heads)
+        live.small(f"as large at {at:,} tokens; for 100 sequences at once {decimal(m.batch(100))}")
+
+
+def answer_of(said: lesson.Said) -> tuple[live.Link, str]:
+    """A cell's last answer with its mark, and how many were right."""
+    mark = '<b class="yes">✓</b>' if said.last.said == said.last.truth else '<b class="no">✗</b>'
+    return live.Link(f'<span class="cw-said">{mark}&nbsp;<code>{said.last.said}</code></span>'), f"{said.right}/{said.asked}"
+
+
+def divisor_said(layer: lesson.Layer, step: int) -> str:
+    """What the output of each head is divided by at a token."""
+    pairs = zip(layer.size[:, step - 1], layer.floor[:, step - 1])
+    said = (
+        f"head {h + 1} by {'|q·n|' if size >= floor else 'exp(−m)'} = {max(size, floor):.2g}"
+        for h, (size, floor) in enumerate(pairs)
+    )
+    return "divided here: " + ", ".join(said)
+
+
+# Count
+
+
+def count(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+    """Memory against tokens, ours and the real model; the formula; where caches catch up."""
+    colours, stroke = theme.colours(), theme.stroke()
+    variant = lesson.variant(cell, keys)
+    key = controls.pick("real", "Against the cache of", lesson.growing(), "llama3-8b", lesson.name)
+    config = live.about(variant, keys=keys, heads=heads, real_model=lesson.name(key))
+    left, right = st.columns(2, gap="large")
+    with left:
+        ours(cell, keys, variant, config, colours, stroke)
+    with right:
+        real(key, heads, config, colours, stroke)
+    formula(heads)
+    cut()
+    catching_up(key, heads, config, colours, stroke)
+
+
+def ours(cell: str, keys: int, variant: str, config: dict, colours: dict, stroke: float) -> None:
+    """Our models: what is kept against tokens."""
+    live.heading("Our models: bytes kept against tokens")
+    lengths, points, kept = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.measured(variant)
+    lines = lesson.curves(lengths, keys)
+    fig = xlstm.growth(lengths, lines, cell, points, kept, colours, stroke)
+    alt = f"Bytes kept against tokens: attention grows, the three cells do not; the measured bytes of {cell} lie on its line"
+    table = {"tokens": lengths, **{f"{name}, B": line for name, line in lines.items()}}
+    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**{cell}: the same after every token; attention of the same width keeps more from token "
+        f"{lesson.overtaken(keys, cell)} on.** Memory and convolution columns, two layers, float32. Rings are bytes "
+        "in the tensors of the live model."
+    )
+    panels.check(int(lines[cell][points[-1] - 1]), int(kept[-1]))
+
+
+def real(key: str, heads: int, config: dict, colours: dict, stroke: float) -> None:
+    """A real cache passing a real memory."""
+    live.heading(f"xLSTM 7B against {lesson.name(key)}")
+    contexts, at = 2 ** np.arange(4, 18), lesson.crossover(key, heads)
+    cache, memory = lesson.real_curves(key, heads, contexts)
+    names = lesson.name(key), f"xLSTM 7B, {heads} heads"
+    fig = xlstm.crossing(contexts, cache, memory, at, names, binary, colours, stroke)
+    alt = f"Cache of {names[0]} against context passes the constant memory of {names[1]} at {at} tokens"
+    table = {"context": contexts, f"{names[0]}, B": cache, f"{names[1]}, B": memory}
+    frame.figure(fig, key="crossing", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**Below {at:,} tokens the memory that does not grow is the larger one.** One sequence: memory in float32, as the paper "
+        "counts it; cache in 16 bits. Both axes are logarithmic."
+    )
+
+
+def formula(heads: int) -> None:
+    """The memory of xLSTM 7B with the numbers put in."""
+    m = lesson.memory(heads)
+    live.heading(f"xLSTM 7B with {m.heads} heads, one sequence, any length")
+    st.latex(
+        r"\begin{aligned} & \underbrace{%d}_{\text{blocks}} \cdot \underbrace{%d}_{\text{heads}} \cdot "
+        r"\underbrace{%d}_{\text{key}} \cdot \underbrace{%d}_{\text{value}} \cdot "
+        r"\underbrace{4\,\text{B}}_{\text{float32}} \\ & = \text{%s} \end{aligned}"
+        % (m.blocks, m.heads, m.k_dim, m.v_dim, decimal(m.matrices))
+    )
+    panels.caption(
+        f"**With normaliser and maximum {m.bytes:,} B.** As much as {m.tokens:.0f} tokens of keys and values of a multi-head "
+        f"transformer of the same depth and width in float32. 100 sequences at once: {decimal(m.batch(100))}. {{code}}",
+        code=f"<code>python -m core inspect {lesson.XLSTM} --state-dtype float32</code>",
+    )
+
+
+def cut() -> None:
+    """The same width in other numbers of heads."""
+    live.heading("The same width cut into other heads")
+    rows = [
+        (m.heads, f"{m.k_dim} × {m.v_dim}", decimal(m.matrices), f"{m.tokens:.0f}", f"{lesson.crossover('llama3-8b', m.heads):,}")
+        for m in map(lesson.memory, lesson.HEADS)
+    ]
+    live.table(
+        ("heads", "matrix of one", "matrices", "tokens of multi-head, float32", f"tokens of {lesson.name('llama3-8b')}, 16-bit"),
+        rows,
+    )
+
+
+def catching_up(key: str, heads: int, config: dict, colours: dict, stroke: float) -> None:
+    """After how many tokens every real cache has caught up."""
+    live.heading(f"When real caches have grown to the memory of xLSTM 7B, {heads} heads")
+    rows = lesson.caught_up(heads)
+    names, values = [lesson.name(k) for k, _ in rows], np.array([n for _, n in rows])
+    fig = xlstm.tokens(names, values, [k for k, _ in rows].index(key), "as large at", colours, stroke)
+    alt = f"Tokens at which the cache of each of {len(rows)} models is as large as the memory of xLSTM 7B"
+    frame.figure(fig, key="models", alt=alt, table={"model": names, "tokens": values}, config=config)
+    panels.caption(
+        "**One sequence, cache in 16 bits, memory in float32.** Log scale. Models with a recurrent state are left out."
+    )
+
+
+# Prove
+
+
+def prove(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    colours, stroke = theme.colours(), theme.stroke()
+    report = lesson.report()
+    live.verdicts(report, live.numbers(lesson.spelled))
+    if report["rows"]:
+        runs({"command": report["command"]}, {v: HUES[lesson.kind(v)] for v in lesson.PROVED}, colours, stroke)
+    else:
+        panels.caption("**No runs yet.** The command above makes them.")
+    live.published("xlstm")
+
+
+def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:
+    """Our runs: recall against pairs, and against the size of the memory."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        live.heading("Recall against pairs to remember: every seed")
+        fig = evidence_figures.by_count(lesson.by_pairs(), lesson.spelled, "pairs", "recall", colours, hues, stroke)
+        alt = f"Recall of {len(lesson.PROVED)} models against the number of pairs; each mark is a seed"
+        frame.figure(fig, key="recall", alt=alt, table=lesson.pairs_table(), config=config)
+        panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")
+    with right:
+        most = max(lesson.PAIRS)
+        live.heading(f"Recall of {most} pairs against numbers of memory")
+        across, up = "numbers kept by the mixers (log)", f"recall at {most} pairs"
+        fig = evidence_figures.by_size(lesson.by_size(), lesson.spelled, across, up, colours, hues, stroke)
+        alt = "Recall of the purely recurrent models against the numbers that their memory holds; each dot is a seed"
+        frame.figure(fig, key="size", alt=alt, table=lesson.size_table(), config=config)
+        panels.caption("**Purely recurrent models alone.** The hybrids also keep a cache, which grows.")
+
+
+# Read
+
+
+def read(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+    """The glossary, the source that ran, papers."""
+    live.glossary(READ)
+    live.papers(*PAPERS)
+    live.source(READ)
+
+
+# Who uses it
+
+
+def users(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+    """The catalogue's rows: the one LSTM, and what else keeps a state that does not grow."""
+    live.users(
+        ("keeps a state by", "state layers", "state, float32"),
+        [(u.entry, u.mixer, f"{u.layers} of {u.depth}", binary(u.bytes)) for u in lesson.users()],
+    )
+    panels.caption(
+        "**Of these only xLSTM 7B is an LSTM, and it has mLSTM alone.** The others keep a state that does not grow by other "
+        "means. Counted from the config as released, one sequence."
+    )
+
+
+page()

@@ -1,0 +1,84 @@
+"""The page on liquid models: how far a change reaches, answers by placement, two visitors. The rest: test_pages.py."""
+
+from streamlit.testing.v1 import AppTest
+
+from core import zoo
+from core.lessons import liquid as lesson
+from core.units import binary
+from tests.app import opening
+from tests.app.opening import fine, text
+
+
+def opened(**query) -> AppTest:
+    """The page with a query."""
+    return opening.opened("liquid", **query)
+
+
+def test_the_far_answer_is_found_with_attention_anywhere_and_lost_without():
+    far = "<code>ann</code> → <code>lamp</code>"
+    for place in lesson.PLACES:
+        shown = text(opened(attention=place))
+        assert (far in shown) == (place != lesson.NONE) and "≠" not in shown and shown.count("= measured") == 2
+        said = "does not notice" if place == lesson.NONE else "tokens later, notices"
+        assert said in shown
+
+
+def test_the_range_is_said_with_and_without_the_short_convolution():
+    shown = text(opened())
+    assert "(3 − 1) · 4 + 1 = 9 tokens" in shown and "(3 − 1 + 3 − 1) · 4 + 1 = 17" in shown
+
+
+def test_it_says_that_it_is_not_the_ode_network():
+    assert "No liquid network of differential equations" in text(opened())
+    assert "not a differential equation" in text(opened(section="Read"))
+
+
+def test_an_isolated_convolution_shows_its_gates_and_attention_the_first_ones():
+    assert "What layer 3 does at" in text(opened(attention="last", head="3"))
+    assert "What layer 1 does at" in text(opened(attention="last", head="4"))
+    assert "What layer 2 does at" in text(opened(attention="first"))
+
+
+def test_the_gates_of_every_channel_are_shown_when_asked_for():
+    assert "Both gates of layer 1" not in text(opened())
+    shown = text(opened(gates="true", head="2"))
+    assert "Both gates of layer 2: every channel, every token" in shown and "<b>64 channels, 28 tokens.</b>" in shown
+
+
+def test_real_models_are_counted_where_the_reader_asks():
+    for key in lesson.users():
+        r = lesson.real(key, 16384)
+        shown = text(opened(real=lesson.name(key), context="16k"))
+        assert f"{r.attention} of {r.layers} layers attend" in shown and binary(r.total) in shown and binary(r.whole) in shown
+
+
+def test_two_visitors_interleaved_each_see_their_own():
+    a, b = opened(prompt="ann lamp bo kite ? bo"), opened(prompt="zoe wheel leo plum ? leo")
+    for left, right in (("first", "none"), ("last", "second")):
+        a.select_slider(key="attention").set_value(left)
+        b.select_slider(key="attention").set_value(right)
+        fine(a.run()), fine(b.run())
+        assert f"attention {left}, 6 tokens" in text(a) and "<code>bo</code> →" in text(a)
+        stack = "4 gated convolutions, 6 tokens" if right == "none" else f"attention {right}, 6 tokens"
+        assert stack in text(b) and "<code>leo</code> →" in text(b)
+
+
+def rows(recall: dict[str, float]) -> list[dict]:
+    """A table with one recall a variant, three seeds."""
+    return [
+        {"variant": v, "seed": s, "step": 9, **{f"recall@{n}": x for n in lesson.MEASURED}, lesson.LOSS: 1.1 - x}
+        for v, x in recall.items()
+        for s in range(3)
+    ]
+
+
+def test_verdicts_and_pictures_follow_from_the_table(monkeypatch):
+    good = {variant: 0.06 if place == lesson.NONE else 0.99 for place, variant in lesson.PLACES.items()}
+    tables = {"liquid": rows(good)}
+    monkeypatch.setattr(zoo, "table", lambda name: tables.get(name, []))
+    at = opened(section="Prove")
+    assert text(at).count('<span class="cw-verdict yes">shows</span>') == 3 and len(at.get("plotly_chart")) == 2
+    tables["liquid"] = rows({**good, "conv-a1": 0.5})
+    assert text(opened(section="Prove")).count('<span class="cw-verdict yes">shows</span>') == 2
+    tables.clear()
+    assert "No runs yet" in text(opened(section="Prove"))
