@@ -98,7 +98,7 @@ def see(place: str, key: str, context: int, text: str) -> None:
         if controls.switch("gates", "Both gates of every channel and token", hue="window"):
             strips(place, shown, chosen_layer(place, chosen["head"]))
     with right:
-        side(place, key, context, shown, chosen)
+        side(place, key, context, prompt, shown, chosen)
 
 
 def stack(place: str) -> str:
@@ -153,8 +153,7 @@ def reach(place: str, prompt: recall.Prompt, shown, row: int | None) -> None:
     seen = lesson.impulse(place, prompt, at)
     n = seen.moved.shape[1]
     live.heading("Change one word: which tokens notice?")
-    parts = seen.moved, seen.reach, lesson.attends(place), asked, shown.words, at
-    fig = figures.impulse(*parts, theme.colours(), theme.stroke())
+    fig = figures.drawn_impulse(place, prompt, at, asked, theme.mode(), theme.stroke())
     table = {"token": np.arange(at + 1, at + n + 1), "word": shown.words[at:]}
     table |= {f"after layer {i}" if i else "word": moved for i, moved in enumerate(seen.moved)}
     alt = f"Tokens moved by a change of {shown.words[at]} after each layer: {', '.join(map(str, seen.reach))}"
@@ -179,12 +178,12 @@ def range_said() -> str:
     )
 
 
-def side(place: str, key: str, context: int, shown, chosen: dict) -> None:
+def side(place: str, key: str, context: int, prompt: recall.Prompt, shown, chosen: dict) -> None:
     """One channel as a conveyor, the gates, the ladder, the cache here and in a real model."""
     at = shown.scene.answers[-1].position if chosen["row"] is None else chosen["row"]
     layer = chosen_layer(place, chosen["head"])
     with panels.card(f"What layer {layer} does at “{shown.words[at]}”", "conveyor"):
-        belt(place, shown, layer, at)
+        belt(place, prompt, shown, layer, at)
     n, variant = len(shown.words), lesson.PLACES[place]
     with panels.card("Where attention stands, and what each layer keeps", "ladder"):
         ladder(place, n)
@@ -215,13 +214,13 @@ def chosen_layer(place: str, panel: int | None) -> int:
     return panel + 1 if panel is not None and panel + 1 in there else there[0]
 
 
-def belt(place: str, shown, layer: int, at: int) -> None:
+def belt(place: str, prompt: recall.Prompt, shown, layer: int, at: int) -> None:
     """Two gates and three taps, with the numbers of the reader's tokens."""
     c = lesson.conveyor(place, shown, layer, at)
     alt = f"Channel {c.channel + 1} at {shown.words[at]}: three tokens gated, through three taps into a sum, gated: {c.out:+.2f}"
     table = {"word": [w or "before the text" for w in c.words], "enters": c.value, "gate before": c.before, "tap": c.taps}
     frame.figure(
-        figures.conveyor(c, theme.colours(), theme.stroke()), key="conveyor", alt=alt, table=table,
+        figures.drawn_conveyor(place, prompt, layer, at, theme.mode(), theme.stroke()), key="conveyor", alt=alt, table=table,
         config=live.about(lesson.PLACES[place], channel=c.channel + 1),
     )  # fmt: skip
     live.small(f"channel {c.channel + 1}, the one that gives most at this token")
