@@ -19,7 +19,7 @@ from core.intake import Taken
 from core.lessons import compare as lesson
 from core.lessons import ladder
 from core.lessons.sliding_window import CONTEXTS
-from core.units import binary, count
+from core.units import binary, count, decimal
 
 QUESTION = "How do two models differ?"
 SECTIONS = ("See", "Fields", "Count", "Read")
@@ -164,6 +164,7 @@ def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
     with panels.card(f"One sequence of {context:,} tokens keeps", "kept"):
         most = max(kept.values()) or 1
         panels.bars([Bar(name, n / most, binary(n), hues[name], i > 0) for i, (name, n) in enumerate(kept.items())], "bytes kept")
+        live.small(", ".join(f"{name} {decimal(n)}" for name, n in kept.items()) + " in powers of 1000")
     if any(s.keeps for s in sides):
         with panels.card("The same against context", "against"):
             curve(sides, context, "kept", small=True)
