@@ -2,6 +2,10 @@
 scorer; experts everywhere, in the first layers by a table of words; several residual streams.
 
 What its several ropes and the limit inside its experts do changes no count and is not described here.
+
+Its files (huggingface.co/deepseek-ai/DeepSeek-V4-Flash, 46 of safetensors) say more than its config, in the dtype of each tensor:
+fp8 matrices, experts in fp4, both with a scale of one byte; what makes compressed entries and weighs the scorer's heads in
+bfloat16; sinks, places within a block and all that joins the streams in float32. transformers knows them by the same lists.
 """
 
 from dataclasses import replace
@@ -28,6 +32,10 @@ WINDOW, SPARSE, HEAVY = "sliding_attention", "compressed_sparse_attention", "hea
 RATES = {SPARSE: 4, HEAVY: 128}
 UNUSED = """rope_theta rope_scaling rope_parameters compress_rope_theta qk_rope_head_dim partial_rotary_factor hc_eps
 hc_sinkhorn_iters swiglu_limit topk_method""".split()
+
+# Of its own fp8 files: matrices that are not converted, and tensors that are in float32
+KEPT = ("compressor.kv_proj", "compressor.gate_proj", "indexer.kv_proj", "indexer.gate_proj", "scorer.weights_proj")
+SINGLE = ("sinks", "position_bias", "attn_hc", "ffn_hc", "hc_head")
 
 
 def read(f: Fields) -> ModelSpec:

@@ -5,6 +5,7 @@ checkpoints: DeepSeek's 128 x 128 blocks with a float32 each (one byte where `sc
 numbers of a row (OCP Microscaling Formats 1.0), GPTQ's and AWQ's 16-bit scale and zero point for `group_size` numbers.
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -24,6 +25,10 @@ class Scheme:
     columns: int = 0
     scale: Fraction = Fraction(4)
 
+    def scales(self, rows: int, columns: int) -> Fraction:
+        """Bytes of the scales of a matrix."""
+        return math.ceil(rows / (self.rows or rows)) * math.ceil(columns / (self.columns or columns)) * self.scale
+
 
 @dataclass(frozen=True)
 class Quantisation:
@@ -39,8 +44,8 @@ class Quantisation:
 
     @property
     def dtype(self) -> str:
-        """The dtype that the whole is called by."""
-        return (self.others or self.experts).dtype
+        """The dtype that the whole is called by: that of the experts, which are most of it, where they have one of their own."""
+        return (self.experts or self.others).dtype
 
 
 MX = Scheme("mxfp4", 1, 32, Fraction(1))

@@ -56,7 +56,7 @@ from core.hf import (
     xlstm,
 )
 from core.hf.fields import ABSENT, Fields
-from core.hf.quantisation import Quantisation, quantised
+from core.hf.quantisation import Quantisation, hashable, quantised
 from core.hf.weights import Entry, WeightError, numbers
 from core.spec import ModelSpec
 
@@ -163,7 +163,7 @@ def read(config: dict, name: str = "") -> Reading:
     state = state_dtype(f, getattr(family, "STATE_DTYPE", ""), own)
     if f is not outer:
         outer.adopt(f)
-        if config.get("model_type") not in FAMILIES:  # the family is that of the language model inside
+        if hashable(config.get("model_type")) not in FAMILIES:  # the family is that of the language model inside
             outer.assumed.append("model_type")
     return Reading(spec, kind, context, weight, own, state, tuple(dict.fromkeys(outer.assumed)), tuple(outer.unknown), stored)
 

@@ -159,10 +159,10 @@ def copied(tab) -> str:
 
 def figures(tab) -> list[str]:
     """Every figure has its numbers as a table, and says what it shows: that."""
-    charts, canvases = tab.locator(".stPlotlyChart").all(), tab.locator(".aside[role=img]").all()
-    said = [figure.get_attribute("aria-label") for figure in (*charts, *canvases)]
+    drawings = tab.locator(".stPlotlyChart, .aside[role=img]")
     tables = tab.locator("details:has(> summary:text-is('Data as a table'))")
-    expect(tables).to_have_count(len(said))
+    expect(drawings).to_have_count(tables.count())  # tables are there at once, charts are mounted later
+    said = [figure.get_attribute("aria-label") for figure in drawings.all()]
     for table in tables.all():
         table.evaluate("details => { details.open = true }")
         expect(table.locator("tbody tr").first).to_be_attached()

@@ -121,6 +121,12 @@ def test_a_report_holds_the_config_the_version_and_the_numbers():
         assert part in text
 
 
+@pytest.mark.parametrize("told", [[], {}, 3, None])
+def test_a_wrapper_whose_own_family_is_no_word_is_read_by_the_one_inside(told):
+    taken = intake.take(json.dumps({"model_type": told, "text_config": LLAMA}))
+    assert taken.reading.spec.layers == ROWS["llama3-8b"].reading.spec.layers and "model_type" in taken.reading.assumed
+
+
 def test_random_changes_of_configs_known_unknown_and_wrapped_give_a_model_or_a_sentence():
     rng, rows = random.Random(5), list(ROWS.values())
     junk = [None, -1, 0, 1.5, 10**12, "x", [], {}, True, [1], 1e300]
