@@ -134,8 +134,8 @@ def weights(reading, c) -> list[tuple[str, str, str]]:
     """Weights in one dtype, and as the release mixes them where that is something else."""
     own = lesson.weights(reading)
     mixed = own is not None and own.bytes != c.weight_bytes
-    rows = [(f"weights, all in {c.weight_dtype}" if mixed else f"weights, {c.weight_dtype}", c.weight_bytes)]
-    rows += [("weights as released", own.bytes)] if mixed else []
+    rows = [(f"weights as released, {own.mix}", own.bytes)] if mixed else []
+    rows += [(f"weights, all in {c.weight_dtype}" if mixed else f"weights, {c.weight_dtype}", c.weight_bytes)]
     unknown = [("weights as released", "not derived", "")] if own is None and reading.quantisation else []
     return [(said, binary(n), decimal(n)) for said, n in rows] + unknown
 

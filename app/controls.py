@@ -62,7 +62,7 @@ def slider_choice(key: str, label: str, options: Sequence, default, hue: str = "
         with st.container(key=f"cw-track-{key}", gap=0):
             value = st.select_slider(label, options, default, key=key, label_visibility="collapsed", **BIND)
             st.html(_ticks(list(options), value))
-    state.note(key, value, default)
+    state.note(key, value, default, label)
     return value
 
 
@@ -74,7 +74,7 @@ def choice(key: str, label: str, options: Sequence, default=None, hue: str = "in
         value = st.segmented_control(
             label, options, default=default, required=True, key=key, label_visibility="collapsed", **BIND
         )
-    state.note(key, value, default)
+    state.note(key, value, default, label)
     return value
 
 
@@ -83,7 +83,7 @@ def several(key: str, label: str, options: Sequence[str], help: str | None = Non
     with _hued("ink", "several", key):
         st.html(_label(label, help))
         value = st.pills(label, options, selection_mode="multi", key=key, label_visibility="collapsed", **BIND)
-    state.note(key, list(value), [])
+    state.note(key, list(value), [], label)
     return list(value)
 
 
@@ -93,7 +93,7 @@ def pick(key: str, label: str, options: Sequence, default, name: Callable[[objec
         st.html(_label(label, None))
         at = list(options).index(default)
         value = st.selectbox(label, options, at, format_func=name, key=key, label_visibility="collapsed", **BIND)
-    state.note(key, name(value), name(default))
+    state.note(key, name(value), name(default), label)
     return value
 
 
@@ -101,7 +101,7 @@ def switch(key: str, label: str, default: bool = False, hue: str = "ink", help: 
     """On or off."""
     with _hued(hue, "switch", key):
         value = st.toggle(label, default, key=key, help=help, **BIND)
-    state.note(key, value, default)
+    state.note(key, value, default, label)
     return value
 
 
@@ -110,7 +110,7 @@ def amount(key: str, label: str, default: float = 0.0, high: float = 1e6, help: 
     with _hued("ink", "amount", key):
         st.html(_label(label, help))
         value = st.number_input(label, 0.0, high, default, format="%.2f", key=key, label_visibility="collapsed", **BIND)
-    state.note(key, value, default)
+    state.note(key, value, default, label)
     return value
 
 
@@ -172,7 +172,7 @@ def prompt_box(
             )
             if surprise:
                 st.button("Surprise me", key=f"cw-surprise-{key}", on_click=_surprise, args=(key, surprise, max_chars))
-    state.note(key, value, default)
+    state.note(key, value, default, label)
     return value
 
 
@@ -189,5 +189,5 @@ def sections(names: Sequence[str]) -> str:
             width="stretch",
             **BIND,
         )
-    state.note("section", value, names[0])
+    state.note("section", value, names[0], "Section")
     return value

@@ -49,7 +49,7 @@ def show(key: str = "model", label: str = "Model", default: str = "llama3-8b", s
         chosen = st.multiselect(
             label, list(names()), [default], format_func=names().get, key=key, label_visibility="collapsed", **controls.BIND
         )
-    state.note(key, [names()[k] for k in chosen], [names()[default]])
+    state.note(key, [names()[k] for k in chosen], [names()[default]], label)
     with controls.more("and your own config.json files", f"{key}-own"):
         handed = own(key, several=True)
     found = [*map(listed, chosen[: intake.MOST_FILES]), *handed] or [listed(default)]

@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models run faster on one t
 
 import streamlit as st  # noqa: E402
 
-from app import header, state, theme  # noqa: E402
+from app import header, panels, state, theme  # noqa: E402
 from app.figures import frame  # noqa: E402
 from core.registry import PAGES, Page  # noqa: E402
 
@@ -59,10 +59,14 @@ def main() -> None:
     state.begin(name, page.url_path)
     header.show(pages, name)
     frame.load()
+    above = st.empty()
     try:
         page.run()
     finally:  # also where a page stops early
         state.publish()
+        if said := state.refused():
+            with above:
+                panels.notice(said)
 
 
 main()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import state
+from core.wording import readable
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,11 @@ def link(text: str, page: str, **values) -> str:
     return f'<a class="cw-link" href="{html.escape(state.link(page, values))}">{html.escape(text)}</a>'
 
 
+def notice(sentence: str) -> None:
+    """What to know before reading on, in one sentence, without alarm."""
+    st.html(f'<p class="cw-notice" role="status">{html.escape(sentence)}</p>')
+
+
 def error(sentence: str) -> None:
-    """What is wrong and what is accepted, in one sentence."""
-    st.html(f'<p class="cw-error" role="alert">{html.escape(sentence)}</p>')
+    """What is wrong and what is accepted, in one sentence, without our names of fields."""
+    st.html(f'<p class="cw-error" role="alert">{html.escape(readable(sentence))}</p>')

@@ -3,6 +3,7 @@
 Every native control binds its value to the query parameter of its own name, so the address bar always holds what
 differs from the defaults, and Streamlit checks a value from a link as it checks a typed one. A link to share must
 outlive a change of defaults: it holds *every* value, and `v=1`. For that each control notes its value and default.
+What a link asks for and a control does not take is noted as well, and said in one sentence (`refused`).
 """
 
 import base64
@@ -23,12 +24,20 @@ SELECTION = ("head", "row", "step")  # what is isolated in a picture: in the add
 PAYLOAD = "s"  # what is too large for a control, deflated: in the address only where there is something
 _NOTES = "cw-notes"
 _ADDRESS = "cw-address"
+_GIVEN, _REFUSED = "cw-given", "cw-refused"  # parameters that no control has read yet; {parameter: (label, asked for, shown)}
 
 
 def begin(page: str, address: str) -> None:
     """Start a run of a page: nothing is noted yet. `address` is the page's own path, "" for the default page."""
-    if st.session_state.get(_ADDRESS, address) != address:
+    last = st.session_state.get(_ADDRESS)
+    if last not in (None, address):
         _restore_parameters()
+    if last != address:
+        st.session_state[_GIVEN] = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.session_state[_REFUSED] = {}
+    else:  # what a preset has set by now is no longer the link's
+        left = st.session_state.get(_GIVEN, {})
+        st.session_state[_GIVEN] = {name: words for name, words in left.items() if name not in st.session_state}
     st.session_state[_ADDRESS] = address
     st.session_state[_NOTES] = {"page": page, "values": {}, "defaults": {}}
 
@@ -50,11 +59,45 @@ def _restore_parameters() -> None:
             parameters._send_query_param_msg()
 
 
-def note(key: str, value, default) -> None:
-    """Remember a control that belongs to a link: its parameter, its value now, its default."""
+def note(key: str, value, default, label: str = "") -> None:
+    """Remember a control that belongs to a link: its parameter, its value now, its default, what readers call it."""
     notes = st.session_state.setdefault(_NOTES, {"page": "", "values": {}, "defaults": {}})
     notes["values"][key] = value
     notes["defaults"][key] = default
+    given, refused = st.session_state.get(_GIVEN, {}).pop(key, []), st.session_state.setdefault(_REFUSED, {})
+    if not taken(given, value):
+        refused[key] = (label or key, given, word(value))
+    elif key in refused and refused[key][2] != word(value):
+        del refused[key]
+
+
+def taken(given: list[str], value) -> bool:
+    """Does a control hold what the link asks for? Of several words for one value the last counts; empty ones ask for nothing."""
+    asked = [text for text in given if text]
+    if not asked:
+        return True
+    if isinstance(value, (list, tuple)):
+        return set(asked) <= set(word(value))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return float(asked[-1]) == value
+        except ValueError:
+            return False
+    return (asked[-1].lower() if isinstance(value, bool) else asked[-1]) == word(value)
+
+
+def refused() -> str:
+    """One sentence on what the link asked for and no control took, and what is shown instead; "" where all was taken."""
+    held = st.session_state.get(_REFUSED, {}).values()
+    shown = [f"“{cut([now])}” is shown" if now else "none is chosen" for _, _, now in held]
+    each = [f"{label} “{cut(given)}” ({instead})" for (label, given, _), instead in zip(held, shown)]
+    return f"Not accepted from this link: {'; '.join(each)}." if each else ""
+
+
+def cut(words: list, most: int = 40) -> str:
+    """Words of a link on one line, not too many of them."""
+    text = " ".join(", ".join(", ".join(w) if isinstance(w, list) else w for w in words).split())
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def peek(key: str, default, options=None):

@@ -166,7 +166,7 @@ def cmd_live(args) -> None:
         raise CountedOnly(r.model_type) from None
     result = {"name": r.spec.name, "model_type": r.model_type, **asdict(ran)}
     if r.spec.decoding != "autoregressive":
-        result |= {"decoding": r.spec.decoding, "cache_note": NO_CACHE}
+        result |= {"decoding": r.spec.decoding, "cache_note": NO_CACHE[r.spec.decoding]}
     if args.json:
         print(json.dumps(result))
         return
@@ -220,7 +220,11 @@ def cmd_evidence(args) -> None:
         print("\n\n".join(evidence.as_text(report) for report in reports))
 
 
-NO_CACHE = "counted on the same layers reading backwards only; the released code reads both ways and keeps no cache"
+NO_CACHE = {
+    "diffusion": "counted on the same layers reading backwards only; the released code reads both ways and keeps no cache",
+    "recursion": "no cache: every step reads the whole board anew and carries y and z; compared are several steps at once and as "
+    "many single ones",
+}
 COMMANDS = {"inspect": cmd_inspect, "live": cmd_live, "models": cmd_models, "train": cmd_train, "evidence": cmd_evidence}
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from core.ffn.moe import MoE
 from core.lessons import ladder
 from core.mixers.attention import Attention
 from core.mixers.borrowed import Borrowed
+from core.mixers.cells import Cells
 from core.mixers.compressed import Compressed
 from core.mixers.delta import GatedDelta, KimiDelta
 from core.mixers.latent import Latent
@@ -101,6 +102,7 @@ DETAILS = {
     Mamba1: lambda m: f"channels {m.inner:,} · state {m.state_size} each · convolution {m.kernel}",
     Mamba2: lambda m: f"{m.heads} heads of {m.width} · state {m.state_size} · groups {m.groups} · convolution {m.kernel}",
     Rwkv7: lambda m: f"r, k, v {product(m.heads, m.width)} · decay, erase, write · token shift",
+    Cells: lambda m: f"gate, up → {m.hidden:,} → down, channel by channel",
     GatedConv: lambda m: f"two gates · {m.kernel} taps",
     MLstm: lambda m: f"q, k {product(m.heads, m.k_dim)} · v × {m.v_dim} · input and forget gate",
     SLstm: lambda m: f"{m.heads} heads of {m.width} · cell, normaliser, stabiliser",
@@ -201,6 +203,10 @@ def add_layer(g: nx.DiGraph, spec: ModelSpec, r: int, layer: Layer, last: str, s
         stem = path[1] if layer.norms == "stream" and before else last
         g.add_edge(stem, f"{r}.{slot}.add", shape=stream, stream=True)
         last = f"{r}.{slot}.add"
+        if layer.norms == "outer":
+            g.add_node(f"{r}.{slot}.after", kind="norm", label=norm, detail="", hue="soft", run=r)
+            g.add_edge(last, f"{r}.{slot}.after", shape=stream, stream=True)
+            last = f"{r}.{slot}.after"
     return last
 
 

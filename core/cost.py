@@ -11,6 +11,7 @@ Conventions, shown wherever a number is
     bytes           elements x dtype. Weights in 4 bits carry their block scales; recurrent state is float32
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -142,8 +143,9 @@ def connections(streams: int, d_model: int) -> int:
 
 
 def carried(spec: ModelSpec, context: int) -> dict[str, int]:
-    """What a recursive solver carries from step to step over a board of `context` positions: its answer y and its thought z."""
-    return {"y": context * spec.d_model, "z": context * spec.d_model}
+    """What a recursive solver carries from step to step over a board of `context` positions: its answer y and, where it has one,
+    its thought z."""
+    return {"y": context * spec.d_model, "z": context * spec.d_model * (spec.recursion.inner > 0)}
 
 
 def step(spec: ModelSpec, layers: tuple[LayerCost, ...], context: int) -> dict[str, int]:
@@ -156,10 +158,11 @@ def step(spec: ModelSpec, layers: tuple[LayerCost, ...], context: int) -> dict[s
 
 
 def sums(layers: tuple[LayerCost, ...], field: str) -> dict[str, int]:
-    """One field of every layer, added name by name."""
+    """One field of every layer, added name by name; layers alike are one object and are added at once."""
     total: dict[str, int] = {}
-    for layer in layers:
-        merge(total, getattr(layer, field))
+    times, found = Counter(map(id, layers)), {id(layer): layer for layer in layers}
+    for which, layer in found.items():
+        merge(total, {name: times[which] * n for name, n in getattr(layer, field).items()})
     return total
 
 

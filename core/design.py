@@ -25,6 +25,7 @@ from core.ffn.moe import MoE
 from core.lessons import ladder
 from core.mixers.attention import Attention, Temperature
 from core.mixers.borrowed import Borrowed
+from core.mixers.cells import Cells
 from core.mixers.compressed import Compressed
 from core.mixers.delta import GatedDelta, KimiDelta
 from core.mixers.latent import Latent
@@ -41,7 +42,7 @@ from core.shrink import RULES
 from core.spec import Layer, ModelSpec, Recursion, Scales, expand
 
 MIXERS = (
-    Attention, Borrowed, Compressed, GatedDelta, KimiDelta, Latent, Lightning, Mamba1, Mamba2, Parallel, Rwkv7, GatedConv,
+    Attention, Borrowed, Cells, Compressed, GatedDelta, KimiDelta, Latent, Lightning, Mamba1, Mamba2, Parallel, Rwkv7, GatedConv,
     Indexed, Unified, Lstm, MLstm, SLstm,
 )  # fmt: skip
 FFNS = (Dense, MoE, ChannelMix, Beside, Hashed)
@@ -169,11 +170,13 @@ def blank() -> ModelSpec:
 
 def sound(spec: ModelSpec) -> ModelSpec:
     """The spec with its first RWKV-7 layer as the first, if what layers take from each other is there."""
-    layers, seen, first = [], set(), True
+    layers, seen, first, known = [], set(), True, {}
     for i, layer in enumerate(spec.layers):
         mixer = layer.mixer
         if isinstance(mixer, Rwkv7):
-            layer, first = replace(layer, mixer=replace(mixer, first=first)), False
+            if (layer, first) not in known:
+                known[layer, first] = replace(layer, mixer=replace(mixer, first=first))
+            layer, first = known[layer, first], False
         if isinstance(mixer, Borrowed) and "keys" not in seen:
             raise SpecError(f"layer {i + 1} borrows keys and values, so a layer before it must be attention with its own")
         if isinstance(mixer, Indexed) and mixer.reuses and "picks" not in seen:
@@ -247,7 +250,11 @@ def akin(a, b) -> bool:
 
 def commonest(spec: ModelSpec, kind: type, wanted: Callable = lambda part: True):
     """The part of a class that most layers have; None where none does."""
-    found = Counter(part for layer in spec.layers for part in inside(layer) if isinstance(part, kind) and wanted(part))
+    found: Counter = Counter()
+    for layer, times in Counter(spec.layers).items():
+        for part in inside(layer):
+            if isinstance(part, kind) and wanted(part):
+                found[part] += times
     return found.most_common(1)[0][0] if found else None
 
 
@@ -293,8 +300,16 @@ def paint(spec: ModelSpec, first: int, last: int, b: Brush) -> ModelSpec:
     """Layers first..last (from 0, both included) get the brush."""
     depth = len(spec.layers)
     first, last = sorted((whole("layer", first, 0, depth - 1), whole("layer", last, 0, depth - 1)))
-    layers = tuple(dipped(layer, b, i) if first <= i <= last else layer for i, layer in enumerate(spec.layers))
-    return sound(replace(spec, layers=layers))
+    return dip(spec, [b if first <= i <= last else None for i in range(depth)])
+
+
+def dip(spec: ModelSpec, strokes: list[Brush | None]) -> ModelSpec:
+    """Every layer with its brush, or as it was; layers alike stay one object, so that deep designs are quick to compare."""
+    known: dict = {}
+    for i, (layer, b) in enumerate(zip(spec.layers, strokes)):
+        if (layer, b) not in known:
+            known[layer, b] = dipped(layer, b, i) if b else layer
+    return sound(replace(spec, layers=tuple(known[pair] for pair in zip(spec.layers, strokes))))
 
 
 def dipped(layer: Layer, b: Brush, at: int) -> Layer:
@@ -312,8 +327,7 @@ def pattern(spec: ModelSpec, text: str) -> ModelSpec:
     slot = "ffn" if isinstance(text, str) and text.strip().islower() else "mixer"
     kinds = {b.letter: b for b in found if b.slot == slot}
     strokes = expand(text.strip(), kinds, len(spec.layers))
-    layers = tuple(dipped(layer, b, i) for i, (layer, b) in enumerate(zip(spec.layers, strokes)))
-    return sound(replace(spec, layers=layers))
+    return dip(spec, strokes)
 
 
 def letters(spec: ModelSpec) -> dict[str, str]:

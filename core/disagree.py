@@ -192,11 +192,10 @@ def of_the_weights(reading, context: int) -> list[Reason]:
     )
     found = [Reason(name, what, subject, theirs, ours, "parameters", usual) for name, what, subject, theirs, ours, usual in rows]
     gigabytes = "bytes are divided by 1,024 three times and called GB"
-    theirs = c.weight_bytes * 10**9 >> 30
-    found.append(Reason("GiB written as GB", gigabytes, "weights", theirs, c.weight_bytes, "GB", convention=True))
+    whole = own.bytes if own else c.weight_bytes
+    found.append(Reason("GiB written as GB", gigabytes, "weights", whole * 10**9 >> 30, whole, "GB", convention=True))
     if own and reading.quantisation:
-        what = (
-            f"all weights are taken to be in {reading.weight_dtype}; the release keeps some as they were, and scales beside them"
-        )
-        found.append(Reason("one dtype for all", what, "weights", c.weight_bytes, own.bytes))
+        named = (reading.quantisation.others or reading.quantisation.experts).dtype
+        what = f"all weights are taken to be in {named}; the release has {own.mix}, and scales beside them"
+        found.append(Reason("one dtype for all", what, "weights", stored(total, named, scales=True), own.bytes))
     return found

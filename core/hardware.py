@@ -590,10 +590,11 @@ def at_batch(
 
 
 def sized(n: float) -> str:
-    """Bytes in GB and GiB side by side: "1,341 GB (1,249 GiB)"; small ones in the units that suit them."""
-    if n < 10**8:
-        return f"{decimal(n)} ({binary(n)})"
-    return f"{rounded(n / 10**9)} GB ({rounded(n / 2**30)} GiB)"
+    """Bytes in powers of 1000 and of 1024 beside each other, three digits: "85.9 MB (81.9 MiB)"; GB is the largest unit."""
+    if n < 10_000:
+        return f"{n:,.0f} B"
+    powers = f"{rounded(n / 10**9)} GB" if n >= 10**9 else decimal(n)
+    return f"{powers} ({f'{rounded(n / 2**30)} GiB' if n >= 2**30 else binary(n)})"
 
 
 def rounded(x: float) -> str:
@@ -609,8 +610,8 @@ def users(count: int, spec: ModelSpec, context: int) -> str:
 
 
 def verdict(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32") -> str:
-    """Does it fit on these devices, for how many users at this context? One sentence, computed. A denoiser's is about a cache that
-    its released code does not keep, and says so."""
+    """Does it fit on these devices, for how many users at this context? One sentence, computed. A denoiser's is about a cache
+    that its released code does not keep, and says so."""
     if spec.decoding == "diffusion":
         judged = verdict(replace(spec, decoding="autoregressive"), deployment, state_dtype)
         return f"{judged.removesuffix('.')}, if it kept a cache; its released code keeps none."

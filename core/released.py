@@ -2,27 +2,31 @@
 
 `cost.count` says how large a model is in one dtype. A release mixes: gpt-oss keeps attention, routers and embeddings in bfloat16
 and converts its experts alone, DeepSeek-V3 converts every matrix of its layers but the routers'. Here every tensor of the model
-is looked up in what the config says. Not counted: modules that predict further tokens, routers' biases, index tables of GPTQ.
+is looked up in what the config says; what only the files say is written down with the family that has such files (DeepSeek-V4).
+Not counted: modules that predict further tokens, routers' biases and tables of words, index tables of GPTQ.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from functools import lru_cache
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from core import cost
+from core import cost, units
 from core.dtypes import stored
 from core.errors import CountedOnly, short
+from core.ffn.hashed import Hashed
 from core.hf.quantisation import Quantisation, Scheme
 from core.hf.weights import WeightError, outer
 from core.model import LayerModule
 from core.spec import Layer, ModelSpec
 
 ROUTERS = ("gate", "router")
+SINGLE = Scheme("float32", scale=Fraction(0))  # tensors that a release has in full, whatever its own dtype
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Released:
-    """A release's weights in parts, the largest first. `left` are the modules that the config says are not converted."""
+    """A release's weights in parts, the largest first. `left` are modules that the config, or the family's files, say are not
+    converted."""
 
     parts: tuple[Part, ...]
     left: tuple[str, ...]
@@ -46,6 +51,18 @@ class Released:
     def bytes(self) -> int:
         """Everything."""
         return sum(part.stored + part.scales for part in self.parts)
+
+    @property
+    def mix(self) -> str:
+        """The dtypes, that of most numbers first: "mxfp4 and bfloat16"."""
+        *most, last = (part.dtype for part in self.parts)
+        return f"{', '.join(most)} and {last}" if most else last
+
+    @property
+    def amounts(self) -> str:
+        """How many numbers are in which dtype, and what is counted."""
+        each = ", ".join(f"{units.count(part.numbers)} in {part.dtype}" for part in self.parts)
+        return f"{each}; scales included, modules that predict further tokens not"
 
     @property
     def note(self) -> str:
@@ -65,8 +82,9 @@ def weights(reading) -> Released | None:
         return Released((Part(own, total, stored(total, own), 0),), ())
     if not q.known:
         return None
+    q, single = filed(reading.model_type, q)
     try:
-        found = list(tensors(spec, reading.model_type, q))
+        found = list(tensors(spec, reading.model_type, q, single))
     except CountedOnly:
         return None
     sums: dict[str, list] = {}
@@ -81,24 +99,37 @@ def weights(reading) -> Released | None:
 
 def scaled(shape: tuple[int, ...], scheme: Scheme) -> Fraction:
     """Bytes of the scales of a matrix (R, C), or of a stack of them."""
+    if not scheme.scale:
+        return Fraction(0)
     *stack, rows, columns = shape
-    blocks = math.ceil(rows / (scheme.rows or rows)) * math.ceil(columns / (scheme.columns or columns))
-    return math.prod(stack) * blocks * scheme.scale
+    return math.prod(stack) * scheme.scales(rows, columns)
 
 
 # Every tensor
 
 
-def tensors(spec: ModelSpec, kind: str, q: Quantisation):
+def filed(kind: str, q: Quantisation) -> tuple[Quantisation, tuple[str, ...]]:
+    """What only a family's own fp8 files say: more modules that are not converted, and names of tensors in float32."""
+    from core.hf.reader import FAMILIES
+
+    family = FAMILIES[kind]
+    if q.method != "fp8" or not hasattr(family, "KEPT"):
+        return q, ()
+    return replace(q, kept=tuple(dict.fromkeys(q.kept + family.KEPT))), family.SINGLE
+
+
+def tensors(spec: ModelSpec, kind: str, q: Quantisation, single: tuple[str, ...] = ()):
     """((shape, scheme or None), how often) of every tensor; layers alike are looked at once where no name has a number."""
-    hidden, vocab, solver = spec.d_model, spec.vocab, spec.decoding == "recursion"
-    if solver or spec.streams > 1:
+    hidden, vocab = spec.d_model, spec.vocab
+    if spec.decoding == "recursion":
         raise CountedOnly("this model")
     yield ((vocab, hidden), scheme(q, "embed_tokens", "embed_tokens.weight", 2)), 1
     if not spec.tied:
         yield ((vocab, hidden), None), 1
     rest = spec.norm.params(hidden) * (1 + spec.embed_norm) + spec.learned_positions * hidden + spec.head_bias * vocab
     yield ((rest,), None), 1
+    for name, shape in joins("hc_head", spec.streams, spec.streams, 1, hidden).items():
+        yield (shape, SINGLE if kept(name, single) else None), 1
     each = any(ch.isdigit() for name in q.kept for ch in name)
     groups: dict[Layer, list[int]] = {}
     for i, layer in enumerate(spec.layers):
@@ -106,18 +137,45 @@ def tensors(spec: ModelSpec, kind: str, q: Quantisation):
     theirs = names(spec, kind, [i for places in groups.values() for i in (places if each else places[:1])])
     for layer, places in groups.items():
         for i in places if each else places[:1]:
-            for name, shape in inside(layer, hidden, spec.norm):
-                ours = f"layers.{i}.{name}"
+            for name, shape in inside(layer, hidden, spec.norm, spec.streams):
+                ours, often = f"layers.{i}.{name}", 1 if each else len(places)
+                if kept(name, single):
+                    yield (shape, SINGLE), often
+                    continue
                 for piece in split(name, shape):
-                    yield (piece, scheme(q, theirs.get(ours, outer(ours)), name, len(shape))), 1 if each else len(places)
+                    yield (piece, scheme(q, theirs.get(ours, outer(ours)), name, len(shape))), often
 
 
 @lru_cache(maxsize=1024)
-def inside(layer: Layer, d_model: int, norm) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Names and shapes of a layer's learned numbers. CountedOnly where a part has no module."""
+def inside(layer: Layer, d_model: int, norm, streams: int = 1) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Names and shapes of a layer's learned numbers. CountedOnly where a part has neither a module nor a list of them."""
+    listed, mixer, ffn = {}, layer.mixer, layer.ffn
+    if hasattr(mixer, "shapes"):
+        listed = {f"{mixer.name}.{name}": shape for name, shape in mixer.shapes(d_model).items()}
+        mixer = Listed(mixer.name)
+    bare = replace(layer, mixer=mixer, ffn=ffn.experts if isinstance(ffn, Hashed) else ffn)  # its table is no learned number
     with torch.device("meta"), Undrawn():
-        module = LayerModule(layer, ModelSpec("", d_model, 1, (layer,), norm))
-    return tuple((name, tuple(p.shape)) for name, p in module.named_parameters())
+        module = LayerModule(bare, ModelSpec("", d_model, 1, (bare,), norm))
+    for name, part in (("attn_hc", layer.mixer), ("ffn_hc", layer.ffn)):
+        listed |= joins(name, streams, streams * (streams + 2), 3, d_model) if part else {}
+    return (*((name, tuple(p.shape)) for name, p in module.named_parameters()), *listed.items())
+
+
+def joins(name: str, streams: int, rows: int, scales: int, d_model: int) -> dict[str, tuple[int, ...]]:
+    """The tensors of a hyper-connection: shares from all streams, their bases, their scales; none where there is one stream."""
+    shapes = {"fn": (rows, streams * d_model), "base": (rows,), "scale": (scales,)}
+    return {f"{name}.{part}": shape for part, shape in shapes.items()} if streams > 1 else {}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """In the place of a mixer that has no module and lists its tensors: a module without numbers."""
+
+    name: str
+
+    def build(self, d_model: int) -> nn.Module:
+        """Nothing inside."""
+        return nn.Module()
 
 
 class Undrawn(TorchFunctionMode):
@@ -142,7 +200,7 @@ def names(spec: ModelSpec, kind: str, places: list[int]) -> dict[str, str]:
     """Our name -> the released one, for the layers at these places."""
     from core.hf.reader import FAMILIES
 
-    ours = [f"layers.{i}.{name}" for i in places for name, _ in inside(spec.layers[i], spec.d_model, spec.norm)]
+    ours = [f"layers.{i}.{name}" for i in places for name, _ in inside(spec.layers[i], spec.d_model, spec.norm, spec.streams)]
     try:
         entries = FAMILIES[kind].table(spec, ours)
     except (AttributeError, WeightError, KeyError, IndexError):

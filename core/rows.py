@@ -26,7 +26,7 @@ def row(r, context: int = 0, batch: int = 1, weight_dtype: str = "", cache_dtype
 
 def noted(dtype: str, own, q) -> str:
     """What `weight_bytes` takes a number for, and what the release's files hold."""
-    apart = f", though its experts are in {q.experts.dtype}" if q and q.others and q.experts else ""
+    apart = f", though all but its experts is in {q.others.dtype}" if q and q.others and q.experts else ""
     return f"{dtype}: {in_words(dtype)}; as released: {own.note if own else f'not derived{apart}'}"
 
 

@@ -6,6 +6,7 @@ frozen, hashable and prints as the call that makes it.
     x = x + mixer(conv(norm(x)))        norms="pre"       (Llama)
     x = x + norm(mixer(conv(x)))        norms="post"      (OLMo 2)
     x = x + norm(mixer(conv(norm(x))))  norms="sandwich"  (Gemma 2)
+    x = norm(x + mixer(conv(x)))        norms="outer"     (the first transformer; TRM and HRM)
     x = norm(x); x = a x + mixer(x)     norms="stream"    (MiniMax-M1: the stream itself is normed, then scaled by a)
 
 and the same again with the ffn (which has no convolution before it).
@@ -71,6 +72,23 @@ class Scales:
     ffn_stream: float = 1.0
 
 
+def hashed_once(kind: type) -> type:
+    """A description that computes its hash once: deep models are looked up in caches many times for one picture."""
+    computed = kind.__hash__
+
+    def __hash__(self):
+        if "_hash" not in self.__dict__:
+            object.__setattr__(self, "_hash", computed(self))
+        return self._hash
+
+    def __getstate__(self):  # a hash holds for one process only
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
+
+    kind.__hash__, kind.__getstate__ = __hash__, __getstate__
+    return kind
+
+
+@hashed_once
 @dataclass(frozen=True)
 class Layer:
     """One layer. `input_conv` is the kernel of a short causal convolution on the mixer's input; 0 means none."""
@@ -84,7 +102,7 @@ class Layer:
     def __post_init__(self):
         if self.mixer is None and self.ffn is None:
             raise SpecError("layer.mixer and layer.ffn are both absent: a layer has at least one")
-        one_of("layer.norms", self.norms, ("pre", "post", "sandwich", "stream"))
+        one_of("layer.norms", self.norms, ("pre", "post", "sandwich", "outer", "stream"))
         for field in ("mixer", "ffn", "mixer_stream", "ffn_stream"):
             number(f"layer.scales.{field}", getattr(self.scales, field))
         whole("layer.input_conv", self.input_conv, low=0, high=64)
@@ -100,7 +118,8 @@ class Layer:
 @dataclass(frozen=True)
 class Recursion:
     """How a recursive solver uses its layers in one step: `inner` updates of z, then one of y, `cycles` times (TRM: n and T).
-    The first `low` layers update z and the others y (HRM); low 0: all of them do both. `halt` outputs say whether to stop."""
+    The first `low` layers update z and the others y (HRM); low 0: all of them do both. inner 0: there is no z, y is updated from
+    itself and the board (a looped transformer; one cycle is a plain one). `halt` outputs say whether to stop."""
 
     cycles: int = 1
     inner: int = 1
@@ -109,7 +128,9 @@ class Recursion:
 
     def __post_init__(self):
         whole("recursion.cycles", self.cycles, high=1024)
-        whole("recursion.inner", self.inner, high=1024)
+        whole("recursion.inner", self.inner, low=0, high=1024)
+        if self.low and not self.inner:
+            raise SpecError("recursion.inner must be at least 1 where recursion.low layers update z")
         whole("recursion.low", self.low, low=0, high=DEEPEST)
         whole("recursion.halt", self.halt, low=0, high=16)
 
@@ -120,6 +141,7 @@ class Recursion:
         return self.cycles * (self.inner + 1)
 
 
+@hashed_once
 @dataclass(frozen=True)
 class ModelSpec:
     """A language model (or a denoiser, or a recursive solver: `decoding` says how its answer is produced)."""
@@ -156,8 +178,8 @@ class ModelSpec:
 
     def causal(self) -> "ModelSpec":
         """The same trunk reading backwards only: what the counts of a denoiser are made on."""
-        layers = tuple(replace(layer, mixer=layer.mixer and layer.mixer.causal()) for layer in self.layers)
-        return replace(self, layers=layers)
+        made = {layer: replace(layer, mixer=layer.mixer and layer.mixer.causal()) for layer in dict.fromkeys(self.layers)}
+        return replace(self, layers=tuple(made[layer] for layer in self.layers))
 
 
 def expand(pattern: str, kinds: Mapping[str, Layer], depth: int) -> tuple[Layer, ...]:

@@ -32,5 +32,5 @@ def _scaled(n: float, base: int, units: tuple[str, ...], whole_below: int) -> st
     power = 0
     while abs(n) >= base and power < len(units) - 1:
         n, power = n / base, power + 1
-    digits = 0 if abs(n) >= 100 else 1 if abs(n) >= 10 else 2
+    digits = 0 if abs(n) >= 99.95 else 1 if abs(n) >= 9.995 else 2
     return f"{n:,.{digits}f} {units[power]}"

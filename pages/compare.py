@@ -35,11 +35,14 @@ def page() -> None:
     top = st.container(key="compare-top")
     sides, context = choose()
     said = lesson.summary(sides, context)
+    lead = said[1:] if len(sides) == 1 else said[:2]
     with top:
-        panels.title(QUESTION, *said[:2])
+        panels.title(QUESTION, *lead)
+    if len(sides) == 1:
+        panels.notice(said[0])
     section = controls.sections(SECTIONS)
     {"See": see, "Fields": differing, "Count": counts, "Read": read}[section](sides, context, said)
-    panels.answer(*said[:2])
+    panels.answer(*lead)
 
 
 # Controls
@@ -108,7 +111,7 @@ def folded() -> str:
     more = [shown for letter in "cd" if (shown := named(state.peek(letter, NONE))) != NONE]
     dtypes = [f"{what} {shown}" for what in ("weights", "cache") if (shown := state.peek(what, lesson.OWN)) != lesson.OWN]
     own = any(st.session_state.get(f"config-{way}") for way in ("text", "file")) or st.query_params.get(state.PAYLOAD)
-    models = [*more, *(["your config"] if own else [])] or ["two models"]
+    models = [*more, *(["your config"] if own else [])] or ["more models"]
     return " · ".join([*models, *(dtypes or [lesson.OWN])])
 
 
@@ -160,11 +163,13 @@ def picture(sides: tuple[lesson.Side, ...], context: int) -> None:
 def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
     """What one sequence keeps, and the parameters, as bars."""
     hues = lesson.hues(sides, context)
-    kept = {s.name: lesson.kept(s, context) if s.keeps else 0 for s in sides}
+    kept = {s.name: lesson.held(s, context) for s in sides}
     with panels.card(f"One sequence of {context:,} tokens keeps", "kept"):
         most = max(kept.values()) or 1
         panels.bars([Bar(name, n / most, binary(n), hues[name], i > 0) for i, (name, n) in enumerate(kept.items())], "bytes kept")
         live.small(", ".join(f"{name} {decimal(n)}" for name, n in kept.items()) + " in powers of 1000")
+        if boards := [f"{s.name} has one board of {s.context:,} positions" for s in sides if s.solver]:
+            live.small("; ".join(boards))
     if any(s.keeps for s in sides):
         with panels.card("The same against context", "against"):
             curve(sides, context, "kept", small=True)
@@ -184,15 +189,18 @@ def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
 
 def differing(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
     """Every field in which they differ; all of them where asked."""
-    every = controls.switch("all", "All fields", help="Also the fields in which the models agree.")
+    alone = len(sides) == 1
+    every = alone or controls.switch("all", "All fields", help="Also the fields in which the models agree.")
     rows = lesson.table(sides)
     shown = [row for row in rows if row.differs or every]
     with st.container(key="cw-compact-fields"):
         live.table(("field", *(s.name for s in sides)), [line for group in grouped(shown) for line in lines(group, every)])
     equal = len(rows) - sum(row.differs for row in rows)
     hidden = "" if every else " and not shown"
+    told = f"**{len(rows) - equal} of {len(rows)} fields differ**, {equal} are equal{hidden}."
+    counted = f"**{len(rows)} fields.**" if alone else told
     panels.caption(
-        f"**{len(rows) - equal} of {len(rows)} fields differ**, {equal} are equal{hidden}. {{dash}} stands where a model has no "
+        f"{counted} {{dash}} stands where a model has no "
         "such part. Where layers of one model differ, every value stands with its number of layers.",
         dash=panels.term(lesson.NOTHING, "No layer of this model has the part that the field belongs to."),
     )
@@ -229,7 +237,8 @@ def counts(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) 
             with column:
                 live.heading(heading)
                 curve(sides, context, quantity)
-                panels.caption(f"**{lesson.crossed(sides, quantity)}** Solved on the counts themselves, token by token.")
+                where = lesson.crossed(sides, quantity)
+                panels.caption(f"**{where}** Solved on the counts themselves, token by token." if where else f"**{said[0]}**")
     exact(sides, context)
 
 
@@ -237,7 +246,7 @@ def curve(sides: tuple[lesson.Side, ...], context: int, quantity: str, small: bo
     """One cost against context, the tokens at which two models change places marked."""
     c = lesson.curves(sides, quantity, lesson.highest(sides, context))
     fig = figures.against(sides, context, quantity, small, theme.mode(), theme.stroke())
-    alt = f"{figures.AXES[quantity].capitalize()} against context for {', '.join(c.values)}: {lesson.crossed(sides, quantity)}"
+    alt = f"{figures.AXES[quantity].capitalize()} against context for {', '.join(c.values)}. {lesson.crossed(sides, quantity)}"
     frame.figure(fig, key=quantity, alt=alt, table={"context": c.contexts, **c.values}, config=about(sides, context))
 
 
@@ -245,10 +254,13 @@ def exact(sides: tuple[lesson.Side, ...], context: int) -> None:
     """Every count of every model, and how far the others are from the first."""
     live.heading(f"Exactly, at {context:,} tokens")
     others = [s.name for s in sides[1:]]
-    apart, ratios = ([f"{name}, {what}" for name in others] if len(others) > 1 else [what] for what in ("difference", "ratio"))
+    apart, ratios = ([f"{name}, {what}" for name in others] if len(others) != 1 else [what] for what in ("difference", "ratio"))
     live.table(("", *(s.name for s in sides), *apart, *ratios), [delta(row) for row in lesson.deltas(sides, context)])
+    how = "reads both ways: it is counted on the same layers reading backwards"
     keeps = "".join(
-        f" {s.name} reads both ways: it is counted on the same layers reading backwards." for s in sides if not s.keeps
+        f" {s.name} {f'is counted on its board of {s.context:,} positions, one step' if s.solver else how}."
+        for s in sides
+        if not s.keeps
     )
     panels.caption(
         f"**One sequence; {lesson.dtypes(sides)}.** KiB, MiB and GiB are powers of 1024. A FLOP is half a multiply-add; "

@@ -7,6 +7,7 @@ import streamlit as st
 from app import card, clicks, controls, live, panels, state, theme
 from app.figures import frame, landscape
 from core import catalogue
+from core.hardware import sized
 from core.lessons import card as model
 from core.lessons import landscape as lesson
 from core.registry import PAGES
@@ -90,9 +91,9 @@ def clicked(key: str) -> None:
 def caption(said: lesson.Summary, month: str) -> None:
     """What the picture shows now, how to read it, and the sizes of its dots."""
     legend(lesson.steps())
-    least, most = ((d.name, binary(d.rate)) if d else ("", "") for d in (said.least, said.most))
+    least, most = ((d.name, sized(d.rate)) if d else ("", "") for d in (said.least, said.most))
     rings = f" {said.ringed} add nothing: rings." if said.ringed else ""
-    span = f" A token adds between {least[1]} ({least[0]}) and {most[1]} ({most[0]})." if said.least else ""
+    span = f" A token adds between {least[1]}, {least[0]}, and {most[1]}, {most[0]}." if said.least else ""
     late = f" {lesson.undated()} models state no date and stand in the last month." if month == lesson.months()[-1] else ""
     panels.caption(
         f"**{said.count} of {len(lesson.dots())} models, until {month}; {said.sparse} use a part of their parameters.** Area: "
@@ -118,7 +119,7 @@ def pick() -> str:
         name = controls.pick("model", "Click a dot or choose", (NOBODY, *lesson.names()), NOBODY)
         if found := next((d for d in lesson.dots() if d.name == name), None):
             used = "" if found.dense else f", {count(found.active)} active"
-            adds = f"a token adds {binary(found.rate)}" if found.rate else "no cache that grows"
+            adds = f"a token adds {sized(found.rate)}" if found.rate else "no cache that grows"
             st.html(f'<p class="cw-brief">{count(found.total)}{used}; {adds}. <a class="cw-down" href="#card">Its card ↓</a></p>')
     return name
 

@@ -246,7 +246,7 @@ def count(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
         fig, key="effects", alt=f"Cost of a million tokens with {len(marks)} techniques", table=table, config=about(d, scene)
     )
     techniques(rows, f"{made}s/s of a lone user", title, factor)
-    formula(d, scene)
+    formula(reading, d, scene)
 
 
 def techniques(rows: tuple, alone: str, title: str, factor: float) -> None:
@@ -267,7 +267,7 @@ def techniques(rows: tuple, alone: str, title: str, factor: float) -> None:
     )
 
 
-def formula(d: Deployment, scene: lesson.Scene) -> None:
+def formula(reading, d: Deployment, scene: lesson.Scene) -> None:
     """The bound of a decode step with the numbers put in."""
     b = scene.bounds
     p = b.decode
@@ -277,8 +277,8 @@ def formula(d: Deployment, scene: lesson.Scene) -> None:
     st.latex((rf"t \ge \max\Big( {moved},\ {worked} \Big) = %s") % lesson.latex(p, r"\text{%s}", decimal))
     panels.caption(
         f"**Conventions.** GB and TB are powers of 1000 here; all together {binary(p.bytes)} in powers of 1024. Weights in "
-        f"{lesson.weights_said(d)}, cache in {d.cache_dtype}. A bound: traffic between devices, activations and idle units are "
-        "left out; the glossary under Read has the rest."
+        f"{lesson.weights_said(reading, d)}, cache in {d.cache_dtype}. A bound: traffic between devices, activations and idle "
+        "units are left out; the glossary under Read has the rest."
     )
 
 

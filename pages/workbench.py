@@ -263,7 +263,8 @@ def reasons(d: lesson.Design, place) -> None:
     if not found:
         panels.caption("**Nothing to disagree about.** Every mistake and convention that is checked gives the same numbers here.")
     else:
-        live.table(*lesson.reasons(found))
+        with st.container(key="cw-reasons"):
+            live.table(*lesson.reasons(found))
         panels.caption(
             f"**{place.context:,} tokens, {place.batch:,} sequence{'s' * (place.batch > 1)}.** Each mistake is made on purpose, "
             "on this description, and counted like everything else; a convention is no mistake, it answers another question."

@@ -36,12 +36,16 @@ def _mount_js(kind: str) -> str:
 
 def _code() -> str:
     """Everything the figures need, as one JavaScript module (the style sheet travels inside it)."""
-    text = {name: (HERE / name).read_text(encoding="utf-8") for name in ("export.js", "maps.js", "maps.css")}
-    return f"const STYLE = {json.dumps(text['maps.css'])};\n{text['export.js']}\n{text['maps.js']}"
+    css, js = (
+        "\n".join((HERE / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
+        for kind, names in (("css", ("maps", "boards")), ("js", ("export", "boards", "maps")))
+    )
+    return f"const STYLE = {json.dumps(css)};\n{js}"
 
 
 _CODE = st.components.v2.component("cutaway_code", js=_code())
 _MAPS = st.components.v2.component("cutaway_maps", js=_mount_js("maps"))
+_BOARDS = st.components.v2.component("cutaway_boards", js=_mount_js("boards"))
 _FRAME = st.components.v2.component("cutaway_frame", js=_mount_js("frame"))
 
 
@@ -117,3 +121,8 @@ def figure(
 def canvas(key: str, data: bytes, **callbacks: Any) -> Mapping[str, Any]:
     """Mount the canvas component (maps.py prepares the data); returns its state."""
     return _MAPS(key=key, data=data, **callbacks)
+
+
+def boards(key: str, data: bytes, **callbacks: Any) -> Mapping[str, Any]:
+    """Mount the component of puzzles (boards.py prepares the data); returns its state."""
+    return _BOARDS(key=key, data=data, **callbacks)

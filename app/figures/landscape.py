@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from app.figures.plot import blank, byte_ticks, mark, note
 from app.palette import PALETTE
+from core.hardware import sized
 from core.lessons import card
 from core.lessons import landscape as lesson
 from core.lessons.landscape import DESK, HIGH, LEAST, LOW, PHONE, TOP, Dot, Filter
@@ -137,7 +138,7 @@ def faint(colour: str) -> str:
 def hover(d: Dot) -> str:
     """A model in four lines."""
     used = "all of them used" if d.dense else f"{count(d.active)} active ({d.share:.1%})"
-    adds = f"a token adds {binary(d.rate)} to the cache" if d.rate else "no cache that grows"
+    adds = f"a token adds {sized(d.rate)} to the cache" if d.rate else "no cache that grows"
     who = f"{d.family} · {d.organisation} · {d.month or 'undated'}"
     return f"<b>{d.name}</b><br>{count(d.total)} parameters, {used}<br>{adds}<br>{who}"
 
@@ -206,7 +207,7 @@ def growth(reading, family: str, mode: str, stroke: float) -> go.Figure:
         if not values.any():
             continue
         style = {"color": colours[colour], "width": width * stroke, "dash": dash}
-        text = [f"{name}: {binary(v)} at {n:,} tokens" for n, v in zip(line.contexts, values)]
+        text = [f"{name}: {sized(v)} at {n:,} tokens" for n, v in zip(line.contexts, values)]
         fig.add_scatter(x=line.contexts, y=values, mode="lines", line=style, text=text, hovertemplate="%{text}<extra></extra>")
         ends.append((name, colour, values))
     for name, colour, values in ends:

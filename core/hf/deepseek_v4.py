@@ -34,7 +34,7 @@ UNUSED = """rope_theta rope_scaling rope_parameters compress_rope_theta qk_rope_
 hc_sinkhorn_iters swiglu_limit topk_method""".split()
 
 # Of its own fp8 files: matrices that are not converted, and tensors that are in float32
-KEPT = ("compressor.kv_proj", "compressor.gate_proj", "indexer.kv_proj", "indexer.gate_proj", "scorer.weights_proj")
+KEPT = ("compressor.kv_proj", "compressor.gate_proj", "indexer.kv_proj", "indexer.gate_proj", "indexer.scorer.weights_proj")
 SINGLE = ("sinks", "position_bias", "attn_hc", "ffn_hc", "hc_head")
 
 

@@ -23,6 +23,7 @@ from core.ffn.hashed import Hashed
 from core.ffn.moe import MoE
 from core.mixers.attention import Attention
 from core.mixers.borrowed import Borrowed
+from core.mixers.cells import Cells
 from core.mixers.compressed import Compressed
 from core.mixers.delta import GatedDelta, KimiDelta
 from core.mixers.latent import Latent
@@ -193,6 +194,7 @@ MIXERS = {
     Rwkv7: ("RWKV-7", "rwkv"),
     MLstm: ("xLSTM", "xlstm"),
     GatedConv: ("Gated short convolution", "liquid"),
+    Cells: ("A layer across the cells", "recursive"),
 }
 DECODING = {"diffusion": ("Text diffusion", "text_diffusion"), "recursion": ("Recursive reasoning", "recursive")}
 WINDOW, EXPERTS, SCORER = ("Sliding window", "sliding_window"), ("Mixture of experts", "moe"), "sparse_attention"

@@ -22,7 +22,7 @@ from core.errors import LONGEST
 from core.ffn.dense import Dense
 from core.ffn.moe import MoE
 from core.lessons import ladder
-from core.lessons.inference import released_bytes
+from core.lessons.inference import as_released
 from core.lessons.ladder import Rung
 from core.lessons.sliding_window import CONTEXTS
 from core.mixers.attention import Attention
@@ -32,12 +32,12 @@ from core.mixers.sparse import Indexed
 from core.rope import NoScaling, Rope
 from core.spec import Layer, ModelSpec, brief
 from core.units import binary, count
+from core.wording import called
 
 MOST = 4  # models at once
 NOTHING = "—"  # a field that a model does not have
 LOWEST = 256  # tokens at which curves begin
 OWN = "as released"
-MIXED = " where its release converts them"
 FINEST = 10_000  # contexts that are looked at for one pair of models
 
 
@@ -55,6 +55,7 @@ class Side:
     assumed: tuple[str, ...] = ()  # fields that its config leaves out
     unknown: tuple[str, ...] = ()  # fields that were not understood
     released: int = 0  # bytes of the weights where its release mixes dtypes; 0: all in `weight_dtype`
+    mix: str = ""  # those dtypes
 
     def __hash__(self):
         return hash((self.name, self.key, self.weight_dtype, self.cache_dtype, self.state_dtype))
@@ -63,6 +64,11 @@ class Side:
     def keeps(self) -> bool:
         """Does it keep anything from token to token? What denoises or solves in steps reads both ways and does not."""
         return self.spec.decoding == "autoregressive"
+
+    @property
+    def solver(self) -> bool:
+        """Does it carry a board of one size from step to step? Then it is counted on that board at every context."""
+        return self.spec.decoding == "recursion"
 
     @property
     def depth(self) -> int:
@@ -81,8 +87,8 @@ def of(reading, name: str, key: str = "", weight_dtype: str = OWN, cache_dtype: 
     weight = reading.weight_dtype if weight_dtype == OWN else weight_dtype
     cache = reading.cache_dtype if cache_dtype == OWN else cache_dtype
     own = reading.state_dtype, tuple(reading.assumed), tuple(reading.unknown_fields)
-    mixed = released_bytes(reading) if weight_dtype == OWN else 0
-    return Side(name, key, reading.spec, reading.context, weight, cache, *own, mixed)
+    mixed = as_released(reading) if weight_dtype == OWN else None
+    return Side(name, key, reading.spec, reading.context, weight, cache, *own, *((mixed.bytes, mixed.mix) if mixed else ()))
 
 
 def names() -> dict[str, str]:
@@ -92,8 +98,7 @@ def names() -> dict[str, str]:
 
 
 def apart(sides: tuple[Side, ...]) -> tuple[Side, ...]:
-    """At least two sides, no two of one name: what stands alone is compared with itself."""
-    sides = sides if len(sides) > 1 else sides * 2
+    """The same sides, no two of one name."""
     names = [s.name for s in sides]
     return tuple(
         replace(s, name=f"{s.name}, {names[:i].count(s.name) + 1}") if s.name in names[:i] else s for i, s in enumerate(sides)
@@ -113,7 +118,7 @@ PRESETS = {  # one tap -> two keys
 @lru_cache(maxsize=512)
 def counted(s: Side, context: int) -> cost.Cost:
     """Everything that the calculator says of a side."""
-    return cost.count(s.spec, context, 1, s.weight_dtype, s.cache_dtype, s.state_dtype)
+    return cost.count(s.spec, s.context if s.solver else context, 1, s.weight_dtype, s.cache_dtype, s.state_dtype)
 
 
 @lru_cache(maxsize=64)
@@ -140,6 +145,11 @@ def summed(s: Side, context: int, field: str) -> int:
 def kept(s: Side, context: int) -> int:
     """Bytes that one sequence keeps after so many tokens: cache and state."""
     return stored(summed(s, context, "cache"), s.cache_dtype) + fixed(s)[0]
+
+
+def held(s: Side, context: int) -> int:
+    """Bytes that one sequence keeps, or a solver carries over its board; a denoiser's released code keeps none."""
+    return kept(s, context) if s.keeps else counted(s, context).state_bytes if s.solver else 0
 
 
 @lru_cache(maxsize=16384)
@@ -313,19 +323,10 @@ NORMED = {
     "turned": "each head, once rotated",
     "bare": "each head, without weights",
 }
-WORDS = {
-    "heads": "heads", "kv_heads": "KV heads", "k_dim": "width of a key", "v_dim": "width of a value",
-    "qk_norm": "norm on queries and keys", "norm_eps": "epsilon of its norms", "qkv_bias": "bias on queries, keys, values",
-    "out_bias": "bias on the output", "scale": "factor", "softcap": "soft cap on scores", "gate": "gate on the output",
-    "v_scale": "factor on values", "temperature": "temperature by position", "kv_rank": "width of the latent",
-    "nope_dim": "width of a key without position", "rope_dim": "width of the rotated key",
-    "q_rank": "width of the query's latent", "top_k": "picked", "hidden": "inner width",
-    "shared": "inner width of the shared expert", "scores": "affinity",
-    "top_groups": "groups that may be picked", "group_best": "best of a group that score it", "normalise": "gates add up to 1",
-    "kernel": "taps of its convolution", "state_size": "numbers a channel keeps", "inner": "channels",
-    "rank": "width of the step size's bottleneck", "width": "width of a head", "shared_gate": "gate on the shared expert",
+STANDS = {
+    "pre": "before a part", "post": "after a part", "sandwich": "before and after", "outer": "on the sum",
+    "stream": "on the stream itself",
 }  # fmt: skip
-STANDS = {"pre": "before a part", "post": "after a part", "sandwich": "before and after", "stream": "on the stream itself"}
 
 
 @dataclass(frozen=True)
@@ -389,7 +390,7 @@ def described_parts(spec: ModelSpec) -> dict[tuple[str, str], str]:
 def flat(part) -> Iterator[tuple[str, str]]:
     """The fields of one part in words; rope gives three, parts inside it none."""
     for f in fields(part):
-        v, name = getattr(part, f.name), WORDS.get(f.name, f.name.replace("_", " "))
+        v, name = getattr(part, f.name), called(f.name)
         if isinstance(v, Rope):
             scaling = "none" if type(v.scaling) is NoScaling else brief(v.scaling)
             yield from (
@@ -444,7 +445,11 @@ def each_of(texts) -> str:
 
 
 def summary(sides: tuple[Side, ...], context: int) -> tuple[str, ...]:
-    """Two models against each other; of more of them who is cheaper than the first, and then what each is."""
+    """Two models against each other; of more of them who is cheaper than the first, and then what each is. One alone: what to do
+    about it, and what it is."""
+    if len(sides) == 1:
+        alone = f"{sides[0].name} stands alone: choose another one under Model B, or hand in a config."
+        return (alone, portrait(sides[0], context))
     if len(sides) == 2:
         return tuple(filter(None, differences(*sides, context)))
     between = (cheaper(sides[0], other, quantity) for quantity in QUANTITIES for other in sides[1:])
@@ -456,6 +461,7 @@ def portrait(s: Side, context: int) -> str:
     c = counted(s, context)
     mixers, ffns = (parts_said(s, part) for part in ("mixer", "ffn"))
     keeps = f"it keeps {binary(kept(s, context))} at {context:,} tokens" if s.keeps else "it keeps nothing from token to token"
+    keeps = f"it {carried_said(s)}" if s.solver else keeps
     return (
         f"{s.name} stacks {stacked(s)}. It mixes tokens with {mixers}, channels with {ffns}. "
         f"A token visits {visited(c)} of its {count(c.params_total)} parameters; {keeps}."
@@ -540,13 +546,22 @@ def visited(c: cost.Cost) -> str:
 def memory(a: Side, b: Side, context: int) -> str:
     """What one sequence keeps at the context."""
     if not (a.keeps and b.keeps):
-        return " ".join(f"{s.name} reads both ways and keeps nothing from token to token." for s in (a, b) if not s.keeps)
+        return " ".join(
+            f"{s.name} {carried_said(s) if s.solver else 'reads both ways and keeps nothing from token to token'}."
+            for s in (a, b)
+            if not s.keeps
+        )
     x, y = (kept(s, context) for s in (a, b))
     parts = " ".join(state_said(s, context) for s in (a, b)).strip()
     if x == y:
         return f"At {context:,} tokens one sequence keeps {binary(x)} in both. {parts}".strip()
     both = f"At {context:,} tokens one sequence keeps {binary(x)} in {a.name} and {binary(y)} in {b.name}"
     return f"{both}, {times(y / x)} as much. {parts}".strip() if x else f"{both}. {parts}".strip()
+
+
+def carried_said(s: Side) -> str:
+    """What a solver keeps from step to step."""
+    return f"carries {binary(held(s, s.context))} from step to step over its board of {s.context:,} positions"
 
 
 def state_said(s: Side, context: int) -> str:
@@ -619,9 +634,7 @@ def crossed(sides: tuple[Side, ...], quantity: str) -> str:
 
 def dtypes(sides: tuple[Side, ...]) -> str:
     """The dtypes of all, once where they agree."""
-    each = {
-        s.name: f"weights {s.weight_dtype}{MIXED * bool(s.released)}, cache {s.cache_dtype}, state {s.state_dtype}" for s in sides
-    }
+    each = {s.name: f"weights {s.mix or s.weight_dtype}, cache {s.cache_dtype}, state {s.state_dtype}" for s in sides}
     return (
         next(iter(each.values())) if len(set(each.values())) == 1 else "; ".join(f"{name}: {text}" for name, text in each.items())
     )

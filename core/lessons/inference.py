@@ -93,11 +93,16 @@ def deploy(reading, accelerator: str, devices: int, users: int, context: int, se
     )  # fmt: skip
 
 
-@lru_cache(maxsize=512)
 def released_bytes(reading) -> int:
     """Bytes of the weights as the release mixes dtypes; 0 where all are in one, or where its layout is not understood."""
-    found = released.weights(reading) if reading.quantisation else None
+    found = as_released(reading)
     return found.bytes if found else 0
+
+
+@lru_cache(maxsize=512)
+def as_released(reading) -> released.Released | None:
+    """The weights of a release that converts some of them; None for others, or where its layout is not understood."""
+    return released.weights(reading) if reading.quantisation else None
 
 
 def underived(reading, d: Deployment) -> str:
@@ -105,9 +110,8 @@ def underived(reading, d: Deployment) -> str:
     q = reading.quantisation
     if not q or d.weight_dtype != reading.weight_dtype or released_bytes(reading):
         return ""
-    apart = (
-        f", though its experts are in {q.experts.dtype}" if q.others and q.experts and q.experts.dtype != d.weight_dtype else ""
-    )
+    mixed = q.others and q.experts and q.others.dtype != d.weight_dtype
+    apart = f", though all but its experts is in {q.others.dtype}" if mixed else ""
     return f"How its files mix dtypes is not derived: every weight is taken to be in {d.weight_dtype}{apart}."
 
 
@@ -503,9 +507,9 @@ def peak_said(flops: int) -> str:
     return si(flops).strip() if flops else "none"
 
 
-def weights_said(d: Deployment) -> str:
-    """The dtype of the weights; a release may keep some of them wider."""
-    return d.weight_dtype + (" where the release converts them" if d.weight_bytes else "")
+def weights_said(reading, d: Deployment) -> str:
+    """The dtype of the weights, or how many of them a release has in which."""
+    return f"the dtypes of the release ({as_released(reading).amounts})" if d.weight_bytes else d.weight_dtype
 
 
 def unit(price: float) -> tuple[str, float]:

@@ -24,6 +24,7 @@ from core.ffn.hashed import Hashed
 from core.ffn.moe import MoE
 from core.mixers.attention import Attention
 from core.mixers.borrowed import Borrowed
+from core.mixers.cells import Cells
 from core.mixers.compressed import Compressed
 from core.mixers.delta import GatedDelta, KimiDelta
 from core.mixers.latent import Latent
@@ -119,6 +120,7 @@ def product(*sizes: int) -> str:
 MIXERS: dict[type, Callable] = {
     Attention: attention,
     Borrowed: lambda m: f"shared K/V, {mixer(m.own)}",
+    Cells: lambda m: f"layer across {m.cells:,} cells",
     Compressed: compressed,
     GatedConv: lambda m: f"short convolution {m.kernel}",
     GatedDelta: lambda m: "Gated DeltaNet",
@@ -154,7 +156,8 @@ FFNS: dict[type, Callable] = {
     MoE: lambda f: f"MoE {f.top_k} of {f.experts}" + shared(f),
 }
 SHORT: dict[type, str] = {  # names inside a folded block; attention and what is built on it are named by their reach
-    Borrowed: "shared K/V", GatedConv: "convolution", GatedDelta: "delta", Indexed: "MLA", KimiDelta: "KDA", Latent: "MLA",
+    Borrowed: "shared K/V", Cells: "across cells", GatedConv: "convolution", GatedDelta: "delta", Indexed: "MLA",
+    KimiDelta: "KDA", Latent: "MLA",
     Lightning: "lightning", MLstm: "mLSTM", Mamba1: "Mamba", Mamba2: "Mamba-2", Rwkv7: "RWKV-7", SLstm: "sLSTM", Lstm: "LSTM",
     Beside: "dense and MoE", ChannelMix: "channel mix", Dense: "dense", Hashed: "MoE by word", MoE: "MoE",
 }  # fmt: skip

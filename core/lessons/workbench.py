@@ -208,7 +208,7 @@ def alive(spec: ModelSpec) -> str:
 def scene(spec: ModelSpec, text: str) -> Scene:
     """Shrink, run on the text, measure. SpecError where there is too little text or no module."""
     small, changed = shrink(spec)
-    small = small.causal()
+    small = small if small.decoding == "recursion" else small.causal()
     found = words(text)
     if len(found) < 2:
         raise SpecError("a prompt must have at least two words")

@@ -87,6 +87,30 @@ class Compressed(Counted):
         entries = self.ratio * self.made + (self.ratio > 0) * (self.width + self.index_width)
         return self.weights(d_model) + self.heads + self.q_rank + self.width + entries
 
+    def shapes(self, d_model: int) -> dict[str, tuple[int, ...]]:
+        """Every learned tensor, by the name that transformers gives it: what a module would hold, to see how a file stores it."""
+        wide, low = self.heads * self.width, self.o_groups * self.o_rank
+        found = {
+            "q_a_proj.weight": (self.q_rank, d_model), "q_a_norm.weight": (self.q_rank,), "q_b_proj.weight": (wide, self.q_rank),
+            "kv_proj.weight": (self.width, d_model), "kv_norm.weight": (self.width,), "sinks": (self.heads,),
+            "o_a_proj.weight": (low, wide // self.o_groups), "o_b_proj.weight": (d_model, low),
+        }  # fmt: skip
+        if self.ratio:
+            found |= self.making("compressor", self.width, d_model)
+        if self.overlap:
+            found |= self.making("compressor.indexer", self.index_width, d_model)
+            found["compressor.indexer.q_b_proj.weight"] = (self.scorer, self.q_rank)
+            found["compressor.indexer.scorer.weights_proj.weight"] = (self.index_heads, d_model)
+        return found
+
+    def making(self, name: str, width: int, d_model: int) -> dict[str, tuple[int, ...]]:
+        """The tensors that make entries of a width: W_c, W_g, p and the norm."""
+        both = (1 + self.overlap) * width
+        return {
+            f"{name}.kv_proj.weight": (both, d_model), f"{name}.gate_proj.weight": (both, d_model),
+            f"{name}.position_bias": (self.ratio, both), f"{name}.kv_norm.weight": (width,),
+        }  # fmt: skip
+
     def entries(self, n: int) -> int:
         """Compressed entries after n tokens."""
         return n // self.ratio if self.ratio else 0

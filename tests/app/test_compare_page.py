@@ -193,3 +193,24 @@ def test_bars_are_as_long_as_what_is_kept():
 def test_a_long_text_is_cut_and_said_so():
     lines = figure.wrapped(ladder.said(ladder.folded(catalogue.entries()["nemotron-h-56b"].reading.spec)), 24, 3)
     assert len(lines) == 3 and lines[-1].endswith("…")
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("query", [{"b": "none"}, {"b": "Llama 3 8B"}, {"a": "TRM 7M", "b": "none"}])
+def test_a_model_alone_says_what_to_choose(section, query):
+    at = opened(section=section, **query)
+    shown = text(at)
+    assert f"{query.get('a', 'Llama 3 8B')} stands alone: choose another one under Model B, or hand in a config." in shown
+    assert "built alike" not in shown and ", 2<" not in shown and "****" not in shown
+    assert ("fields differ" in shown) is False and "all" not in {e.key for e in at.toggle}
+
+
+def test_a_solver_keeps_its_board_on_the_page_too():
+    shown = text(opened(a="TRM 7M", b="LLaDA 8B"))
+    assert binary(catalogue_state("trm-7m")) in shown and "TRM 7M has one board of 97 positions" in shown
+    assert "is counted on its board of 97 positions, one step." in text(opened(section="Count", a="TRM 7M", b="LLaDA 8B"))
+
+
+def catalogue_state(key: str) -> int:
+    r = catalogue.entries()[key].reading
+    return cost.count(r.spec, r.context, 1, r.weight_dtype, r.cache_dtype, r.state_dtype).state_bytes

@@ -97,8 +97,10 @@ def test_a_config_of_ones_own_is_taken_and_nonsense_refused():
 @pytest.mark.parametrize(
     "query", [{"devices": "7"}, {"context": "9"}, {"model": "x"}, {"price": "abc"}, {"weights": "fp3"}, {"users": "-1"}]
 )
-def test_nonsense_in_a_link_means_the_defaults(query):
-    assert "57 users at 8,192 tokens each" in text(opened(**query))
+def test_nonsense_in_a_link_means_the_defaults_and_is_said(query):
+    shown = text(opened(**query))
+    assert "57 users at 8,192 tokens each" in shown and f"“{next(iter(query.values()))}” (“" in shown
+    assert "Not accepted" not in text(opened(devices="8"))
 
 
 def test_no_number_of_the_verdict_is_typed_in(monkeypatch):
@@ -116,9 +118,20 @@ def test_a_config_of_ones_own_is_named_and_what_is_not_understood_is_listed():
 
 
 def test_a_release_whose_bytes_are_not_derived_says_so():
-    said = "How its files mix dtypes is not derived: every weight is taken to be in fp8, though its experts are in mxfp4."
-    assert said in text(opened(model="DeepSeek-V4-Flash"))
-    assert "not derived" not in text(opened(model="DeepSeek-V3")) + text(opened(model="DeepSeek-V4-Flash", weights="bfloat16"))
+    said = "How its files mix dtypes is not derived: every weight is taken to be in mxfp4, though all but its experts is in fp8."
+    flash = catalogue.entries()["deepseek-v4-flash"].config
+    unread = {**flash["quantization_config"], "modules_to_not_convert": ["re:(a+)+$"]}
+    at = opened()
+    fine(at.text_area(key="inference-text").set_value(json.dumps({**flash, "quantization_config": unread})).run())
+    assert said in text(at)
+    assert "not derived" not in text(opened(model="DeepSeek-V3")) + text(opened(model="DeepSeek-V4-Flash"))
+
+
+def test_a_release_of_several_dtypes_is_counted_in_them():
+    at = opened(model="DeepSeek-V4-Flash", section="Count", accelerator="H200 SXM")
+    assert "weights 156 GB (145 GiB)" in text(opened(model="DeepSeek-V4-Flash", devices="1"))
+    assert "277 B in mxfp4, 5.86 B in fp8, 1.41 B in bfloat16, 35.3 M in float32; scales included" in text(at)
+    assert "weights 284" not in text(opened(model="DeepSeek-V4-Flash", devices="1"))
 
 
 def test_no_limit_is_told_that_the_config_does_not_tell():

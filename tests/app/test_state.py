@@ -22,6 +22,7 @@ prompt = controls.prompt_box("prompt", "Prompt", {"pairs": "ann lamp", "swap": "
 section = controls.sections(["See", "Count"])
 st.session_state["seen"] = dict(kv=kv, layer=layer, rope=rope, sink=sink, prompt=prompt, section=section, summary=summary)
 st.session_state["link"] = state.link("gqa", state.values())
+st.session_state["refused"] = state.refused()
 """
 DEFAULTS = dict(kv=2, layer=1, rope="none", sink=False, prompt="ann lamp", section="See", summary=1)
 
@@ -73,8 +74,47 @@ def test_nonsense_falls_back_to_the_default(bad):
     assert seen(page(**bad)) == DEFAULTS
 
 
+REFUSED = "Not accepted from this link: "
+
+
+@pytest.mark.parametrize(
+    "query, said",
+    [
+        (dict(kv_heads="99"), "KV heads “99” (“2” is shown)."),
+        (dict(kv_heads=["99", "abc"]), "KV heads “99, abc” (“2” is shown)."),
+        (dict(sink="perhaps"), "Sink “perhaps” (“false” is shown)."),
+        (dict(section="Nowhere"), "Section “Nowhere” (“See” is shown)."),
+        (dict(rope="rope", layer="-1"), "Layer “-1” (“1” is shown); Positions “rope” (“none” is shown)."),
+    ],
+)  # fmt: skip
+def test_what_is_not_taken_from_a_link_is_said_in_one_sentence(query, said):
+    assert page(**query).session_state["refused"] == REFUSED + said
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {}, dict(kv_heads="8", sink="TRUE", rope="RoPE", section="Count", prompt="a <b>"), dict(kv_heads="", prompt="", v="9"),
+        dict(prompt=["a", "b"], sink=["no", "true"]),
+    ],
+)  # fmt: skip
+def test_what_is_taken_needs_no_word(query):
+    assert page(**query).session_state["refused"] == ""
+
+
+def test_the_sentence_goes_once_the_reader_chooses():
+    at = page(kv_heads="99", rope="rope")
+    at.select_slider(key="layer").set_value(2).run()
+    assert "KV heads" in at.session_state["refused"]
+    at.select_slider(key="kv_heads").set_value(8).run()
+    assert at.session_state["refused"] == REFUSED + "Positions “rope” (“none” is shown)."
+    at.select_slider(key="kv_heads").set_value(2).run()
+    assert "KV heads" not in at.session_state["refused"]
+
+
 def test_a_prompt_from_a_link_is_cut_like_a_typed_one():
-    assert seen(page(prompt="x" * 10_000))["prompt"] == "x" * 40
+    at = page(prompt="x" * 10_000)
+    assert seen(at)["prompt"] == "x" * 40 and len(at.session_state["refused"]) < 150
 
 
 def test_presets_set_controls_and_show_what_matches():

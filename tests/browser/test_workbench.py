@@ -132,3 +132,10 @@ def test_a_phone_paints_by_finger_and_shows_the_narrow_diagram(visit):
     expect(page.locator(".narrow svg")).to_be_visible(timeout=15_000)
     expect(page.locator(".wide svg")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_reasons_fit_a_phone(visit):
+    tab = standing(visit("workbench?section=Disagree&model=DeepSeek-V4-Flash", width=390, height=844))
+    table = tab.locator(".st-key-cw-reasons .cw-scroll")
+    expect(table).to_contain_text("one dtype for all")
+    assert table.evaluate("e => e.scrollWidth - e.clientWidth") == 0

@@ -8,7 +8,7 @@ import pytest
 
 from core import catalogue, cost, intake
 from core.blocks import Chunk, Window
-from core.lessons import compare
+from core.lessons import card, compare
 from core.mixers.compressed import Compressed
 from core.mixers.delta import KimiDelta
 from core.registry import BASE, EXAMPLES, FFN, MLA, small
@@ -196,4 +196,23 @@ def test_a_config_of_the_readers_is_a_side_like_any_other():
 
 def test_sides_of_one_name_are_told_apart():
     one = compare.side("llama3-8b")
-    assert [s.name for s in compare.apart((one,))] == ["Llama 3 8B", "Llama 3 8B, 2"]
+    assert [s.name for s in compare.apart((one, one))] == ["Llama 3 8B", "Llama 3 8B, 2"] and compare.apart((one,)) == (one,)
+
+
+def test_a_model_alone_is_described_behind_what_to_do():
+    one = (compare.side("llama3-8b"),)
+    said = compare.summary(one, CONTEXT)
+    assert said[0] == "Llama 3 8B stands alone: choose another one under Model B, or hand in a config."
+    assert said[1].startswith("Llama 3 8B stacks 32 layers") and len(said) == 2
+    assert all(len(row.values) == 1 and not row.differences for row in compare.deltas(one, CONTEXT))
+
+
+@pytest.mark.parametrize("key", ["trm-7m", "hrm-27m"])
+def test_a_solver_carries_its_board_as_its_card_says(key):
+    s, r = compare.side(key), catalogue.entries()[key].reading
+    carried = card.counted(r).state_bytes
+    assert compare.held(s, 1) == compare.held(s, CONTEXT) == carried > 0
+    rows = {row.name: row.values[0] for row in compare.deltas((s, s), CONTEXT)}
+    assert rows["state"] == carried and rows["FLOPs of a token"] == card.counted(r).flops_per_token
+    assert f"over its board of {r.context:,} positions" in " ".join(compare.summary((s, compare.side("llada-8b")), CONTEXT))
+    assert compare.held(compare.side("llada-8b"), CONTEXT) == 0

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import pickle
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -228,3 +230,22 @@ def test_a_cutaway_file_opens_again_and_a_config_is_none():
     assert lesson.cutaway(json.dumps(start.config)) is None
     with pytest.raises(SpecError):
         lesson.cutaway('{"cutaway": "0.1", "kinds": [], "strip": ""}')
+
+
+# Deep designs
+
+
+def test_layers_alike_stay_one_object_whatever_is_done():
+    deep = design.resize(design.blank(), "depth", 600)
+    b = {b.letter: b for b in design.brushes(deep)}
+    painted, patterned = design.paint(deep, 10, 500, b["R"]), design.pattern(deep, "LLLG")
+    for spec in (deep, painted, patterned, design.resize(deep, "hidden", 4096), deep.causal()):
+        assert len(set(map(id, spec.layers))) == len(set(spec.layers)) <= 4
+
+
+def test_a_hash_is_computed_once_and_does_not_leave_the_process():
+    spec = design.resize(design.blank(), "depth", 600)
+    again = pickle.loads(pickle.dumps(spec))
+    assert hash(spec) == hash(again) and spec == again and "_hash" in vars(spec) and "_hash" not in spec.__getstate__()
+    assert repr(spec) == repr(again) and replace(spec, name="b") != spec and "_hash" not in vars(replace(spec, name="b"))
+    assert copy.deepcopy(spec) == spec

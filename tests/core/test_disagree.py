@@ -58,6 +58,9 @@ def test_weights():
     assert found["buffers counted"].theirs - found["buffers counted"].ours == 58 * 256
     assert told("qwen3-0.6b")["tied table twice"].theirs == 751_632_384
     assert told("gpt-oss-20b")["one dtype for all"].ours == 13_761_264_768
+    flash = told("deepseek-v4-flash")["one dtype for all"]
+    assert (flash.theirs, flash.ours) == (284_332_230_231, 155_997_040_860) and "to be in fp8" in flash.what
+    assert told("deepseek-v4-flash")["GiB written as GB"].ours == flash.ours
     assert "one dtype for all" not in told("llama3-8b") and "every expert runs" not in told("llama3-8b")
 
 

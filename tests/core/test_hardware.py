@@ -292,6 +292,17 @@ def test_the_fp8_peak_needs_narrow_weights_and_a_unit_for_them():
     assert cards["a100-sxm-80gb"].peak("fp8") == 312 * 10**12
 
 
+@pytest.mark.parametrize(
+    "n, said",
+    [
+        (512, "512 B"), (85_930_000, "85.9 MB (81.9 MiB)"), (123_456_789, "123 MB (118 MiB)"),
+        (1_020_000_000, "1.02 GB (973 MiB)"), (9_996_000_000, "10.0 GB (9.31 GiB)"), (1_341_000_000_000, "1,341 GB (1,249 GiB)"),
+    ],
+)  # fmt: skip
+def test_bytes_have_three_digits_in_both_units(n, said):
+    assert hardware.sized(n) == said
+
+
 def test_a_batch_moves_decode_from_memory_to_compute():
     spec = READINGS["llama3-8b"].spec
     binds = [bounds(spec, Deployment("h100-sxm", batch=b, context=128)).decode.binds for b in (1, 64, 4096)]

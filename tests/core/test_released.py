@@ -1,14 +1,17 @@
 """Weights as a release stores them: python -m pytest tests/core/test_released.py"""
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+import torch
 
 from core import catalogue, cost, released
 from core.dtypes import in_words
-from core.hf import reader
+from core.hf import deepseek_v4, reader
 from core.hf.quantisation import Scheme
+from core.mixers.compressed import Compressed
 
 SMALL = {
     "model_type": "qwen3_moe", "hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
@@ -101,7 +104,7 @@ def test_the_files_of_gpt_oss_are_as_large_as_its_model_card_says(key, size):
 
 QUANTISED = {
     "gpt-oss-20b": "mxfp4", "gpt-oss-120b": "mxfp4", "deepseek-v3": "fp8", "deepseek-r1": "fp8", "deepseek-v3.2": "fp8",
-    "deepseek-v4-flash": "fp8", "kimi-k2": "fp8", "minimax-m2": "fp8", "mimo-v2-flash": "fp8",
+    "deepseek-v4-flash": "mxfp4", "kimi-k2": "fp8", "minimax-m2": "fp8", "mimo-v2-flash": "fp8",
 }  # fmt: skip
 
 
@@ -115,9 +118,6 @@ def test_the_config_s_own_quantisation_is_the_default(key):
 def test_every_learned_number_is_in_one_part(key):
     r = catalogue.entries()[key].reading
     found = released.weights(r)
-    if key == "deepseek-v4-flash":  # its attention has no module to look into
-        assert found is None and r.quantisation.experts.dtype == "mxfp4"
-        return
     assert sum(part.numbers for part in found.parts) == cost.count(r.spec, 1).params_total
     assert found.note and (key in QUANTISED) == (len(found.parts) > 1)
 
@@ -130,6 +130,70 @@ def test_every_family_can_be_quantised(key):
     total = cost.count(r.spec, 1).params_total
     assert sum(part.numbers for part in found.values()) == total and 0.5 < found["fp8"].numbers / total < 1
     assert replace(r, quantisation=None) != r
+
+
+# DeepSeek-V4: what only its files say
+
+FLASH = catalogue.entries()["deepseek-v4-flash"]
+FILES = 159_609_485_896  # bytes: total_size of model.safetensors.index.json of deepseek-ai/DeepSeek-V4-Flash
+
+
+def test_the_files_of_deepseek_v4_are_counted_to_the_byte():
+    """What the files hold beside the model is counted here by hand: a 44th layer and what leads into it, tables, biases."""
+    d, whole = 4096, released.weights(reader.read({**FLASH.config, "num_hidden_layers": 44})).bytes
+    lead = 2 * (d * d + (d // 128) ** 2) + 3 * d * 2 + 4 * (4 * 4 * d + 4 + 1)
+    tables, biases = 3 * 129_280 * 6 * 8, 41 * 256 * 4
+    assert whole + lead + tables + biases == FILES
+    assert 0.97 < released.weights(FLASH.reading).bytes / FILES < 0.98
+
+
+def test_deepseek_v4_in_parts():
+    found = {part.dtype: (part.numbers, part.stored, part.scales) for part in released.weights(FLASH.reading).parts}
+    experts = 43 * 256 * 3 * 4096 * 2048
+    assert found["mxfp4"] == (experts, experts // 2, experts // 32)
+    lead, entries = 4096 * 4096 // 4 + 32768 * 1024 + 4096 * 512 + 2 * 8192 * 4096, 21 * 8192 * 1024
+    matrices = 43 * (lead + 3 * 4096 * 2048) + entries
+    assert found["fp8"] == (matrices, matrices, matrices // 128**2)
+    streams = 43 * 2 * (24 * 16384 + 24 + 3) + 4 * 16384 + 4 + 1
+    assert found["float32"][0] == streams + 43 * 64 + 20 * 128 * 512 + 21 * 4 * (1024 + 256)
+    assert set(found) == {"mxfp4", "fp8", "bfloat16", "float32"} and found["bfloat16"][2] == 0
+
+
+def test_tensors_of_compressed_attention_are_those_of_transformers():
+    """Names and shapes of every learned tensor, and which of them are kept wider."""
+    from transformers import DeepseekV4Config, DeepseekV4ForCausalLM
+
+    told = {name: value for name, value in FLASH.config.items() if name not in ("quantization_config", "model_type")}
+    told |= {"num_hidden_layers": 5, "compress_ratios": told["compress_ratios"][:5]}
+    with torch.device("meta"):
+        model = DeepseekV4ForCausalLM(DeepseekV4Config(**told))
+    theirs = {name.removeprefix("model."): tuple(p.shape) for name, p in model.named_parameters()}
+    spec = reader.read({**told, "model_type": "deepseek_v4"}).spec
+    for i, layer in enumerate(spec.layers):
+        ours = dict(released.inside(layer, spec.d_model, spec.norm, spec.streams))
+        lead = f"layers.{i}."
+        assert ours == {name.removeprefix(lead): shape for name, shape in theirs.items() if name.startswith(lead)}
+        assert {name.removeprefix("self_attn."): s for name, s in ours.items() if "self_attn" in name} == layer.mixer.shapes(4096)
+    left = [name.removeprefix("self_attn.") for name in model._keep_in_fp32_modules]
+    assert set(deepseek_v4.KEPT) == {name.removeprefix("compressor.") if "indexer" in name else name for name in left}
+    assert set(deepseek_v4.SINGLE) < {*model._keep_in_fp32_modules_strict}
+
+
+@pytest.mark.parametrize("ratio, overlap", [(0, False), (8, False), (4, True)])
+def test_listed_tensors_are_all_that_is_learned(ratio, overlap):
+    scorer = {"index_heads": 3, "index_width": 5, "top_k": 2} if overlap else {}
+    mixer = Compressed(4, 16, 12, 2, 10, 7, ratio, overlap, **scorer)
+    assert sum(math.prod(shape) for shape in mixer.shapes(24).values()) == mixer.params(24)
+
+
+def test_deepseek_v4_as_its_config_says():
+    plain = {name: value for name, value in FLASH.config.items() if name != "expert_dtype"}
+    r = reader.read(plain)
+    assert r.weight_dtype == "fp8" and [part.dtype for part in released.weights(r).parts] == ["fp8", "bfloat16", "float32"]
+    wide = released.weights(reader.read({name: v for name, v in plain.items() if name != "quantization_config"}))
+    assert wide.bytes == 2 * 284_332_230_231
+    unread = {**FLASH.config["quantization_config"], "modules_to_not_convert": ["re:(a+)+$"]}
+    assert released.weights(reader.read({**FLASH.config, "quantization_config": unread})) is None
 
 
 def test_overheads_in_words():

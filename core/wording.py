@@ -1,0 +1,50 @@
+"""What readers call the fields of a description: in tables of differences, and in sentences that say what is wrong."""
+
+import re
+
+WORDS = {
+    "heads": "heads", "kv_heads": "KV heads", "k_dim": "width of a key", "v_dim": "width of a value",
+    "qk_norm": "norm on queries and keys", "norm_eps": "epsilon of its norms", "qkv_bias": "bias on queries, keys, values",
+    "out_bias": "bias on the output", "scale": "factor", "softcap": "soft cap on scores", "gate": "gate on the output",
+    "v_scale": "factor on values", "temperature": "temperature by position", "kv_rank": "width of the latent",
+    "nope_dim": "width of a key without position", "rope_dim": "width of the rotated key",
+    "q_rank": "width of the query's latent", "top_k": "picked", "hidden": "inner width",
+    "shared": "inner width of the shared expert", "scores": "affinity",
+    "top_groups": "groups that may be picked", "group_best": "best of a group that score it", "normalise": "gates add up to 1",
+    "kernel": "taps of its convolution", "state_size": "numbers a channel keeps", "inner": "channels",
+    "rank": "width of the step size's bottleneck", "width": "width of a head", "shared_gate": "gate on the shared expert",
+}  # fmt: skip
+PARTS = {  # what errors write before the dot
+    "attention": "attention", "mla": "latent attention", "indexer": "the scorer", "compressed": "compressed attention",
+    "borrowed": "borrowed attention", "unified": "attention with one projection", "parallel": "two mixers side by side",
+    "delta": "Gated DeltaNet", "kimi_delta": "Kimi Delta Attention", "lightning": "lightning attention", "mamba": "Mamba",
+    "mamba1": "Mamba", "mamba2": "Mamba-2", "rwkv": "RWKV-7", "mlstm": "mLSTM", "slstm": "sLSTM", "lstm": "LSTM",
+    "shortconv": "the short convolution", "cells": "mixing across cells", "fn": "the dense layer", "ffn": "the feed-forward part",
+    "moe": "the experts",
+    "hashed": "experts by word", "beside": "a dense layer beside experts", "layer": "a layer", "norm": "the norm",
+    "rope": "rope", "reach": "the window", "recursion": "the recursion",
+}  # fmt: skip
+WHOLE = {  # where the two together say less than a name of their own
+    "moe.top_k": "the experts of a token", "moe.experts": "the number of experts", "moe.groups": "the groups of experts",
+    "layer.mixer": "the mixer", "layer.ffn": "the feed-forward part", "rope.dim": "the numbers that rope turns",
+    "attention.rope.dim": "the numbers that rope turns", "mla.rope.dim": "the numbers that rope turns",
+    "reach.size": "the length of the window", "attention.kv_heads": "KV heads", "attention.heads": "query heads",
+}  # fmt: skip
+PARTED = re.compile(rf"(?<![\w.'\"/-])({'|'.join(PARTS)})((?:\.[a-z]\w*)+)\b(?![.(])")
+
+
+def called(field: str) -> str:
+    """A field in words."""
+    return WORDS.get(field, field.replace("_", " "))
+
+
+def readable(sentence: str) -> str:
+    """A sentence in which fields of a part are called by their words: "mla.heads" -> "heads of latent attention"."""
+
+    def words(found: re.Match) -> str:
+        if found[0] in WHOLE:
+            return WHOLE[found[0]]
+        inner = found[2].strip(".").split(".")
+        return " of ".join([called(name) for name in reversed(inner)] + [PARTS[found[1]]])
+
+    return re.sub(r"(?<![.\w])kv_heads\b", called("kv_heads"), PARTED.sub(words, sentence))
