@@ -24,7 +24,21 @@ import torch
 from core import cost
 from core.errors import SpecError, one_of
 from core.model import Model
-from core.recipes import gated_deltanet, gqa, liquid, mamba, mixers, mla, moe, rwkv, sliding_window, sparse_attention, xlstm
+from core.recipes import (
+    code_world_model,
+    gated_deltanet,
+    gqa,
+    liquid,
+    mamba,
+    mixers,
+    mla,
+    moe,
+    rwkv,
+    sliding_window,
+    sparse_attention,
+    text_diffusion,
+    xlstm,
+)
 from core.spec import brief
 from core.train import Recipe, run, write
 
@@ -36,6 +50,7 @@ SEEDS = (0, 1, 2, 3, 4)
 MECHANISMS: dict[str, ModuleType] = {
     "gqa": gqa, "mla": mla, "sliding_window": sliding_window, "moe": moe, "gated_deltanet": gated_deltanet,
     "sparse_attention": sparse_attention, "mamba": mamba, "rwkv": rwkv, "xlstm": xlstm, "liquid": liquid, "mixers": mixers,
+    "text_diffusion": text_diffusion, "code_world_model": code_world_model,
 }  # fmt: skip
 RECIPES: dict[str, tuple[Recipe, ...]] = {name: module.RECIPES for name, module in MECHANISMS.items()}
 

@@ -112,7 +112,7 @@ class Maps {
   panel(p) {
     const mark = (name) => el(`i.cross.${name}`);
     const lens = el("canvas.lens", { hidden: true });
-    const map = el("button.map", { type: "button" }, el("canvas"), lens, mark("x"), mark("y"), el("i.spot"));
+    const map = el("button.map", { type: "button" }, el("canvas"), lens, mark("x"), mark("y"), el("i.spot"), sv("svg", { class: "rings", "aria-hidden": "true" }));
     map.dataset.panel = p;
     return el("div.panel", {}, sv("svg", { class: "rule", "aria-hidden": "true" }), el("div.name", {}, el("span"), el("span")), map);
   }
@@ -187,7 +187,7 @@ class Maps {
     this.setStateValue = setStateValue;
     this.data = header;
     this.cells = cells;
-    header.rowsAreTokens = header.tokens.length > 0 && header.shape[1] === header.tokens.length && !header.frames;
+    header.rowsAreTokens = header.tokens.length > 0 && header.shape[1] === header.tokens.length && !header.frames && !header.passes;
     header.rowNames = header.rows ?? header.tokens;
     header.colNames = header.cols ?? header.tokens;
     this.view = this.fitting(this.view, atRest);
@@ -307,6 +307,8 @@ class Maps {
 
   /** A long prompt keeps its first and last tokens, those that matter now and their neighbours; the rest waits behind a button. */
   fold() {
+    this.tokens.classList.toggle("whole", Boolean(this.data.passes));
+    if (this.data.passes) return void (this.unfold.hidden = true);
     const tokens = [...this.tokens.querySelectorAll(".tok")], open = this.tokens.classList.contains("open"), last = tokens.length - 1;
     const show = (order, count) => {
       const seen = new Set(order.slice(0, count));
@@ -338,7 +340,7 @@ class Maps {
 
   // ---- reading the data
 
-  rowsShown() { return this.data.frames || !this.data.steps || !this.data.rowsAreTokens ? this.data.shape[1] : this.view.step; }
+  rowsShown() { return this.data.passes ? this.view.step : this.data.frames || !this.data.steps || !this.data.rowsAreTokens ? this.data.shape[1] : this.view.step; }
   frame() { return this.data.frames ? (this.view.step || this.data.frames) - 1 : 0; }
   heads() { return this.view.head === null ? [...Array(this.data.shape[0]).keys()] : [this.view.head]; }
   focusRow() { return this.view.row ?? (this.hint !== null && this.hint < this.rowsShown() ? this.hint : null) ?? null; }
@@ -448,7 +450,9 @@ class Maps {
   }
 
   arrangeSteps() {
-    const { steps, tape } = this.data;
+    const { steps, tape, passes } = this.data, name = passes ? "Pass" : "Token step";
+    this.steps.children[0].textContent = name;
+    for (const attribute of ["aria-label", "title"]) this.slider.setAttribute(attribute, name);
     this.steps.hidden = !steps;
     this.tape.hidden = !tape;
     this.slider.max = steps;
@@ -459,7 +463,7 @@ class Maps {
 
   paint() {
     if (!this.data) return;
-    const key = `${this.colours.seen}${this.data.scale}`;
+    const key = `${this.colours.seen}${this.data.scale}${Boolean(this.data.passes)}`;
     if (this.scaleKey !== key) {
       this.scale = scaleColours(this.colours, this.data.scale);
       this.scaleKey = key;
@@ -484,6 +488,17 @@ class Maps {
     }
     pen.putImageData(image, 0, 0);
     this.paintLens(map.children[1], p);
+    const rings = map.querySelector(".rings");
+    rings.replaceChildren(...this.rings(0, 0, 100, 100, "%"));
+    rings.style.display = this.data.passes ? "" : "none";
+  }
+
+  /** Where words were committed in the passes shown (a ring), and where they were taken back before (a dashed one), in a box. */
+  rings(x, y, wide, high, unit = "") {
+    const { passes, shape: [, rows, cols] } = this.data, w = wide / cols, h = high / rows, now = this.view.step - 1;
+    const ring = (dash) => ([row, col]) => sv("rect", { x: `${x + (col + 0.1) * w}${unit}`, y: `${y + (row + 0.12) * h}${unit}`, width: `${0.8 * w}${unit}`, height: `${0.76 * h}${unit}`,
+      rx: 5, fill: "none", stroke: this.colours.css(dash ? "routed" : "kv"), "stroke-width": row === now ? 2.4 : 1.5, ...(dash && { "stroke-dasharray": "2 2" }) });
+    return passes ? [...passes.taken.filter(([row]) => row <= now).map(ring(true)), ...passes.kept.filter(([row]) => row <= now).map(ring(false))] : [];
   }
 
   /** The emphasised row, drawn thick enough to read. */
@@ -502,6 +517,7 @@ class Maps {
     const d = this.data, row = this.focusRow(), heads = this.heads();
     this.prompt.classList.toggle("picked", row !== null);
     this.tokens.querySelectorAll(".tok").forEach((token, i) => {
+      if (d.passes) return this.paintWord(token, i);
       const strength = row === null || !d.rowsAreTokens || d.cols || i >= d.shape[2] ? 0 : Math.max(...heads.map((h) => this.byte(h, row, i) % MASKED)) / REST;
       token.style.setProperty("--tint", strength > 0.02 ? `${Math.round(4 + 72 * strength ** 1.5)}%` : "0%");
       const kept = ["cut", "gap"].filter((name) => token.classList.contains(name));
@@ -511,13 +527,21 @@ class Maps {
     this.said.style.opacity = this.view.step < d.steps ? 0.25 : "";
   }
 
+  /** One word of a text that changes from pass to pass: tinted by how sure it was where it is new, faint where it is a mask. */
+  paintWord(token, i) {
+    const { passes } = this.data, row = this.view.step - 1, fresh = passes.kept.some(([r, c]) => r === row && c === i);
+    if (token.textContent !== passes.words[row][i]) token.textContent = passes.words[row][i];
+    token.style.setProperty("--tint", fresh ? `${Math.round(10 + 50 * (this.byte(0, row, i) / REST))}%` : "0%");
+    token.className = ["tok", ...["cut", "gap"].filter((name) => token.classList.contains(name)), fresh && "on", passes.words[row][i] === passes.mask && "later", passes.wrong.includes(i) && this.view.step === this.data.steps && "wrong"].filter(Boolean).join(" ");
+  }
+
   paintSteps() {
     const { steps, tokens } = this.data, step = this.view.step;
     if (!steps) return;
     this.slider.value = step;
     this.slider.style.setProperty("--done", `${steps > 1 ? ((step - 1) / (steps - 1)) * 100 : 100}%`);
     this.slider.setAttribute("aria-valuetext", `${step} of ${steps}`);
-    const word = steps === tokens.length ? [" ", el("code", {}, tokens[step - 1])] : [];
+    const word = steps === tokens.length && !this.data.passes ? [" ", el("code", {}, tokens[step - 1])] : [];
     this.now.replaceChildren(el("b", {}, String(step)), ` of ${steps}`, ...word);
     this.paintTape();
   }
@@ -592,7 +616,7 @@ class Maps {
     const signed = this.data.scale === "signed", pen = this.ramp.getContext("2d"), width = this.ramp.width;
     for (let x = 0; x < width; x++) { pen.fillStyle = this.scale.css(x / (width - 1)); pen.fillRect(x, 0, 1, 1); }
     const ticks = ticksOf(this.data);
-    this.legend.children[0].textContent = signed ? "value" : "weight";
+    this.legend.children[0].textContent = signed ? "value" : this.data.passes ? "confidence" : "weight";
     this.legend.children[1].replaceChildren(this.ramp, ...ticks.map(([at, text]) => el("span", { style: `left: ${at * 100}%` }, text)));
     this.legend.title = signed ? "Linear scale" : "Square-root scale, the same for every panel";
   }
@@ -613,6 +637,7 @@ class Maps {
   /** The line under the panels: the cell that is pointed at, or what can be done. */
   tell() {
     const at = this.pointer, d = this.data, row = this.focusRow();
+    if (at && d.passes) return this.readout.replaceChildren(...this.cellSaid(at));
     if (at) {
       const byte = this.byte(at.head, at.row, at.col), hidden = byte === MASKED || at.row >= this.rowsShown();
       const word = (names, i) => (/^\d+$/.test(names[i]) ? [el("code", {}, names[i])] : [el("code", {}, `‘${names[i]}’`), ` (${i + 1})`]);
@@ -623,6 +648,15 @@ class Maps {
       return this.readout.replaceChildren(el("code", {}, `‘${d.rowNames[row]}’`), ` (${row + 1}) ${d.verb} `, el("code", {}, `‘${d.colNames[col]}’`), ` (${col + 1}) most: ${d.labels[head]}, `, el("b", {}, spoken(value)));
     }
     this.readout.textContent = this.hintText();
+  }
+
+  /** What a cell of a text that changes says: the word drawn there, how sure it was, and whether it was kept. */
+  cellSaid({ head, row, col }) {
+    const { passes } = this.data, byte = this.byte(head, row, col), has = (list) => list.some(([r, c]) => r === row && c === col);
+    const where = `pass ${row + 1}, place ${col + 1}: `;
+    if (row >= this.rowsShown()) return [where, "not yet"];
+    if (byte === MASKED) return [where, el("code", {}, `‘${passes.words[row][col]}’`), " stands"];
+    return [where, ...(has(passes.taken) ? ["taken back, now "] : []), el("code", {}, `‘${passes.drawn[row][col]}’`), " ", el("b", {}, spoken(this.value(byte))), has(passes.kept) ? ", kept" : ", masked again"];
   }
 
   hintText() {
@@ -660,6 +694,7 @@ class Maps {
   /** The strongest readings of each row: one column a head, or ranked columns for the isolated head. */
   table() {
     const d = this.data, head = this.view.head, rows = [...Array(this.rowsShown()).keys()];
+    if (d.passes) return { columns: ["pass", "committed", "text after it"], rows: rows.map((r) => [r + 1, d.passes.kept.filter(([row]) => row === r).length, d.passes.words[r].join(" ")]), note: "The file has every cell." };
     const cell = ([col, value] = []) => (col === undefined ? "" : `${this.place(d.colNames, col)} ${spoken(value)}`);
     const columns = head === null ? d.labels : ["1st", "2nd", "3rd", "4th", "5th"];
     const body = rows.map((row) => [this.place(d.rowNames, row), ...(head === null
@@ -727,7 +762,8 @@ class Sheet {
       this.text(x, y, word, size, { "font-family": MONO, ...attrs });
       x += w + size * 0.85;
     };
-    data.tokens.forEach((word, i) => put(word, tints[data.roles[i]], { "font-weight": i === view.row || data.roles[i] === "query" ? 700 : 500 }));
+    const words = data.passes ? data.passes.words[view.step - 1] : data.tokens;
+    words.forEach((word, i) => put(word, tints[data.roles[i]], { "font-weight": i === view.row || data.roles[i] === "query" ? 700 : 500 }));
     if (data.answer) { put("→", null, {}); put(data.answer[0], "query", { "font-weight": 500 }); put(data.answer[1].toFixed(3), null, { fill: this.soft }); }
     box.setAttribute("height", y + 12 - top);
     this.y = y + 30;
@@ -754,6 +790,7 @@ class Sheet {
     this.text(x + wide, y + 15, this.maps.groupName(p), 12, { fill: hue, "text-anchor": "end" });
     const image = (canvas, top, height) => this.svg.append(sv("image", { x, y: top, width: wide, height, preserveAspectRatio: "none", style: "image-rendering:pixelated", href: canvas.toDataURL() }));
     image(map.children[0], y + 22, high);
+    this.svg.append(...this.maps.rings(x, y + 22, wide, high));
     const row = this.maps.focusRow();
     if (row === null) return;
     const top = y + 22 + ((row + 0.5) / data.shape[1]) * high - 4;
@@ -765,7 +802,7 @@ class Sheet {
     const { data, ramp } = this.maps, signed = data.scale === "signed", x = this.margin;
     this.svg.append(sv("image", { x, y: this.y, width: 160, height: 8, preserveAspectRatio: "none", href: ramp.toDataURL() }));
     for (const [at, words] of ticksOf(data)) this.text(x + 160 * at, this.y + 21, words, 11, { fill: this.soft, "text-anchor": "middle" });
-    this.text(x + 176, this.y + 8, signed ? "value" : "weight, square-root scale", 11, { fill: this.soft });
+    this.text(x + 176, this.y + 8, signed ? "value" : `${data.passes ? "confidence" : "weight"}, square-root scale`, 11, { fill: this.soft });
     this.y += 40;
   }
 
@@ -786,7 +823,7 @@ class Sheet {
 }
 
 // The code is here: draw what was waiting for it, and what comes from now on.
-const cutaway = Object.assign((globalThis.cutaway ??= { waiting: [] }), { maps: place(Maps), frame: place(Frame), forget });
+const cutaway = Object.assign((globalThis.cutaway ??= { waiting: [] }), { maps: place(Maps), boards: place(Boards), frame: place(Frame), forget });
 for (const [kind, component] of cutaway.waiting.splice(0)) cutaway[kind](component);
 
 export default ({ parentElement }) => {

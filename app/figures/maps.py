@@ -84,6 +84,34 @@ class Tape:
         }
 
 
+@dataclass(frozen=True)
+class Passes:
+    """A text that changes from row to row: row r of the one panel is pass r + 1, columns are places.
+
+    words, drawn    (R, C) the text after each pass, with `mask` where nothing stands; what was drawn at every place
+    kept, taken     (row, column) of what a pass committed (drawn as rings), and of what was masked again before it (dashed)
+    wrong           columns whose last word is wrong
+    """
+
+    words: Sequence[Sequence[str]]
+    drawn: Sequence[Sequence[str]]
+    kept: Sequence[tuple[int, int]]
+    taken: Sequence[tuple[int, int]] = ()
+    wrong: Sequence[int] = ()
+    mask: str = "▢"
+
+    def header(self) -> dict[str, Any]:
+        """The passes as JSON values."""
+        return {
+            "words": [list(row) for row in self.words],
+            "drawn": [list(row) for row in self.drawn],
+            "kept": [[int(r), int(c)] for r, c in self.kept],
+            "taken": [[int(r), int(c)] for r, c in self.taken],
+            "wrong": [int(c) for c in self.wrong],
+            "mask": self.mask,
+        }
+
+
 def _names(names: Sequence[str] | None, count: int, fallback: Sequence[str], what: str) -> list[str] | None:
     """Labels for one axis; None means "the tokens", which the browser already has."""
     if names is None and len(fallback) == count:
@@ -102,10 +130,12 @@ def _checked(panels: Any) -> np.ndarray:
     return cells
 
 
-def _steps(cells: np.ndarray, tokens: Sequence[str], tape: Tape | None, stepping: bool) -> int:
+def _steps(cells: np.ndarray, tokens: Sequence[str], tape: Tape | None, stepping: bool, passes: Passes | None = None) -> int:
     """How many steps the step control has; 0 = none."""
     if not stepping:
         return 0
+    if passes:
+        return cells.shape[-2]
     if cells.ndim == 4:
         return cells.shape[0]
     rows_are_tokens = bool(tokens) and cells.shape[-2] == len(tokens)
@@ -127,6 +157,7 @@ def payload(
     roles: Mapping[int, str] | None = None,
     answer: tuple[str, float] | None = None,
     tape: Tape | None = None,
+    passes: Passes | None = None,
     stepping: bool = True,
     selected: Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | None = None,
@@ -147,7 +178,8 @@ def payload(
         "groupLabels": [str(g) for g in group_labels],
         "roles": {str(int(i)): role for i, role in (roles or {}).items()},
         "answer": None if answer is None else [str(answer[0]), float(answer[1])],
-        "tape": tape.header() if tape else None, "steps": _steps(cells, tokens, tape, stepping),
+        "tape": tape.header() if tape else None, "steps": _steps(cells, tokens, tape, stepping, passes),
+        "passes": passes.header() if passes else None,
         "selected": dict(selected or {}), "config": frame.plain(config), **look,
     }  # fmt: skip
     return frame.pack(header, cells.tobytes())
@@ -183,6 +215,7 @@ def maps(
     columns         panels side by side; aspect: width by height of one (square cells, within reason, if left out)
     verb            "reads": head 3: 'bo' (17) reads 'kite' (4): 0.93
     tape            a Tape under the step control; stepping=False leaves the step control out
+    passes          Passes: rows are passes over a text, and the step control goes through them
     selected        what to start with, same form as the result; a new value moves the picture there
     config          written into every exported file; caption: under the picture, **bold** is understood
     report          tell Python about clicks (a rerun); False keeps everything in the browser
@@ -194,7 +227,8 @@ def maps(
     cells = _checked(panels)
     state = frame.canvas(key, payload(cells, key=key, title=title, alt=alt, **content, **look),
                          on_selected_change=on_change or (lambda: None))  # fmt: skip
-    steps = _steps(cells, content.get("tokens", ()), content.get("tape"), content.get("stepping", True))
+    tape, passes = content.get("tape"), content.get("passes")
+    steps = _steps(cells, content.get("tokens", ()), tape, content.get("stepping", True), passes)
     return valid(state.get("selected") or content.get("selected"), cells.shape[-3], cells.shape[-2], steps)
 
 

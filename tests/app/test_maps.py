@@ -159,3 +159,12 @@ def test_pack_and_unpack():
 
 def test_a_figure_sends_no_drawing_code():
     assert len(frame._mount_js("maps")) < 700 and "class Maps" in frame._code() and ".cw" in frame._code()
+
+
+def test_a_text_that_changes_has_a_step_for_each_row_and_its_rings():
+    passes = maps.Passes([["a", "▢"], ["a", "b"]], [["a", "c"], ["a", "b"]], [(0, 0), (1, 1)], taken=[(1, 0)], wrong=[1])
+    header, _ = draw(panels=maps.encode_probability(np.ones((1, 2, 2))), tokens=["a", "b"], rows=["1", "2"], passes=passes)
+    assert header["steps"] == 2 and header["passes"]["words"] == [["a", "▢"], ["a", "b"]]
+    assert header["passes"]["kept"] == [[0, 0], [1, 1]] and header["passes"]["taken"] == [[1, 0]]
+    assert header["passes"]["wrong"] == [1] and header["passes"]["mask"] == "▢"
+    assert draw()[0]["passes"] is None

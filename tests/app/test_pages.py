@@ -11,7 +11,21 @@ from dataclasses import dataclass
 import pytest
 
 from core import evidence
-from core.lessons import gated_deltanet, gqa, liquid, mamba, mixers, mla, moe, rwkv, sliding_window, sparse_attention, xlstm
+from core.lessons import (
+    code_world_model,
+    gated_deltanet,
+    gqa,
+    liquid,
+    mamba,
+    mixers,
+    mla,
+    moe,
+    rwkv,
+    sliding_window,
+    sparse_attention,
+    text_cost,
+    xlstm,
+)
 from core.tasks import recall
 from tests.app.opening import drawn, moved, opened, text
 
@@ -49,6 +63,10 @@ RECALL = (
     ("ann lamp " * 60 + "? ann", (str(recall.MAX_PAIRS),)),
     ("ann lamp ? zoe", ("never introduced",)),
 )
+GAPS = (
+    ("today the bakker bakes", ("bakker", "nearest: baker")), ("the " * 25, ("24 words",)), ("<script>x</script>", ("nearest",)),
+    ("today the bakers bake bread . " * 4, ("gap",)),
+)  # fmt: skip
 ROUTING = (
     ("whisk the eggz .", ("nearest: eggs",)), ("", ("1 to 64",)), ("rain " * 100, ("64",)), ("<script>x</script>", ("nearest",)),
 )  # fmt: skip
@@ -127,6 +145,18 @@ PAGES = (
         "liquid", ({"attention": "none"}, {"attention": "last"}), f"attention gates real context cw-pick-model {PROMPT}", {},
         liquid.users(), RECALL, bad(("attention", "fifth"), ("context", "12")), ("class GatedConvModule", "arXiv 2511.23404"),
         lambda: [liquid.name(key) for key in (*liquid.users(), *liquid.others())], stated=False,
+    ),
+    Page(
+        "text_diffusion", ({"steps": "1", "order": "any order"}, {"steps": "48", "order": "any, and take back"}),
+        f"steps order block temperature seed pair cw-pick-sampler {PROMPT}", {}, text_cost.denoisers(), GAPS,
+        bad(("steps", "3"), ("steps", "x"), ("order", "x"), ("block", "5"), ("temperature", "9"), ("seed", "99"), ("pair", "x")),
+        ("def denoise", "arXiv 2502.09992"), lambda: [text_cost.name(key) for key in text_cost.denoisers()], fewest=2,
+    ),
+    Page(
+        "code_world_model", ({"at": "0"}, {"at": "9", "reads": "true history"}),
+        "at reads program cw-program-text cw-surprise-program cw-pick-programs", {}, (), (),
+        bad(("at", "99"), ("at", "x"), ("program", "x"), ("reads", "x"), ("s", "x")), ("def imagined", "arXiv 2510.02387"),
+        lambda: [u.entry.name for u in code_world_model.users(str)], stated=False,
     ),
 )  # fmt: skip
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -7,6 +7,7 @@ the ratio of the medians and the bytes over the websocket (before its compressio
 and for values seen again. A round beyond a bound on a busy machine is measured once more, and the better of the two counts.
 """
 
+import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,10 @@ from urllib.parse import urlencode
 import pytest
 from playwright import sync_api
 
+from app import state
+from core.lessons import code_world_model
 from core.registry import PAGES
-from core.tasks import domains, recall
+from core.tasks import domains, recall, sentences
 from tests.browser import driver
 
 RATIO, BYTES = 2.0, 100_000  # the aims
@@ -34,6 +37,8 @@ MUST = {
     "gated_deltanet": ("state", "readout"),
     "mixers": ("looks",),
     "rwkv": ("memory", "arrows"),
+    "text_diffusion": ("grid", "committed"),
+    "code_world_model": ("trace",),
     "xlstm": ("gates", "left"),
     "sparse_attention": ("picked", "row"),
     "mamba": ("dual", "steps"),
@@ -58,7 +63,10 @@ st.plotly_chart(go.Figure(go.Heatmap(z=cells)), key="chart")
 
 def fresh(page: str, session: int) -> str:
     """The address of a page with a prompt that no earlier session had, so that its numbers are worked out anew."""
-    texts = {"moe": lambda: domains.surprise(1000 + session, sentences=2)}
+    texts = {
+        "moe": lambda: domains.surprise(1000 + session, sentences=2),
+        "text_diffusion": lambda: sentences.surprise(1000 + session, gaps=18),
+    }
     if page in (
         "gqa",
         "mla",
@@ -73,6 +81,8 @@ def fresh(page: str, session: int) -> str:
     ):
         texts[page] = lambda: recall.surprise(8, seed=1000 + session, asked=2)
     query = {"prompt": texts[page]()} if page in texts else {}
+    if page == "code_world_model":
+        query = {"s": state.pack(code_world_model.surprise(random.Random(session)), "")}
     return page + ("?" + urlencode(query) if query else "")
 
 

@@ -100,6 +100,7 @@ def test_published_tables_have_a_paper_with_a_date_and_a_link():
                 "https://arxiv.org/abs/",
                 "https://github.com/deepseek-ai/",
                 "https://huggingface.co/Qwen/",
+                "https://deepmind.google/models/",
             )  # where it was published
             assert paper["link"].startswith(own) and len(paper["date"]) == 10
             assert all(len(row) == len(table["columns"]) for row in table["rows"])

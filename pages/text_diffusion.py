@@ -1,0 +1,333 @@
+"""Text diffusion: what if all words appear at once?"""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import frame
+from app.figures import text_diffusion as figures
+from app.figures.maps import Passes, encode_probability, maps
+from core.lessons import text_cost as cost
+from core.lessons import text_diffusion as lesson
+from core.lessons import text_pairs as pairs
+from core.registry import question
+from core.tasks import sentences
+from core.units import count as short
+
+QUESTION = question("text_diffusion")
+ANSWER = "They can, but words drawn in one pass do not know of each other: those that depend on one another must come in turn."
+CORRECTION = (
+    "Fewer passes are not less arithmetic: each runs over the whole text. Nor does LLaDA's sampler mend a word that stands."
+)
+
+PRESETS = {
+    "All at once": {"steps": 1, "order": lesson.SURE, "block": "whole text"},
+    "A word a pass": {"steps": 24, "order": lesson.SURE, "block": "whole text"},
+    "Left to right": {"steps": 24, "order": lesson.SURE, "block": "1, left to right"},
+}
+HELP_STEPS = (
+    "How often the network runs. Each pass draws a word for every gap and keeps some; the others are masked again. More passes "
+    "than gaps make a difference only where words are taken back."
+)
+HELP_ORDER = (
+    "Which of the words drawn stay: those that the network is surest of (the default of LLaDA), any of them (the theory), or "
+    "any, and before each pass the least sure fifth of what stands is masked again (in the manner of ReMDM; LLaDA does not)."
+)
+HELP_BLOCK = "The text is filled block by block from the left; blocks of one word are the order of ordinary language models."
+HELP_HEAT = "0 takes the likeliest word at every place; 1 draws as the network says."
+PATH, PAPERS = "core/decoding/diffusion.py", ("2502.09992", "2508.15487", "2503.00307", "2510.04767", "2505.22618")
+FAITH = (
+    "Grammatical: every word is of a class that may stand there, and every verb has the number of its subject. Right: also one "
+    "tense, one person and one trade all through. A checker that knows the grammar decides."
+)
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+
+
+def choose() -> tuple[lesson.Sampler, int, str]:
+    """The controls: passes and which words stay, with presets; block, temperature, draw and text folded."""
+    with controls.row():
+        steps = controls.slider_choice("steps", "Passes", lesson.STEPS, 8, "query", HELP_STEPS)
+        order = controls.choice("order", "What stays", tuple(lesson.REMASKING), help=HELP_ORDER)
+        controls.presets("sampler", PRESETS)
+        with controls.more(f"{live.asked(lesson.EXAMPLES)} · {state.peek('block', 'whole text', tuple(lesson.BLOCKS))}"):
+            prompt = controls.prompt_box("prompt", "Text: _ is a gap", lesson.EXAMPLES, surprise, sentences.MAX_CHARACTERS)
+            block = controls.choice("block", "Block", tuple(lesson.BLOCKS), help=HELP_BLOCK)
+            heat = controls.choice("temperature", "Temperature", lesson.TEMPERATURES, 1.0, help=HELP_HEAT)
+            seed = controls.slider_choice("seed", "Draw", tuple(range(24)), 0)
+    return lesson.sampler(steps, order, block, heat), seed, prompt
+
+
+def surprise(rng: random.Random) -> str:
+    """A text with gaps that always parses."""
+    return lesson.surprise(rng)
+
+
+# See
+
+
+def see(how: lesson.Sampler, seed: int, text: str) -> None:
+    """The text, pass by pass."""
+    canvas = live.parsed(text, next(iter(lesson.EXAMPLES.values())), sentences).words
+    made = lesson.watch(canvas, how, seed)
+    config = live.about(lesson.MODEL, text=text, seed=seed, **lesson.settings(how))
+    left, right = panels.beside()
+    with left:
+        passes(made, config)
+        panels.caption(
+            f"**{lesson.spoken(how)}, {made.passes} {'pass' if made.passes == 1 else 'passes'}, draw {seed}: "
+            f"{lesson.judged(made.text, made.faults)}.** Rows are passes, columns places. The darker, the surer of the word that "
+            "it drew there; a {ring} is a word that stays, blank what stands already.",
+            ring=panels.term("ring", "Committed in this pass. A dashed ring: it stood and was masked again before this pass."),
+        )
+        if made.wrong:
+            st.button("Make gaps of what is wrong", key="cw-mend", on_click=mend, args=(lesson.without_wrong(made),))
+        said = lesson.twin(seed)
+        panels.caption(
+            f"**Its twin, left to right, with nothing given: {lesson.judged(said.text, said.faults)}.** {{words}}",
+            words=f"<code>{' '.join(said.text)}</code>",
+        )
+    with right:
+        side(made, config)
+    together(config)
+
+
+def mend(text: str) -> None:
+    """Put a text with new gaps into the box."""
+    st.session_state["prompt"] = text
+
+
+def passes(made: lesson.Denoised, config: dict) -> None:
+    """The grid of passes and places; the words at each pass above it."""
+    start = {"step": made.passes}
+    chosen = maps(
+        encode_probability(made.p, made.open)[None],
+        key="grid",
+        title=QUESTION,
+        alt=f"Confidence at {len(made.text)} places in each of {made.passes} passes; rings are words that stay",
+        tokens=made.text,
+        rows=[f"pass {i + 1}" for i in range(made.passes)],
+        cols=[f"place {i + 1}" for i in range(len(made.text))],
+        labels=["passes down, places across"],
+        columns=1,
+        aspect=float(np.clip(len(made.text) / made.passes, 1.5, 10)),
+        passes=Passes(made.words, made.drawn, *(np.argwhere(x).tolist() for x in (made.kept, made.taken)), made.wrong),
+        selected=state.selection(start),
+        config=config,
+        stage=state.stage(),
+    )
+    state.keep_selection(chosen, start)
+
+
+def side(made: lesson.Denoised, config: dict) -> None:
+    """When each word was committed; what it costs."""
+    colours, stroke = theme.colours(), theme.stroke()
+    with panels.card("When each word was committed", "order"):
+        fig = figures.order(made.order, made.text, colours, stroke)
+        alt = f"The pass that committed each of {len(made.text)} places, beside the stairs of reading from left to right"
+        table = {"place": np.arange(1, len(made.text) + 1), "word": made.text, "pass": made.order}
+        frame.figure(fig, key="committed", alt=alt, table=table, config=config)
+        live.small(f"up to {made.together} words in one pass, each drawn without knowing of the others")
+    ours, twin = cost.denoising(made.passes), cost.word_by_word()
+    with panels.card("One text of 24 words", "cost"):
+        for what, a, b in (("passes", ours.passes, twin.passes), ("FLOPs", ours.flops, twin.flops)):
+            rows = (("diffusion", a, "query"), ("left to right", b, "shared"))
+            panels.bars(
+                [panels.Bar(f"{name}, {what}", n / max(a, b), short(n), hue, hue == "query") for name, n, hue in rows],
+                f"{what}: diffusion against left to right with a cache",
+            )
+        panels.check(cost.a_pass(), cost.measured_pass())
+        live.small("FLOPs of one pass; the twin's passes are over one word each, the rest is in its cache")
+
+
+def together(config: dict) -> None:
+    """Two words that depend on each other, at once and one after the other."""
+    live.heading("Two words at once")
+    options = {name: pairs.pair(text) for name, text in pairs.PAIRS.items()}
+    which = controls.choice("pair", "The two gaps", tuple(options))
+    found, colours, stroke = pairs.joint(options[which]), theme.colours(), theme.stroke()
+    names = ("in one pass", "one after the other")
+    fig = figures.together(*found.groups, found.apart, found.after, names, colours, stroke)
+    alt = f"Probabilities of the words in two gaps, {which}: drawn in one pass, and one after the other"
+    table = {
+        "first": np.repeat(found.groups[0], len(found.groups[1])),
+        "second": np.tile(found.groups[1], len(found.groups[0])),
+        **{name: p.ravel() for name, p in zip(names, (found.apart, found.after))},
+    }
+    frame.figure(fig, key="together", alt=alt, table=table, config=config | {"gaps": which})
+    example = f" “{found.example}” is the likeliest of the wrong ones." if found.example else ""
+    panels.caption(
+        f"**Wrong in one pass: {found.apart_wrong:.1%}; one after the other: {found.after_wrong:.1%}.**{example} {{gaps}} Worked "
+        "out from what the network gives, not sampled. In one pass the probabilities multiply: each gap is filled as if the "
+        "other stayed open. That is right for words that do not depend on each other, and wrong for those that do.",
+        gaps=f"<code>{sentences.written(options[which])}</code>",
+    )
+
+
+# Count
+
+
+def count(how: lesson.Sampler, seed: int, text: str) -> None:
+    """FLOPs against passes, ours and a real model; seconds against how many texts; the formula."""
+    colours, stroke = theme.colours(), theme.stroke()
+    with controls.row("real"):
+        key = controls.pick("real", "The real model", cost.denoisers(), cost.REAL, cost.name)
+        n = controls.slider_choice("passes", f"Its passes for {cost.ANSWER:,} words", cost.REAL_STEPS, 64, "query")
+    config = live.about(lesson.MODEL, real_model=cost.name(key), passes=n)
+    left, right = st.columns(2, gap="large")
+    with left:
+        ours(how, config, colours, stroke)
+    with right:
+        real(key, n, config, colours, stroke)
+    formula(key, n)
+    waiting(key, n, config, colours, stroke)
+
+
+def ours(how: lesson.Sampler, config: dict, colours: dict, stroke: float) -> None:
+    """Our models: FLOPs of a text against passes."""
+    live.heading("Our models: FLOPs of one text against passes")
+    steps, level, now = np.array(lesson.STEPS), cost.word_by_word(), cost.denoising(how.steps)
+    flops = cost.flops(steps)
+    names = "diffusion", "left to right, with a cache"
+    fig = figures.work(steps, flops, level.flops, (now.passes, now.flops), cost.measured_flops(steps), names, colours, stroke)
+    alt = f"FLOPs of one text grow with passes; left to right with a cache takes {short(level.flops)} at any"
+    frame.figure(fig, key="work", alt=alt, table={"passes": steps, "FLOPs": flops}, config=config)
+    panels.caption(
+        f"**{now.passes} passes take {now.flops / level.flops:.1f} times the arithmetic of {level.passes} passes with a cache.** "
+        "A pass of a denoiser is over all places, since every word reads every other and new ones have come; one of its twin is "
+        "over one word, the others are in its cache. Rings are measured."
+    )
+    panels.check(cost.a_pass(), cost.measured_pass())
+
+
+def real(key: str, n: int, config: dict, colours: dict, stroke: float) -> None:
+    """A real denoiser: FLOPs of an answer against passes."""
+    name = cost.name(key)
+    live.heading(f"{name}: FLOPs of an answer against passes")
+    steps, flops, level = np.array(cost.REAL_STEPS), cost.real_flops(key), cost.real_cached(key)
+    now = (n, n * cost.real_pass(key))
+    fig = figures.work(steps, flops, level, now, None, (name, "the same layers, with a cache"), colours, stroke)
+    alt = f"FLOPs of {name} for {cost.ANSWER} words after {cost.GIVEN} grow with passes; with a cache they would not"
+    frame.figure(fig, key="models", alt=alt, table={"passes": steps, "FLOPs": flops}, config=config)
+    panels.caption(
+        f"**{n} passes: {now[1] / level:.0f} times the FLOPs, {cost.ANSWER / n:.3g} times fewer passes.** {cost.GIVEN:,} words "
+        f"given, {cost.ANSWER:,} made. The level: the same layers reading from left to right, which needs {cost.ANSWER:,} passes "
+        "of one word each. Approximate caches exist; none is counted here."
+    )
+
+
+def formula(key: str, n: int) -> None:
+    """FLOPs of an answer with the numbers put in."""
+    live.heading(f"{cost.name(key)}: {n} passes")
+    per, whole = cost.real_pass(key), cost.GIVEN + cost.ANSWER
+    st.latex(
+        r"\underbrace{%d}_{\text{passes}} \cdot \underbrace{%s}_{\text{one pass over } %s \text{ words}} = %s \ \text{FLOPs}"
+        % (n, cost.power(per), live.digits(whole), cost.power(n * per))
+    )
+    panels.caption("**Counted, not estimated:** {code}", code=f"<code>python -m core inspect {key} --context {whole}</code>")
+
+
+def waiting(key: str, n: int, config: dict, colours: dict, stroke: float) -> None:
+    """Seconds an answer takes at best, against how many are made at once."""
+    live.heading("Why it can be fast all the same, and when not")
+    w, name = cost.wait(key, n), cost.name(key)
+    names = f"<b>{n} passes</b>", "&nbsp;&nbsp;a word a pass, with a cache"
+    fig = figures.waits(w.batches, w.denoiser, w.cached, w.turn, names, colours, stroke)
+    alt = f"Seconds for answers against how many at once: {n} passes of {name}, and the same layers with a cache"
+    table = {"texts at once": w.batches, f"{n} passes, s": w.denoiser, "with a cache, s": w.cached}
+    frame.figure(fig, key="wait", alt=alt, table=table, config=config)
+    turn = f"from {w.turn:,} texts at once on the cache is faster" if w.turn else "it stays faster at every number shown"
+    panels.caption(
+        f"**One text: {w.denoiser[0]:.2g} s against {w.cached[0]:.2g} s; {turn}.** The best that an {cost.chip()} allows, in 16 "
+        "bits, where a pass takes as long as reading weights and cache, or as its arithmetic. One word with a cache: "
+        f"{w.word_reads:.1f} ms of reading, {w.word_works:.2f} ms of arithmetic, so with few texts most of the device waits. One "
+        f"pass over {cost.GIVEN + cost.ANSWER:,} words: {w.pass_reads:.1f} and {w.pass_works:.1f} ms. Many texts share one "
+        "reading of the weights, but not the arithmetic."
+    )
+
+
+# Prove
+
+
+def prove(how: lesson.Sampler, seed: int, text: str) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    colours, stroke = theme.colours(), theme.stroke()
+    report = lesson.report()
+    live.verdicts(report, live.numbers(lesson.spelled, lesson.measure))
+    if live.ran(report):
+        left, right = st.columns(2, gap="large")
+        with left:
+            right_ones({"command": report["command"]}, colours, stroke)
+        with right:
+            distinct({"command": report["command"]}, colours, stroke)
+        costs()
+    live.published("text_diffusion")
+
+
+def right_ones(config: dict, colours: dict, stroke: float) -> None:
+    """Share of texts that are right against passes."""
+    live.heading("Texts that are right, against passes")
+    found = lesson.by_steps("valid")
+    fig = figures.quality(found, "share that is right", colours, stroke)
+    alt = "Share of right texts against passes for three ways to choose what stays, and the twin; each mark is a seed"
+    frame.figure(fig, key="valid", alt=alt, table=lesson.table_of(found, "right"), config=config)
+    panels.caption(
+        f"**Marks are seeds, lines join means, bars are standard deviations.** {lesson.SAMPLED} texts a mark, temperature 1, "
+        "drawn with the same random numbers in every run: bars say how trainings differ, not how draws do. "
+        "{faith} " + lesson.trained_said(),
+        faith=panels.term("What right and grammatical mean.", FAITH),
+    )
+
+
+def distinct(config: dict, colours: dict, stroke: float) -> None:
+    """Distinct sentences against passes."""
+    live.heading("Distinct sentences, against passes")
+    found, level = lesson.by_steps("distinct"), lesson.own()["distinct"]
+    fig = figures.quality(found, f"of {lesson.SAMPLED * 3} sentences", colours, stroke, ("grammar", level))
+    alt = f"Number of distinct sentences against passes; the grammar's own texts have {level:.0f}"
+    frame.figure(fig, key="distinct", alt=alt, table=lesson.table_of(found, "distinct sentences"), config=config)
+    panels.caption(
+        f"**{lesson.narrowed_said()}** The same seeds and texts. Where few texts are right, many different sentences are no "
+        "merit: nonsense is varied."
+    )
+
+
+def costs() -> None:
+    """Every way to make a text: passes, FLOPs, what comes of it."""
+    live.heading("What each way costs, and what comes of it")
+    columns = ("what stays", "passes", "FLOPs", "grammatical", "right", "distinct sentences")
+    live.table(columns, lesson.cost_rows())
+    panels.caption("**Means over the seeds ± standard deviation.** FLOPs of one text, counted. " + lesson.nats_said())
+
+
+# Read
+
+
+def read(how: lesson.Sampler, seed: int, text: str) -> None:
+    """The glossary, the source that ran, papers."""
+    live.glossary(PATH)
+    live.papers(*PAPERS)
+    live.source(PATH)
+
+
+# Who uses it
+
+
+def users(how: lesson.Sampler, seed: int, text: str) -> None:
+    """The catalogue's denoisers."""
+    live.users(
+        ("parameters", "query : KV heads", "a cache would keep, a word"),
+        [(u.entry, short(u.parameters), u.heads, f"{u.cached:,} B") for u in cost.users()],
+    )
+    panels.caption(
+        "**They read in both directions and keep no cache in their released code.** Parameters counted from the config as "
+        "released; what a cache would keep, in 16 bits, is counted on the same layers reading backwards only."
+    )
+
+
+page()
