@@ -22,7 +22,7 @@ class LayerModule(nn.Module):
     def __init__(self, layer: Layer, spec: ModelSpec):
         super().__init__()
         self.layer = layer
-        before, after = layer.norms in ("pre", "sandwich", "stream"), layer.norms in ("post", "sandwich")
+        before, after = layer.norms in ("pre", "sandwich", "stream"), layer.norms in ("post", "sandwich", "outer")
 
         def norm(wanted):
             return spec.norm.build(spec.d_model) if wanted else nn.Identity()
@@ -48,15 +48,19 @@ class LayerModule(nn.Module):
             module = getattr(self, self.layer.mixer.name)
             h, new["mixer"], shared = module(h, state.get("mixer", {}), shared, trace)
             x = scales.mixer_stream * normed if stream else x
-            x = x + scales.mixer * self.mixer_out_norm(h)
+            x = self.added(x, scales.mixer, h, self.mixer_out_norm)
         if self.layer.ffn:
             module = getattr(self, self.layer.ffn.name)
             normed = self.post_attention_layernorm(x)
             h, new["ffn"], shared = module(normed, state.get("ffn", {}), shared, trace)
             x = scales.ffn_stream * normed if stream else x
-            x = x + scales.ffn * self.ffn_out_norm(h)
+            x = self.added(x, scales.ffn, h, self.ffn_out_norm)
         trace.put("residual", x)
         return x, new, shared
+
+    def added(self, x: Tensor, scale: float, h: Tensor, norm: nn.Module) -> Tensor:
+        """x and what a part makes of it, both (B, T, D), as one: the norm stands on the sum or on the part."""
+        return norm(x + scale * h) if self.layer.norms == "outer" else x + scale * norm(h)
 
 
 class Model(nn.Module):
@@ -77,6 +81,18 @@ class Model(nn.Module):
         self.lm_head = nn.Linear(spec.d_model, spec.vocab, bias=spec.head_bias)
         if spec.tied:
             self.lm_head.weight = self.embed_tokens.weight
+        if spec.decoding == "recursion":
+            self.solver(spec)
+
+    def solver(self, spec: ModelSpec) -> None:
+        """What core/decoding/recursion.py needs beside the layers: where y and z start, for every seed alike, and halting."""
+        drawn = torch.empty(2, spec.d_model)
+        nn.init.trunc_normal_(drawn, std=1.0, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("starts", drawn, persistent=False)
+        if spec.recursion.halt:
+            self.halt = nn.Linear(spec.d_model, spec.recursion.halt)
+            nn.init.zeros_(self.halt.weight)
+            nn.init.constant_(self.halt.bias, -5.0)
 
     def forward(self, tokens: Tensor, state: tuple = (), trace: Trace = NOTHING) -> tuple[Tensor, tuple]:
         start = position(state)

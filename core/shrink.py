@@ -12,6 +12,7 @@ from core.ffn.dense import Dense
 from core.ffn.moe import MoE
 from core.mixers.attention import Attention
 from core.mixers.borrowed import Borrowed
+from core.mixers.cells import Cells
 from core.mixers.delta import GatedDelta, KimiDelta
 from core.mixers.latent import Latent
 from core.mixers.linear import Lightning
@@ -25,19 +26,16 @@ from core.spec import Layer, ModelSpec
 
 D_MODEL, VOCABULARY, HEAD, HIDDEN, WINDOW, POSITIONS = 48, 211, 8, 96, 6, 4096
 RANK, EXPERTS = 20, 8
-STATE, PICKED, BLOCK = 12, 5, 16
+STATE, PICKED, BLOCK, CELLS = 12, 5, 16, 25
 MAX_RATIO, MAX_LAYERS = 256, 256
 
 
 def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
     """spec -> the twin's spec and what changed, as [{"field", "from", "to"}]. CountedOnly where a part has no module yet."""
-    if spec.decoding == "recursion":
-        raise CountedOnly("a recursive solver")
     if spec.streams > 1:
         raise CountedOnly("a model with several residual streams")
-    layers = tuple(
-        {alike(layer): layer for layer in reversed(spec.layers)}[kind] for kind in dict.fromkeys(map(alike, spec.layers))
-    )
+    low = kinds(spec.layers[: spec.recursion.low])
+    layers = low + kinds(spec.layers[spec.recursion.low :])
     if len(layers) > MAX_LAYERS:
         raise SpecError(f"layers of a live twin must be at most {MAX_LAYERS} different ones, not {len(layers):,}")
     layers = spec.layers[:2] if len(layers) == 1 else layers
@@ -47,6 +45,7 @@ def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
         vocab=min(spec.vocab, VOCABULARY),
         learned_positions=min(spec.learned_positions, POSITIONS),
         layers=tuple(shrink_layer(layer) for layer in layers),
+        recursion=replace(spec.recursion, low=len(low)),
     )
     changed = differences(spec, twin, skip=("layers", "name"))
     if len(layers) != len(spec.layers):
@@ -54,6 +53,11 @@ def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
     for i, (before, after) in enumerate(zip(layers, twin.layers)):
         changed += differences(before, after, f"layers.{i}.")
     return twin, changed
+
+
+def kinds(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """The first layer of every kind, in order."""
+    return tuple({alike(layer): layer for layer in reversed(layers)}[kind] for kind in dict.fromkeys(map(alike, layers)))
 
 
 def alike(layer: Layer) -> Layer:
@@ -146,6 +150,11 @@ def shrink_lightning(m: Lightning) -> Lightning:
     return replace(shrink_heads(m), block=min(m.block, BLOCK))
 
 
+def shrink_cells(m: Cells) -> Cells:
+    """A small board."""
+    return replace(m, cells=min(m.cells, CELLS), hidden=min(m.hidden, HIDDEN))
+
+
 def shrink_mamba1(m: Mamba1) -> Mamba1:
     """Few channels."""
     return replace(m, inner=min(m.inner, HIDDEN // 2), state_size=min(m.state_size, STATE // 2), rank=min(m.rank, 4))
@@ -210,5 +219,5 @@ RULES = {
     Attention: shrink_attention, Latent: shrink_latent, Dense: shrink_dense, MoE: shrink_moe,
     GatedDelta: shrink_delta, KimiDelta: shrink_heads, Lightning: shrink_lightning, Mamba1: shrink_mamba1, Mamba2: shrink_mamba2,
     Rwkv7: shrink_rwkv, ChannelMix: shrink_channels, MLstm: shrink_mlstm, SLstm: shrink_heads, Lstm: shrink_lstm,
-    GatedConv: as_it_is, Indexed: shrink_indexed, Borrowed: shrink_borrowed, Parallel: shrink_parallel,
+    GatedConv: as_it_is, Cells: shrink_cells, Indexed: shrink_indexed, Borrowed: shrink_borrowed, Parallel: shrink_parallel,
 }  # fmt: skip

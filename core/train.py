@@ -43,7 +43,8 @@ class Recipe:
     @property
     def module(self):
         """The task: training_batch(step, generator, **settings), loss(model, *batch, **settings), evaluate(model, **settings);
-        after(model, *batch, **settings) where there is something to do once the optimiser has stepped."""
+        after(model, *batch, **settings) where there is something to do once the optimiser has stepped, prepare(model, **settings)
+        before the first step, finish(model, **settings) after the last. What such a task keeps is buffers of the model."""
         return importlib.import_module(f"core.tasks.{self.task}")
 
 
@@ -52,6 +53,8 @@ def fresh(recipe: Recipe, seed: int) -> Model:
     torch.manual_seed(seed)
     model = Model(recipe.spec)
     nn.init.normal_(model.embed_tokens.weight, std=recipe.embed_std)
+    if hasattr(recipe.module, "prepare"):
+        recipe.module.prepare(model, **recipe.settings)
     return model
 
 
@@ -86,6 +89,8 @@ def run(recipe: Recipe, seed: int, device="cpu", snapshot: Path | None = None, t
             save_snapshot(snapshot, model, adam, progress)
             saved = now
         tick(1)
+    if hasattr(recipe.module, "finish"):
+        recipe.module.finish(model, **recipe.settings)
     return model.cpu().eval(), rows
 
 

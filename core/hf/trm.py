@@ -6,11 +6,12 @@ are the starts of y and z. A board of n positions holds both.
 """
 
 from core.blocks import Everything, Norm
-from core.errors import LONGEST, SpecError, divides
+from core.errors import LONGEST, divides
 from core.ffn.dense import Dense
 from core.hf import parts
 from core.hf.fields import Fields
 from core.mixers.attention import Attention
+from core.mixers.cells import Cells
 from core.rope import Rope
 from core.spec import Layer, ModelSpec, Recursion
 
@@ -31,19 +32,21 @@ def read(f: Fields) -> ModelSpec:
     f.seen.update(HOW)
     if f.has("forward_dtype") and not f.has("dtype"):
         f.take("dtype", f.config["forward_dtype"])
-    if f.flag("mlp_t"):
-        raise SpecError("mlp_t must be false: a solver that mixes cells by a feed-forward layer is not counted")
     low, high = f.whole("L_layers", high=64), f.whole("H_layers", low=0, high=64)
     hidden, norm = f.whole("hidden_size"), Norm("rms", f.number("rms_norm_eps", high=1.0), learned=False)
-    layers = (Layer(mixer(f, hidden, norm.eps), Dense(inner(f, hidden)), "post"),) * (low + high)
+    cells = board(f, hidden)
+    layers = (Layer(mixer(f, hidden, norm.eps, cells), Dense(inner(f, hidden)), "outer"),) * (low + high)
     steps = Recursion(f.whole("H_cycles", high=1024), f.whole("L_cycles", high=1024), low if high else 0, halt=2)
-    board(f, hidden)
     words = parts.vocabulary(f)
     return ModelSpec("", hidden, words, layers, norm, embed_scale=hidden**0.5, decoding="recursion", recursion=steps)
 
 
-def mixer(f: Fields, hidden: int, eps: float) -> Attention:
-    """Attention in both directions; learned positions have a table of their own, which is not counted here."""
+def mixer(f: Fields, hidden: int, eps: float, cells: int) -> Attention | Cells:
+    """Attention in both directions, or a feed-forward layer across the cells; learned positions have a table of their own, which
+    is not counted here."""
+    if f.flag("mlp_t"):
+        f.seen.update(("num_heads", "pos_encodings", "rope_theta"))
+        return Cells(cells, inner(f, cells))
     heads = f.whole("num_heads")
     divides("num_heads", heads, "hidden_size", hidden)
     width = hidden // heads
@@ -57,8 +60,10 @@ def inner(f: Fields, hidden: int) -> int:
     return -(-width // EACH) * EACH
 
 
-def board(f: Fields, hidden: int) -> None:
+def board(f: Fields, hidden: int) -> int:
     """The context: cells and, in front of them, as many positions as a puzzle's embedding fills."""
     slots, numbers = f.whole("puzzle_emb_len", low=0), f.whole("puzzle_emb_ndim", low=0)
     slots = slots or -(-numbers // hidden)
-    f.take(CONTEXT, f.whole("seq_len", high=LONGEST >> 1) + slots)
+    cells = f.whole("seq_len", high=LONGEST >> 1) + slots
+    f.take(CONTEXT, cells)
+    return cells

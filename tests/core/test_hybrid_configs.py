@@ -92,7 +92,7 @@ REFUSALS = [
     ("deepseek-v4-flash", {"num_key_value_heads": 2}, ["num_key_value_heads must be 1"]),
     ("deepseek-v4-flash", {"o_groups": 7}, ["o_groups", "num_attention_heads"]),
     ("deepseek-v4-flash", {"scoring_func": "hard"}, ["scoring_func", "sqrtsoftplus"]),
-    ("trm-7m", {"mlp_t": True}, ["mlp_t must be false"]),
+    ("trm-7m", {"mlp_t": 1}, ["mlp_t must be true or false"]),
     ("trm-7m", {"pos_encodings": "learned"}, ["pos_encodings", "learned"]),
     ("trm-7m", {"num_heads": 7}, ["num_heads", "hidden_size (512)"]),
     ("trm-7m", {"L_layers": ...}, ["model_type", "absent"]),

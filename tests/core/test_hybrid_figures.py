@@ -228,7 +228,7 @@ def test_layers_share_in_groups():
 # Counted only
 
 
-@pytest.mark.parametrize("key", [key for key in ROWS if key.startswith(("gemma4", "deepseek-v4", "trm", "hrm"))])
+@pytest.mark.parametrize("key", [key for key in ROWS if key.startswith(("gemma4", "deepseek-v4"))])
 def test_live_says_counted_only(key, call, write):
     result = call("live", write(ROWS[key]["config"]))
     refused(result)

@@ -129,7 +129,8 @@ def test_the_page_on_sharing_opens_as_near_to_the_model_as_it_can():
 
 
 def test_what_cannot_run_says_why():
-    assert card.alive(spec("llama3-8b")) == "" and "counted only" in card.alive(spec("trm-7m"))
+    assert card.alive(spec("llama3-8b")) == "" and "counted only" in card.alive(spec("deepseek-v4-flash"))
+    assert card.alive(spec("trm-7m")) == card.alive(spec("hrm-27m")) == ""
 
 
 def test_where_configs_come_from():

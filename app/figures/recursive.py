@@ -1,0 +1,68 @@
+"""Figures of recursive solvers: how fast each fills a board, what an answer costs, how cost grows with steps."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.plot import blank, mark, note
+
+HUES = {"TRM": "state", "TRM, attention": "query", "HRM": "latent", "looped": "window", "run once": "shared"}
+DASHES = {"TRM": "solid", "TRM, attention": "dash", "HRM": "dot", "looped": "dashdot", "run once": "solid"}
+SIGNS = {"TRM": "━", "TRM, attention": "╍", "HRM": "┅", "looped": "╌", "run once": "●"}
+
+
+def race(runs, now: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Share of gaps right against passes through the network, a line a solver; the dotted line is the update that is shown."""
+    fig = blank(colours, 230, stroke)
+    for run in runs:
+        hue, line = colours[HUES[run.name]], {"width": 2 * stroke, "dash": DASHES[run.name]}
+        hover = f"{run.name}: %{{y:.0%}} right after %{{x}} passes<extra></extra>"
+        mode, marker = "markers" if len(run.passes) == 1 else "lines", {"size": 8 * stroke, "color": hue}
+        fig.add_scatter(x=run.passes, y=run.right, mode=mode, line=line | {"color": hue}, marker=marker, hovertemplate=hover)
+    line = {"color": colours["ink"], "width": stroke, "dash": "dot"}
+    fig.add_scatter(x=[now, now], y=[-0.04, 1.06], mode="lines", line=line, hoverinfo="skip")
+    names = [f'<span style="color:{colours[HUES[run.name]]}"><b>{SIGNS[run.name]} {run.name}</b></span>' for run in runs]
+    rows = [names[i : i + (3 if stroke == 1 else 2)] for i in range(0, len(names), 3 if stroke == 1 else 2)]
+    said = "<br>".join("&nbsp;&nbsp; ".join(row) for row in rows)
+    note(fig, 0.0, 1.02, said, colours["ink"], xref="paper", yref="paper", xanchor="left", yanchor="bottom", align="left")
+    fig.update_layout(
+        xaxis={"title": {"text": "passes through the network"}, "type": "log", "dtick": 0.30103, "fixedrange": True},
+        yaxis={"title": {"text": "gaps right"}, "range": [-0.04, 1.06], "tickformat": ".0%", "fixedrange": True},
+        margin={"t": 8 + 19 * len(rows) * stroke},
+    )
+    return fig
+
+
+def models(prices, ours: str, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """FLOPs of one answer against parameters, both on log axes."""
+    fig = blank(colours, 360, stroke)
+    for p in prices:
+        mine = p.name == ours
+        hue = colours["state"] if p.solver else colours["soft"]
+        text = f"{p.name}: {p.params:,} parameters, {p.flops:.3g} FLOPs an answer"
+        marker = {"color": hue, "size": 11 * stroke, "symbol": "circle" if p.solver else "square"}
+        fig.add_scatter(
+            x=[p.params], y=[p.flops], mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>"
+        )
+        side = "middle left" if p.solver else "top center"
+        mark(fig, p.params, p.flops, f"  <b>{p.name}</b>  " if mine else f"  {p.name}  ", hue, side, 12 * stroke)
+    sizes = np.array([p.params for p in prices], float)
+    fig.update_xaxes(
+        type="log", title_text="parameters", range=np.log10([sizes.min() / 6, sizes.max() * 6]), fixedrange=True, dtick=2
+    )
+    fig.update_yaxes(type="log", title_text="FLOPs of one answer", fixedrange=True, dtick=1)
+    return fig
+
+
+def growth(steps, lines: dict, now: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """{solver: FLOPs of so many steps}: straight lines; the current number of steps marked."""
+    fig = blank(colours, 320, stroke)
+    for name, flops in lines.items():
+        hue, hover = colours[HUES.get(name, "state")], f"{name}: %{{y:.3s}} FLOPs in %{{x}} steps<extra></extra>"
+        line = {"color": hue, "width": 2 * stroke, "dash": DASHES.get(name, "solid")}
+        fig.add_scatter(x=steps, y=flops, mode="lines", name=name, line=line, hovertemplate=hover)
+    fig.add_vline(x=now, line={"color": colours["ink"], "width": stroke, "dash": "dot"})
+    fig.update_xaxes(title_text="steps", fixedrange=True)
+    fig.update_yaxes(title_text="FLOPs of one answer", fixedrange=True, rangemode="tozero")
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": colours["soft"]}}
+    fig.update_layout(showlegend=True, legend=legend)
+    return fig

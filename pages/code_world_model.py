@@ -1,0 +1,319 @@
+"""Code world models: can a model run code in its head?"""
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, program, state, theme
+from app.figures import code_world_model as drawing
+from app.figures import evidence as evidence_figures
+from app.figures import frame, window
+from core.errors import SpecError
+from core.lessons import code_world_model as lesson
+from core.lessons import sliding_window
+from core.recipes import code_world_model as recipes
+from core.registry import question
+from core.tasks import programs, toy, traces
+from core.units import binary, decimal
+
+QUESTION = question("code_world_model")
+ANSWER = "Line by line it can: it writes down what every name holds after each line, and reads that before it writes the next."
+CORRECTION = "It does not run the program, it predicts the trace: one wrong value, and all that is built on it is wrong."
+HELP_STEP = "Lines that have run, in the order in which they run. Step 0 is before the first."
+HELP_READS = (
+    "On its own words the model reads the lines and states that it predicted itself, so errors add up. With the true history it "
+    "reads what really happened up to each step (teacher forcing), and only the next step is its own."
+)
+PRESETS = {label: {"program": name} for label, name in lesson.PRESETS.items()}
+PATHS, PAPERS = ("core/tasks/frames.py", "core/tasks/traces.py", "core/tasks/toy.py"), ("2510.02387",)
+HUES = {recipes.TRACE: "query", recipes.ANSWER: "shared", recipes.TRACE_STRAIGHT: "latent", recipes.ANSWER_STRAIGHT: "window"}
+READS = {lesson.OWN: "query", lesson.TRUE: "saved"}
+KIND_HUES = dict(zip(lesson.KINDS, ("query", "kv", "latent", "window", "state")))
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+
+
+def choose() -> tuple[lesson.Scene, str, int]:
+    """The controls: step with programs as presets; what the model reads, and the program itself, folded."""
+    text = program.current(lesson.EXAMPLES, toy.MAX_CHARACTERS)
+    scene, wrong = opened(text)
+    reads = state.peek("reads", lesson.OWN, lesson.HISTORIES)
+    steps = tuple(range(max(1, scene.steps) + 1))
+    if "at" in st.session_state and st.session_state["at"] not in steps:
+        st.session_state["at"] = steps[-1]
+    with controls.row():
+        at = controls.slider_choice("at", "Step", steps, steps[-1], "query", HELP_STEP)
+        reads = controls.choice("reads", "It reads", lesson.HISTORIES, lesson.OWN, "query", HELP_READS)
+        with controls.more(f"{len(scene.lines)} lines, {scene.steps} steps: write your own"):
+            program.box(lesson.EXAMPLES, lesson.surprise, toy.MAX_CHARACTERS)
+        controls.presets("programs", PRESETS, "query")
+    if wrong:
+        panels.error(f"{wrong}. The picture shows the first example meanwhile.")
+    return scene, reads, at
+
+
+def opened(text: str) -> tuple[lesson.Scene, str]:
+    """The reader's program; where it cannot be read or does nothing, the first example and the sentence that says why."""
+    try:
+        scene = lesson.read(text)
+        if not scene.steps:
+            raise SpecError(scene.run.stopped)
+        return scene, ""
+    except SpecError as error:
+        return lesson.read(next(iter(lesson.EXAMPLES.values()))), str(error)
+
+
+# See
+
+
+def see(scene: lesson.Scene, reads: str, at: int) -> None:
+    """The true run beside the model's; the state at the step; answering at once; accuracy against trace length."""
+    said = None if scene.problem else lesson.told(scene.source, reads)
+    config = live.about(recipes.TRACE, program=scene.source, reads=reads, step=at)
+    left, right = panels.beside()
+    with left:
+        picture(scene, said, at, config)
+    with right:
+        side(scene, said, at)
+    drift_and_length(config)
+
+
+def picture(scene: lesson.Scene, said: lesson.Told | None, at: int, config: dict) -> None:
+    """Lines and states step by step, the model's beside the true ones."""
+    v = lesson.view(scene, said)
+    fig = drawing.trace(v, at, theme.colours(), theme.stroke())
+    frame.figure(fig, key="trace", alt=lesson.alt(scene, said, at), table=lesson.table(v), config=config)
+    rings = "; rings: what the model expects" if said else ""
+    panels.caption(
+        f"**{lesson.said(scene, said)}** The line above: which line runs{rings}. Below, what every "
+        "{names} after each step: blue where it changed, red where a model is wrong.",
+        names=panels.term("name holds", "Python calls them local variables; CWM reads them in this form, as text."),
+    )
+    if scene.run.stopped:
+        panels.error(f"{scene.run.stopped}.")
+    elif scene.problem:
+        panels.caption(f"**The true run alone: {scene.problem}.** Lists are in the language, and no model here has seen one.")
+    elif scene.unseen:
+        panels.caption(f"**The model never saw this in training: {', '.join(scene.unseen)}.** What it says is a guess beyond it.")
+
+
+def side(scene: lesson.Scene, said: lesson.Told | None, at: int) -> None:
+    """The state after the step, true and as predicted; the model that answers without a trace."""
+    with panels.card(lesson.step_title(scene, at), "state"):
+        columns, rows = lesson.state_rows(scene, said, at)
+        live.table(columns, rows)
+        if said is not None:
+            live.small(lesson.sure_said(scene, said, at))
+    if said is None:
+        return
+    with panels.card("Asked for the last state", "final"):
+        columns, rows = lesson.final_rows(scene)
+        live.table(columns, rows)
+        live.small(lesson.final_said(scene))
+    with panels.card("What a trace costs", "price"):
+        p = lesson.prices(len(scene.lines), scene.steps)
+        longest = p["trace"].tokens
+        panels.bars(
+            [
+                panels.Bar("answer at once", p["answer"].tokens / longest, f"{p['answer'].tokens} words"),
+                panels.Bar("trace", 1.0, f"{longest} words", "query", changed=True),
+            ],
+            "Words read and written",
+        )
+        live.small(f"{p['trace'].flops / p['answer'].flops:.1f} times the arithmetic")
+
+
+def drift_and_length(config: dict) -> None:
+    """From all trained runs: right last states against the length of the trace."""
+    found = lesson.by_steps()
+    if not any(runs for values in found.values() for runs in values.values()):
+        return
+    live.heading("Right last states against the steps of the run: every seed")
+    fig = evidence_figures.by_count(found, lesson.spelled, "steps, up to", "right", theme.colours(), HUES, theme.stroke())
+    alt = "Share of programs whose last state is right against the steps of their run, traced and answered at once"
+    frame.figure(fig, key="lengths", alt=alt, table=lesson.as_table(found, "steps up to"), config=config)
+    panels.caption(
+        f"**{lesson.length_said()}** Programs of all kinds of {traces.MEASURED[0]} to {traces.MEASURED[-1]} lines that were in "
+        "no training set; all names must be right, on the model's own words."
+    )
+
+
+# Count
+
+
+def count(scene: lesson.Scene, reads: str, at: int) -> None:
+    """What tracing takes in our model, and in CWM 32B with its windows."""
+    config = live.about(recipes.TRACE, program=scene.source)
+    left, right = st.columns(2, gap="large")
+    with left:
+        ours(scene, config)
+    with right:
+        cwm(config)
+    formula()
+    others(config)
+
+
+def ours(scene: lesson.Scene, config: dict) -> None:
+    """Our model: words and cache against steps."""
+    live.heading("Our model: cache against steps of the run")
+    lines, steps = len(scene.lines), np.arange(0, 25)
+    cached = lesson.cache_by_steps(lines, steps)
+    fig = drawing.growth(steps, cached, scene.steps, theme.colours(), theme.stroke())
+    alt = f"Cache of our model against the steps of a run of {lines} lines, traced and answered at once"
+    frame.figure(fig, key="growth", alt=alt, table={"steps": steps, **cached}, config=config)
+    panels.caption(
+        f"**{lines} lines of source are {lines * lesson.LINE_WORDS + 1} words; every step adds {lesson.FRAME_WORDS}.** What a "
+        "trace costs is steps times (names + line), not the length of the program: a loop pays for every turn. Float32; "
+        f"{lesson.windows_said()}"
+    )
+    panels.check(*lesson.counted_and_measured())
+
+
+def cwm(config: dict) -> None:
+    """CWM's cache against context."""
+    key, context = lesson.CWM, lesson.context()
+    live.heading(f"{sliding_window.name(key)}: cache against context")
+    contexts, r = 2 ** np.arange(6, 18), sliding_window.real(key, context)
+    whole, released = sliding_window.memory(key, contexts)
+    fig = window.memory(
+        contexts, whole, released, sliding_window.AXIS, r.window, context, binary, theme.colours(), theme.stroke()
+    )
+    alt = f"Cache of {r.name} against context, with every layer global and as released; the two part at {r.window:,} tokens"
+    table = {"context": contexts, "every layer global, B": whole, "as released, B": released}
+    frame.figure(fig, key="cwm", alt=alt, table=table, config=config)
+    panels.caption(
+        f"**{r.local} of {r.local + r.full} layers keep {r.window:,} tokens at most: {r.share:.1%} of an all-global cache at "
+        f"{context:,}.** One sequence, 16 bits a number. The first layer of every four reads everything."
+    )
+
+
+def formula() -> None:
+    """The cache of CWM with its numbers put in."""
+    f = sliding_window.formula(lesson.CWM, lesson.context())
+    full, local = (next(t for t in f.terms if t.kind == kind) for kind in ("full", "sliding"))
+    live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
+    st.latex(
+        r"\underbrace{%d}_{\text{KV heads}} \cdot \underbrace{(%d + %d)}_{\text{key, value}} \cdot \underbrace{2\,\text{B}}_"
+        r"{\text{bf16}} \cdot \Big( \underbrace{%d \cdot %s}_{\text{full layers}} + \underbrace{%d \cdot %s}_"
+        r"{\text{windows: } \min(n,\, w)} \Big) = \text{%s}"
+        % (
+            full.kv_heads, full.k_dim, full.v_dim, full.layers, live.digits(full.tokens), local.layers,
+            live.digits(local.tokens), binary(f.bytes),
+        )
+    )  # fmt: skip
+    panels.caption(
+        f"**Against {binary(f.whole)} with every layer global: {f.share:.1%}.** {decimal(f.bytes)} in powers of 1000. {{code}}",
+        code=f"<code>python -m core inspect {lesson.CWM} --context {f.context}</code>",
+    )
+
+
+def others(config: dict) -> None:
+    """Every model of the catalogue with windows, at that context."""
+    rows = sliding_window.reals(lesson.context())
+    live.heading(f"Models with windows at {lesson.context():,} tokens")
+    names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
+    chosen = [r.key for r in rows].index(lesson.CWM)
+    fig = window.models(names, whole, released, binary, chosen, theme.colours(), theme.stroke())
+    alt = f"Cache of {len(rows)} real models at {lesson.context():,} tokens, with every layer global and as released"
+    table = {"model": names, "every layer global, B": whole, "as released, B": released}
+    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    panels.caption(f"**{sliding_window.name(lesson.CWM)} is marked.** One sequence, 16 bits a number; models of all sizes.")
+
+
+# Prove
+
+
+def prove(scene: lesson.Scene, reads: str, at: int) -> None:
+    """Our trained runs, the verdicts that follow from them, what was printed about CWM."""
+    report = lesson.report()
+    live.verdicts(report, live.numbers(lesson.spelled, lesson.metric))
+    if live.ran(report):
+        config = {"command": report["command"]}
+        left, right = st.columns(2, gap="large")
+        with left:
+            kinds(config)
+        with right:
+            drift(config)
+        left, right = st.columns(2, gap="large")
+        with left:
+            straight(config)
+        with right:
+            budget()
+    live.published(lesson.FACTS)
+    panels.caption(f"**{lesson.scaling_said()}** {{source}}", source=live.anchor("Its evaluation guide", lesson.GUIDE))
+
+
+def kinds(config: dict) -> None:
+    """Accuracy for every kind of program and length, failures named."""
+    live.heading("Each kind of program against its lines: every seed")
+    found = lesson.by_kind(recipes.TRACE)
+    fig = evidence_figures.by_count(found, lesson.KINDS.get, "lines", "right", theme.colours(), KIND_HUES, theme.stroke())
+    alt = f"Share of right last states of {len(found)} kinds of program against their lines"
+    frame.figure(fig, key="kinds", alt=alt, table=lesson.as_table(found, "lines", lesson.KINDS.get), config=config)
+    panels.caption(f"**{lesson.kinds_said()}** The model that was trained on all kinds, on its own words.")
+    columns, rows = lesson.kind_rows()
+    live.table(columns, rows)
+    panels.caption(f"Mean of all seeds at {recipes.LONGEST} lines. Models trained on straight lines alone never saw the others.")
+
+
+def drift(config: dict) -> None:
+    """Own words against the true history, step by step."""
+    live.heading("Drift: right steps, every seed")
+    found = lesson.drift()
+    fig = evidence_figures.by_count(found, str, "step", "right", theme.colours(), READS, theme.stroke())
+    alt = "Share of right steps against the step, on the model's own words and after the true history"
+    frame.figure(fig, key="drift", alt=alt, table=lesson.as_table(found, "step", str), config=config)
+    panels.caption("**What an error costs later.** A step counts as right where its line and every name are right.")
+
+
+def straight(config: dict) -> None:
+    """The models that were trained on straight lines, beside those trained on everything."""
+    live.heading("Straight lines: every model, every seed")
+    found = lesson.by_lines("straight", tuple(lesson.MODELS))
+    fig = evidence_figures.by_count(found, lesson.spelled, "lines", "right", theme.colours(), HUES, theme.stroke())
+    alt = f"Share of right last states of {len(found)} models on straight lines"
+    frame.figure(fig, key="straight", alt=alt, table=lesson.as_table(found, "lines"), config=config)
+    panels.caption("**Same size, same words; what differs is what they are asked for and what they were trained on.**")
+
+
+def budget() -> None:
+    """What each model was trained on."""
+    live.heading("What each was trained on")
+    columns, rows = lesson.budget_rows()
+    live.table(columns, rows)
+    panels.caption(f"**{lesson.budget_said()}**")
+
+
+# Read
+
+
+def read(scene: lesson.Scene, reads: str, at: int) -> None:
+    """The glossary, the source that ran, papers."""
+    live.glossary(PATHS[0])
+    live.papers(*PAPERS)
+    for path in PATHS:
+        live.source(path)
+
+
+# Who uses it
+
+
+def users(scene: lesson.Scene, reads: str, at: int) -> None:
+    """The catalogue's row."""
+    r = sliding_window.real(lesson.CWM, lesson.context())
+    rows = [(u.entry, u.layers, u.cache) for u in lesson.users(binary)]
+    live.users(("layers", f"cache at {lesson.context():,}"), rows)
+    panels.caption(
+        f"**{r.name} is the one open model of the catalogue that was trained on traces of programs.** Under it, the models whose "
+        f"layers alternate as its do. {programs_said()}"
+    )
+
+
+def programs_said() -> str:
+    """What our own programs are."""
+    return f"Ours practised {len(programs.KINDS)} kinds of program with {programs.LENGTHS[0]} to {programs.LENGTHS[-1]} lines."
+
+
+page()

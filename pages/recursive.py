@@ -1,0 +1,340 @@
+"""Recursive reasoning: can a 7M model out-think a big one on puzzles?"""
+
+import numpy as np
+import streamlit as st
+
+from app import controls, live, panels, state, theme
+from app.figures import evidence as evidence_figures
+from app.figures import frame, recursive
+from app.figures.boards import boards
+from core.errors import SpecError
+from core.lessons import recursive as lesson
+from core.registry import question
+from core.tasks import maze
+from core.units import decimal
+
+QUESTION = question("recursive")
+ANSWER = "On the puzzles it was trained for, yes: it runs the same few layers again and again, and betters its own answer."
+CORRECTION = (
+    "Tiny is its parameters, not its arithmetic; and it is no language model: it solves one kind of puzzle, and no other."
+)
+EXAMPLES = {
+    "6x6": {
+        "needs a search of places": "..4... ...61. ..25.. 65.... ....63 ....2.",
+        "one candidate at a time": "3...14 6...52 2..1.5 .1.... ..5..3 46....",
+        "a digit must be tried": "6.3.1. .5.... ...1.. ..2.3. 4..2.. ..54..",
+        "a kind of board held out": "31..2. .4.15. 654... 13.... 56...4 ......",
+    },
+    "4x4": {"ten gaps": "24.1 ...2 .2.. ...3", "six gaps": "43.2 .2.. .431 .124"},
+    "maze": {
+        "a way of 8": "...#. .#.#. .#... ##.#. G..#S",
+        "a way of 2": ".#.#. .#.#. .#G.. .#.## ..S..",
+        "a way of 12": "..... ##.#. S#.#G .#.## .....",
+    },
+}
+KEYS = {"6x6": "board", "4x4": "small", "maze": "maze"}
+LABELS = {"6x6": "The board", "4x4": "The board", "maze": "The maze"}
+STEPS = tuple(2**k for k in range(5))
+PRESETS = {"One step": {"steps": 1}, "As trained": {"steps": lesson.STAY}, "Twice as long": {"steps": 2 * lesson.STAY}}
+HELP_STEPS = (
+    "Steps of supervision: each runs all updates once, from the answer y and the thought z that the step before left. Training "
+    "cuts the gradient between them; at most {most} of them were trained."
+)
+HELP_INNER = "Updates of the thought z before one of the answer y, with the weights as they are. {shapes}"
+HELP_ROUNDS = "Rounds in one step: n updates of z and one of y each. In training only the last has a gradient. {shapes}"
+HELP_SOLVER = (
+    "TRM: one network for both updates, cells mixed by a layer across them or by attention. HRM: two networks, one for z, one "
+    "for y. Looped: no z. Run once: the same layers without recursion."
+)
+HELP_ALL = (
+    "Run every solver on this puzzle for the figure beside it; otherwise the chosen one, the looped one, and one that runs once."
+)
+PATH, PAPERS = "core/decoding/recursion.py", ("2510.04871", "2506.21734", "1807.03819", "2105.01601")
+CELLS = {"6x6": "123456", "4x4": "1234"}
+HUES = {"trm-mlp": "state", "trm-attention": "query", "hrm": "latent", "looped": "window"}
+
+
+def page() -> None:
+    """Title, controls, and the section that is open."""
+    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+
+
+def choose() -> tuple:
+    """The controls: steps with presets, the puzzle; solver, n, T and the board folded."""
+    with controls.row():
+        help = HELP_STEPS.format(most=lesson.STAY)
+        steps = controls.slider_choice("steps", "Recursion steps", STEPS, lesson.STAY, "state", help)
+        name = controls.choice("puzzle", "Puzzle", lesson.PUZZLES, help="Trained models for three puzzles; 4x4 is the easy one.")
+        controls.presets("steps", PRESETS, "state")
+        chosen = state.peek("solver", lesson.NAMES[0], lesson.NAMES)
+        with controls.more(f"{chosen if name == '6x6' else solver(name, chosen)} · {live.asked(EXAMPLES[name], KEYS[name])}"):
+            picked = controls.choice("solver", "Solver", lesson.NAMES, help=HELP_SOLVER) if name == "6x6" else chosen
+            shapes = lesson.shapes(lesson.trained(name, picked))
+            inner = controls.choice("inner", "n", lesson.INNERS, help=HELP_INNER.format(shapes=shapes))
+            rounds = controls.choice("rounds", "T", lesson.ROUNDS, help=HELP_ROUNDS.format(shapes=shapes))
+            every = controls.switch("all", "Race all solvers", help=HELP_ALL) if name == "6x6" else False
+            text = controls.prompt_box(KEYS[name], LABELS[name], EXAMPLES[name], surprises(name), 200, "state")
+    return steps, name, lesson.trained(name, picked), inner, rounds, text, every
+
+
+def solver(name: str, chosen: str) -> str:
+    """The solver that runs, as the page writes it."""
+    return lesson.solver_of(lesson.trained(name, chosen))
+
+
+def surprises(name: str):
+    """A maker of puzzles that always parse."""
+    return lambda rng: lesson.surprise(name, rng.randrange(1 << 30))
+
+
+def parsed(name: str, text: str) -> lesson.Puzzle:
+    """The reader's puzzle; a sentence where it is none, or where not exactly one solution fits."""
+    try:
+        puzzle = lesson.parse(name, text)
+    except SpecError as error:
+        panels.error(f"{error}. The picture shows the first example meanwhile.")
+        return lesson.parse(name, next(iter(EXAMPLES[name].values())))
+    if puzzle.problem:
+        panels.error(f"{puzzle.problem}. The model tries all the same, and nothing here can be called right or wrong.")
+    return puzzle
+
+
+# See
+
+
+def see(steps: int, name: str, variant: str, inner, rounds, text: str, every: bool) -> None:
+    """The live model on the reader's puzzle."""
+    puzzle = parsed(name, text)
+    thought = lesson.think(variant, puzzle.given, steps, inner, rounds)
+    config = live.about(variant, puzzle=lesson.TASKS[name].written(puzzle.given, puzzle.size), steps=steps, n=inner, T=rounds)
+    left, right = panels.beside()
+    with left:
+        chosen = picture(puzzle, thought, config)
+        panels.caption(
+            f"**{lesson.solver_of(variant)}, {steps} step{'s' * (steps != 1)} of {len(thought.order)} update"
+            f"{'s' * (len(thought.order) != 1)}: "
+            f"{len(thought.words)} passes through {lesson.layers(variant)} layers.** A row of small boards is a step, a column "
+            "an {update}; tap a cell of the large one to rewrite the puzzle.",
+            update=panels.term(
+                "update", "Of the thought z or of the answer y. After one of z stands what y would say if it were updated now."
+            ),
+        )
+    with right:
+        side(puzzle, thought, lesson.ours(variant, steps, inner, rounds), lesson.measured(variant))
+        if puzzle.truth:
+            race(puzzle, steps, lesson.rivals(name, lesson.solver_of(variant), every), chosen["step"], config)
+
+
+def picture(puzzle: lesson.Puzzle, thought: lesson.Thought, config: dict) -> dict:
+    """Every board of the run."""
+    frames, is_maze = len(thought.words), puzzle.name == "maze"
+    start = {"step": frames}
+    words = ("wall", "open", "start", "goal", "way") if is_maze else ("gap", *CELLS[puzzle.name])
+    chosen = boards(
+        thought.words,
+        thought.sure,
+        key=f"boards-{puzzle.size}",
+        title=QUESTION,
+        alt=f"The answer after each of {frames} updates in {thought.steps} steps on a puzzle of {len(puzzle.given)} cells, "
+        f"{puzzle.gaps} of them open",
+        given=puzzle.given,
+        truth=puzzle.truth,
+        updates=thought.order,
+        kind="maze" if is_maze else "sudoku",
+        keys=maze.WORDS.upper() if is_maze else f".{CELLS[puzzle.name]}",
+        names=words,
+        halt=thought.halt,
+        box=lesson.box(puzzle.name),
+        gap=maze.OPEN if is_maze else 0,
+        writes=maze.WAY if is_maze else len(words),
+        selected={"step": state.selection(start)["step"]},
+        edited=lambda cell, word: rewrite(puzzle, cell, word),
+        config=config,
+        stage=state.stage(),
+    )
+    state.keep_selection({"step": chosen["step"]}, start)
+    return chosen
+
+
+def rewrite(puzzle: lesson.Puzzle, cell: int, word: int) -> None:
+    """Put a cell that the reader wrote into the text of the puzzle."""
+    st.session_state[KEYS[puzzle.name]] = lesson.edited(puzzle, cell, word)
+
+
+def side(puzzle: lesson.Puzzle, thought: lesson.Thought, price: lesson.Price, measured: int) -> None:
+    """How it ended, and what it cost."""
+    with panels.card("The answer, and the truth", "truth"):
+        verdict(puzzle, thought)
+    with panels.card("What it took", "price"):
+        live.small(
+            f"{price.params:,} parameters · {price.layers:,} layers run, one after the other · {operations(price.flops)} · "
+            f"carried between steps: {price.carried:,} numbers, no cache"
+        )
+        panels.check(price.params, measured)
+        panels.check(price.carried, thought.kept)
+
+
+def verdict(puzzle: lesson.Puzzle, thought: lesson.Thought) -> None:
+    """What stands in the end, against the conventional solver."""
+    if puzzle.truth is None:
+        live.small(f"A conventional solver: {puzzle.problem}.")
+        return
+    wrong = int(thought.wrong(puzzle.truth)[-1])
+    sign = (
+        '<b class="yes">✓</b> every cell is right'
+        if not wrong
+        else f'<b class="no">✗</b> {wrong} of {puzzle.gaps} gaps are wrong'
+    )
+    first = lesson.solved_at(thought, puzzle.truth)
+    since = f"; right since step {first}" if first else ""
+    st.html(f'<div class="cw-answers" role="list"><div role="listitem">{sign}{since}</div></div>')
+    if thought.halt is not None:
+        said = f"from step {thought.stops} on" if thought.stops else "at no step"
+        live.small(f"Its halting head says {said} that the answer is right ({thought.halt[-1]:.2f} in the end).")
+    live.small(f"A conventional solver finds the one solution at once. {puzzle.needs}.")
+
+
+def race(puzzle: lesson.Puzzle, steps: int, names: tuple[str, ...], now: int, config: dict) -> None:
+    """Some solvers on the same board: gaps right against passes through the network."""
+    with panels.card("Solvers on this puzzle", "race"):
+        runs = lesson.beside(puzzle, steps, names)
+        fig = recursive.race(runs, now, theme.colours(), theme.stroke())
+        alt = f"Share of gaps that are right after each update of y, {len(runs)} solvers on the same puzzle"
+        frame.figure(fig, key="race", alt=alt, table=lesson.race_table(runs), config=config)
+
+
+def operations(n: float) -> str:
+    """Operations: "22.3 MFLOP"."""
+    return decimal(n).replace("B", "FLOP")
+
+
+# Count
+
+
+def count(steps: int, name: str, variant: str, inner, rounds, *_) -> None:
+    """Parameters, passes, FLOPs: ours and the real ones."""
+    colours, stroke = theme.colours(), theme.stroke()
+    config = live.about(variant, steps=steps, n=inner, T=rounds)
+    left, right = st.columns(2, gap="large")
+    with left:
+        live.heading("FLOPs against steps: our solvers on this puzzle")
+        growing(steps, name, variant, inner, rounds, config, colours, stroke)
+    with right:
+        live.heading("Parameters against arithmetic, real models")
+        real(variant, steps, config, colours, stroke)
+    formula(steps, variant, inner, rounds)
+
+
+def growing(steps: int, name: str, variant: str, inner, rounds, config: dict, colours: dict, stroke: float) -> None:
+    """What more steps cost."""
+    along = np.arange(1, lesson.MOST + 1)
+    lines = lesson.growth(name, along, inner, rounds)
+    fig = recursive.growth(along, lines, steps, colours, stroke)
+    alt = "FLOPs of one answer against steps, a straight line for each solver"
+    frame.figure(
+        fig, key="growth", alt=alt, table={"steps": along, **{f"{n}, FLOPs": v for n, v in lines.items()}}, config=config
+    )
+    price = lesson.ours(variant, steps, inner, rounds)
+    panels.caption(
+        f"**{price.name}: {operations(price.flops)} for {steps} step{'s' * (steps != 1)}.** Every step costs the same, and "
+        "parameters stay what they are. Matrix products, attention and the output matrix are counted, as everywhere here."
+    )
+    panels.check(price.params, lesson.measured(variant))
+
+
+def real(variant: str, steps: int, config: dict, colours: dict, stroke: float) -> None:
+    """Ours, TRM and HRM, and language models that would only write the answer."""
+    prices = lesson.prices(variant, steps)
+    fig = recursive.models(prices, prices[0].name, colours, stroke)
+    table = {"model": [p.name for p in prices], **{f: [getattr(p, f) for p in prices] for f in ("params", "layers", "flops")}}
+    frame.figure(fig, key="models", alt="FLOPs of one answer against parameters, log axes", table=table, config=config)
+    trm, writer = lesson.real(lesson.TRM), lesson.writer(lesson.WRITERS[0])
+    panels.caption(
+        f"**{trm.name} runs {trm.layers:,} layers for one board, {operations(trm.flops)}; {writer.name} writes {lesson.SUDOKU} "
+        f"cells with {operations(writer.flops)}.** Circles: all {lesson.MOST} steps on the board of their configs. Squares: "
+        "reading a 9x9 board and writing its answer, a token a cell, with no word of thought."
+    )
+
+
+def formula(steps: int, variant: str, inner, rounds) -> None:
+    """Layers that run, with the numbers put in."""
+    live.heading("Layers that run for one answer")
+    lines = [(lesson.solver_of(variant), lesson.formula(variant, steps, inner, rounds)), *lesson.real_formulas()]
+    rows = r" \\ ".join(
+        r"\text{%s} &: \underbrace{%d}_{\text{steps}} \cdot %s = %s" % (who, n, how, live.digits(total))
+        for who, (n, how, total) in lines
+    )
+    st.latex(r"\begin{aligned} %s \end{aligned}" % rows)
+    panels.caption(
+        "**T rounds of n updates of z and one of y, each through the layers of its network.** "
+        f"A language model of {lesson.real(lesson.TRM).layers:,} layers would be as deep. The command line: {{code}}.",
+        code=f"<code>python -m core inspect {lesson.TRM} {lesson.HRM}</code>",
+    )
+
+
+# Prove
+
+
+def prove(*_) -> None:
+    """Our trained runs, the verdicts that follow from them, what papers printed."""
+    report = lesson.report()
+    live.verdicts(report, live.numbers(lesson.spelled, lesson.measure))
+    if live.ran(report):
+        config = {"command": report["command"]}
+        for column, kind in zip(st.columns(2, gap="large"), lesson.KINDS):
+            with column:
+                solved(kind, config)
+        every(config)
+    live.published("recursive")
+    panels.caption(lesson.footnotes())
+
+
+def solved(kind: str, config: dict) -> None:
+    """Boards solved against steps, every seed."""
+    live.heading(f"6x6 boards solved, {lesson.KINDS[kind]}: every seed")
+    found = lesson.by_steps(kind)
+    fig = evidence_figures.by_count(found, lesson.spelled, "steps", "boards solved", theme.colours(), HUES, theme.stroke())
+    alt = f"Share of boards solved against recursion steps, {lesson.KINDS[kind]}; each mark is a seed"
+    frame.figure(fig, key=kind.replace(" ", "-"), alt=alt, table=lesson.as_table(found), config=config)
+    panels.caption(lesson.solved_said(kind))
+
+
+def every(config: dict) -> None:
+    """All runs as a table, and what hard boards need."""
+    left, right = st.columns([1.7, 1], gap="large")
+    with left:
+        live.heading("All runs")
+        live.table(("solver", "parameters", "steps", "trained", "min a seed", *lesson.KINDS), lesson.all_runs())
+        panels.caption(lesson.fairness())
+    with right:
+        live.heading("TRM by what a solver needs")
+        live.table(("a conventional solver needs", "solved"), lesson.by_grade())
+        panels.caption("**Boards of both test sets, mean of all seeds.** " + lesson.grades_said())
+
+
+# Read
+
+
+def read(*_) -> None:
+    """The glossary, the source that ran, papers."""
+    live.glossary(PATH)
+    live.papers(*PAPERS)
+    live.source(PATH)
+
+
+# Who uses it
+
+
+def users(*_) -> None:
+    """The catalogue's solvers."""
+    live.users(
+        ("parameters", "networks", "n", "T", "layers a step", "carried"),
+        [(entry, *(f"{n:,}" for n in numbers)) for entry, *numbers in lesson.users()],
+    )
+    panels.caption(
+        "**Neither is a language model: each is trained for one family of puzzles.** Counted from the config as released; "
+        "carried are the numbers of y and z on one board. Click a name for its own page."
+    )
+
+
+page()

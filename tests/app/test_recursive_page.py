@@ -1,0 +1,119 @@
+"""The page on recursive solvers: boards, what is wrong with them, solvers, editing. The rest is in test_pages.py."""
+
+import pytest
+
+from app.figures import boards as figure
+from core import zoo
+from core.lessons import recursive as lesson
+from core.tasks import maze, sudoku
+from tests.app import opening
+from tests.app.opening import fine, text
+
+BOARD = "3...14 6...52 2..1.5 .1.... ..5..3 46...."
+
+
+def opened(**query):
+    """The page with a query."""
+    return opening.opened("recursive", **query)
+
+
+@pytest.mark.parametrize("name", list(lesson.SOLVERS["6x6"]))
+@pytest.mark.parametrize("steps", ["1", "8"])
+def test_what_is_said_is_what_the_solver_does(name, steps):
+    shown, variant = text(opened(board=BOARD, steps=steps, solver=name)), lesson.SOLVERS["6x6"][name]
+    puzzle = lesson.parse("6x6", BOARD)
+    thought = lesson.think(variant, puzzle.given, int(steps))
+    wrong = int(thought.wrong(puzzle.truth)[-1])
+    assert ("every cell is right" if not wrong else f"{wrong} of 22 gaps are wrong") in shown
+    assert f"{len(thought.words)} passes through" in shown and "cw-check differs" not in shown
+    assert shown.count("counted ") == 2
+
+
+@pytest.mark.parametrize("puzzle, key", [("6x6", "board"), ("4x4", "small"), ("maze", "maze")])
+def test_every_puzzle_has_a_solver_and_examples_that_can_be_solved(puzzle, key):
+    at = opened(puzzle=puzzle)
+    for label in at.pills(key=f"cw-pick-{key}").options:
+        fine(at.pills(key=f"cw-pick-{key}").set_value(label).run())
+        assert 'class="cw-error"' not in text(at)
+    fine(at.button(key=f"cw-surprise-{key}").click().run())
+    assert 'class="cw-error"' not in text(at) and lesson.parse(puzzle, at.text_input(key=key).value).truth
+
+
+@pytest.mark.parametrize(
+    "query, words", [
+        ({"board": "12"}, ("36 digits", "first example")), ({"board": "<script>" + "." * 28}, ("“&lt;”", "first example")),
+        ({"board": "7" * 36}, ("“7”",)), ({"board": "11" + "." * 34}, ("row 1 holds 1 twice", "can be called right")),
+        ({"board": "." * 36}, ("more than one solution", "can be called right")),
+        ({"board": "12345............6.................."[:36]}, ("no solution",)),
+        ({"puzzle": "maze", "maze": "S#G######" + "." * 16}, ("no way",)), ({"puzzle": "maze", "maze": "S" * 25}, ("25 S",)),
+        ({"puzzle": "4x4", "small": "5" * 16}, ("“5”",)),
+    ],
+)  # fmt: skip
+def test_a_board_that_cannot_be_solved_is_answered_in_words(query, words):
+    shown = text(opened(**query))
+    assert all(word in shown for word in words) and "<script>" not in shown and "Traceback" not in shown
+
+
+def test_examples_are_no_training_puzzles():
+    for example in page_examples()["6x6"].values():
+        board = sudoku.parse(example, 6)
+        assert not sudoku.repeats(lesson.np.array(board, "uint8"), sudoku.known(6))
+    for example in page_examples()["maze"].values():
+        assert maze.kept(lesson.np.array(maze.parse(example, maze.SIZE), "uint8"))
+
+
+def page_examples():
+    """The page's own examples, read from its source without running it."""
+    import ast
+
+    tree = ast.parse((opening.ROOT / "pages" / "recursive.py").read_text())
+    found = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "EXAMPLES")
+    return ast.literal_eval(found)
+
+
+def test_n_and_t_change_the_passes_and_not_the_parameters():
+    usual, long = text(opened()), text(opened(inner="3", rounds="6"))
+    assert "32 passes" in usual and f"{8 * 6 * 4} passes" in long
+    assert f"{lesson.measured('trm-mlp'):,} parameters" in usual and f"{lesson.measured('trm-mlp'):,} parameters" in long
+
+
+def test_a_cell_that_a_reader_writes_is_in_the_text_and_nonsense_is_not():
+    puzzle = lesson.parse("6x6", BOARD)
+    assert lesson.edited(puzzle, 1, 5).startswith("35..14 ") and lesson.edited(puzzle, 0, 0).startswith("....14 ")
+    m = lesson.parse("maze", "S.#.. #.#.# ..#.. .###. ....G")
+    assert lesson.edited(m, 24, maze.WALL) == "S.#.. #.#.# ..#.. .###. ....G", "the goal stays"
+    assert lesson.edited(m, 20, maze.GOAL) == "S.#.. #.#.# ..#.. .###. G...."
+    assert lesson.edited(m, 6, maze.WALL) == "S.#.. ###.# ..#.. .###. ....G"
+    assert figure.checked({"cell": 3, "word": 2, "size": 6}, 36, 7) == (3, 2)
+    good, wrong = {"cell": 1, "word": 1, "size": 6}, ({"cell": 36}, {"word": 7}, {"cell": True}, {"size": 5}, {"cell": "1"})
+    for bad in (None, {}, *(good | change for change in wrong)):
+        assert figure.checked(bad, 36, 7) is None
+
+
+def test_the_bytes_of_the_picture():
+    import json
+    import struct
+    import zlib
+
+    words, sure = lesson.np.arange(12).reshape(3, 4) % 5, lesson.np.full((3, 4), 0.5)
+    look = {"title": "t", "alt": "a", "config": {"x": 1}, "selected": {}}
+    data = zlib.decompress(figure.payload(words, sure, key="k", given=[0, 1, 2, 3], truth=None, updates="zzy", **look))
+    size = struct.unpack("<I", data[:4])[0]
+    header, cells = json.loads(data[4 : 4 + size]), data[4 + size :]
+    assert (header["steps"], header["size"], header["truth"]) == (1, 2, None) and list(cells) == [*words.ravel(), *[128] * 12]
+    with pytest.raises(ValueError, match="words"):
+        figure.payload(words, sure, key="k", given=[0, 1], truth=None, updates="zzy", **look)
+    assert figure.valid({"step": 2}, 3) == 2 and figure.valid({"step": 9}, 3) == figure.valid(None, 3) == 3
+
+
+def test_verdicts_and_numbers_are_the_tables(monkeypatch):
+    monkeypatch.setattr(zoo, "tables", lambda name: [])
+    shown = text(opened(section="Prove"))
+    assert "No runs yet." in shown and "with the same weights.** " not in shown
+    metrics = {f"{k}{after}": "0.95" for k in ("unseen", "held out") for after in ("", *(f"@{n}" for n in lesson.STEPS))}
+    metrics |= {f"needs {grade}": "0.9" for grade in sudoku.GRADES}
+    rows = [{"variant": v, "seed": str(s), "step": "1", "seconds": "60"} | metrics for v in lesson.VARIANTS for s in (0, 1)]
+    monkeypatch.setattr(zoo, "tables", lambda name: rows)
+    shown = text(opened(section="Prove"))
+    assert "95.0% in one step and 95.0% in 8" in shown and "No runs yet." not in shown
+    assert f">{lesson.report()['claims'][0]['verdict']}</span>" in shown
