@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 from app.figures.plot import blank, mark, note
 
 TEXT = "%{text}<extra></extra>"
+ROW = 20  # px of a line
 MOST = 14  # steps that are written out; beyond them cells carry no text
 HUES = ("line", "query", "routed")  # of a cell: stays, changed, wrong
 
@@ -16,7 +17,8 @@ def trace(view, at: int, colours: dict, stroke: float = 1.0) -> go.Figure:
     rows = len(view.names)
     blocks = 2 if view.said_lines else 1
     base = blocks * (rows + 0.7)
-    fig = blank(colours, 40 + 21 * (len(view.text) + blocks * (rows + 0.7)), stroke)
+    fig = blank(colours, 40, stroke)
+    fig.update_layout(height=round(40 + ROW * (len(view.text) + base)))  # on stage as high as elsewhere, to stay on one screen
     band(fig, at, base + len(view.text), colours)
     stairs(fig, view, base, colours, stroke)
     cells(fig, view.true_cells, rows, (blocks - 1) * (rows + 0.7), "truth", view, colours, stroke)

@@ -196,7 +196,7 @@ def test_every_section_opens_by_its_address_and_its_figures_say_what_they_show(v
 
 
 @every_page
-@pytest.mark.parametrize("width, dark", [(1440, True), (390, False), (390, True)])
+@pytest.mark.parametrize("width, dark", [(1440, False), (390, True)])
 def test_every_section_opens_by_a_tap(visit, page, width, dark):
     tab = visit(page.name, width=width, height=844, dark=dark)
     stands(tab, page, "See")
