@@ -75,7 +75,7 @@ def linked(base: str, given: str) -> Design:
     try:
         return lesson.restored(base, state.unpack(given, lesson.example(base)))
     except SpecError as error:
-        st.session_state[REFUSED] = f"{error}. What stands here is {lesson.names()[base]}"
+        st.session_state[REFUSED] = f"{error}. What stands here is {lesson.names()[base]}."
         return lesson.start(base)
 
 

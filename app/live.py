@@ -160,7 +160,7 @@ def published(name: str) -> None:
     for i, t in enumerate(evidence.published(name)):
         said = catalogue.papers()[t["paper"]]
         with columns[i % 2]:
-            table(t["columns"], t["rows"])
+            table(t["columns"], t["rows"], narrow=len(t["columns"]) > 3)
             source = f"{said['authors']}, {said['date'][:7]}, {t['table']}: {t['what']}."
             panels.caption(source + " {link}", link=paper(t["paper"]))
 
@@ -169,8 +169,9 @@ class Link(str):
     """HTML that is safe to show."""
 
 
-def table(columns, rows) -> None:
-    """A plain table: cells that are a `Link` are HTML, all others are escaped; columns of numbers stand right."""
+def table(columns, rows, narrow: bool = False) -> None:
+    """A plain table: cells that are a `Link` are HTML, all others are escaped; columns of numbers stand right. One that is
+    `narrow` gives up room between its columns so as to fit a phone."""
     columns, rows = list(columns), [list(row) for row in rows]
     right = [all(numeric(row[i]) for row in rows) for i in range(len(columns))]
     head = "".join(f'<th scope="col"{_side(r)}>{html.escape(c)}</th>' for c, r in zip(columns, right))
@@ -179,7 +180,8 @@ def table(columns, rows) -> None:
         for row in rows
     )
     body = "".join(f"<tr>{line}</tr>" for line in lines)
-    st.html(f'<div class="cw-scroll"><table class="cw-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+    kind = "cw-table cw-narrow" if narrow else "cw-table"
+    st.html(f'<div class="cw-scroll"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
 
 
 def numeric(value) -> bool:

@@ -7,7 +7,8 @@
 
 Nothing is fetched: a name on the Hugging Face Hub, or an address, gives the sentence on how to get config.json. A config of an
 unknown family that reads like a known one is counted as that one, and says so. A wrapper of an unknown family around a known
-language model (`text_config`) is read for the language model.
+language model (`text_config`, or as `INSIDE` has it) is read for the language model. Another file of a model, or the web page of
+one, is called what it is.
 """
 
 import json
@@ -30,6 +31,17 @@ UNDERSTOOD = 0.75  # share of a config's fields that a known family must underst
 HUB = re.compile(r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)?([\w][\w.-]{0,95})/([\w][\w.-]{0,95})(?:/\S*)?")
 ADDRESS = re.compile(r"(?:https?|ftp|file)://\S*|www\.\S+", re.IGNORECASE)
 WORD = re.compile(r"[\w][\w.-]{0,95}")
+INSIDE = ("text_config", "llm_config", "language_config", "thinker_config")  # where wrappers keep their language model
+ROPES = ("rope_scaling", "rope_parameters")
+OTHERS = (  # fields that a model's config does not have, and the file that has them
+    (("weight_map",), "the index of files of weights (model.safetensors.index.json)"),
+    (("peft_type",), "the config of an adapter (adapter_config.json)"),
+    (("added_tokens", "model"), "a tokenizer (tokenizer.json)"),
+    (("tokenizer_class", "model_max_length"), "the config of a tokenizer (tokenizer_config.json)"),
+    (("dim", "n_layers"), "params.json, in its maker's own format"),
+    (("eos_token_id", "temperature"), "the settings of writing text (generation_config.json)"),
+    (("eos_token_id", "transformers_version"), "the settings of writing text (generation_config.json)"),
+)
 
 
 @dataclass(frozen=True)
@@ -64,11 +76,12 @@ def understood(config: dict, name: str = "") -> Taken:
     """An object -> Taken."""
     shown = named(config, name)
     kind = config.get("model_type")
+    if other := another(config):
+        raise SpecError(other)
     if not isinstance(kind, str) or kind in FAMILIES:
         return Taken(reader.read(config, shown), config)
-    if isinstance(config.get("text_config"), dict):
-        return wrapped(config, shown)
-    return resembling(config, shown)
+    inside = next((key for key in INSIDE if isinstance(config.get(key), dict)), "")
+    return wrapped(config, shown, inside) if inside else resembling(config, shown)
 
 
 def take_all(files) -> tuple[list[Taken], list[str]]:
@@ -113,6 +126,13 @@ def elsewhere(data: str | bytes) -> str:
     """A sentence where somebody typed where a config is instead of the config; "" otherwise."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     text = text.strip()
+    if text[:99].lower().startswith(("<!doctype html", "<html")):
+        return (
+            "this is a web page and no config: on the Hub, open the file itself (its address has /raw/main/config.json), then "
+            "upload or paste that"
+        )
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
     if len(text) > 300 or "\n" in text or text.startswith(("{", "[", '"')):
         return ""
     if found := HUB.fullmatch(text):
@@ -125,6 +145,14 @@ def elsewhere(data: str | bytes) -> str:
         where = f"choose {catalogue.entries()[key].name} from the list" if key else "choose a model from the list"
         return f"{text} is a name and no config: {where}, or upload or paste a config.json"
     return ""
+
+
+def another(config: dict) -> str:
+    """A sentence where an object is another file of a model; "" otherwise."""
+    if "model_type" in config or any(key in config for key in INSIDE):
+        return ""
+    found = next((what for fields, what in OTHERS if all(field in config for field in fields)), "")
+    return found and f"this reads like {found}, not like a model's config: its config.json usually stands beside it"
 
 
 def fetch_yourself(hub: str) -> str:
@@ -140,40 +168,62 @@ def fetch_yourself(hub: str) -> str:
 # Families that are not known
 
 
-def wrapped(config: dict, name: str) -> Taken:
+def wrapped(config: dict, name: str, where: str = "text_config") -> Taken:
     """A wrapper of an unknown family: the language model inside it is read, what is said about both is said outside."""
-    text = config["text_config"]
+    text = config[where]
     said = {key: config[key] for key in SAID_OUTSIDE if config.get(key) is not None and text.get(key) is None}
     inner = understood({**text, **said}, name)
-    outside = set(config) - {"text_config", *BESIDE, *SAID_OUTSIDE, *HARMLESS}
+    outside = set(config) - {where, *BESIDE, *SAID_OUTSIDE, *HARMLESS}
     unknown = tuple(sorted(key for key in outside if config[key] is not None))
-    kept = tuple(f"text_config.{key}" for key in inner.reading.unknown_fields)
+    kept = tuple(f"{where}.{key}" for key in inner.reading.unknown_fields)
     reading = replace(inner.reading, unknown_fields=(*kept, *unknown))
     kind, model = short(config["model_type"])[1:-1], inner.reading.model_type
-    note = f"{kind} is not known here; the language model in its text_config ({model}) is counted, and nothing beside it."
+    note = f"{kind} is not known here; the language model in its {where} ({model}) is counted, and nothing beside it."
     return Taken(reading, config, f"{note} {inner.note}".strip())
 
 
 def resembling(config: dict, name: str) -> Taken:
-    """A config of an unknown family, read as the first known one that understands most of it. SpecError where none does."""
+    """A config of an unknown family, read as the known one that understands most of it. SpecError where none does."""
     stated = [key for key, value in config.items() if value is not None and key not in HARMLESS]
-    best = None
-    for kind in FAMILIES:
-        try:
-            found = reader.read({**config, "model_type": kind}, name) if kind not in WRAPPERS else None
-        except SpecError:
-            continue
-        if found and (best is None or len(found.unknown_fields) < len(best[1].unknown_fields)):
-            best = kind, found
-    if not best or len(best[1].unknown_fields) > (1 - UNDERSTOOD) * len(stated):
+    best = min(candidates(config, name, len(stated)), key=lambda row: row[0], default=None)
+    if not best or len(best[2].unknown_fields) > (1 - UNDERSTOOD) * len(stated):
         reader.read(config, name)  # which says what families there are
         raise SpecError("model_type must be a known family")
-    kind, found = best
+    _, kind, found = best
     strange = len(found.unknown_fields)
     rest = f"all but {strange} of its fields are" if strange else "every field of it is"
     lead = f"{short(config['model_type'])[1:-1]} is a family that is not known here; it reads like {kind}"
     note = f"{lead}, where {rest} understood: check the counts."
     return Taken(replace(found, assumed=(f"model_type (read like {kind})", *found.assumed)), config, note)
+
+
+def candidates(config: dict, name: str, stated: int):
+    """(rank, family, Reading) of every family of causal models that can read a config. Fewest fields that are not understood come
+    first (those of rope change no count), then a family that the name begins with, then the order of the table. A family that
+    would have to assume more than the config says is no likeness."""
+    told = config["model_type"]
+    for at, kind in enumerate(FAMILIES):
+        try:
+            found = leniently({**config, "model_type": kind}, name) if kind not in WRAPPERS else None
+        except SpecError:
+            continue
+        if found and found.spec.decoding == "autoregressive" and len(found.assumed) + len(found.unknown_fields) <= stated:
+            strange = sum(not field.startswith(ROPES) for field in found.unknown_fields)
+            yield (strange, -len(kind) if told.startswith(kind) else 0, at), kind, found
+
+
+def leniently(config: dict, name: str) -> Reading:
+    """A config, read; where that fails, once more with a rope of the usual kind, and the kind that it names not understood."""
+    try:
+        return reader.read(config, name)
+    except SpecError:
+        ropes = {key: config[key] for key in ROPES if isinstance(config.get(key), dict)}
+        kinds = [f"{key}.{kind}" for key, rope in ropes.items() for kind in ("rope_type", "type") if kind in rope]
+        if not kinds:
+            raise
+    usual = {key: {inner: x for inner, x in rope.items() if f"{key}.{inner}" not in kinds} for key, rope in ropes.items()}
+    found = reader.read({**config, **usual}, name)
+    return replace(found, unknown_fields=tuple(dict.fromkeys((*found.unknown_fields, *kinds))))
 
 
 def strange(unknown: tuple[str, ...], most: int = 8) -> str:

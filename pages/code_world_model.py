@@ -8,6 +8,7 @@ from app.figures import code_world_model as drawing
 from app.figures import evidence as evidence_figures
 from app.figures import frame, window
 from core.errors import SpecError
+from core.lessons import code_world_evidence as proved
 from core.lessons import code_world_model as lesson
 from core.lessons import sliding_window
 from core.recipes import code_world_model as recipes
@@ -27,7 +28,7 @@ PRESETS = {label: {"program": name} for label, name in lesson.PRESETS.items()}
 PATHS, PAPERS = ("core/tasks/frames.py", "core/tasks/traces.py", "core/tasks/toy.py"), ("2510.02387",)
 HUES = {recipes.TRACE: "query", recipes.ANSWER: "shared", recipes.TRACE_STRAIGHT: "latent", recipes.ANSWER_STRAIGHT: "window"}
 READS = {lesson.OWN: "query", lesson.TRUE: "saved"}
-KIND_HUES = dict(zip(lesson.KINDS, ("query", "kv", "latent", "window", "state")))
+KIND_HUES = dict(zip(proved.KINDS, ("query", "kv", "latent", "window", "state")))
 
 
 def page() -> None:
@@ -113,7 +114,7 @@ def side(scene: lesson.Scene, said: lesson.Told | None, at: int) -> None:
         live.table(columns, rows)
         live.small(lesson.final_said(scene))
     with panels.card("What a trace costs", "price"):
-        p = lesson.prices(len(scene.lines), scene.steps)
+        p = proved.prices(len(scene.lines), scene.steps)
         longest = p["trace"].tokens
         panels.bars(
             [
@@ -127,15 +128,15 @@ def side(scene: lesson.Scene, said: lesson.Told | None, at: int) -> None:
 
 def drift_and_length(config: dict) -> None:
     """From all trained runs: right last states against the length of the trace."""
-    found = lesson.by_steps()
+    found = proved.by_steps()
     if not any(runs for values in found.values() for runs in values.values()):
         return
     live.heading("Right last states against the steps of the run: every seed")
-    fig = evidence_figures.by_count(found, lesson.spelled, "steps, up to", "right", theme.colours(), HUES, theme.stroke())
+    fig = evidence_figures.by_count(found, proved.spelled, "steps, up to", "right", theme.colours(), HUES, theme.stroke())
     alt = "Share of programs whose last state is right against the steps of their run, traced and answered at once"
-    frame.figure(fig, key="lengths", alt=alt, table=lesson.as_table(found, "steps up to"), config=config)
+    frame.figure(fig, key="lengths", alt=alt, table=proved.as_table(found, "steps up to"), config=config)
     panels.caption(
-        f"**{lesson.length_said()}** Programs of all kinds of {traces.MEASURED[0]} to {traces.MEASURED[-1]} lines that were in "
+        f"**{proved.length_said()}** Programs of all kinds of {traces.MEASURED[0]} to {traces.MEASURED[-1]} lines that were in "
         "no training set; all names must be right, on the model's own words."
     )
 
@@ -159,21 +160,22 @@ def ours(scene: lesson.Scene, config: dict) -> None:
     """Our model: words and cache against steps."""
     live.heading("Our model: cache against steps of the run")
     lines, steps = len(scene.lines), np.arange(0, 25)
-    cached = lesson.cache_by_steps(lines, steps)
+    cached = proved.cache_by_steps(lines, steps)
     fig = drawing.growth(steps, cached, scene.steps, theme.colours(), theme.stroke())
     alt = f"Cache of our model against the steps of a run of {lines} lines, traced and answered at once"
     frame.figure(fig, key="growth", alt=alt, table={"steps": steps, **cached}, config=config)
     panels.caption(
-        f"**{lines} lines of source are {lines * lesson.LINE_WORDS + 1} words; every step adds {lesson.FRAME_WORDS}.** What a "
+        f"**{lines} lines of source are {lines * proved.LINE_WORDS + 1} words; every step adds {proved.FRAME_WORDS}.** What a "
         "trace costs is steps times (names + line), not the length of the program: a loop pays for every turn. Float32; "
-        f"{lesson.windows_said()}"
+        f"{proved.windows_said()}"
     )
-    panels.check(*lesson.counted_and_measured())
+    panels.check(*proved.counted_and_measured())
+    live.small(f"bytes in the tensors of the live model after {proved.MEASURED_AT} words of a trace")
 
 
 def cwm(config: dict) -> None:
     """CWM's cache against context."""
-    key, context = lesson.CWM, lesson.context()
+    key, context = proved.CWM, proved.context()
     live.heading(f"{sliding_window.name(key)}: cache against context")
     contexts, r = 2 ** np.arange(6, 18), sliding_window.real(key, context)
     whole, released = sliding_window.memory(key, contexts)
@@ -191,7 +193,7 @@ def cwm(config: dict) -> None:
 
 def formula() -> None:
     """The cache of CWM with its numbers put in."""
-    f = sliding_window.formula(lesson.CWM, lesson.context())
+    f = sliding_window.formula(proved.CWM, proved.context())
     full, local = (next(t for t in f.terms if t.kind == kind) for kind in ("full", "sliding"))
     live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
     st.latex(
@@ -205,21 +207,21 @@ def formula() -> None:
     )  # fmt: skip
     panels.caption(
         f"**Against {binary(f.whole)} with every layer global: {f.share:.1%}.** {decimal(f.bytes)} in powers of 1000. {{code}}",
-        code=f"<code>python -m core inspect {lesson.CWM} --context {f.context}</code>",
+        code=f"<code>python -m core inspect {proved.CWM} --context {f.context}</code>",
     )
 
 
 def others(config: dict) -> None:
     """Every model of the catalogue with windows, at that context."""
-    rows = sliding_window.reals(lesson.context())
-    live.heading(f"Models with windows at {lesson.context():,} tokens")
+    rows = sliding_window.reals(proved.context())
+    live.heading(f"Models with windows at {proved.context():,} tokens")
     names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
-    chosen = [r.key for r in rows].index(lesson.CWM)
+    chosen = [r.key for r in rows].index(proved.CWM)
     fig = window.models(names, whole, released, binary, chosen, theme.colours(), theme.stroke())
-    alt = f"Cache of {len(rows)} real models at {lesson.context():,} tokens, with every layer global and as released"
+    alt = f"Cache of {len(rows)} real models at {proved.context():,} tokens, with every layer global and as released"
     table = {"model": names, "every layer global, B": whole, "as released, B": released}
     frame.figure(fig, key="models", alt=alt, table=table, config=config)
-    panels.caption(f"**{sliding_window.name(lesson.CWM)} is marked.** One sequence, 16 bits a number; models of all sizes.")
+    panels.caption(f"**{sliding_window.name(proved.CWM)} is marked.** One sequence, 16 bits a number; models of all sizes.")
 
 
 # Prove
@@ -227,8 +229,8 @@ def others(config: dict) -> None:
 
 def prove(scene: lesson.Scene, reads: str, at: int) -> None:
     """Our trained runs, the verdicts that follow from them, what was printed about CWM."""
-    report = lesson.report()
-    live.verdicts(report, live.numbers(lesson.spelled, lesson.metric))
+    report = proved.report()
+    live.verdicts(report, live.numbers(proved.spelled, proved.metric))
     if live.ran(report):
         config = {"command": report["command"]}
         left, right = st.columns(2, gap="large")
@@ -236,54 +238,60 @@ def prove(scene: lesson.Scene, reads: str, at: int) -> None:
             kinds(config)
         with right:
             drift(config)
+        every_kind()
         left, right = st.columns(2, gap="large")
         with left:
             straight(config)
         with right:
             budget()
-    live.published(lesson.FACTS)
-    panels.caption(f"**{lesson.scaling_said()}** {{source}}", source=live.anchor("Its evaluation guide", lesson.GUIDE))
+    live.published(proved.FACTS)
+    panels.caption(f"**{proved.scaling_said()}** {{source}}", source=live.anchor("Its evaluation guide", proved.GUIDE))
 
 
 def kinds(config: dict) -> None:
     """Accuracy for every kind of program and length, failures named."""
     live.heading("Each kind of program against its lines: every seed")
-    found = lesson.by_kind(recipes.TRACE)
-    fig = evidence_figures.by_count(found, lesson.KINDS.get, "lines", "right", theme.colours(), KIND_HUES, theme.stroke())
+    found = proved.by_kind(recipes.TRACE)
+    fig = evidence_figures.by_count(found, proved.KINDS.get, "lines", "right", theme.colours(), KIND_HUES, theme.stroke())
     alt = f"Share of right last states of {len(found)} kinds of program against their lines"
-    frame.figure(fig, key="kinds", alt=alt, table=lesson.as_table(found, "lines", lesson.KINDS.get), config=config)
-    panels.caption(f"**{lesson.kinds_said()}** The model that was trained on all kinds, on its own words.")
-    columns, rows = lesson.kind_rows()
+    frame.figure(fig, key="kinds", alt=alt, table=proved.as_table(found, "lines", proved.KINDS.get), config=config)
+    panels.caption(f"**{proved.kinds_said()}** The model that was trained on all kinds, on its own words.")
+
+
+def every_kind() -> None:
+    """Every kind of program and every model, at the longest length."""
+    live.heading(f"Every model on every kind of program, {recipes.LONGEST} lines")
+    columns, rows = proved.kind_rows()
     live.table(columns, rows)
-    panels.caption(f"Mean of all seeds at {recipes.LONGEST} lines. Models trained on straight lines alone never saw the others.")
+    panels.caption("Mean of all seeds. Models that were trained on straight lines alone never saw the other kinds.")
 
 
 def drift(config: dict) -> None:
     """Own words against the true history, step by step."""
     live.heading("Drift: right steps, every seed")
-    found = lesson.drift()
+    found = proved.drift()
     fig = evidence_figures.by_count(found, str, "step", "right", theme.colours(), READS, theme.stroke())
     alt = "Share of right steps against the step, on the model's own words and after the true history"
-    frame.figure(fig, key="drift", alt=alt, table=lesson.as_table(found, "step", str), config=config)
+    frame.figure(fig, key="drift", alt=alt, table=proved.as_table(found, "step", str), config=config)
     panels.caption("**What an error costs later.** A step counts as right where its line and every name are right.")
 
 
 def straight(config: dict) -> None:
     """The models that were trained on straight lines, beside those trained on everything."""
     live.heading("Straight lines: every model, every seed")
-    found = lesson.by_lines("straight", tuple(lesson.MODELS))
-    fig = evidence_figures.by_count(found, lesson.spelled, "lines", "right", theme.colours(), HUES, theme.stroke())
+    found = proved.by_lines("straight", tuple(proved.MODELS))
+    fig = evidence_figures.by_count(found, proved.spelled, "lines", "right", theme.colours(), HUES, theme.stroke())
     alt = f"Share of right last states of {len(found)} models on straight lines"
-    frame.figure(fig, key="straight", alt=alt, table=lesson.as_table(found, "lines"), config=config)
-    panels.caption("**Same size, same words; what differs is what they are asked for and what they were trained on.**")
+    frame.figure(fig, key="straight", alt=alt, table=proved.as_table(found, "lines"), config=config)
+    panels.caption("**Same size, same steps; what differs is what they are asked for and what they were trained on.**")
 
 
 def budget() -> None:
     """What each model was trained on."""
     live.heading("What each was trained on")
-    columns, rows = lesson.budget_rows()
+    columns, rows = proved.budget_rows()
     live.table(columns, rows)
-    panels.caption(f"**{lesson.budget_said()}**")
+    panels.caption(f"**{proved.budget_said()}**")
 
 
 # Read
@@ -302,9 +310,9 @@ def read(scene: lesson.Scene, reads: str, at: int) -> None:
 
 def users(scene: lesson.Scene, reads: str, at: int) -> None:
     """The catalogue's row."""
-    r = sliding_window.real(lesson.CWM, lesson.context())
-    rows = [(u.entry, u.layers, u.cache) for u in lesson.users(binary)]
-    live.users(("layers", f"cache at {lesson.context():,}"), rows)
+    r = sliding_window.real(proved.CWM, proved.context())
+    rows = [(u.entry, u.layers, u.cache) for u in proved.users(binary)]
+    live.users(("layers", f"cache at {proved.context():,}"), rows)
     panels.caption(
         f"**{r.name} is the one open model of the catalogue that was trained on traces of programs.** Under it, the models whose "
         f"layers alternate as its do. {programs_said()}"

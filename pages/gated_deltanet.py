@@ -51,6 +51,8 @@ MIXED_UP = (
     "**A hybrid still grows.** Its layers of attention keep every token; three in four of the layers do not.",
     "**Write strength is one number a head** in the released models, whatever the decay: Kimi's rule changes what stays, not "
     "what is written. Teaching code that makes it one a channel is another model.",
+    "**Not everyone has stayed.** MiniMax went back from a hybrid, of lightning attention, to attention in every layer (M2): its "
+    "makers name answers that need several steps, agents, and caches shared between requests.",
 )
 PAPERS = ("2412.06464", "2406.06484", "2510.26692", "2312.04927")
 
@@ -165,8 +167,9 @@ def said(setting: Setting, shown: Shown, layer: int, head: int) -> None:
     rows, columns = shown.parts[layer].shape[-2:]
     panels.caption(
         f"**{setting.rule}, {MIXED[setting.mix]}; {told(setting)}; layer {layer + 1}, head {head + 1}: {rows} × {columns}.** "
-        "Step through the tokens: the matrix {decays}, what it held for the token's key is {erased}, the new value is {written}; "
-        "their sum is the memory. Rows are channels of keys, columns of values; all four share one signed scale.",
+        "It opens where the answer is written; step through the tokens: the matrix {decays}, what it held for the token's key is "
+        "{erased}, the new value is {written}; their sum is the memory. Rows are "
+        "channels of keys, columns of values; all four share one signed scale.",
         decays=panels.term("decays", HELP_DECAY),
         erased=panels.term("taken out", "Along one direction only, the token's key. What stands at other keys stays."),
         written=panels.term("put in", HELP_WRITE),
@@ -311,9 +314,9 @@ def formula(key: str) -> None:
     live.heading(f"{f.name}: the state of its delta layers")
     st.latex(
         r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot \big( \underbrace{%d}_{\text{heads}} \cdot "
-        r"\underbrace{%d \cdot %d}_{\text{keys} \times \text{values}} \cdot \underbrace{4\,\text{B}}_{\text{float32}} + "
-        r"\underbrace{%s}_{\text{columns}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \big) = \text{%s} \\ & "
-        r"\frac{\text{%s}}{\underbrace{%s\,\text{B}}_{\text{cached a token by the same layers as attention}}} = %s "
+        r"\underbrace{%d \cdot %d}_{\text{keys} \times \text{values}} \cdot \underbrace{4\,\text{B}}_{\text{float32}} \\ & \quad "
+        r"+ \underbrace{%s}_{\text{columns}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \big) = \text{%s} \\ & "
+        r"\frac{\text{%s}}{\underbrace{%s\,\text{B}}_{\text{a token, as attention}}} = %s "
         r"\text{ tokens} \end{aligned}"
         % (
             f.layers, f.heads, f.k_dim, f.v_dim, live.digits(f.columns), binary(f.bytes), binary(f.bytes),

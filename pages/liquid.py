@@ -120,7 +120,7 @@ def picture(place: str, shown, text: str) -> dict:
         tokens=shown.words,
         labels=[f"layer {i + 1}" for i in range(lesson.DEPTH)],
         groups=[int(i == attends) for i in range(lesson.DEPTH)],
-        group_labels=["3 taps", "attention"],
+        group_labels=["3 taps", "attends"],
         hue="window",
         columns=4,
         verb="takes up",
@@ -275,7 +275,8 @@ def counts(place: str, key: str, context: int, text: str) -> None:
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
     frame.figure(fig, key="ladders", alt=alt, table=lesson.ladder_table(models), config=config)
     panels.caption(
-        "**A rung is a layer; the bar beside it is what it keeps.** A convolution keeps two columns, too little to be seen."
+        "**A rung is a layer; the bar beside it is what it keeps.** A convolution keeps two columns, here "
+        "under state, too little to be seen."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -293,7 +294,7 @@ def ours(place: str, config: dict) -> None:
     whole, own, values = lesson.curve(lesson.ALONE, lengths), lesson.curve(variant, lengths), lesson.measured(place)
     names = "attention in every layer", stack(place)
     cross = lesson.lighter(place)
-    fig = delta.growth(lengths, whole, own, points, values, cross, names, theme.colours(), theme.stroke())
+    fig = delta.growth(lengths, whole, own, points, values, cross, names, theme.colours(), theme.stroke(), "window")
     alt = f"Bytes against tokens: {names[1]}, beside attention in every layer; the measured bytes lie on the counted line"
     frame.figure(fig, key="growth", alt=alt, table={"tokens": lengths, names[0]: whole, names[1]: own}, config=config)
     panels.caption(
@@ -307,7 +308,7 @@ def theirs(key: str, config: dict) -> None:
     live.heading(f"{lesson.name(key)}: memory against context")
     contexts, r = 2 ** np.arange(0, 18), lesson.real(key, 1)
     whole, own = lesson.lines(key, contexts)
-    fig = delta.memory(contexts, whole, own, lesson.AXIS, r.crossover, binary, theme.colours(), theme.stroke())
+    fig = delta.memory(contexts, whole, own, lesson.AXIS, r.crossover, binary, theme.colours(), theme.stroke(), "window")
     alt = f"Memory of {r.name} against context, with attention in every layer and as released; they meet at {r.crossover} tokens"
     table = {"context": contexts, "attention in every layer, B": whole, "as released, B": own}
     frame.figure(fig, key="memory", alt=alt, table=table, config=config)
@@ -324,10 +325,11 @@ def formula(key: str, context: int) -> None:
     f, d = lesson.formula(key, context), live.digits
     live.heading(f"{f.name} at {context:,} tokens")
     st.latex(
-        r"\begin{aligned} \text{cache} &= \underbrace{%s}_{\text{attention}} \cdot 2 \cdot \underbrace{%s}_{\text{KV heads}} "
-        r"\cdot \underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{tokens}} \cdot 2\,\text{B} = \text{%s} \\ "
-        r"\text{columns} &= \underbrace{%s}_{\text{convolutions}} \cdot \underbrace{%s}_{K - 1} \cdot \underbrace{%s}_{D} "
-        r"\cdot 2\,\text{B} = \text{%s} \end{aligned}"
+        r"\begin{aligned} \text{cache} = {} & \underbrace{%s}_{\text{attention}} \cdot 2 \cdot \underbrace{%s}_{\text{KV heads}} "
+        r"\cdot \underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{tokens}} \\ "
+        r"{} & \cdot 2\,\text{B} = \text{%s} \\ \text{columns} = {} & "
+        r"\underbrace{%s}_{\text{convolutions}} \cdot \underbrace{%s}_{K - 1} \cdot "
+        r"\underbrace{%s}_{D} \cdot 2\,\text{B} \\ = {} & \text{%s} \end{aligned}"
         % (
             d(f.attention), d(f.kv_heads), d(f.width), d(f.context), binary(f.cache_bytes),
             d(f.convolutions), d(f.columns), d(f.d_model), binary(f.state_bytes),
@@ -346,7 +348,7 @@ def real_models(config: dict) -> None:
     live.heading("The released models at several contexts")
     names = [f"{r.name}, {n:,}" for n, r in rows]
     whole, cache, kept = (np.array([getattr(r, part) for _, r in rows]) for part in ("whole", "cache", "state"))
-    fig = delta.models(names, whole, kept, cache, binary, theme.colours(), theme.stroke())
+    fig = delta.models(names, whole, kept, cache, binary, theme.colours(), theme.stroke(), ("columns", "window"))
     alt = f"Columns and cache of {len(lesson.users())} released models at three contexts, beside attention in every layer"
     table = {"model, context": names, "attention in every layer, B": whole, "cache, B": cache, "columns, B": kept}
     frame.figure(fig, key="models", alt=alt, table=table, config=config)
@@ -387,8 +389,8 @@ def drawn(report: dict, found: dict) -> None:
 
 
 def hues(variants) -> dict[str, str]:
-    """No attention in the window's hue, one layer of it in that of keys and values, attention alone quiet."""
-    return {v: "soft" if v == lesson.ALONE else "window" if v == lesson.PLACES[lesson.NONE] else "kv" for v in variants}
+    """No attention in the window's hue, attention alone in that of keys and values, what has both in ink."""
+    return {v: "kv" if v == lesson.ALONE else "window" if v == lesson.PLACES[lesson.NONE] else "ink" for v in variants}
 
 
 # Read

@@ -165,9 +165,9 @@ def duality(share: str, variant: str, number: int, shown, text: str) -> dict:
     )
     state.keep_selection(chosen, start)
     panels.caption(
-        f"**{lesson.described(variant)}, layer {number}, {n} tokens.** One rule above: {{mask}}. Two rules: that mask times how "
-        "well what a token asks fits what another wrote, times its {step}: an attention matrix that the model never builds, "
-        "shares of each row without sign. Row = token asking, column = token held. {left}",
+        f"**{lesson.described(variant)}, layer {number}, {n} tokens.** Under the single line: {{mask}}. Under the double line "
+        "that mask times how well what a token asks fits what another wrote, times its {step}: an attention matrix that the "
+        "model never builds, as shares of each row without sign. Row = token asking, column = token held. {left}",
         left=left_said(dual),
         mask=panels.term("decay masks", HELP_MASK),
         step=panels.term("step size", HELP_STEP),
@@ -213,7 +213,7 @@ def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
         table = {"token": np.arange(1, len(words) + 1), "word": words, "step size": sizes.size, "left at the end": sizes.left}
         alt = f"Step size of each of {len(words)} tokens in head {head + 1}; largest at {', '.join(words[t] for t in largest)}"
         frame.figure(fig, key="steps", alt=alt, table=table, config=live.about(variant))
-        live.small("step size of each token; the full colour is what is left of it at the end of the text")
+        live.small("bar: step size of a token; its full colour: what is left of that at the end of the text")
     memory = lesson.memory(layer, head)
     with panels.card(f"Its state: {memory.shape[1]} × {memory.shape[2]} numbers", "memory"):
         limit = float(np.abs(memory).max()) or 1.0
@@ -349,11 +349,11 @@ def formula(key: str, context: int) -> None:
     f, d = lesson.formula(key, context), live.digits
     live.heading(f"{f.name} at {context:,} tokens")
     st.latex(
-        r"\begin{aligned} \text{cache} &= \underbrace{%s}_{\text{attention}} \cdot 2 \cdot \underbrace{%s}_{\text{KV heads}} "
-        r"\cdot \underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{tokens}} \cdot 2\,\text{B} = \text{%s} "
-        r"\\ \text{state} &= "
-        r"\underbrace{%s}_{\text{Mamba}} \cdot \underbrace{%s}_{\text{channels}} \cdot \underbrace{%s}_{N} \cdot 4\,\text{B} + "
-        r"\underbrace{%s}_{\text{columns}} \cdot 2\,\text{B} = \text{%s} \end{aligned}"
+        r"\begin{aligned} \text{cache} = {} & \underbrace{%s}_{\text{attention}} \cdot 2 \cdot \underbrace{%s}_{\text{KV heads}} "
+        r"\cdot \underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{tokens}} \\ "
+        r"{} & \cdot 2\,\text{B} = \text{%s} \\ \text{state} = {} & "
+        r"\underbrace{%s}_{\text{Mamba}} \cdot \underbrace{%s}_{\text{channels}} \cdot \underbrace{%s}_{N} \cdot 4\,\text{B} \\ "
+        r"{} & + \underbrace{%s}_{\text{columns}} \cdot 2\,\text{B} \\ = {} & \text{%s} \end{aligned}"
         % (
             d(f.attention), d(f.kv_heads), d(f.width), d(f.context), binary(f.cache_bytes),
             d(f.mamba), d(f.inner), d(f.state), d(f.columns), binary(f.state_bytes),
@@ -419,8 +419,8 @@ def drawn(report: dict) -> None:
 
 
 def hues(variants) -> dict[str, str]:
-    """Mamba-2 alone in the state's hue, what attends in that of keys and values, attention alone quiet."""
-    return {v: "soft" if v.startswith("attention") else "kv" if v == "mamba-3-1" else "state" for v in variants}
+    """Mamba-2 alone in the state's hue, attention alone in that of keys and values, what has both in ink."""
+    return {v: "kv" if v.startswith("attention") else "ink" if v == "mamba-3-1" else "state" for v in variants}
 
 
 # Read

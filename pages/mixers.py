@@ -44,7 +44,7 @@ HELP_GRADIENT = (
     "gradient of the expected word's logit with respect to each token's embedding, as shares of 1."
 )
 CONTEXT = power(lesson.CONTEXT)
-HALF, WHOLE = 430, 980  # px of the plot that names are placed for, on a desk
+PLOT = 280.0  # px of the plot that names are placed for: a phone; a wider one has more room
 PAPERS = ("2312.04927", "2510.26692", "2405.21060", "2503.14456", "2405.04517", "2511.23404", "1706.03762")
 FILES = (
     "core/recipes/mixers.py",
@@ -97,7 +97,7 @@ def see(pairs: int, kind: str, text: str) -> None:
         answers(played)
     with side:
         live.heading("Recall per byte, from our runs")
-        pareto(kind, HALF)
+        pareto(kind)
 
 
 def told(prompt: recall.Prompt) -> str:
@@ -141,14 +141,14 @@ def answers(played: list[lesson.Played]) -> None:
     panels.check(sum(p.counted for p in played), sum(p.measured for p in played))
 
 
-def pareto(kind: str, wide: float) -> None:
+def pareto(kind: str) -> None:
     """Recall against bytes from the table of our runs."""
     points = lesson.points()
     if not points:
         panels.caption("**No runs in the table yet.** The command under Prove makes it.")
         return
     report = lesson.report()
-    fig = mixers.drawn_pareto(points, kind, wide, theme.mode(), theme.stroke())
+    fig = mixers.drawn_pareto(points, kind, PLOT, theme.mode(), theme.stroke())
     alt = f"Recall at {lesson.MOST} pairs against bytes for {len(points)} variants; a line joins those that none beats"
     table = {
         "mixer": [lesson.said(p.variant) for p in points],
@@ -160,7 +160,8 @@ def pareto(kind: str, wide: float) -> None:
     seeds = ", ".join(map(str, report["seeds"]))
     panels.caption(
         f"**Recall at {lesson.MOST} pairs against bytes after {lesson.LENGTH} tokens.** Large marks are means of seeds {seeds}, "
-        "small ones seeds, diamonds three layers to one of attention; the green line joins what none beats in both."
+        "small ones seeds, diamonds three layers to one of attention, pale ones other sizes and sets; the green line joins what "
+        "none beats in both."
     )
 
 
@@ -185,7 +186,7 @@ def count(pairs: int, kind: str, text: str) -> None:
     with right:
         live.heading(f"This prompt: {n} tokens")
         head = ("mixer", "counted, B", "measured, B")
-        live.table(head, [(lesson.said(p.mixer.variant), f"{p.counted:,}", f"{p.measured:,}") for p in played])
+        live.table(head, [(lesson.said(p.mixer.variant), f"{p.counted:,}", f"{p.measured:,}") for p in played], narrow=True)
         panels.check(sum(p.counted for p in played), sum(p.measured for p in played))
     formula()
     real_models(config)
@@ -193,14 +194,16 @@ def count(pairs: int, kind: str, text: str) -> None:
 
 def formula() -> None:
     """What is held, as one formula."""
-    live.heading("What is held after n tokens")
+    live.heading("What one layer holds after n tokens, in numbers")
     st.latex(
-        r"\text{bytes}(n) = \sum_{\text{layers}} \begin{cases} n \cdot h_{KV} (d_k + d_v) \cdot b & \text{attention} \\ "
-        r"n \cdot (d_c + d_R) \cdot b & \text{latent attention} \\ \min(n, w) \cdot h_{KV} (d_k + d_v) \cdot b & \text{window} "
-        r"\\ H \cdot d_k \cdot d_v \cdot b & \text{matrix memories} \\ H \cdot d \cdot b & \text{LSTM, sLSTM, per number kept} "
-        r"\end{cases} + \text{columns of the convolutions}"
+        r"\begin{array}{rl} \text{attention} & n \cdot h_{KV} \, (d_k + d_v) \\ "
+        r"\text{latent} & n \cdot (d_c + d_R) \\ \text{window} & \min(n, w) \cdot h_{KV} \, (d_k + d_v) "
+        r"\\ \text{matrix} & H \cdot d_k \cdot d_v \\ \text{LSTM, sLSTM} & H \cdot d \text{ a vector} \end{array}"
     )
-    panels.caption("**Convention.** One sequence; b bytes a number: 4 in our live models. KiB, MiB and GiB are powers of 1024.")
+    panels.caption(
+        "**Convention.** One sequence. Matrix: delta nets, Mamba-2, RWKV-7, mLSTM. The sum over all layers, with the columns of "
+        "their convolutions, times the bytes of a number: 4 in our live models. KiB, MiB and GiB are powers of 1024."
+    )
 
 
 def real_models(config: dict) -> None:
@@ -223,11 +226,11 @@ def prove(pairs: int, kind: str, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     live.verdicts(lesson.report(), live.numbers(lesson.said))
     live.heading("Recall per byte: every seed")
-    pareto(lesson.EVERY, WHOLE)
+    pareto(lesson.EVERY)
     rows = lesson.table()
     if rows:
         live.heading("Every variant: recall by pairs to remember")
-        live.table(("mixer", "steps", "parameters", "bytes", *(f"{n} pairs" for n in lesson.COUNTS)), rows)
+        live.table(("mixer", "steps", "parameters", "bytes", *(f"{n} pairs" for n in lesson.COUNTS)), rows, narrow=True)
     live.published("mixers")
 
 

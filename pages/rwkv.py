@@ -42,8 +42,8 @@ HELP_REMOVAL = (
 HELP_HEADS = "Each has a matrix of its own: every token lets it fade, erases from it and writes to it."
 FADES = "Every channel, a row of the memory, has its own decay at every token: between none and {most:.0%} of it."
 PATH, PAPERS = "core/mixers/rwkv.py", ("2503.14456", "2406.06484", "2312.04927")
-HUES = {"cups-rwkv": "state", "cups-attention": "kv", "cups-lstm": "shared"}
-SHARES = {lesson.MODEL: "state", lesson.HYBRID: "state"}
+HUES = {"cups-rwkv": "state", "cups-attention": "kv", "cups-lstm": "soft"}
+SHARES = {lesson.MODEL: "state", lesson.HYBRID: "ink"}
 
 
 def page() -> None:
@@ -88,7 +88,8 @@ def see(removal: float, at: int, text: str, game: str) -> None:
         chosen = memory(removal, at, watched, config)
         panels.caption(
             f"**Layer {at + 1}, removal strength {removal:g}, after {chosen['step']} of {len(watched.words)} tokens.** The "
-            "memory of {heads}: keys down, values across. Tap one: the arrows beside are its own.",
+            "memory of {heads}: keys down, values across. Tap one: the arrows beside are its own; at first they are those of the "
+            "head that erases most.",
             heads=panels.term(
                 f"{lesson.HEADS} heads", "Each has a matrix of its own, which every token fades, erases from and writes to."
             ),
@@ -157,7 +158,8 @@ def decay(watched: lesson.Watched, layer: lesson.Layer, config: dict) -> None:
 def side(removal: float, at: int, prompt: recall.Prompt, watched: lesson.Watched, chosen: dict, config: dict) -> None:
     """The arrows, what the token did, parallel against stepwise, the real state."""
     colours, stroke = theme.colours(), theme.stroke()
-    head, step, layer = chosen["head"] or 0, chosen["step"], watched.layers[at]
+    step, layer = chosen["step"], watched.layers[at]
+    head = lesson.boldest(layer) if chosen["head"] is None else chosen["head"]
     word = watched.words[step - 1]
     with panels.card(f"“{word}” ({step}) at head {head + 1}", "arrows"):
         p = lesson.plane(layer, head, step)
@@ -169,8 +171,9 @@ def side(removal: float, at: int, prompt: recall.Prompt, watched: lesson.Watched
         d = lesson.deed(layer, head, step)
         panels.bars(deeds(d), f"What {word} did to the memory")
         live.small(
-            f"lengths of matrices; arrows in a plane that holds {p.share:.0%} of all keys; cosine of asked for and written: "
-            f"{d.cosine:.2f}"
+            "Bars: the size of the memory that it found, and of what fades, is taken out, is put in (root of summed squares). "
+            f"Arrows: in the two directions that hold most, {p.share:.0%}, of all keys; dots are where words wrote. Cosine of "
+            f"what is asked for and what is written: {d.cosine:.2f}."
         )
     with panels.card("Trained like a transformer", "parallel"):
         panels.near("all tokens at once = one by one, apart by", lesson.apart(removal, prompt))
@@ -193,7 +196,7 @@ def deeds(d: lesson.Deed) -> list[panels.Bar]:
     """What a token found, let fade, erased and wrote, as bars."""
     rows = (
         ("found", d.found, None),
-        ("fades", d.faded, "shared"),
+        ("fades", d.faded, "soft"),
         ("erases", d.erased, "routed"),
         ("writes", d.written, "state"),
     )
@@ -247,7 +250,7 @@ def swap_said(words: tuple[str, ...], removal: float) -> str:
 def count(removal: float, at: int, text: str, game: str) -> None:
     """State against tokens, ours and the real model; the formula; where caches catch up."""
     colours, stroke = theme.colours(), theme.stroke()
-    key = controls.pick("real", "Against the cache of", lesson.growing(), "llama3.2-1b", lesson.name)
+    key = controls.pick("real", "Cache of", lesson.growing(), "llama3.2-1b", lesson.name)
     config = live.about(lesson.MODEL, real_model=lesson.name(key))
     left, right = st.columns(2, gap="large")
     with left:

@@ -142,7 +142,7 @@ def answered(top_k: int, prompt: recall.Prompt) -> None:
     """Each question with what is said by the picked tokens, by the last ones, by all."""
     answers = lesson.said(top_k, prompt)
     rows = [(a.name, a.truth or "never introduced", *(tick(s, a.truth) for s in (a.picked, a.window, a.whole))) for a in answers]
-    live.table(("asked", "in truth", f"{top_k} picked", f"last {top_k}", "all read"), rows)
+    live.table(("asked", "in truth", f"{top_k} picked", f"last {top_k}", "all read"), rows, narrow=True)
 
 
 def tick(said: str, truth: str) -> live.Link:
@@ -192,10 +192,11 @@ def query(top_k: int, seen: lesson.Picked, at: int, layer: int) -> None:
 
 
 def cached(size: lesson.Cache, text) -> None:
-    """What the latent keeps, and with the scorer's keys."""
-    rows = [panels.Bar("latent alone", size.latent / size.total, text(size.latent), "latent")]
-    rows.append(panels.Bar("with keys", 1.0, text(size.total), sparse.SCORER, changed=True))
-    panels.bars(rows, "cache without and with the scorer's keys")
+    """What the latents take, and the scorer's keys on top."""
+    keys = size.total - size.latent
+    rows = [panels.Bar("latents", size.latent / size.total, text(size.latent), "latent")]
+    rows.append(panels.Bar("scorer’s keys", keys / size.total, f"+ {text(keys)}", sparse.SCORER, changed=True))
+    panels.bars(rows, "the two parts of the cache")
 
 
 def flops(r: lesson.Real) -> None:
@@ -258,10 +259,10 @@ def formula(key: str, context: int) -> None:
     f, d = lesson.formula(key, context), live.digits
     live.heading(f"{f.name} at {context:,} tokens: one token, one layer")
     st.latex(
-        r"\begin{aligned} \text{scorer} &= 2 \, (\underbrace{%s}_{\text{weights}} + \underbrace{%s}_{\text{heads}} \cdot "
-        r"\underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{all tokens}}) = %s \\ \text{attention} &= 2 \cdot "
+        r"\begin{aligned} & \text{scorer: } 2 \, (\underbrace{%s}_{\text{weights}} + \underbrace{%s}_{\text{heads}} \cdot "
+        r"\underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{all tokens}}) \\ & = %s \\ & \text{attention: } 2 \cdot "
         r"\underbrace{%s}_{\text{heads}} \cdot (2 \cdot \underbrace{%s}_{\text{latent}} + \underbrace{%s}_{\text{rope}}) \cdot "
-        r"\underbrace{%s}_{\text{picked}} = %s \end{aligned}"
+        r"\underbrace{%s}_{\text{picked}} \\ & = %s \end{aligned}"
         % tuple(map(d, (f.weights, f.heads, f.width, f.context, f.scorer, f.readers, f.latent, f.rope, f.picked, f.attention)))
     )
     panels.caption(

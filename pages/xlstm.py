@@ -45,7 +45,7 @@ GATE_CAPTION = {
     "sLSTM": "A row a channel",
     "LSTM": "A row a channel",
 }
-HUES = {"mLSTM": "state", "sLSTM": "window", "LSTM": "shared", "attention": "kv"}
+HUES = {"mLSTM": "state", "sLSTM": "soft", "LSTM": "soft", "attention": "kv"}  # ink: what also attends
 CONTEXTS = (256, 4096)  # of the model that keeps a cache, beside the memory that does not grow
 READ = "core/mixers/xlstm.py"
 PAPERS = ("2405.04517", "2503.13427", "2312.04927")
@@ -98,9 +98,10 @@ def see(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
         gates(cell, variant, watched, layer, config)
         panels.caption(
             f"**Gates of {cell}, forget bias {signed(shift)}.** {GATE_CAPTION[cell]}. "
-            "{forget} 1 keeps all, 0 forgets all; {input}",
-            forget=panels.term("Forget gate:", "What stays of the memory when a token comes in, before that token is written."),
-            input=panels.term("input gate.", input_said(cell)),
+            "{forget}: 1 keeps all, 0 forgets all. {input}: how much of a token is written. Output gate: how much of what is "
+            "read comes out.",
+            forget=panels.term("Forget gate", "What stays of the memory when a token comes in, before that token is written."),
+            input=panels.term("Input gate", input_said(cell)),
         )
         live.answers([(a, None) for a in watched.scene.answers])
     with right:
@@ -143,7 +144,7 @@ def memory_said(cell: str, shift: float, at: int, watched: lesson.Watched, step:
         f"**{cell}, layer {at + 1}, forget bias {signed(shift)}, after {step} of {len(watched.words)} tokens.** The {{memory}} "
     )
     if cell == "mLSTM":
-        return lead + "adds key times value of every token; the last column is the normaliser, the sum of the keys alone."
+        return lead + "adds key times value of every token, as its gates weigh it; the last column is the normaliser, the same sum of keys alone."
     second = "the normaliser that it is divided by" if cell == "sLSTM" else "the output, which the next step reads"
     return lead + f"is a number a channel, beside it {second}. The order of channels means nothing."
 
@@ -195,7 +196,7 @@ def side(shift, keys, heads, prompt, variant, watched, layer, step: int, config:
             live.small(divisor_said(layer, step))
     with panels.card("Three cells, the same words", "cells"):
         rows = [(s.cell, *answer_of(s), f"{s.kept:,}") for s in lesson.side_by_side(shift, keys, prompt)]
-        live.table(("cell", f"“{watched.scene.answers[-1].name}”", "right", "kept"), rows)
+        live.table(("cell", f"“{watched.scene.answers[-1].name}”", "right", "kept"), rows, narrow=True)
         live.small(f"two layers each, forget bias {signed(shift)}; kept: numbers of memory")
     m = lesson.memory(heads)
     with panels.card(f"xLSTM 7B, {m.heads} heads, float32", "real"):
@@ -221,10 +222,9 @@ def divisor_said(layer: lesson.Layer, step: int) -> str:
     """What the output of each head is divided by at a token."""
     pairs = zip(layer.size[:, step - 1], layer.floor[:, step - 1])
     said = (
-        f"head {h + 1} by {'|q·n|' if size >= floor else 'exp(−m)'} = {max(size, floor):.2g}"
-        for h, (size, floor) in enumerate(pairs)
+        f"head {h + 1} by {max(size, floor):.2g}{'' if size >= floor else ', the floor'}" for h, (size, floor) in enumerate(pairs)
     )
-    return "divided here: " + ", ".join(said)
+    return f"What is read is divided by |query · normaliser|, or by a floor if that is larger. Here: {'; '.join(said)}."
 
 
 # Count
@@ -234,7 +234,7 @@ def count(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
     """Memory against tokens, ours and the real model; the formula; where caches catch up."""
     colours, stroke = theme.colours(), theme.stroke()
     variant = lesson.variant(cell, keys)
-    key = controls.pick("real", "Against the cache of", lesson.growing(), "llama3-8b", lesson.name)
+    key = controls.pick("real", "Cache of", lesson.growing(), "llama3-8b", lesson.name)
     config = live.about(variant, keys=keys, heads=heads, real_model=lesson.name(key))
     left, right = st.columns(2, gap="large")
     with left:
@@ -306,6 +306,7 @@ def cut() -> None:
     live.table(
         ("heads", "matrix of one", "matrices", "tokens of multi-head, float32", f"tokens of {lesson.name('llama3-8b')}, 16-bit"),
         rows,
+        narrow=True,
     )
 
 
@@ -331,10 +332,15 @@ def prove(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
     report = lesson.report()
     live.verdicts(report, live.numbers(lesson.spelled))
     if report["rows"]:
-        runs({"command": report["command"]}, {v: HUES[lesson.kind(v)] for v in lesson.PROVED}, colours, stroke)
+        runs({"command": report["command"]}, {v: hue(v) for v in lesson.PROVED}, colours, stroke)
     else:
         panels.caption("**No runs yet.** The command above makes them.")
     live.published("xlstm")
+
+
+def hue(variant: str) -> str:
+    """The palette key of a variant: ink where layers of attention stand among it."""
+    return "ink" if variant.endswith("-3-1") else HUES[lesson.kind(variant)]
 
 
 def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:

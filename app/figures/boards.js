@@ -1,5 +1,5 @@
 // A puzzle being thought over: one board large, every board so far small, a row a step of supervision, a column an update.
-const HEAD = 18, ROOMY = { bar: 46, label: 22, space: 5 }, TIGHT = { bar: 19, label: 15, space: 3 };
+const HEAD = 18, ROOMY = { bar: 46, label: 22, space: 5 }, TIGHT = { bar: 23, label: 14, space: 3 };
 
 class Boards {
   constructor(parent) {

@@ -7,26 +7,22 @@ from app.figures.plot import blank, mark, note
 
 TEXT = "%{text}<extra></extra>"
 ROW = 20  # px of a line
-MOST = 14  # steps that are written out; beyond them cells carry no text
-HUES = ("line", "query", "routed")  # of a cell: stays, changed, wrong
+MOST = 14  # steps whose values and numbers are written large
 
 
 def trace(view, at: int, colours: dict, stroke: float = 1.0) -> go.Figure:
     """`view` (core/lessons/code_world_model.py: View): lines that run above, true values and the model's below, a column a step;
     `at` is the step that is marked, 0 before the first."""
-    rows = len(view.names)
-    blocks = 2 if view.said_lines else 1
-    base = blocks * (rows + 0.7)
-    fig = blank(colours, 40, stroke)
-    fig.update_layout(height=round(40 + ROW * (len(view.text) + base)))  # on stage as high as elsewhere, to stay on one screen
+    blocks = (("truth", view.true_cells), ("model", view.said_cells))[: 2 if view.said_lines else 1]
+    base = len(blocks) * (len(view.names) + 1) - 0.3
+    high = 40 + ROW * (len(view.text) + base)  # on stage as high as elsewhere, to stay on one screen
+    fig = blank(colours, high / (1 + 0.25 * (stroke - 1)), stroke)
     band(fig, at, base + len(view.text), colours)
     stairs(fig, view, base, colours, stroke)
-    cells(fig, view.true_cells, rows, (blocks - 1) * (rows + 0.7), "truth", view, colours, stroke)
-    if view.said_lines:
-        cells(fig, view.said_cells, rows, 0, "model", view, colours, stroke)
-        if view.parted:
-            parting(fig, view.parted, base + len(view.text), colours, stroke)
-    axes(fig, view, blocks, base, at, colours, stroke)
+    cells(fig, blocks, view, colours, stroke)
+    if view.parted:
+        parting(fig, view.parted, base + len(view.text), colours, stroke)
+    axes(fig, view, [who for who, _ in blocks], base, at, colours, stroke)
     return fig
 
 
@@ -59,32 +55,30 @@ def stairs(fig: go.Figure, view, base: float, colours: dict, stroke: float) -> N
         )
 
 
-def cells(fig: go.Figure, grid, rows: int, bottom: float, whose: str, view, colours: dict, stroke: float) -> None:
-    """One state a column: grid[row][step] is (text, kind) with kind 0 stays, 1 changed, 2 wrong, None nothing."""
-    steps, long = max(map(len, grid), default=0), max(len(view.true_lines), len(view.said_lines)) > MOST
-    z = np.full((rows, steps), np.nan)
-    words = [["" for _ in range(steps)] for _ in range(rows)]
-    for r, row in enumerate(grid):
+def cells(fig: go.Figure, blocks, view, colours: dict, stroke: float) -> None:
+    """{whose: grid} below each other, one state a column: grid[row][step] is (text, kind), kind 0 stays, 1 changed, 2 wrong, None
+    nothing."""
+    steps, rows = 1 + longest(view), []
+    for whose, grid in blocks:
+        rows += [(f"{whose}: {name}", row) for name, row in zip(view.names, grid)] + [("", ())]
+    z = np.full((len(rows), steps), np.nan)
+    words = np.full((len(rows), steps), "", dtype=object)
+    over = words.copy()
+    for r, (name, row) in enumerate(rows):
         for s, (text, kind) in enumerate(row):
-            words[r][s] = text
-            z[r, s] = np.nan if kind is None else kind
-    y = bottom + np.arange(rows)[::-1]
-    scale = [[0, colours["card"]], [0.33, colours["card"]], [0.34, colours["query"]], [0.66, colours["query"]]]
-    over = [
-        [f"{whose}, step {s}: {name} = {words[r][s] or 'no value'}" for s in range(steps)] for r, name in enumerate(view.names)
-    ]
+            words[r, s], z[r, s] = text, np.nan if kind is None else kind
+            over[r, s] = f"{name} after step {s}: {text or 'no value'}"
+    hues = [colours[name] for name in ("card", "card", "query", "query", "routed", "routed")]
     fig.add_heatmap(
-        x=np.arange(steps), y=y, z=z, zmin=0, zmax=2, colorscale=[*scale, [0.67, colours["routed"]], [1, colours["routed"]]],
-        showscale=False, xgap=1, ygap=1, hovertext=over, hoverinfo="text", hoverongaps=False,
+        x=np.arange(steps), y=np.arange(len(rows))[::-1] - 1, z=z, zmin=0, zmax=2, text=words, texttemplate="%{text}",
+        colorscale=list(zip((0, 0.33, 0.34, 0.66, 0.67, 1), hues)), showscale=False, xgap=1, ygap=1, hovertext=over,
+        hoverinfo="text", hoverongaps=False, textfont={"size": (9 if steps > MOST + 1 else 12) * (0.6 + 0.4 * stroke)},
     )  # fmt: skip
-    size = (9 if long else 12) * (0.6 + 0.4 * stroke)
-    for loud, colour in ((False, colours["ink"]), (True, colours["card"])):
-        spots = [(s, y[r], words[r][s]) for r in range(rows) for s in range(steps) if words[r][s] and (z[r, s] > 0) == loud]
-        if spots:
-            xs, ys, text = zip(*spots)
-            fig.add_scatter(
-                x=xs, y=ys, text=text, mode="text", textfont={"size": size, "color": colour}, hoverinfo="skip", cliponaxis=False
-            )
+
+
+def longest(view) -> int:
+    """Steps of the longer of both runs."""
+    return max(len(view.true_lines), len(view.said_lines))
 
 
 def parting(fig: go.Figure, step: int, top: float, colours: dict, stroke: float) -> None:
@@ -94,26 +88,23 @@ def parting(fig: go.Figure, step: int, top: float, colours: dict, stroke: float)
     note(fig, step - 0.5, top - 0.2, f"<b>parts at step {step}</b>", colours["routed"], xanchor="center", yanchor="bottom")
 
 
-def axes(fig: go.Figure, view, blocks: int, base: float, at: int, colours: dict, stroke: float) -> None:
+def axes(fig: go.Figure, view, whose: list[str], base: float, at: int, colours: dict, stroke: float) -> None:
     """The program's own lines and the names as labels; the line that has just run is bold."""
     now = view.true_lines[at - 1] if 1 <= at <= len(view.true_lines) else 0
     width = max(map(len, view.text))
-    lines = [code(text.ljust(width), number == now) for number, text in zip(view.lines, view.text)]
-    ticks, texts = [base + len(lines) - 1 - i for i in range(len(lines))], lines
-    for b, who in enumerate(("truth", "model")[:blocks]):
-        bottom = (blocks - 1 - b) * (len(view.names) + 0.7)
-        ticks = [*ticks, *(bottom + len(view.names) - 1 - i for i in range(len(view.names)))]
-        texts = [*texts, *(f"{who} <b>{name}</b>" for name in view.names)]
+    ticks = [base + len(view.lines) - 1 - i for i in range(len(view.lines))]
+    texts = [code(text.ljust(width), number == now) for number, text in zip(view.lines, view.text)]
+    for b, who in enumerate(reversed(whose)):
+        ticks += [b * (len(view.names) + 1) + len(view.names) - 1 - i for i in range(len(view.names))]
+        texts += [f"{who} <b>{name}</b>" for name in view.names]
     plain = "rgba(0,0,0,0)"
     font = {"family": "JetBrainsMono, ui-monospace, monospace", "size": 11.5 * (0.6 + 0.4 * stroke), "color": colours["ink"]}
-    fig.update_yaxes(
-        tickvals=ticks, ticktext=texts, range=[-0.7, base + len(lines) + 0.1], gridcolor=plain, linecolor=plain, fixedrange=True,
-        tickfont=font,
-    )  # fmt: skip
-    steps = max(len(view.true_lines), len(view.said_lines))
-    shown = list(range(0, steps + 1)) if steps <= MOST else list(range(0, steps + 1, 4))
-    fig.update_xaxes(
-        tickvals=shown, range=[-0.55, steps + 0.55], gridcolor=plain, linecolor=plain, fixedrange=True, title_text="after step"
+    steps = longest(view)
+    shown = list(range(0, steps + 1, 1 if steps <= MOST else 4))
+    bare = {"gridcolor": plain, "linecolor": plain, "fixedrange": True}
+    fig.update_layout(
+        xaxis=bare | {"tickvals": shown, "range": [-0.55, steps + 0.55], "title_text": "after step"},
+        yaxis=bare | {"tickvals": ticks, "ticktext": texts, "tickfont": font, "range": [-0.7, base + len(view.lines) + 0.1]},
     )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import evidence
-from app.figures.plot import blank, byte_ticks, mark, note
+from app.figures.plot import blank, byte_ticks, mark
 from app.figures.window import TEXT, context_axis, legend, rings, type_size, upright
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -42,10 +42,13 @@ def readout(words, shares, learned, source: int, at: int, colours: dict, stroke:
     return fig
 
 
-def growth(lengths, whole, own, points, values, crossing: int, names, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """Bytes of a live model against tokens: attention in every layer, and as it is; rings are measured."""
+def growth(
+    lengths, whole, own, points, values, crossing: int, names, colours: dict, stroke: float = 1.0, constant: str = "state"
+) -> go.Figure:
+    """Bytes of a live model against tokens: attention in every layer, and as it is; rings are measured. `constant`: the hue of
+    what does not grow."""
     fig = blank(colours, 320, stroke)
-    for y, name, hue, width in zip((whole, own), names, ("kv", "state"), (1.8, 2.8)):
+    for y, name, hue, width in zip((whole, own), names, ("kv", constant), (1.8, 2.8)):
         hover = f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
         line = {"color": colours[hue], "width": width * stroke}
         fig.add_scatter(x=lengths, y=y, mode="lines", line=line, name=name, hovertemplate=hover)
@@ -59,12 +62,14 @@ def growth(lengths, whole, own, points, values, crossing: int, names, colours: d
     return fig
 
 
-def memory(contexts, whole, own, ticks, crossing: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+def memory(
+    contexts, whole, own, ticks, crossing: int, label, colours: dict, stroke: float = 1.0, constant: str = "state"
+) -> go.Figure:
     """A real model's bytes against context, both axes logarithmic: attention in every layer, and as released."""
     fig = blank(colours, 320, stroke)
     rows = (
         (whole, "attention in every layer", "kv", 1.8, -5, "top left"),
-        (own, "as released", "state", 2.8, -4, "bottom right"),
+        (own, "as released", constant, 2.8, -6, "bottom right"),
     )
     for y, name, hue, width, at, side in rows:
         text = [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]
@@ -80,11 +85,14 @@ def memory(contexts, whole, own, ticks, crossing: int, label, colours: dict, str
     return fig
 
 
-def models(names, whole, state, cache, label, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """Real models: a ring for attention in every layer, and bars for what is kept: constant state, growing cache."""
+def models(
+    names, whole, state, cache, label, colours: dict, stroke: float = 1.0, constant: tuple[str, str] = ("state", "state")
+) -> go.Figure:
+    """Real models: a ring for attention in every layer, and bars for what is kept, its sum under the name: what is `constant`
+    (its name and hue), and a growing cache."""
     fig = blank(colours, 92 + 44 * len(names), stroke)
-    rows = np.arange(len(names))[::-1]
-    for values, base, name, hue in ((state, 0 * state, "state, constant", "state"), (cache, state, "cache, grows", "kv")):
+    rows, (what, tint) = np.arange(len(names))[::-1], constant
+    for values, base, name, hue in ((state, 0 * state, f"{what}, constant", tint), (cache, state, "cache, grows", "kv")):
         text = [f"{model}, {name}: {label(v)}" for model, v in zip(names, values)]
         bar = {"orientation": "h", "width": 0.5, "marker": {"color": colours[hue]}, "textposition": "none"}
         fig.add_bar(x=values, y=rows, base=base, name=name, text=text, hovertemplate=TEXT, **bar)
@@ -92,12 +100,12 @@ def models(names, whole, state, cache, label, colours: dict, stroke: float = 1.0
     text = [f"{model}, attention in every layer: {label(v)}" for model, v in zip(names, whole)]
     every = "attention in every layer"
     fig.add_scatter(x=whole, y=rows, mode="markers", marker=ring, name=every, text=text, hovertemplate=TEXT)
-    for y, size in zip(rows, state + cache):
-        note(fig, size, y, f" {label(size)}", colours["ink"], xanchor="left")
-    step = 2.0 ** np.ceil(np.log2(whole.max() / 5))
+    step = 2.0 ** np.ceil(np.log2(whole.max() / 3))
     ticks = np.arange(0, whole.max() * 1.05, step)
-    fig.update_xaxes(tickvals=ticks, ticktext=[label(v) if v else "0" for v in ticks], fixedrange=True)
-    fig.update_yaxes(tickvals=rows, ticktext=[f"\u2003{n}" for n in names], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    short = [label(v).replace(".00", "").replace(".0", "") if v else "0" for v in ticks]
+    fig.update_xaxes(tickvals=ticks, ticktext=short, tickangle=0, fixedrange=True)
+    shown = [f"\u2003{name}<br><b>{label(size)}</b>" for name, size in zip(names, state + cache)]
+    fig.update_yaxes(tickvals=rows, ticktext=shown, gridcolor="rgba(0,0,0,0)", fixedrange=True)
     fig.update_yaxes(tickfont={"color": colours["ink"]}, range=[-0.6, len(names) - 0.4])
     legend(fig, colours, y=1.04, yanchor="bottom")
     fig.update_layout(barmode="overlay")

@@ -70,11 +70,13 @@ def learning(
             line = {"color": colours[hues[name]], "width": 1.5 * stroke, "dash": dashes[name]}
             hover = f"{label(name)}, seed {seed}: %{{y:.3f}} after %{{x}} steps<extra></extra>"
             fig.add_scatter(x=steps, y=values, mode="lines+markers", line=line, marker={"size": 4 * stroke}, hovertemplate=hover)
-    height, every = 0.0, np.concatenate([values for seeds in curves.values() for _, values in seeds.values()])
+    every = np.concatenate([values for seeds in curves.values() for _, values in seeds.values()])
     apart = max(1.6, (every.max() / every.min()) ** 0.07)  # labels keep a distance on the log axis
+    heights: dict[int, float] = {}  # of the highest label so far, by the step at which its curves end
     for name in sorted(curves, key=lambda n: end(curves[n])):
-        height = max(end(curves[name]), height * apart)
-        mark(fig, steps[-1], height, f" <b>{label(name)}</b>", colours[hues[name]], size=12 * stroke)
+        last = max(steps[-1] for steps, _ in curves[name].values())
+        heights[last] = max(end(curves[name]), heights.get(last, 0.0) * apart)
+        mark(fig, last, heights[last], f" <b>{label(name)}</b>", colours[hues[name]], size=12 * stroke)
     fig.update_xaxes(title_text="training steps", fixedrange=True)
     fig.update_yaxes(title_text=title, type="log", fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})
     fig.update_layout(margin={"r": 64 * stroke})
@@ -127,10 +129,11 @@ def by_size(
         fig.add_scatter(
             x=[size] * len(values), y=values, mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>"
         )
-        mark(fig, size, max(values), label(name), colour, "top center", 12 * stroke)
+        mark(fig, size, max(values) + 0.025, label(name), colour, "top center", 12 * stroke)
     sizes = sorted({size for size, values in found.values() if values}) or [1]
-    ends = np.log10([sizes[0] / 1.6, sizes[-1] * 1.6])
-    fig.update_xaxes(type="log", title_text=across, tickvals=sizes, ticktext=[f"{n:,}" for n in sizes], range=ends)
+    ends = np.log10([sizes[0] / 2.2, sizes[-1] * 2.2])
+    ticks = [n for n, before in zip(sizes, (0, *sizes)) if n > 1.2 * before]  # those too near to the one before are not written
+    fig.update_xaxes(type="log", title_text=across, tickvals=ticks, ticktext=[f"{n:,}" for n in ticks], range=ends, tickangle=0)
     fig.update_xaxes(fixedrange=True)
     fig.update_yaxes(title_text=title, range=[-0.04, 1.06], fixedrange=True)
     return fig

@@ -18,6 +18,7 @@ MIXER, FFN, KEPT, BRACKET = (0.0, 0.26), (0.27, 0.36), (0.39, 0.75), 0.78  # of 
 GAP = 0.04
 TALL, SHORT, LEAST = 6.0, 150, 260  # pixels a layer, the least height, and that beyond which layers get thinner
 WRAP = (40, 25, 16, 13)  # letters on a line of the heading, by the number of columns
+HEAD, TIMES = (13, 13, 11, 9.5), (12, 12, 10, 9)  # sizes of the heading and of a bracket's number, likewise
 PATTERNS = {"mla+indexer": "/", "compressed": ".", "chunked": "/", "shared": "-"}  # kinds that keep in the hue of another one
 APART = 4  # rungs of so many pixels are kept apart by a line
 
@@ -40,7 +41,7 @@ def ladders(
     ffns(fig, every, colours, line)
     kept(fig, every, longest, colours)
     for at, (_, blocks) in enumerate(models.values()):
-        brackets(fig, at, blocks, (12 if len(models) < 3 else 10) * type_size(stroke), colours, stroke)
+        brackets(fig, at, blocks, TIMES[min(len(models), len(TIMES)) - 1] * type_size(stroke), colours, stroke)
     for at, head in enumerate(heads):
         heading(fig, at, head, len(models), colours, stroke)
     frame(fig, len(models), deepest, legend, top, colours, stroke)
@@ -62,7 +63,7 @@ def frame(fig: go.Figure, columns: int, deepest: int, legend: bool, top: int, co
         linecolor=clear, fixedrange=True,
     )  # fmt: skip
     fig.update_layout(
-        barmode="overlay", bargap=0, showlegend=legend, margin={"t": top, "r": 4},
+        barmode="overlay", bargap=0, showlegend=legend, margin={"t": top, "r": 4 if columns < 3 else 12},
         legend={
             "orientation": "h", "x": 0, "y": 0, "yanchor": "top",
             "font": {"color": colours["soft"], "size": 12 * type_size(stroke)},
@@ -175,7 +176,7 @@ def heading(fig: go.Figure, at: int, head: list[str], columns: int, colours: dic
     """Those lines, standing on top of a column."""
     fig.add_annotation(
         x=at, y=1, yref="paper", yanchor="bottom", xanchor="left", align="left", showarrow=False, text="<br>".join(head),
-        yshift=4, font={"color": colours["ink"], "size": (13 if columns < 3 else 11) * type_size(stroke)},
+        yshift=4, font={"color": colours["ink"], "size": HEAD[min(columns, len(HEAD)) - 1] * type_size(stroke)},
     )  # fmt: skip
 
 

@@ -137,7 +137,7 @@ def models(names, state, cache, label, colours: dict, stroke: float = 1.0) -> go
         fig.add_scatter(x=values[held], y=rows[held], mode="markers", marker=marker, name=name, text=text, hovertemplate=TEXT)
     every = np.concatenate([state[state > 0], cache[cache > 0]])
     values, texts = byte_ticks(every.min() / 2, every.max() * 2, label)
-    fig.update_xaxes(type="log", tickvals=values, ticktext=texts, side="top", fixedrange=True)
+    fig.update_xaxes(type="log", tickvals=values[::2], ticktext=texts[::2], tickangle=0, side="top", fixedrange=True)
     fig.update_yaxes(tickvals=rows, ticktext=[f"\u2003{n}" for n in names], gridcolor="rgba(0,0,0,0)", fixedrange=True)
     fig.update_yaxes(tickfont={"color": colours["ink"]}, range=[-0.7, len(names) - 0.3])
     legend(fig, colours, y=0, yanchor="top")

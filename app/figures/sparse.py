@@ -52,7 +52,7 @@ def band(fig: go.Figure, at: int, width: int, colours: dict, stroke: float) -> N
 
 def split(contexts, s, marks: dict[str, int], ticks: dict, colours: dict, stroke: float = 1.0) -> go.Figure:
     """FLOPs of one decode step against context, log-log: scorer, attention to the picked, both, and attention to everything;
-    `marks` {what happens: context} stand as upright lines."""
+    `marks` {what happens from there on: context} stand as upright lines."""
     fig = blank(colours, 340, stroke)
     lines = (
         ("attention to everything", s.dense, "soft", "dash", 2.0), ("scorer and attention", s.total, "ink", "solid", 2.6),
@@ -62,10 +62,12 @@ def split(contexts, s, marks: dict[str, int], ticks: dict, colours: dict, stroke
         line = {"color": colours[hue], "width": width * stroke, "dash": dash}
         hover = f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens<extra></extra>"
         fig.add_scatter(x=contexts, y=y, mode="lines", line=line, name=name, hovertemplate=hover)
-    for i, (what, n) in enumerate(marks.items()):
+    for i, n in enumerate(dict.fromkeys(marks.values())):
+        said = ", ".join(f"{what} {n:,} tokens on" for what, there in marks.items() if there == n)
         fig.add_vline(x=n, line={"color": colours["soft"], "width": stroke, "dash": "dot"})
         side = {"xanchor": "right", "xshift": -3} if np.log10(n) > np.log10(contexts).mean() else {"xanchor": "left", "xshift": 3}
-        note(fig, np.log10(n), 1 - 0.075 * i, f"{what} {n:,}", colours["soft"], yref="paper", yanchor="top", **side)
+        where = {"yref": "paper", "yanchor": "top", "hovertext": said, **side}
+        note(fig, np.log10(n), 1 - 0.075 * i, f"{n:,} tokens", colours["soft"], **where)
     context_axis(fig, ticks, contexts[0], contexts[-1])
     fig.update_yaxes(type="log", title_text="FLOPs of one token, all layers", dtick=1, exponentformat="SI", fixedrange=True)
     fig.update_yaxes(minor={"showgrid": False})
@@ -105,7 +107,7 @@ def models(labels, scorer, attention, colours: dict, stroke: float = 1.0) -> go.
     for y, total in zip(rows, scorer + attention):
         mark(fig, total, y, f" {total:.0%}", colours["ink"], "middle right", type_size(stroke))
     fig.add_vline(x=1, line={"color": colours["ink"], "width": 1.4 * stroke, "dash": "dot"})
-    fig.update_xaxes(range=[0, max(1.1, 1.12 * float((scorer + attention).max()))], tickformat=".0%", side="top", fixedrange=True)
+    fig.update_xaxes(range=[0, max(1.1, 1.35 * float((scorer + attention).max()))], tickformat=".0%", side="top", fixedrange=True)
     fig.update_yaxes(tickvals=rows, ticktext=[" " + label for label in labels], gridcolor="rgba(0,0,0,0)", fixedrange=True)
     fig.update_traces(showlegend=False, selector={"type": "scatter"})
     fig.update_layout(barmode="stack", bargap=0.35)

@@ -77,17 +77,17 @@ def crossing(contexts, cache, memory, at: int, names: tuple[str, str], label, co
         line = {"color": colours[hue], "width": 2.6 * stroke}
         fig.add_scatter(x=contexts, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
     size = 13 * (1 + 0.45 * (stroke - 1))
-    mark(fig, contexts[0], memory[0], f"<b>{names[1]}</b>", colours["state"], "top right", size)
-    mark(fig, contexts[-1], cache[-1], f"<b>{names[0]}</b> ", colours["kv"], "middle left", size)
+    mark(fig, contexts[-1], 0.6 * memory[0], f"<b>{names[1]}</b>", colours["state"], "bottom left", size)
+    mark(fig, contexts[-1], cache[-1], f"<b>{names[0]}</b> ", colours["kv"], "top left", size)
     dot = {"color": colours["ink"], "size": 9 * stroke, "symbol": "circle-open", "line": {"width": 2 * stroke}}
     fig.add_scatter(x=[at], y=[memory[0]], mode="markers", marker=dot, hovertemplate="equal at %{x:,} tokens<extra></extra>")
-    mark(fig, at, memory[0], f"<br> {at:,} tokens", colours["ink"], "bottom right", size)
+    mark(fig, at, 1.5 * memory[0], f"{at:,} tokens ", colours["ink"], "top left", size)
     values, texts = byte_ticks(min(cache) / 2, max(max(cache), memory[0]) * 2, label)
     fig.update_xaxes(
         type="log", title_text="context, tokens", dtick=1, tickformat=",", fixedrange=True, minor={"showgrid": False}
     )
     fig.update_yaxes(type="log", title_text="kept for one sequence", tickvals=values, ticktext=texts, fixedrange=True)
-    return fig
+    return fig.update_layout(margin={"t": 26 * stroke})
 
 
 def tokens(names, values, chosen: int, said: str, colours: dict, stroke: float = 1.0) -> go.Figure:
@@ -102,7 +102,7 @@ def tokens(names, values, chosen: int, said: str, colours: dict, stroke: float =
     fig.add_scatter(x=values, y=rows, mode="markers", marker=dot, text=text, hovertemplate=TEXT)
     room = "\u2003"  # a space before each name: Plotly measures names a little too short and would cut their first letter
     shown = [room + (f"<b>{name}</b>" if i == chosen else name) for i, name in enumerate(names)]
-    fig.update_xaxes(type="log", dtick=1, tickformat=",", side="top", fixedrange=True, minor={"showgrid": False})
+    fig.update_xaxes(type="log", dtick=2, tickformat=",", tickangle=0, side="top", fixedrange=True, minor={"showgrid": False})
     fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True)
     fig.update_yaxes(tickfont={"color": colours["ink"]})
     return fig

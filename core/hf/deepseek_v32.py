@@ -1,4 +1,8 @@
-"""DeepSeek-V3.2 (model_type "deepseek_v32"): V3 in which a cheap scorer picks the tokens that latent attention reads."""
+"""DeepSeek-V3.2 (model_type "deepseek_v32"): V3 in which a cheap scorer picks the tokens that latent attention reads.
+
+Its maker's code (github.com/deepseek-ai/DeepSeek-V3.2-Exp, inference/model.py) says of its fp8 files what its config does not: what
+weighs the scorer's heads is not converted. transformers leaves out the same module.
+"""
 
 from dataclasses import replace
 
@@ -13,6 +17,8 @@ from core.mixers.sparse import Indexed
 from core.spec import ModelSpec
 
 DEFAULTS = {**deepseek_v3.DEFAULTS, "index_n_heads": 64, "index_head_dim": 128, "index_topk": 2048}
+
+KEPT, SINGLE = ("indexer.weights_proj",), ()  # of its own fp8 files: matrices not converted, and tensors in float32
 
 
 def read(f: Fields) -> ModelSpec:

@@ -58,6 +58,8 @@ def quantised(f: Fields) -> Quantisation | None:
     found = READERS[method](inner) if method in READERS else None
     if inner and not found:
         f.strange.append("quantization_config")
+    elif inner.get("kv_cache_scheme") is not None:  # the cache is counted in the model's own dtype
+        f.strange.append("quantization_config.kv_cache_scheme")
     if not found:
         return None
     experts, own = found.experts, f.config.get("expert_dtype", inner.get("expert_dtype"))  # DeepSeek-V4, and its next version

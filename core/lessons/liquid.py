@@ -367,7 +367,7 @@ def cached(key: str, context: int) -> int:
 # Prove
 
 
-SAID = {"conv-4": "no attention", **{v: f"attention {p}" for p, v in PLACES.items() if p != NONE}, ALONE: "4 attention"}
+SAID = {"conv-4": "no attention", **{v: f"attention {p}" for p, v in PLACES.items() if p != NONE}, ALONE: "attention, 4 layers"}
 
 
 def report() -> dict:
@@ -404,5 +404,6 @@ def learning_table() -> dict[str, list]:
 
 
 def steps() -> dict[str, int]:
-    """How long each was trained: {in a few words: steps}."""
-    return {said(v): zoo.recipe(v).steps for v in ("conv-4", "conv-3-1", ALONE)}
+    """How long each kind was trained: {in a few words: steps}."""
+    kinds = {"without attention": "conv-4", "with one layer of it": "conv-3-1", "with attention in every layer": ALONE}
+    return {kind: zoo.recipe(v).steps for kind, v in kinds.items()}

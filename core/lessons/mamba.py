@@ -362,7 +362,7 @@ GROUPS = {
 }
 SAID = {
     **{f"mamba-{state}": f"N = {state}" for state in STATES},
-    "mamba-3-1": "3 Mamba-2 : 1 attention", "attention-2": "2 attention", "attention-4": "4 attention",
+    "mamba-3-1": "3 Mamba-2 : 1 attention", "attention-2": "attention, 2 layers", "attention-4": "attention, 4 layers",
 }  # fmt: skip
 MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
 

@@ -49,10 +49,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Watched:
-    """A prompt and a model after the run, with everything that its layers recorded."""
+    """A prompt and a model after the run, with everything that its layers recorded: a `Layer` each, or a lesson's own."""
 
     scene: Scene
-    layers: tuple[Layer, ...]
+    layers: tuple
 
     @property
     def words(self) -> tuple[str, ...]:

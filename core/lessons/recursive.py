@@ -116,13 +116,29 @@ def box(name: str) -> tuple[int, int]:
 @dataclass(frozen=True)
 class Thought:
     """A puzzle and a model after the run: what y says after each update, or would say if it were updated now: (F, C) words and
-    their probabilities; (steps,) the halting value; the updates of one step; what was kept, measured."""
+    their probabilities; (steps,) the halting value; the updates of one step; what is carried on."""
 
     words: np.ndarray
     sure: np.ndarray
     halt: np.ndarray | None
     order: str
-    kept: int
+    last: State
+
+    @classmethod
+    def nothing(cls, first: State, order: str) -> "Thought":
+        """Before the first step."""
+        cells = first.y.shape[1]
+        return cls(np.zeros((0, cells), np.int64), np.zeros((0, cells), np.float32), np.zeros(0), order, first)
+
+    def followed(self, words: np.ndarray, sure: np.ndarray, halts: list[float] | None, last: State) -> "Thought":
+        """This and what came after it; without halting values for a solver that has none."""
+        halt = None if halts is None else np.concatenate([self.halt, halts])
+        return Thought(np.concatenate([self.words, words]), np.concatenate([self.sure, sure]), halt, self.order, last)
+
+    @property
+    def kept(self) -> int:
+        """Numbers that are carried on, measured."""
+        return sum(elements(vars(self.last)).values())
 
     def wrong(self, truth) -> np.ndarray:
         """(F,): cells that are wrong after each update."""
@@ -152,14 +168,15 @@ def reshaped(spec: ModelSpec, inner=AS_TRAINED, rounds=AS_TRAINED) -> ModelSpec:
     return replace(spec, recursion=replace(r, inner=n, cycles=r.cycles if rounds == AS_TRAINED else rounds))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 @torch.no_grad()
 def think(variant: str, given: tuple[int, ...], steps: int, inner=AS_TRAINED, rounds=AS_TRAINED) -> Thought:
-    """Run a trained solver on a board, update by update."""
-    model = zoo.load(variant)
-    board, turns = torch.tensor([given]), order(model.spec, inner, rounds)
-    x, s, shares, halts = model.embed(board, 0), start(model, 1, len(given)), [], []
-    for _ in range(steps):
+    """Run a trained solver on a board, update by update, from where half as many steps have left it."""
+    model, half = zoo.load(variant), steps // 2
+    turns, x = order(model.spec, inner, rounds), model.embed(torch.tensor([given]), 0)
+    before = think(variant, given, half, inner, rounds) if half else Thought.nothing(start(model, 1, len(given)), turns)
+    s, shares, halts = before.last, [], []
+    for _ in range(steps - half):
         would = None  # the state after y is updated, where that was looked at already
         for what in turns:
             s = would if would and what == "y" else update(model, what, x, s)
@@ -167,8 +184,7 @@ def think(variant: str, given: tuple[int, ...], steps: int, inner=AS_TRAINED, ro
             shares.append(said(model, would or s))
         halts.append(torch.sigmoid(answer(model, s)[1]).item())
     sure, words = (part.numpy() for part in torch.stack(shares).max(-1))
-    halt = np.array(halts) if model.spec.recursion.halt else None
-    return Thought(words, sure, halt, turns, sum(elements(vars(s)).values()))
+    return before.followed(words, sure, halts if model.spec.recursion.halt else None, s)
 
 
 def said(model: Model, s: State) -> torch.Tensor:
@@ -176,17 +192,19 @@ def said(model: Model, s: State) -> torch.Tensor:
     return model.logits(s.y)[0].softmax(-1)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 @torch.no_grad()
-def answers(variant: str, given: tuple[int, ...], steps: int) -> np.ndarray:
-    """Only what y says after each of its updates: (steps * rounds, C) words."""
-    model = zoo.load(variant)
-    x, s, words = model.embed(torch.tensor([given]), 0), start(model, 1, len(given)), []
-    for what in order(model.spec) * steps:
+def answers(variant: str, given: tuple[int, ...], steps: int) -> tuple[np.ndarray, State]:
+    """Only what y says after each of its updates, (steps * rounds, C) words, and what is carried on."""
+    model, half = zoo.load(variant), steps // 2
+    before, s = answers(variant, given, half) if half else (None, start(model, 1, len(given)))
+    x, words = model.embed(torch.tensor([given]), 0), []
+    for what in order(model.spec) * (steps - half):
         s = update(model, what, x, s)
         if what == "y":
             words.append(model.logits(s.y)[0].argmax(-1))
-    return torch.stack(words).numpy()
+    made = torch.stack(words).numpy()
+    return made if before is None else np.concatenate([before, made]), s
 
 
 @dataclass(frozen=True)
@@ -204,7 +222,7 @@ def beside(puzzle: Puzzle, steps: int, names: tuple[str, ...]) -> list[Run]:
     for name in names:
         variant = SOLVERS[puzzle.name][name]
         times = 1 if variant in ONCE else steps
-        said = answers(variant, puzzle.given, times)
+        said, _ = answers(variant, puzzle.given, times)
         passes = np.flatnonzero(np.array(list(order(zoo.recipe(variant).spec) * times)) == "y") + 1
         right = (said == np.array(puzzle.truth))[:, puzzle.open]
         runs.append(Run(name, passes, right.mean(1) if puzzle.gaps else np.ones(len(passes))))
@@ -412,7 +430,11 @@ def solved_said(kind: str) -> str:
     }[kind]
     shares = f"{np.mean(one):.1%} in one step and {np.mean(many):.1%} in {ANSWERED}" if one else ""
     said = f"**TRM solves {shares}, with the same weights.** " if one else ""
-    return f"{said}{apart} Marks are seeds, lines join their means."
+    stopped, took = (evidence.final("recursive", "trm-mlp", f"{kind}{what}") for what in ("@halt", ", steps"))
+    halts = (
+        f" Stopped where its halting head first says so: {np.mean(stopped):.1%}, after {np.mean(took):.1f} steps." if took else ""
+    )
+    return f"{said}{apart}{halts} Marks are seeds, lines join their means."
 
 
 def fairness() -> str:
@@ -421,7 +443,8 @@ def fairness() -> str:
     return (
         f"**Solved after {ANSWERED} steps; run once: after that one.** Trained: passes of a batch through a layer, in thousands; "
         "backwards counts twice; what runs once was given as much as the TRM that mixes cells alike. "
-        f"Batches of {' or '.join(map(str, sorted(counts)))} boards; 4x4 and mazes are other puzzles."
+        f"Batches of {' or '.join(map(str, sorted(counts)))} boards; 4x4 and mazes are other puzzles. HRM mixes cells as "
+        "TRM does, by a layer across them; the published one has attention."
     )
 
 

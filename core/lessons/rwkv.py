@@ -16,10 +16,11 @@ import torch
 from core import catalogue, cost, evidence, zoo
 from core.decoding.autoregressive import Step, follow
 from core.lessons import recurrent
-from core.lessons.recall import Scene, script
+from core.lessons.recall import script
 from core.lessons.recurrent import (  # noqa: F401
     ATTENTION,
     LENGTHS,
+    Watched,
     bytes_of,
     cache,
     cached,
@@ -96,25 +97,17 @@ class Layer:
         return self.memory[step - 2] if step > 1 else np.zeros_like(self.memory[0])
 
 
-@dataclass(frozen=True)
-class Watched:
-    """A prompt and a model after the run."""
-
-    scene: Scene
-    layers: tuple[Layer, ...]
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The tokens."""
-        return self.scene.words
-
-
 @lru_cache(maxsize=128)
 def watch(strength: float, prompt: recall.Prompt) -> Watched:
     """Run the recall model on a prompt, token by token, with so much of every erasure done."""
     model = weakened(MODEL, strength)
     steps = list(follow(model, script(prompt), record=RECORDS))
     return Watched(scene_of(prompt, steps), tuple(layer_of(steps, i, strength) for i in range(len(model.spec.layers))))
+
+
+def boldest(layer: Layer) -> int:
+    """The head that erases most over the text, from 0: its arrows are seen best."""
+    return int(np.linalg.norm(layer.erase, axis=-1).mean(-1).argmax())
 
 
 def layer_of(steps: list[Step], i: int, strength: float) -> Layer:

@@ -15,10 +15,11 @@ from core import catalogue, cost, evidence, zoo
 from core.decoding.autoregressive import Step, follow
 from core.dtypes import DTYPES
 from core.lessons import recurrent
-from core.lessons.recall import Answer, Scene, script
+from core.lessons.recall import Answer, script
 from core.lessons.recurrent import (  # noqa: F401
     ATTENTION,
     LENGTHS,
+    Watched,
     bytes_of,
     cache,
     cached,
@@ -111,19 +112,6 @@ class Layer:
     def limit(self) -> float:
         """The largest number that the memory ever held."""
         return max(1e-6, float(np.abs(np.nan_to_num(self.memory)).max()))
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A prompt and a model after the run."""
-
-    scene: Scene
-    layers: tuple[Layer, ...]
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The tokens."""
-        return self.scene.words
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from core.blocks import Window
 from core.ffn.dense import Dense
 from core.mixers.attention import Attention
 from core.rope import Rope
-from core.rules import Claim, at_least, every, lower, ordered
+from core.rules import Claim, Verdict, at_least, every, lower, ordered
 from core.spec import Layer, ModelSpec
 from core.tasks import frames, programs
 from core.train import Recipe
@@ -48,6 +48,16 @@ def shown(kind: str) -> str:
     return f"{kind}@{LONGEST}"
 
 
+def levels(check):
+    """A check without its gaps, which would bear one name for every kind of program."""
+
+    def checked(rows: list[dict]) -> Verdict:
+        verdict = check(rows)
+        return Verdict(verdict.outcome, {label: s for label, s in verdict.numbers.items() if " - " not in label})
+
+    return checked
+
+
 CLAIMS = (
     Claim(
         f"A model trained on straight lines alone has the last state of {LONGEST} lines right at least .9 of the time on its own "
@@ -68,7 +78,7 @@ CLAIMS = (
     Claim(
         "With branches and loops tracing still beats answering at once, on every kind of program",
         "every, ordered",
-        every(*(ordered(shown(kind), ANSWER, TRACE) for kind in MIXED)),
+        levels(every(*(ordered(shown(kind), ANSWER, TRACE) for kind in MIXED))),
     ),
     Claim(
         f"No kind of program fails: each is right at least half of the time at {LONGEST} lines",

@@ -1,4 +1,4 @@
-"""Gated short convolutions (LFM2): how their models are trained, and what their table should show: none, or one layer of attention
+"""Gated short convolutions (LFM2): how their models are trained, and what their table should show: no, or one layer of attention
 among four, at each of its places."""
 
 from core.mixers.shortconv import GatedConv

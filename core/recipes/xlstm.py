@@ -34,7 +34,7 @@ CLAIMS = (
         "ordered",
         ordered(METRIC, "lstm", "mlstm-16"),
     ),
-    Claim("Exponential gates alone do not make the difference: LSTM, then sLSTM", "ordered", ordered(METRIC, "lstm", "slstm")),
+    Claim("Exponential gates alone recall more: LSTM, then sLSTM", "ordered", ordered(METRIC, "lstm", "slstm")),
     Claim(
         "The wider the keys of an mLSTM, the more it recalls: 4, 8, 16 numbers",
         "ordered",

@@ -12,8 +12,8 @@ order, so that every frame has as many words. A trace model predicts all of it a
 name holds then. Its baseline reads the same source and predicts the last state alone.
 
 Simplified: CWM writes text, and no word for a condition; here every number, name and sign is one word, a line has four of them,
-and "yes" or "no" stands after every if, while and for. Without that word a model of this size learned every line but guessed the
-branches.
+and "yes" or "no" stands after every if, while and for. In a trial without that word a model of this size learned the values and
+guessed the branches.
 """
 
 import ast

@@ -6,6 +6,7 @@ import pytest
 
 from app import state
 from core import evidence, zoo
+from core.lessons import code_world_evidence as proved
 from core.lessons import code_world_model as lesson
 from core.recipes import code_world_model as recipes
 from core.tasks import toy
@@ -108,15 +109,15 @@ def test_surprises_always_parse_and_the_model_can_read_them():
 def test_count_has_the_formula_with_cwms_numbers():
     at = opened(section="Count")
     formula = "\n".join(str(m.value) for m in at.get("latex"))
-    counted = lesson.sliding_window.formula(lesson.CWM, lesson.context())
+    counted = proved.sliding_window.formula(proved.CWM, proved.context())
     assert all(f"{n:,}".replace(",", "{,}") in formula for n in (16, 48, 8, 8192, 131072)) and counted.bytes == 10_200_547_328
     assert "cw-check differs" not in text(at)
 
 
 def test_the_two_numbers_of_cwm_are_explained_with_their_source():
     shown = text(opened(section="Prove"))
-    assert "53.9" in shown and "65.8" in shown and html.escape(lesson.scaling_said()) in shown and lesson.GUIDE in shown
-    assert "477 of the 500" in shown and html.escape(lesson.budget_said()) in shown
+    assert "53.9" in shown and "65.8" in shown and html.escape(proved.scaling_said()) in shown and proved.GUIDE in shown
+    assert "477 of the 500" in shown and html.escape(proved.budget_said()) in shown
 
 
 def test_verdicts_and_failures_are_the_tables(monkeypatch):
@@ -130,6 +131,6 @@ def test_verdicts_and_failures_are_the_tables(monkeypatch):
 
 
 def test_the_table_has_every_kind_at_every_length():
-    for variant in lesson.MODELS:
-        for kind in lesson.KINDS:
+    for variant in proved.MODELS:
+        for kind in proved.KINDS:
             assert len(evidence.final("code_world_model", variant, f"{kind}@{recipes.LONGEST}")) == len(recipes.SEEDS)

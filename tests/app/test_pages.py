@@ -12,7 +12,7 @@ import pytest
 
 from core import evidence
 from core.lessons import (
-    code_world_model,
+    code_world_evidence,
     gated_deltanet,
     gqa,
     liquid,
@@ -156,7 +156,7 @@ PAGES = (
         "code_world_model", ({"at": "0"}, {"at": "9", "reads": "true history"}),
         "at reads program cw-program-text cw-surprise-program cw-pick-programs", {}, (), (),
         bad(("at", "99"), ("at", "x"), ("program", "x"), ("reads", "x"), ("s", "x")), ("def imagined", "arXiv 2510.02387"),
-        lambda: [u.entry.name for u in code_world_model.users(str)], stated=False,
+        lambda: [u.entry.name for u in code_world_evidence.users(str)], stated=False,
     ),
 )  # fmt: skip
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

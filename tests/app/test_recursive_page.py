@@ -110,7 +110,11 @@ def test_verdicts_and_numbers_are_the_tables(monkeypatch):
     monkeypatch.setattr(zoo, "tables", lambda name: [])
     shown = text(opened(section="Prove"))
     assert "No runs yet." in shown and "with the same weights.** " not in shown
-    metrics = {f"{k}{after}": "0.95" for k in ("unseen", "held out") for after in ("", *(f"@{n}" for n in lesson.STEPS))}
+    metrics = {
+        f"{k}{after}": "0.95"
+        for k in ("unseen", "held out")
+        for after in ("", "@halt", ", steps", *(f"@{n}" for n in lesson.STEPS))
+    }
     metrics |= {f"needs {grade}": "0.9" for grade in sudoku.GRADES}
     rows = [{"variant": v, "seed": str(s), "step": "1", "seconds": "60"} | metrics for v in lesson.VARIANTS for s in (0, 1)]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)

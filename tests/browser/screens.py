@@ -5,6 +5,9 @@ from tests.browser import driver
 SCREENS = {
     "gqa-light": ("gqa?kv_heads=2", 1440, 900, False),
     "gqa-phone-dark": ("gqa?kv_heads=2", 390, 844, True),
+    "mixers-light": ("mixers", 1440, 900, False),
+    "recursive-light": ("recursive", 1440, 900, False),
+    "inference-dark": ("inference", 1440, 900, True),
 }
 
 

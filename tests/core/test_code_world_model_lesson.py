@@ -9,6 +9,7 @@ import torch
 
 from core import cost, evidence, zoo
 from core.errors import SpecError
+from core.lessons import code_world_evidence as proved
 from core.lessons import code_world_model as lesson
 from core.recipes import code_world_model as recipes
 from core.tasks import frames, programs, toy, traces
@@ -88,15 +89,15 @@ def test_names_of_the_reader_stand_in_what_the_model_says():
 
 
 def test_counted_is_measured_and_a_trace_costs_more_with_every_step():
-    counted, measured = lesson.counted_and_measured()
+    counted, measured = proved.counted_and_measured()
     assert counted == measured
     steps = np.arange(5)
-    cached = lesson.cache_by_steps(6, steps)
+    cached = proved.cache_by_steps(6, steps)
     spec = zoo.recipe(recipes.TRACE).spec
     tokens = 6 * frames.SOURCE_LINE + 1 + frames.STATE + 4 * frames.FRAME
     assert cached["trace, B"][4] == cost.count(spec, tokens, cache_dtype="float32").cache_bytes
     assert (np.diff(cached["trace, B"]) > 0).all() and len(set(cached["answer at once, B"])) == 1
-    p = lesson.prices(6, 8)
+    p = proved.prices(6, 8)
     assert p["trace"].tokens - p["answer"].tokens == 8 * frames.FRAME and p["trace"].flops > p["answer"].flops
 
 
@@ -105,33 +106,33 @@ def test_words_to_learn_from_are_those_of_the_loss():
     for mode in ("trace", "answer"):
         asked = traces.predicted(mode, rows := torch.tensor([traces.words(mode, text, run)]))
         learned = int((asked & (rows[0] != frames.INDEX[frames.PAD])).sum())
-        assert learned == lesson.supervised(len(run.frames))[mode]
+        assert learned == proved.supervised(len(run.frames))[mode]
 
 
 def test_a_failed_kind_is_named_and_marked(monkeypatch):
-    metrics = [f"{kind}@{n}" for kind in lesson.KINDS for n in traces.MEASURED] + [f"steps@{n}" for n in traces.BUCKETS]
+    metrics = [f"{kind}@{n}" for kind in proved.KINDS for n in traces.MEASURED] + [f"steps@{n}" for n in traces.BUCKETS]
     metrics += ["own@8", "true@8"]
     rows = [
         {"variant": v, "seed": s, "step": "1"} | {m: "0.2" if m.startswith("for@") else "0.8" for m in metrics}
-        for v in lesson.MODELS
+        for v in proved.MODELS
         for s in "012"
     ]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
-    assert lesson.failed() == ["for (20%)"] and "for (20%)" in lesson.kinds_said()
-    assert dict((row[0], row[1]) for row in lesson.kind_rows()[1])["for"] == "0.20 failed"
-    verdicts = {claim["claim"]: claim["verdict"] for claim in lesson.report()["claims"][:5]}
+    assert proved.failed() == ["for (20%)"] and "for (20%)" in proved.kinds_said()
+    assert dict((row[0], row[1]) for row in proved.kind_rows()[1])["for"] == "0.20 failed"
+    verdicts = {claim["claim"]: claim["verdict"] for claim in proved.report()["claims"][:5]}
     assert verdicts[next(c for c in verdicts if c.startswith("No kind"))] == "unclear" or "does not show" in verdicts.values()
     monkeypatch.setattr(zoo, "tables", lambda name: [])
-    assert not lesson.failed() and not any(v for runs in lesson.by_steps().values() for v in runs.values())
+    assert not proved.failed() and not any(v for runs in proved.by_steps().values() for v in runs.values())
 
 
 def test_metrics_and_variants_have_names():
-    for variant in lesson.MODELS:
-        assert zoo.recipe(variant) and lesson.spelled(variant) != variant
+    for variant in proved.MODELS:
+        assert zoo.recipe(variant) and proved.spelled(variant) != variant
     for row in evidence.report("code_world_model")["claims"]:
         for label in row["numbers"]:
             if ", " in label:
-                assert "@" not in lesson.metric(label.split(", ")[1])
+                assert "@" not in proved.metric(label.split(", ")[1])
 
 
 def test_a_program_that_is_none_is_refused_in_one_sentence():

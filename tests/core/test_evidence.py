@@ -99,6 +99,7 @@ def test_published_tables_have_a_paper_with_a_date_and_a_link():
             own = (
                 "https://arxiv.org/abs/",
                 "https://github.com/deepseek-ai/",
+                "https://github.com/arcprize/",
                 "https://huggingface.co/Qwen/",
                 "https://deepmind.google/models/",
             )  # where it was published

@@ -87,6 +87,63 @@ def test_an_unknown_family_that_reads_like_none_is_refused():
     assert "model_type" in refusal(json.dumps({**LLAMA, **{f"odd_{i}": i for i in range(40)}, "model_type": "brandnew"}))
 
 
+VISION = {key: value for key, value in ROWS["qwen2.5-72b"].config.items() if key != "model_type"}
+
+
+def test_a_rope_of_an_unknown_kind_leaves_the_counts_as_they_are():
+    """Qwen2.5-VL: the fields of Qwen2 with a rope for pictures, all on the outside."""
+    config = {**VISION, "model_type": "qwen2_5_vl", "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}
+    taken = intake.understood({**config, "vision_config": {"depth": 32}})
+    assert taken.reading.model_type == "qwen2" and taken.reading.spec.layers == ROWS["qwen2.5-72b"].reading.spec.layers
+    assert {"rope_scaling.type", "vision_config"} < set(taken.reading.unknown_fields)
+
+
+def test_of_families_that_read_alike_the_one_in_the_name_is_taken():
+    """Qwen3-VL reads like a hybrid of its maker's without a field left over, if all that makes it one is assumed."""
+    config = {**ROWS["qwen3-32b"].config, "model_type": "qwen3_vl_text"}
+    config["rope_scaling"] = {"rope_type": "default", "mrope_section": [24, 20, 20]}
+    taken = intake.understood({"model_type": "qwen3_vl", "text_config": config})
+    assert taken.reading.model_type == "qwen3" and "reads like qwen3," in taken.note
+    assert cost.count(taken.reading.spec, 9).params_total == cost.count(ROWS["qwen3-32b"].reading.spec, 9).params_total
+
+
+def test_more_assumed_than_said_is_no_likeness():
+    said = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "vocab_size": 30522}
+    refusal(json.dumps({"model_type": "bert", **said}))
+
+
+@pytest.mark.parametrize("where", intake.INSIDE)
+def test_wrappers_keep_their_language_model_under_several_names(where):
+    taken = intake.understood({"model_type": "seer", where: {**LLAMA, "odd": 1}, "vision_config": {}})
+    assert taken.reading.spec.layers == ROWS["llama3-8b"].reading.spec.layers
+    assert where in taken.note and taken.reading.unknown_fields == (f"{where}.odd",)
+
+
+@pytest.mark.parametrize(
+    "config, file",
+    [({"weight_map": {}, "metadata": {}}, "model.safetensors.index.json"), ({"peft_type": "LORA", "r": 8}, "adapter_config"),
+     ({"eos_token_id": 2, "transformers_version": "5"}, "generation_config"), ({"dim": 4096, "n_layers": 32}, "params.json"),
+     ({"tokenizer_class": "T", "model_max_length": 9}, "tokenizer_config"),
+     ({"model": {}, "added_tokens": []}, "tokenizer.json")],
+)  # fmt: skip
+def test_another_file_of_a_model_is_called_what_it_is(config, file):
+    said = refusal(json.dumps(config))
+    assert file in said and "config.json" in said
+
+
+def test_a_web_page_and_a_name_in_quotes():
+    assert "web page" in refusal("\n<!DOCTYPE html>\n<html>" + "x" * 500)
+    assert "raw/main/config.json" in refusal('"meta-llama/Meta-Llama-3-8B"')
+
+
+def test_a_cache_that_a_release_quantises_is_not_passed_over():
+    group = {"weights": {"type": "float", "num_bits": 8, "strategy": "channel"}}
+    told = {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}, "kv_cache_scheme": {"num_bits": 8}}
+    for scheme in (told["kv_cache_scheme"], None):
+        r = intake.understood({**LLAMA, "quantization_config": {**told, "kv_cache_scheme": scheme}}).reading
+        assert r.weight_dtype == "fp8" and ("quantization_config.kv_cache_scheme" in r.unknown_fields) == bool(scheme)
+
+
 def test_several_at_once_each_by_itself():
     good = json.dumps(LLAMA)
     found, errors = intake.take_all([("config.json", good), ("bad.json", "{"), ("config.json", good)])

@@ -30,6 +30,13 @@ def test_a_thought_is_the_solvers_run_and_ends_each_step_with_its_answer(puzzle,
     assert (price.carried, price.params) == (thought.kept, lesson.measured(variant))
 
 
+def test_more_steps_go_on_from_fewer():
+    for steps in (2, 4, 16):
+        more, fewer = (lesson.think("trm-mlp", PUZZLE.given, n) for n in (steps, steps // 2))
+        assert (more.words[: len(fewer.words)] == fewer.words).all() and more.steps == 2 * fewer.steps == len(more.halt)
+        assert more.last.y is not fewer.last.y
+
+
 def test_after_an_update_of_z_stands_what_y_would_say():
     """The answer of a step whose last update is left out, and made once more by hand."""
     from core.decoding.recursion import answer, start, update
@@ -69,14 +76,14 @@ def test_the_race_is_run_by_the_same_solvers(name):
     thought, (run,) = lesson.think(lesson.SOLVERS["6x6"][name], PUZZLE.given, steps), lesson.beside(PUZZLE, 3, (name,))
     ends = [i for i, what in enumerate(thought.order * steps) if what == "y"]
     assert run.passes.tolist() == [i + 1 for i in ends]
-    assert (run.right * 22).round().tolist() == [22 - n for n in thought.wrong(PUZZLE.truth)[ends].tolist()]
-    assert (
-        lesson.rivals("6x6", "HRM", False) == ("HRM", "looped", "run once") and lesson.rivals("6x6", "HRM", True) == lesson.NAMES
-    )
+    right = (thought.words[ends] == np.array(PUZZLE.truth))[:, PUZZLE.open].mean(1)
+    assert run.right == pytest.approx(right)
+    assert lesson.rivals("6x6", "HRM", False) == ("HRM", "looped", "run once")
+    assert lesson.rivals("6x6", "HRM", True) == lesson.NAMES
 
 
 def thought_of(words):
-    return lesson.Thought(np.array(words), np.ones((len(words), 1)), np.array([0.1, 0.6, 0.4, 0.9]), "zy", 0)
+    return lesson.Thought(np.array(words), np.ones((len(words), 1)), np.array([0.1, 0.6, 0.4, 0.9]), "zy", None)
 
 
 def test_when_it_is_solved_and_when_it_says_so():
@@ -84,7 +91,7 @@ def test_when_it_is_solved_and_when_it_says_so():
     assert lesson.solved_at(thought_of([[1], [0], [0], [1], [1], [0], [1], [1]]), (1,)) == 4, "it must stay right"
     assert lesson.solved_at(thought_of([[1], [0]] * 4), (1,)) == 0
     assert thought_of([[0], [1]] * 4).stops == 2
-    never = lesson.Thought(np.ones((2, 1)), np.ones((2, 1)), np.array([0.1, 0.2]), "y", 0)
+    never = lesson.Thought(np.ones((2, 1)), np.ones((2, 1)), np.array([0.1, 0.2]), "y", None)
     assert never.stops == 0
 
 
@@ -128,9 +135,11 @@ def test_puzzles_that_cannot_be_solved_have_no_truth_and_what_is_no_board_is_ref
 
 
 def test_sentences_follow_the_table(monkeypatch):
-    shares = {f"{kind}@{k}": x for kind in lesson.KINDS for k, x in ((1, 0.25), (8, 0.6))}
+    shares = {f"{kind}@{k}": x for kind in lesson.KINDS for k, x in ((1, 0.25), (8, 0.6), ("halt", 0.5))}
+    shares |= {f"{kind}, steps": 3 for kind in lesson.KINDS}
     monkeypatch.setattr(zoo, "tables", lambda name: [{"variant": "trm-mlp", "seed": s, "step": 1} | shares for s in "01"])
     assert "25.0% in one step and 60.0% in 8" in lesson.solved_said("unseen")
+    assert "first says so: 50.0%, after 3.0 steps" in lesson.solved_said("unseen")
     assert "10 of the 49 classes" in lesson.solved_said("held out")
     monkeypatch.setattr(zoo, "tables", lambda name: [])
     assert "TRM solves" not in lesson.solved_said("unseen") and lesson.all_runs() == lesson.by_grade() == []

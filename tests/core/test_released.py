@@ -9,7 +9,7 @@ import torch
 
 from core import catalogue, cost, released
 from core.dtypes import in_words
-from core.hf import deepseek_v4, reader
+from core.hf import deepseek_v4, deepseek_v32, reader
 from core.hf.quantisation import Scheme
 from core.mixers.compressed import Compressed
 
@@ -177,6 +177,18 @@ def test_tensors_of_compressed_attention_are_those_of_transformers():
     left = [name.removeprefix("self_attn.") for name in model._keep_in_fp32_modules]
     assert set(deepseek_v4.KEPT) == {name.removeprefix("compressor.") if "indexer" in name else name for name in left}
     assert set(deepseek_v4.SINGLE) < {*model._keep_in_fp32_modules_strict}
+
+
+def test_what_weighs_the_heads_of_the_scorer_is_not_converted_in_deepseek_v32():
+    from transformers import DeepseekV32ForCausalLM
+
+    assert list(deepseek_v32.KEPT) == DeepseekV32ForCausalLM._keep_in_fp32_modules
+    r = catalogue.entries()["deepseek-v3.2"].reading
+    found = {part.dtype: part.numbers for part in released.weights(r).parts}
+    v3 = {part.dtype: part.numbers for part in released.weights(catalogue.entries()["deepseek-v3"].reading).parts}
+    d, heads, width = 7168, 64, 128
+    assert found["fp8"] - v3["fp8"] == 61 * (1536 * heads * width + d * width)
+    assert found["bfloat16"] - v3["bfloat16"] == 61 * (d * heads + 2 * width)
 
 
 @pytest.mark.parametrize("ratio, overlap", [(0, False), (8, False), (4, True)])
