@@ -43,7 +43,7 @@ def box(examples: dict[str, str], surprise: Callable[[random.Random], str], limi
     """The example by name, and the text, with a fresh one on demand; what was written goes into the address."""
     name = controls.pick(NAME, "Start from", tuple(examples), next(iter(examples)))
     st.html('<span class="cw-label">The program: a subset of Python, read and never executed</span>')
-    lines = 68 + 22 * max(6, st.session_state[TEXT].count("\n") + 1)
+    lines = 30 + 21 * max(6, st.session_state[TEXT].count("\n") + 2)
     st.text_area("Program", key=TEXT, max_chars=limit, height=min(lines, 400), label_visibility="collapsed")
     st.button("Surprise me", key="cw-surprise-program", on_click=_fresh, args=(surprise,))
     text = st.session_state[TEXT]

@@ -48,12 +48,14 @@ PAGES = (
     Page("xlstm", "xLSTM", "Beyond attention", "Are LSTMs back?"),
     Page("liquid", "Liquid models", "Beyond attention", "How little attention is enough on a phone?"),
     Page("mixers", "All mixers", "Beyond attention", "One prompt, every mixer: who remembers, at what price?"),
+    Page("recursive", "Recursive reasoning", "Beyond next-token", "Can a 7M model outthink a big one on puzzles?"),
     Page("text_diffusion", "Text diffusion", "Beyond next-token", "What if all words appear at once?"),
     Page("code_world_model", "Code world models", "Beyond next-token", "Can a model run code in its head?"),
     Page("home", "All models", "Models", "Who built what, and what does it cost?"),
     Page("inference", "Inference", "Models", "Why does memory decide the price?"),
     Page("compare", "Compare models", "Models", "How do two models differ?"),
     Page("workbench", "Workbench", "Models", "What would my design cost?"),
+    Page("evidence", "Evidence", "Models", "Which of the talk's claims hold up?"),
 )
 
 

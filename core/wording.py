@@ -13,6 +13,16 @@ WORDS = {
     "top_groups": "groups that may be picked", "group_best": "best of a group that score it", "normalise": "gates add up to 1",
     "kernel": "taps of its convolution", "state_size": "numbers a channel keeps", "inner": "channels",
     "rank": "width of the step size's bottleneck", "width": "width of a head", "shared_gate": "gate on the shared expert",
+    "reuses": "reads an earlier layer's picks", "ago": "layers back to the one it borrows from", "one": "keys are values as well",
+    "conv_bias": "bias of its convolution", "proj_bias": "bias of its projections", "in_bias": "bias on the input",
+    "norms": "norms on its step size, B and C", "scales": "factors on z, x, B, C and t", "fade": "factor on the slopes of its decay",
+    "reads": "factors on what the two read", "says": "factors on what the two say", "first": "makes the values later layers mix in",
+    "decay_rank": "width of the decay's bottleneck", "erase_rank": "width of the erasing rate's bottleneck",
+    "value_rank": "width of the value mix's bottleneck", "gate_rank": "width of the gate's bottleneck",
+    "o_groups": "groups of its output", "o_rank": "width of the output's latent", "overlap": "blocks overlap",
+    "ratio": "tokens an entry is made of", "index_heads": "heads of its scorer", "index_width": "width of its scorer's heads",
+    "weigh_input": "gate weighs what an expert reads", "expert_bias": "bias of the experts", "router_bias": "bias of the router",
+    "gate_scale": "factor on the gate", "gate_cap": "soft cap on its gates", "words": "words in its table",
 }  # fmt: skip
 PARTS = {  # what errors write before the dot
     "attention": "attention", "mla": "latent attention", "indexer": "the scorer", "compressed": "compressed attention",

@@ -33,6 +33,7 @@ from core.recipes import (
     mixers,
     mla,
     moe,
+    recursive,
     rwkv,
     sliding_window,
     sparse_attention,
@@ -50,7 +51,7 @@ SEEDS = (0, 1, 2, 3, 4)
 MECHANISMS: dict[str, ModuleType] = {
     "gqa": gqa, "mla": mla, "sliding_window": sliding_window, "moe": moe, "gated_deltanet": gated_deltanet,
     "sparse_attention": sparse_attention, "mamba": mamba, "rwkv": rwkv, "xlstm": xlstm, "liquid": liquid, "mixers": mixers,
-    "text_diffusion": text_diffusion, "code_world_model": code_world_model,
+    "recursive": recursive, "text_diffusion": text_diffusion, "code_world_model": code_world_model,
 }  # fmt: skip
 RECIPES: dict[str, tuple[Recipe, ...]] = {name: module.RECIPES for name, module in MECHANISMS.items()}
 

@@ -144,7 +144,7 @@ def memory_said(cell: str, shift: float, at: int, watched: lesson.Watched, step:
         f"**{cell}, layer {at + 1}, forget bias {signed(shift)}, after {step} of {len(watched.words)} tokens.** The {{memory}} "
     )
     if cell == "mLSTM":
-        return lead + "adds key times value of every token, as its gates weigh it; the last column is the normaliser, the same sum of keys alone."
+        return lead + "adds key times value of every token, weighed by its gates; the last column, the normaliser, adds keys."
     second = "the normaliser that it is divided by" if cell == "sLSTM" else "the output, which the next step reads"
     return lead + f"is a number a channel, beside it {second}. The order of channels means nothing."
 

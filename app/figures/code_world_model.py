@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from app.figures.plot import blank, mark, note
 
 TEXT = "%{text}<extra></extra>"
-ROW = 20  # px of a line
+ROW = 19.5  # px of a line
 MOST = 14  # steps whose values and numbers are written large
 
 

@@ -314,7 +314,9 @@ def curves(sides: tuple[Side, ...], quantity: str, highest: int) -> Curves:
 # Fields
 
 
-GROUPS = {Attention: "attention", Latent: "latent attention", Dense: "dense feed-forward", MoE: "experts"}
+GROUPS = {Attention: "attention", Latent: "latent attention", Dense: "dense feed-forward", MoE: "experts"} | {
+    ChannelMix: "channel mixing of RWKV-7",
+}
 HIDDEN = ("form", "cut")  # how we run it, not what it is
 NORMED = {
     "none": "no",
@@ -341,6 +343,17 @@ class Field:
     def differs(self) -> bool:
         """Do the sides differ in it?"""
         return len(set(self.values)) > 1
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The same, of many values over the layers the first two and the last."""
+        return tuple(map(shortened, self.values))
+
+
+def shortened(text: str, most: int = 6) -> str:
+    """Many values of `each_of`: how many, and which stand at the ends."""
+    found = re.findall(r"(.+? in \d+)(?:, |$)", text)
+    return f"{len(found)} values: {found[0]}, {found[1]}, … {found[-1]}" if len(found) > most else text
 
 
 def table(sides: tuple[Side, ...]) -> tuple[Field, ...]:

@@ -20,6 +20,7 @@ from core.lessons import (
     mixers,
     mla,
     moe,
+    recursive,
     rwkv,
     sliding_window,
     sparse_attention,
@@ -145,6 +146,14 @@ PAGES = (
         "liquid", ({"attention": "none"}, {"attention": "last"}), f"attention gates real context cw-pick-model {PROMPT}", {},
         liquid.users(), RECALL, bad(("attention", "fifth"), ("context", "12")), ("class GatedConvModule", "arXiv 2511.23404"),
         lambda: [liquid.name(key) for key in (*liquid.users(), *liquid.others())], stated=False,
+    ),
+    Page(
+        "recursive", ({"steps": "1"}, {"steps": "16", "puzzle": "maze"}),
+        "steps puzzle cw-pick-steps solver inner rounds all board cw-pick-board cw-surprise-board",
+        {"small": {"puzzle": "4x4"}, "maze": {"puzzle": "maze"}}, (), (),
+        bad(("steps", "3"), ("steps", "x"), ("puzzle", "9x9"), ("solver", "x"), ("inner", "99"), ("rounds", "0"), ("board", "x" * 5000),
+            ("board", "<script>"), ("board", "")),
+        ("def solve", "arXiv 2510.04871"), lambda: [entry.name for entry, *_ in recursive.users()], fewest=2,
     ),
     Page(
         "text_diffusion", ({"steps": "1", "order": "any order"}, {"steps": "48", "order": "any, and take back"}),

@@ -18,7 +18,7 @@ import pytest
 from playwright import sync_api
 
 from app import state
-from core.lessons import code_world_model
+from core.lessons import code_world_model, recursive
 from core.registry import PAGES
 from core.tasks import domains, recall, sentences
 from tests.browser import driver
@@ -37,6 +37,7 @@ MUST = {
     "gated_deltanet": ("state", "readout"),
     "mixers": ("looks",),
     "rwkv": ("memory", "arrows"),
+    "recursive": ("boards-6", "race"),
     "text_diffusion": ("grid", "committed"),
     "code_world_model": ("trace",),
     "xlstm": ("gates", "left"),
@@ -46,6 +47,7 @@ MUST = {
     "compare": ("ladders", "kept"),
     "workbench": ("budget",),
     "home": ("landscape",),
+    "evidence": ("seeds",),
 }
 KINDS = ("first", "again")
 
@@ -81,6 +83,8 @@ def fresh(page: str, session: int) -> str:
     ):
         texts[page] = lambda: recall.surprise(8, seed=1000 + session, asked=2)
     query = {"prompt": texts[page]()} if page in texts else {}
+    if page == "recursive":
+        query = {"board": recursive.surprise("6x6", 1000 + session)}
     if page == "code_world_model":
         query = {"s": state.pack(code_world_model.surprise(random.Random(session)), "")}
     return page + ("?" + urlencode(query) if query else "")

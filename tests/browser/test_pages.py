@@ -114,6 +114,12 @@ PAGES = (
         "attention real context section prompt v", "growth", ("ann lampp ? ann", "lampp"),
     ),
     Page(
+        "recursive", "steps", 1, 0, "race", ("The answer after each of 32 updates", "Share of gaps that are right after"),
+        ("One step", {"steps": "1"}), ("8", "4"),
+        ("steps=4&step=6", "puzzle=maze&steps=2&step=3", "steps=16&solver=HRM&board=3...14+6...52+2..1.5+.1....+..5..3+46...."),
+        "steps puzzle inner rounds section v", "growth", None,
+    ),
+    Page(
         "text_diffusion", "steps", 1, 0, "committed", ("Confidence at 24 places in each of 8 passes", "committed each of 24 places"),
         ("All at once", {"steps": "1"}), ("8", "4"),
         ("steps=4&seed=3", "order=any+order&step=2&block=6", "steps=12&prompt=today+_+who+_+the+potters+shapes+small+_"),

@@ -1,0 +1,63 @@
+"""Every seed of what a claim compares: a tiny strip for its row, as HTML, and a figure for the claim that is open."""
+
+import html
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from app.figures.plot import blank
+from core.lessons.evidence import Side, apart
+
+LABELLED = 4  # more sides than this stand closer together, without their names
+
+
+def short(value: float) -> str:
+    """A value at the end of a scale."""
+    return f"{value:.3g}"
+
+
+def strip(sides: Sequence[Side], places: Sequence[Sequence[float]], names: Sequence[str], ends: tuple[float, float]) -> str:
+    """One line a side, a dot a run at its place from 0 to 1, the ends of the scale below; "" without runs."""
+    if not sides:
+        return ""
+    said = "; ".join(f"{name}: {', '.join(map(short, s.values))}" for name, s in zip(names, sides))
+    dense = len(sides) > LABELLED
+    own, shared = apart(list(names))
+    lanes = "".join(_lane("" if dense else name, at) for name, at in zip(own, places))
+    low, high = (short(v) for v in ends)
+    numbers = f"<span>{low}</span><span>{high}</span>" if low != high else f"<span class=one>{low}</span>"
+    what = f"{len(sides)} sides: {shared}".rstrip(": ") if dense else shared
+    scale = f'<small><em title="{html.escape(what)}">{html.escape(what)}</em>{numbers}</small>'
+    kind = "cw-seeds dense" if dense else "cw-seeds"
+    return f'<div class="{kind}" role="img" aria-label="{html.escape(said)}">{lanes}{scale}</div>'
+
+
+def _lane(name: str, places: Sequence[float]) -> str:
+    dots = "".join(f'<i style="left:{100 * p:.1f}%"></i>' for p in places)
+    label = f'<span title="{html.escape(name)}">{html.escape(name)}</span>' if name else ""
+    return f"<div>{label}<b>{dots}</b></div>"
+
+
+def spread(
+    sides: Sequence[Side], names: Sequence[str], runs: Sequence[Sequence[str]], ends: tuple[float, float], colours: dict,
+    stroke: float = 1.0,
+) -> go.Figure:  # fmt: skip
+    """One line a side under its name: a dot a run, a bar at the mean."""
+    n = len(sides)
+    fig = blank(colours, 46 * n + 40, stroke)
+    for i, (side, name) in enumerate(zip(sides, names)):
+        fig.add_annotation(
+            x=0, xref="paper", y=i - 0.36, text=html.escape(name), showarrow=False, xanchor="left", font={"size": 12 * stroke}
+        )
+        fig.add_shape(
+            type="line", x0=side.mean, x1=side.mean, y0=i - 0.16, y1=i + 0.24, line={"color": colours["ink"], "width": 2}
+        )
+    xs = [v for side in sides for v in side.values]
+    ys = [i for i, side in enumerate(sides) for _ in side.values]
+    text = [f"{run}: {v:.4g}" for side, each in zip(sides, runs) for run, v in zip(each, side.values)]
+    marker = {"color": colours["query"], "size": 9 * stroke, "opacity": 0.75}
+    fig.add_scatter(x=xs, y=ys, mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>")
+    pad = 0.06 * (ends[1] - ends[0]) or 0.5
+    fig.update_xaxes(range=[ends[0] - pad, ends[1] + pad], fixedrange=True, nticks=5, tickformat=".3~g")
+    fig.update_yaxes(range=[n - 0.5, -0.7], showticklabels=False, fixedrange=True, tickvals=list(range(n)))
+    return fig
