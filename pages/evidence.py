@@ -48,10 +48,9 @@ def choose() -> tuple[lesson.Row, str, list[str]]:
 
 def filters() -> str:
     """What the folded controls are going to hold."""
-    wanted = state.peek("verdict", [])
-    words = ", ".join([wanted] if isinstance(wanted, str) else [str(w) for w in wanted if w in lesson.outcomes()])
-    known = words if words in lesson.outcomes() or "," in words else ""
-    return f"{state.peek('mechanism', lesson.EVERY, lesson.mechanisms())} · {known or 'every verdict'}"
+    asked = st.session_state.get("verdict", st.query_params.get_all("verdict")) or ()
+    words = ", ".join(outcome for outcome in lesson.outcomes() if outcome in asked)
+    return f"{state.peek('mechanism', lesson.EVERY, lesson.mechanisms())} · {words or 'every verdict'}"
 
 
 # The claims
@@ -79,29 +78,34 @@ def tally(found: tuple[lesson.Row, ...]) -> None:
 
 
 def claims(found: tuple[lesson.Row, ...], chosen: lesson.Row) -> None:
-    """One row a claim, under its mechanism."""
+    """One row a claim, under its mechanism. The open one is marked by a style of its own: the rows themselves are sent once."""
+    st.html(f"<style>.{slug(chosen)}::before {{ background: var(--cw-query) }}</style>")
     if not found:
         panels.caption("**No claim passes these filters.** Take one of them off.")
         return
-    st.html(f'<div class="cw-claims">{"".join(group(name, rows, chosen) for name, rows in lesson.grouped(found).items())}</div>')
+    st.html(f'<div class="cw-claims">{"".join(group(name, rows) for name, rows in lesson.grouped(found).items())}</div>')
 
 
-def group(name: str, rows: list[lesson.Row], chosen: lesson.Row) -> str:
+def slug(row: lesson.Row) -> str:
+    """The class of a claim's row."""
+    return f"cw-claim-{row.id.replace(' ', '-')}"
+
+
+def group(name: str, rows: list[lesson.Row]) -> str:
     """A mechanism: where it is shown, how it is made again, its claims, what papers printed."""
     there = lesson.proof(name)
     shown = f"{panels.link('Shown on its page', name, **there)} · " if there else ""
     by = f'<p class="cw-by">{shown}the same again: <code>{html.escape(rows[0].command)}</code></p>'
-    lines = "".join(line(row, row == chosen) for row in rows)
+    lines = "".join(line(row) for row in rows)
     return f'<section><h2>{html.escape(rows[0].title)}</h2>{by}<div role="list">{lines}</div>{printed(name)}</section>'
 
 
-def line(row: lesson.Row, on: bool) -> str:
+def line(row: lesson.Row) -> str:
     """A claim: verdict, sentence, every seed."""
     link = panels.link(row.id, state.page(), **{**state.values(), "claim": row.id})
-    here = ' aria-current="true"' if on else ""
     drawn = seeds.strip(row.compared, lesson.places(row), names(row), lesson.span(row))
     return (
-        f'<div class="cw-claim{" on" * on}" role="listitem"{here}>{chip(row.outcome)}'
+        f'<div class="cw-claim {slug(row)}" role="listitem">{chip(row.outcome)}'
         f"<div><p>{html.escape(row.sentence)}</p><small>{link}</small></div>{drawn}</div>"
     )
 
@@ -159,7 +163,7 @@ def said(row: lesson.Row) -> None:
     )
     rule = "".join(f"<small><b>{html.escape(n)}</b>: {html.escape(words)}.</small>" for n, words in lesson.in_words(row.rule))
     none = "" if row.compared else "<small><b>No runs yet.</b></small>"
-    runs = f"seeds {', '.join(map(str, row.seeds))}; a dot is a run, the bar its mean. " if row.compared else ""
+    runs = f"Seeds {', '.join(map(str, row.seeds))}; a dot is a run, the bar its mean. " if row.compared else ""
     again = f"<small>{runs}The same again: <code>{html.escape(row.command)}</code></small>"
     there = lesson.proof(row.mechanism)
     link = f"<small>{panels.link('Shown on its page', row.mechanism, **there)}</small>" if there else ""

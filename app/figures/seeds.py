@@ -1,6 +1,7 @@
 """Every seed of what a claim compares: a tiny strip for its row, as HTML, and a figure for the claim that is open."""
 
 import html
+import textwrap
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -8,6 +9,7 @@ import plotly.graph_objects as go
 from app.figures.plot import blank
 from core.lessons.evidence import Side, apart
 
+WIDEST, LINE = 42, 17  # characters of a name in one line of the figure, the height of that line in px
 LABELLED = 4  # more sides than this stand closer together, without their names
 
 
@@ -42,15 +44,17 @@ def spread(
     sides: Sequence[Side], names: Sequence[str], runs: Sequence[Sequence[str]], ends: tuple[float, float], colours: dict,
     stroke: float = 1.0,
 ) -> go.Figure:  # fmt: skip
-    """One line a side under its name: a dot a run, a bar at the mean."""
-    n = len(sides)
-    fig = blank(colours, 46 * n + 40, stroke)
-    for i, (side, name) in enumerate(zip(sides, names)):
-        fig.add_annotation(
-            x=0, xref="paper", y=i - 0.36, text=html.escape(name), showarrow=False, xanchor="left", font={"size": 12 * stroke}
-        )
+    """One line a side under its name: a dot a run, a bar at the mean; what all sides share is the title of the axis."""
+    n, (own, shared) = len(sides), apart(list(names))
+    texts = [textwrap.wrap(name, round(WIDEST / stroke)) for name in own]
+    room = LINE * stroke * (max(map(len, texts), default=1) - 1)  # of names that take several lines
+    fig = blank(colours, (45 + room) * n + 60 + room, stroke)
+    fig.update_layout(margin={"t": 10 + room})
+    for i, (side, lines) in enumerate(zip(sides, texts)):
+        label = {"text": "<br>".join(map(html.escape, lines)), "align": "left", "xanchor": "left", "yanchor": "bottom"}
+        fig.add_annotation(x=0, xref="paper", y=i - 0.16, showarrow=False, font={"size": 12 * stroke}, **label)
         fig.add_shape(
-            type="line", x0=side.mean, x1=side.mean, y0=i - 0.16, y1=i + 0.24, line={"color": colours["ink"], "width": 2}
+            type="line", x0=side.mean, x1=side.mean, y0=i - 0.16, y1=i + 0.2, line={"color": colours["ink"], "width": 2}
         )
     xs = [v for side in sides for v in side.values]
     ys = [i for i, side in enumerate(sides) for _ in side.values]
@@ -58,6 +62,12 @@ def spread(
     marker = {"color": colours["query"], "size": 9 * stroke, "opacity": 0.75}
     fig.add_scatter(x=xs, y=ys, mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>")
     pad = 0.06 * (ends[1] - ends[0]) or 0.5
-    fig.update_xaxes(range=[ends[0] - pad, ends[1] + pad], fixedrange=True, nticks=5, tickformat=".3~g")
-    fig.update_yaxes(range=[n - 0.5, -0.7], showticklabels=False, fixedrange=True, tickvals=list(range(n)))
+    fig.update_xaxes(
+        range=[ends[0] - pad, ends[1] + pad],
+        fixedrange=True,
+        nticks=5,
+        tickformat=".3~g",
+        title_text="<br>".join(textwrap.wrap(shared, round(WIDEST / stroke))),
+    )
+    fig.update_yaxes(range=[n - 0.6, -0.95], showticklabels=False, fixedrange=True, tickvals=list(range(n)))
     return fig

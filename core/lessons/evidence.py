@@ -221,9 +221,8 @@ def printed(name: str) -> list[tuple[str, str, str]]:
     """What papers printed about a mechanism: (paper, where and what, its rows in a line)."""
     lines = []
     for t in evidence.published(name):
-        cells = "; ".join(f"{row[0]} {', '.join(map(str, row[1:]))}".strip() for row in t["rows"])
-        heads = ", ".join(t["columns"][1:])
-        lines.append((t["paper"], f"{t['table']}: {t['what']}", f"{heads}: {cells}"))
+        head, *cells = (f"{row[0]} → {', '.join(map(str, row[1:]))}".removeprefix(" → ") for row in (t["columns"], *t["rows"]))
+        lines.append((t["paper"], f"{t['table']}: {t['what']}", f"{head}: {'; '.join(cells)}"))
     return lines
 
 
@@ -240,7 +239,10 @@ def written() -> dict[str, str]:
 
 def in_words(rule: str) -> list[tuple[str, str]]:
     """A claim's rule and those it leans on, with what they mean: "every, at least and at most" names three."""
-    named = [name for name in re.split(r", | and ", rule) if name in written()]
-    if any('"ordered"' in written()[name] for name in named) and "ordered" not in named:
+    known = written()
+    named = [name for name in re.split(r", | and ", rule) if name in known]
+    if len(named) == 1 and known[named[0]].startswith("the same"):
+        named.insert(0, list(known)[list(known).index(named[0]) - 1])  # what it is the same as
+    if any('"ordered"' in known[name] for name in named) and "ordered" not in named:
         named.append("ordered")
-    return [(name, written()[name]) for name in named]
+    return [(name, known[name]) for name in named]

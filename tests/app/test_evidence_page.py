@@ -47,7 +47,7 @@ def test_every_claim_opens_with_all_its_runs():
             kept = picture(at)
             assert kept["config"]["claim"] == row.sentence and kept["config"]["command"] == row.command
             assert kept["table"]["value"] == pytest.approx(lesson.table(row, str)["value"], rel=1e-4, abs=1e-9)
-        assert "aria-current" in text(at) and f": {row.id}</h3>" in text(at)
+        assert f".cw-claim-{row.id.replace(' ', '-')}::before" in text(at) and f": {row.id}</h3>" in text(at)
 
 
 def test_filters_move_and_take_what_they_say():

@@ -151,8 +151,8 @@ PAGES = (
         "recursive", ({"steps": "1"}, {"steps": "16", "puzzle": "maze"}),
         "steps puzzle cw-pick-steps solver inner rounds all board cw-pick-board cw-surprise-board",
         {"small": {"puzzle": "4x4"}, "maze": {"puzzle": "maze"}}, (), (),
-        bad(("steps", "3"), ("steps", "x"), ("puzzle", "9x9"), ("solver", "x"), ("inner", "99"), ("rounds", "0"), ("board", "x" * 5000),
-            ("board", "<script>"), ("board", "")),
+        bad(("steps", "3"), ("steps", "x"), ("puzzle", "9x9"), ("solver", "x"), ("inner", "99"), ("rounds", "0"),
+            ("board", "x" * 5000), ("board", "<script>"), ("board", "")),
         ("def solve", "arXiv 2510.04871"), lambda: [entry.name for entry, *_ in recursive.users()], fewest=2,
     ),
     Page(

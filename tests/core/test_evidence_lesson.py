@@ -65,6 +65,7 @@ def test_every_side_has_a_name_and_every_rule_its_words():
         assert words and set(words) <= set(lesson.written()) and all(n in rules.__doc__ for n in words)
     assert [name for name, _ in lesson.in_words("every, at least and at most")] == ["every", "at least", "at most"]
     assert [name for name, _ in lesson.in_words("closes")] == ["closes", "ordered"]
+    assert [name for name, _ in lesson.in_words("at most")] == ["at least", "at most"], "the same as what?"
 
 
 def test_what_names_share_is_said_once():
