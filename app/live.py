@@ -186,8 +186,10 @@ def table(columns, rows, narrow: bool = False) -> None:
 
 def numeric(value) -> bool:
     """A number, or one with its sign or unit such as "1.5 MiB", "46.7 B", "-3" and "98.24%", or the dash where there is none."""
-    return isinstance(value, (int, float)) or value in ("—", "any", "none") or (
-        not isinstance(value, Link) and bool(re.fullmatch(r"[+-]?[\d.,]+( [kKMGT]?i?B| [KMT]|%)?|—", str(value)))
+    return (
+        isinstance(value, (int, float))
+        or value in ("—", "any", "none")
+        or (not isinstance(value, Link) and bool(re.fullmatch(r"[+-]?[\d.,]+( [kKMGT]?i?B| [KMT]|%)?|—", str(value))))
     )
 
 

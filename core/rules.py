@@ -104,13 +104,14 @@ def at_most(metric: str, bound: float, *variants: str) -> Callable[[list[dict]],
 
 
 def bounded(metric: str, keeps: Callable[[float], bool], variants: tuple[str, ...]) -> Callable[[list[dict]], Verdict]:
-    """Every run of the variants keeps a bound."""
+    """Every run of the variants keeps a bound, and each variant has runs."""
 
     def check(rows: list[dict]) -> Verdict:
-        values = [value for v in variants for value in last(rows, v, metric).values()]
+        runs = {v: list(last(rows, v, metric).values()) for v in variants}
+        values = [value for each in runs.values() for value in each]
         kept = sum(keeps(value) for value in values)
-        outcome = UNCLEAR if not values else SHOWS if kept == len(values) else NOT if kept == 0 else UNCLEAR
-        return Verdict(outcome, {f"{v}, {metric}": summary(list(last(rows, v, metric).values())) for v in variants})
+        outcome = SHOWS if kept == len(values) and all(runs.values()) else NOT if values and kept == 0 else UNCLEAR
+        return Verdict(outcome, {f"{v}, {metric}": summary(each) for v, each in runs.items()})
 
     return check
 

@@ -216,8 +216,10 @@ def lines(group: list[lesson.Field], every: bool) -> list[tuple]:
     head = (live.Link(f'<span class="cw-part">{html.escape(group[0].group)}</span>'), *("" for _ in group[0].values))
     return [
         head,
-        *((row.name, *(cell(text, v != row.values[0] or (every and row.differs)) for text, v in zip(row.shown, row.values)))
-          for row in group),
+        *(
+            (row.name, *(cell(text, v != row.values[0] or (every and row.differs)) for text, v in zip(row.shown, row.values)))
+            for row in group
+        ),
     ]
 
 

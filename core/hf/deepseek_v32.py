@@ -1,7 +1,7 @@
 """DeepSeek-V3.2 (model_type "deepseek_v32"): V3 in which a cheap scorer picks the tokens that latent attention reads.
 
-Its maker's code (github.com/deepseek-ai/DeepSeek-V3.2-Exp, inference/model.py) says of its fp8 files what its config does not: what
-weighs the scorer's heads is not converted. transformers leaves out the same module.
+Its maker's code (github.com/deepseek-ai/DeepSeek-V3.2-Exp, inference/model.py) says of its fp8 files what its config does not:
+what weighs the scorer's heads is not converted. transformers leaves out the same module.
 """
 
 from dataclasses import replace

@@ -8,6 +8,7 @@ compression) a count is a straight line, so two of them change places at most on
 count goes up and down in steps, the steps around every change are searched as well, until none is found that was not known.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -28,6 +29,7 @@ from core.lessons.sliding_window import CONTEXTS
 from core.mixers.attention import Attention
 from core.mixers.compressed import Compressed
 from core.mixers.latent import Latent
+from core.mixers.rwkv import ChannelMix
 from core.mixers.sparse import Indexed
 from core.rope import NoScaling, Rope
 from core.spec import Layer, ModelSpec, brief

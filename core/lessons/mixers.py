@@ -47,7 +47,7 @@ ALONE = (
     Mixer("rwkv-16", "RWKV-7", "state"),
     Mixer("mlstm-16", "mLSTM", "state"),
     Mixer("lstm", "LSTM", "state"),
-    Mixer("conv-4", "Short conv.", "state"),
+    Mixer("conv-4", "Short conv.", "window"),  # sees a few tokens back, as a window does
 )
 SLSTM = Mixer("slstm", "sLSTM", "state")  # goes token by token, back as well: among all, where a reader waits for all
 HYBRIDS = (

@@ -38,7 +38,9 @@ def divergence(attention: Tensor, scores: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(model: Model, pairs: int, length: int, picks: tuple[int, ...], window: int, random: int, prompts=128, seed=2024, **_):
+def evaluate(
+    model: Model, pairs: int, length: int, picks: tuple[int, ...], window: int, random: int, prompts=128, seed=2024, **_
+):
     """Recall at every number of pairs with whole attention, and at the largest with each way to choose tokens."""
     result = recall.evaluate(model, pairs, length, prompts, seed)
     generator = torch.Generator().manual_seed(seed + pairs)

@@ -120,7 +120,8 @@ PAGES = (
         "steps puzzle inner rounds section v", "growth", None,
     ),
     Page(
-        "text_diffusion", "steps", 1, 0, "committed", ("Confidence at 24 places in each of 8 passes", "committed each of 24 places"),
+        "text_diffusion", "steps", 1, 0, "committed",
+        ("Confidence at 24 places in each of 8 passes", "committed each of 24 places"),
         ("All at once", {"steps": "1"}), ("8", "4"),
         ("steps=4&seed=3", "order=any+order&step=2&block=6", "steps=12&prompt=today+_+who+_+the+potters+shapes+small+_"),
         "steps order block temperature seed section prompt v", "work", ("today the bakker", "bakker"),

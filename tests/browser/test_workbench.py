@@ -139,3 +139,10 @@ def test_reasons_fit_a_phone(visit):
     table = tab.locator(".st-key-cw-reasons .cw-scroll")
     expect(table).to_contain_text("one dtype for all")
     assert table.evaluate("e => e.scrollWidth - e.clientWidth") == 0
+
+
+def test_no_section_scrolls_a_phone_sideways(visit):
+    """Names of layers are long; what scrolls is not the document but the box in it."""
+    tab = standing(visit("workbench?section=Twin&model=Qwen3-Next+80B-A3B", width=390, height=844))
+    expect(tab.locator(".st-key-layer")).to_be_visible(timeout=20_000)
+    assert tab.locator(".stMain").evaluate("e => e.scrollWidth - e.clientWidth") == 0

@@ -137,6 +137,23 @@ def test_a_model_differs_from_itself_in_nothing_and_every_field_is_in_words(key)
     assert not [row for row in rows if "_" in row.name or "<" in row.values[0] or row.values[0] == ""]
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_no_part_stands_in_more_layers_than_there_are_and_no_value_is_endless(key):
+    s = compare.side(key)
+    for row in compare.table((s,)):
+        if row.name == "layers" and row.group != "model":
+            assert int(row.values[0].split(" of ")[0]) <= s.depth
+        assert row.shown == row.values or len(row.shown[0]) < len(row.values[0])
+        assert len(compare.re.findall(r" in \d+(?:,|$)", row.shown[0])) <= 6
+
+
+def test_many_values_are_shortened_and_still_compared():
+    many = ", ".join(f"{i / 8} in 1" for i in range(70))
+    assert compare.shortened(many) == "70 values: 0.0 in 1, 0.125 in 1, … 8.625 in 1"
+    assert compare.shortened("1, 1 in 3, 2, 2 in 4") == "1, 1 in 3, 2, 2 in 4"
+    assert compare.Field("", "", (many, many.replace("4.5", "4.6"))).differs
+
+
 def test_v3_and_v3_2_differ_in_the_scorer_alone():
     rows = compare.table(tuple(map(compare.side, PAIRS[2])))
     assert {row.group for row in rows if row.differs} == {"DeepSeek sparse attention"}

@@ -54,6 +54,7 @@ def test_a_bound():
     assert check(rows(a=[1, 0.97], b=[1, 1])).outcome == UNCLEAR
     assert check(rows(a=[0.5, 0.97], b=[0.1, 0.2])).outcome == NOT
     assert check([]).outcome == UNCLEAR
+    assert check(rows(a=[1, 1])).outcome == UNCLEAR, "nobody ran b"
 
 
 def test_a_gap_that_closes():
