@@ -246,10 +246,21 @@ def unpack(text: str, example):
         raise SpecError("the s of this link is damaged: copy the link once more") from None
     if inflate.unconsumed_tail or not inflate.eof:
         raise SpecError(f"the s of this link is damaged, or holds more than {INFLATED:,} bytes")
-    outer = parse(b'{"":' + data + b"}")
-    if set(outer) != {""}:
+    try:
+        outer = parse(b'{"":' + data + b"}")
+    except SpecError:  # its words are about a config
+        outer = {}
+    if set(outer) != {""} or not writable(outer):
         raise SpecError("the s of this link is damaged: copy the link once more")
     return applied(outer[""], example)
+
+
+def writable(value) -> bool:
+    """Can a JSON value be written as UTF-8? One half of a pair of surrogates cannot, and no page could show it."""
+    try:
+        return bool(json.dumps(value, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def keep(packed: str, why: str = "") -> None:

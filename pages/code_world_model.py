@@ -95,7 +95,7 @@ def picture(scene: lesson.Scene, said: lesson.Told | None, at: int, config: dict
     if scene.run.stopped:
         panels.error(f"{scene.run.stopped}.")
     elif scene.problem:
-        panels.caption(f"**The true run alone: {scene.problem}.** Lists are in the language, and no model here has seen one.")
+        panels.caption(f"**The true run alone: {scene.problem}.** The language holds more than any model here has words for.")
     elif scene.unseen:
         panels.caption(f"**The model never saw this in training: {', '.join(scene.unseen)}.** What it says is a guess beyond it.")
 
@@ -197,9 +197,9 @@ def formula() -> None:
     full, local = (next(t for t in f.terms if t.kind == kind) for kind in ("full", "sliding"))
     live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
     st.latex(
-        r"\underbrace{%d}_{\text{KV heads}} \cdot \underbrace{(%d + %d)}_{\text{key, value}} \cdot \underbrace{2\,\text{B}}_"
-        r"{\text{bf16}} \cdot \Big( \underbrace{%d \cdot %s}_{\text{full layers}} + \underbrace{%d \cdot %s}_"
-        r"{\text{windows: } \min(n,\, w)} \Big) = \text{%s}"
+        r"\begin{aligned} & \underbrace{%d}_{\text{KV heads}} \cdot \underbrace{(%d + %d)}_{\text{key, value}} \cdot "
+        r"\underbrace{2\,\text{B}}_{\text{bf16}} \\ & \cdot \Big( \underbrace{%d \cdot %s}_{\text{full layers}} + "
+        r"\underbrace{%d \cdot %s}_{\text{windows: } \min(n,\, w)} \Big) \\ & = \text{%s} \end{aligned}"
         % (
             full.kv_heads, full.k_dim, full.v_dim, full.layers, live.digits(full.tokens), local.layers,
             live.digits(local.tokens), binary(f.bytes),

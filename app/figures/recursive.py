@@ -35,6 +35,7 @@ def race(runs, now: int, colours: dict, stroke: float = 1.0) -> go.Figure:
 def models(prices, ours: str, colours: dict, stroke: float = 1.0) -> go.Figure:
     """FLOPs of one answer against parameters, both on log axes."""
     fig = blank(colours, 360, stroke)
+    sizes = np.array([p.params for p in prices], float)
     for p in prices:
         mine = p.name == ours
         hue = colours["state"] if p.solver else colours["soft"]
@@ -43,11 +44,10 @@ def models(prices, ours: str, colours: dict, stroke: float = 1.0) -> go.Figure:
         fig.add_scatter(
             x=[p.params], y=[p.flops], mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>"
         )
-        side = "middle left" if p.solver else "top center"
+        side = "middle left" if p.solver else "top left" if p.params == sizes.max() else "top center"  # inside the frame
         mark(fig, p.params, p.flops, f"  <b>{p.name}</b>  " if mine else f"  {p.name}  ", hue, side, 12 * stroke)
-    sizes = np.array([p.params for p in prices], float)
     fig.update_xaxes(
-        type="log", title_text="parameters", range=np.log10([sizes.min() / 6, sizes.max() * 6]), fixedrange=True, dtick=2
+        type="log", title_text="parameters", range=np.log10([sizes.min() / 12, sizes.max() * 6]), fixedrange=True, dtick=2
     )
     fig.update_yaxes(type="log", title_text="FLOPs of one answer", fixedrange=True, dtick=1)
     return fig

@@ -105,13 +105,13 @@ def work(passes, flops, level: int, now: tuple[int, int], measured, names, colou
 def waits(batches, denoiser, cached, turn: int, names, colours: dict, stroke: float = 1.0) -> go.Figure:
     """Seconds an answer against texts at once, both axes logarithmic; a line where the order turns."""
     fig = blank(colours, 300, stroke)
-    for values, hue, dash, name, where in (
-        (denoiser, "query", "solid", names[0], "top left"),
-        (cached, "shared", "dash", names[1], "bottom right"),
+    for values, hue, dash, name, where, at in (
+        (denoiser, "query", "solid", names[0], "top left", -5),
+        (cached, "shared", "dash", names[1], "bottom right", -7),  # a long name: room for it on a phone
     ):
         line = {"color": colours[hue], "width": 2.4 * stroke, "dash": dash}
         fig.add_scatter(x=batches, y=values, mode="lines", line=line, hovertemplate="%{x} at once: %{y:.3g} s<extra></extra>")
-        mark(fig, batches[-5], values[-5], name, colours[hue], where, 12 * stroke)
+        mark(fig, batches[at], values[at], name, colours[hue], where, 12 * stroke)
     if turn:
         fig.add_vline(x=turn, line={"color": colours["line"], "width": 1.5 * stroke})
     fig.update_xaxes(

@@ -96,7 +96,7 @@ def unpractised(program: toy.Program, run: toy.Run) -> tuple[str, ...]:
     found = [f"the sign {sign}" for sign in strange]
     lines, low, high = len(frames.lines_of(program)), programs.LENGTHS[0], programs.LENGTHS[-1]
     if not low <= lines <= high:
-        found.append(f"{lines} lines (it practised {low} to {high})")
+        found.append(f"{lines} line{'s' * (lines != 1)} (it practised {low} to {high})")
     if len(run.frames) > programs.PRACTISED:
         found.append(f"{len(run.frames)} steps (it practised up to {programs.PRACTISED})")
     return (*found, *shapes(program.body))

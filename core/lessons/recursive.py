@@ -81,7 +81,9 @@ def parse(name: str, text: str) -> Puzzle:
         steps = len(maze.way(given)) - 1
         return Puzzle(name, given, maze.solved(given), "", f"The way is {steps} step{'s' * (steps != 1)} long")
     grade, rounds = sudoku.reasoned(given)
-    said = f"{sudoku.MEANING[grade]}; reasoned out in {rounds} rounds" if grade != "search" else sudoku.MEANING[grade]
+    said = sudoku.MEANING[grade]
+    if grade != "search":
+        said += f"; reasoned out in {rounds} round{'s' * (rounds != 1)}"
     return Puzzle(name, given, next(sudoku.solutions(given)), "", said[0].upper() + said[1:])
 
 
@@ -498,5 +500,6 @@ def footnotes() -> str:
         f"first variant solves {cells[2]}. On ARC-AGI both learn an embedding for each puzzle, train on the demonstrations of "
         f"the evaluation tasks, and vote over many augmented copies. The audit found {audited} where {claimed} were claimed for "
         "HRM, that its two time scales add little over a plain transformer of the same size, and that running again and "
-        "training on those demonstrations bring most of the score."
+        "training on those demonstrations bring most of the score. Sudoku-Extreme has boards of 9×9, Maze-Hard mazes of 30×30: "
+        "neither was trained here."
     )

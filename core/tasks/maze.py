@@ -161,7 +161,7 @@ def problem(board: tuple[int, ...]) -> str:
     """What is wrong with a maze, in one sentence; "" where there is exactly one way."""
     if not way(board):
         return "This maze has no way from S to G: every way is walled off"
-    return "This maze has a loop or an open square, so there is more than one way" if loops(board) else ""
+    return "This maze has a loop or an open square: a maze must have one way between any two open cells" if loops(board) else ""
 
 
 # What models learn and are measured on

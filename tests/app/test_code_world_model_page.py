@@ -1,6 +1,8 @@
 """The page on code world models: a reader's program, the true trace beside the model's. The rest is in test_pages.py."""
 
+import base64
 import html
+import zlib
 
 import pytest
 
@@ -134,3 +136,10 @@ def test_the_table_has_every_kind_at_every_length():
     for variant in proved.MODELS:
         for kind in proved.KINDS:
             assert len(evidence.final("code_world_model", variant, f"{kind}@{recipes.LONGEST}")) == len(recipes.SEEDS)
+
+
+def test_a_link_that_holds_half_a_character_gets_a_sentence():
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    data = deflate.compress(b'["=", "a = \\ud800"]') + deflate.flush()
+    at = opened(s=base64.urlsafe_b64encode(data).decode().rstrip("="))
+    assert "the s of this link is damaged" in text(at)
