@@ -98,6 +98,12 @@ def settle(tab) -> None:
     tab.wait_for_selector("[data-test-script-state=notRunning]", timeout=30_000)
 
 
+def sideways(tab) -> int:
+    """Pixels that the page, or the box that scrolls in it, is wider than what is seen: 0 where nothing scrolls sideways."""
+    boxes = "[document.documentElement, ...document.querySelectorAll('.stMain')]"
+    return tab.evaluate(f"Math.max(...{boxes}.map(box => box.scrollWidth - box.clientWidth))")
+
+
 @contextmanager
 def visitors(chromium, base: str):
     """A function that opens addresses; when all is over nothing may have failed or asked another host."""

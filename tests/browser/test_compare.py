@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from core import catalogue
 from core.registry import question
-from tests.browser.driver import settle
+from tests.browser.driver import settle, sideways
 
 BARS = ".st-key-figure-ladders .barlayer .point path"
 
@@ -91,7 +91,7 @@ def test_no_section_scrolls_sideways_on_a_phone(compare, section, dark):
     tab = compare(f"?section={section}&c=Nemotron-H+56B&d=Llama+3.1+405B", width=390, height=844, dark=dark)
     marks = {"See": BARS, "Fields": ".cw-table", "Count": ".st-key-figure-kept .main-svg", "Read": "[data-testid=stCode]"}
     expect(tab.locator(marks[section]).first).to_be_visible(timeout=20_000)
-    assert not tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1")
+    assert sideways(tab) <= 1
 
 
 def test_the_first_screen_of_a_phone_holds_question_controls_and_ladders(compare):

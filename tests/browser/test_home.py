@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from core import catalogue
 from core.lessons import landscape as lesson
 from tests.browser import driver
-from tests.browser.driver import settle
+from tests.browser.driver import settle, sideways
 
 FIGURE = ".st-key-figure-landscape .js-plotly-plot"
 PLACES = f"""key => {{
@@ -140,7 +140,7 @@ def test_the_first_screen_of_a_phone_holds_promise_filters_and_picture(visit, da
         box = tab.locator(place).first.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 844, place
     assert tab.locator(".st-key-cw-track-month").bounding_box()["height"] >= 44
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert sideways(tab) <= 0
     assert len([word for word in tab.locator(f"{FIGURE} .textpoint:visible").all_text_contents() if word.strip()]) <= 11
 
 

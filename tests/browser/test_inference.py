@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import driver
-from tests.browser.driver import ROOT, settle
+from tests.browser.driver import ROOT, settle, sideways
 
 QUESTION = "Why does memory decide the price?"
 
@@ -93,4 +93,4 @@ def test_the_first_screen_of_a_phone_holds_question_control_and_picture(visit, d
     for place in (".cw-h1", ".st-key-users", ".cw-fit", ".st-key-figure-budget .plot-container"):
         box = tab.locator(place).first.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 844 and box["x"] + box["width"] <= 390, place
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert sideways(tab) <= 0

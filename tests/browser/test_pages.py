@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from app.palette import PALETTE
 from core.lessons import mla, sliding_window
 from core.registry import question
-from tests.browser.driver import settle
+from tests.browser.driver import settle, sideways
 
 SECTIONS = {
     "Count": ".st-key-figure-models .main-svg",
@@ -150,7 +150,7 @@ def stands(tab, page: Page, section: str) -> None:
     else:
         expect(tab.locator(SECTIONS[section]).first).to_be_visible(timeout=20_000)
     settle(tab)
-    assert not tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"), section
+    assert sideways(tab) <= 1, section
 
 
 def pictures(tab, page: Page) -> list:

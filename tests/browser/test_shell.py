@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from app.palette import PALETTE
 from tests.browser import driver
-from tests.browser.driver import ROOT
+from tests.browser.driver import ROOT, sideways
 
 REGISTRY = """
 from dataclasses import dataclass
@@ -222,7 +222,7 @@ def test_a_phone(visit):
     assert tab.evaluate("getComputedStyle(document.querySelector('h1')).fontSize") == "22.995px"
     assert tab.locator("h1").bounding_box()["height"] < 60  # two lines
     assert tab.locator(".st-key-kv_heads .stSlider").bounding_box()["height"] >= 44
-    assert not tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    assert sideways(tab) <= 0
     assert not tab.locator(".cw-answer.top").is_visible() and tab.locator(".cw-answer.low").is_visible()
     bar = tab.locator(".st-key-cw-sections").bounding_box()
     assert bar["y"] + bar["height"] == pytest.approx(844, abs=1)

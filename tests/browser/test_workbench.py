@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core import catalogue
-from tests.browser.driver import settle
+from tests.browser.driver import settle, sideways
 
 LLAMA = catalogue.entries()["llama3-8b"].config
 
@@ -131,7 +131,7 @@ def test_a_phone_paints_by_finger_and_shows_the_narrow_diagram(visit):
     page = standing(visit("workbench", 390, 844))
     expect(page.locator(".narrow svg")).to_be_visible(timeout=15_000)
     expect(page.locator(".wide svg")).to_be_hidden()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert sideways(page) <= 0
 
 
 def test_reasons_fit_a_phone(visit):
@@ -145,4 +145,4 @@ def test_no_section_scrolls_a_phone_sideways(visit):
     """Names of layers are long; what scrolls is not the document but the box in it."""
     tab = standing(visit("workbench?section=Twin&model=Qwen3-Next+80B-A3B", width=390, height=844))
     expect(tab.locator(".st-key-layer")).to_be_visible(timeout=20_000)
-    assert tab.locator(".stMain").evaluate("e => e.scrollWidth - e.clientWidth") == 0
+    assert sideways(tab) <= 0
