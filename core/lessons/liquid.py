@@ -145,17 +145,17 @@ def impulse(place: str, prompt: recall.Prompt, at: int) -> Impulse:
     other = tokens.clone()
     kind = recall.FIRST_THING if tokens[0, at] >= recall.FIRST_THING else recall.FIRST_NAME
     other[0, at] = kind + (tokens[0, at] - kind + 1) % len(recall.THINGS)
-    plain, changed = (streams(place, t) for t in (tokens, other))
+    plain, changed = streams(place, torch.cat([tokens, other]))
     moved = (plain - changed).norm(dim=-1) / plain.norm(dim=-1).clamp(min=1e-9)
     return Impulse(at, moved[:, at:].numpy())
 
 
 @torch.no_grad()
 def streams(place: str, tokens: Tensor) -> Tensor:
-    """(L + 1, T, D): the words, and the residual stream after each layer."""
+    """tokens (B, T) -> (B, L + 1, T, D): the words, and the residual stream after each layer."""
     model, trace = zoo.load(PLACES[place]), Trace("residual")
     model(tokens, trace=trace)
-    return torch.stack([model.embed_tokens(tokens)[0], *(record[0] for record in trace.every("residual"))])
+    return torch.stack([model.embed_tokens(tokens), *trace.every("residual")], 1)
 
 
 def expected(place: str, layers: int, tokens: int) -> int:

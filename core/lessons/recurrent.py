@@ -73,8 +73,13 @@ def watch(variant: str, prompt: recall.Prompt) -> Watched:
 
 def memories(model: Model, prompt: recall.Prompt) -> list[np.ndarray]:
     """Every layer's matrix after each token: (T, H, d, v), or (0,) where it keeps none."""
-    states = [step.state for step in follow(model, script(prompt))]
-    found = ([state[i]["mixer"].get("memory") for state in states] for i in range(len(model.spec.layers)))
+    depth = len(model.spec.layers)
+    found: list[list] = [[] for _ in range(depth)]
+    for step in follow(model, script(prompt)):
+        for layer, kept in zip(found, step.state, strict=True):
+            layer.append(kept["mixer"].get("memory"))
+        if all(layer[0] is None for layer in found):
+            break  # no layer of this model keeps a matrix
     return [np.zeros(0) if layer[0] is None else torch.cat(layer).numpy() for layer in found]
 
 
