@@ -57,6 +57,7 @@ def _ticks(options: Sequence, value) -> str:
 
 def slider_choice(key: str, label: str, options: Sequence, default, hue: str = "query", help: str | None = None):
     """A slider over a few given values: 44 px high, in its hue, its options written below."""
+    state.spell(key, options)
     with _hued(hue, "slider", key):
         st.html(_label(label, help))
         with st.container(key=f"cw-track-{key}", gap=0):
@@ -69,6 +70,7 @@ def slider_choice(key: str, label: str, options: Sequence, default, hue: str = "
 def choice(key: str, label: str, options: Sequence, default=None, hue: str = "ink", help: str | None = None):
     """One of a few options, side by side; never none. The first is the default unless another is named."""
     default = options[0] if default is None else default
+    state.spell(key, options)
     with _hued(hue, "choice", key):
         st.html(_label(label, help))
         value = st.segmented_control(
@@ -76,6 +78,12 @@ def choice(key: str, label: str, options: Sequence, default=None, hue: str = "in
         )
     state.note(key, value, default, label)
     return value
+
+
+def forget(key: str, options: Sequence) -> None:
+    """Where a control's options depend on others: leave out what it held before, if it is none of them any more."""
+    if st.session_state.get(key, options[0]) not in options:
+        del st.session_state[key]
 
 
 def several(key: str, label: str, options: Sequence[str], help: str | None = None) -> list[str]:

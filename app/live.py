@@ -3,11 +3,13 @@
 import html
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 import streamlit as st
 
-from app import controls, panels, state
+from app import controls, panels, state, theme
+from app.figures import evidence as figures
+from app.figures import frame
 from app.panels import Bar
 from core import catalogue, evidence, zoo
 from core.errors import SpecError
@@ -30,6 +32,17 @@ def asked(examples: dict[str, str], key: str = "prompt") -> str:
     """The name of the prompt that a box is going to hold, before it is drawn."""
     text = state.peek(key, "")
     return next((name for name, example in examples.items() if text in ("", example)), "your words")
+
+
+def real(models: Collection[str], first: str, name: Callable[[str], str]) -> str:
+    """The key of the real model that a list is going to hold, before it is drawn; a link may give its name."""
+    given, keys = state.peek("real", first), {name(key): key for key in models}
+    return given if given in models else keys.get(given, first)
+
+
+def summary(models: Collection[str], first: str, name: Callable[[str], str], contexts, context: str, examples: dict) -> str:
+    """What the folded controls are going to hold: a real model, at how many tokens, and the prompt."""
+    return f"{name(real(models, first, name))} at {state.peek('context', context, tuple(contexts))} · {asked(examples)}"
 
 
 def parsed(text: str, otherwise: str, task=recall):
@@ -81,6 +94,12 @@ def answers(rows: list[tuple[Answer, Finder | None]]) -> None:
         )
         lines.append(f'<div role="listitem">{sign} {said}{truth} {where}</div>')
     st.html(f'<div class="cw-answers" role="list">{"".join(lines)}</div>')
+
+
+def pointed(last: Answer) -> dict:
+    """The last question, as `maps` is told of it: who asks, where the true thing stands, what the model answers."""
+    roles = {last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {})
+    return {"roles": roles, "answer": (last.said, last.probability)}
 
 
 def compare(before: str, whole: int, now: str, part: int, text: Callable[[int], str] = lambda n: f"{n:,} B") -> None:
@@ -153,6 +172,15 @@ def spread(s: dict) -> str:
     return f"{s['mean']:.{digits}f} ± {s['sd']:.{digits}f}"
 
 
+def learning(curves: dict, name: Callable[[str], str], hues: dict, pairs: int, what: str, table: dict, config: dict) -> None:
+    """Loss at so many pairs while training, a line a seed: `curves` {variant: {seed: (steps, nats)}}, `hues` {variant: palette
+    key}; `what` all of them are called, `name` says how one is written."""
+    heading(f"Loss at {pairs} pairs while training")
+    fig = figures.learning(curves, name, "loss, nats (log)", theme.colours(), hues, theme.stroke())
+    alt = f"Loss at {pairs} pairs against training steps for {len(curves)} {what}; each line is a seed"
+    frame.figure(fig, key="learning", alt=alt, table=table, config=config)
+
+
 def published(name: str) -> None:
     """Tables that papers printed, dated and sourced."""
     heading("What papers printed")
@@ -213,6 +241,18 @@ def paper(id: str) -> Link:
 
 
 # Read
+
+
+def reading(*paths: str, listed: Iterable[str], mixed_up: Iterable[str] = ()) -> None:
+    """What is often mixed up, the glossary of the first core file, the papers that are listed, all files as they run."""
+    if mixed_up:
+        heading("What is often mixed up")
+    for sentence in mixed_up:
+        panels.caption(sentence)
+    glossary(paths[0])
+    papers(*listed)
+    for path in paths:
+        source(path)
 
 
 def glossary(path: str) -> None:

@@ -71,6 +71,21 @@ def note(key: str, value, default, label: str = "") -> None:
         del refused[key]
 
 
+def spell(key: str, options) -> None:
+    """Before a control of numbers is drawn: write what a link asks for as the control writes it ("0" as "0.0", "08" as "8")."""
+    asked = st.query_params.get(key, "")
+    option = meant(asked, options)
+    if key not in st.session_state and option is not None and asked != word(option):
+        st.session_state[key] = option
+
+
+def meant(asked: str, options, otherwise=None):
+    """The option that a link's word is for: written alike, or the same number."""
+    alike = [option for option in options if word(option) == asked]
+    numbers = [option for option in options if isinstance(option, (int, float)) and asked and taken([asked], option)]
+    return next(iter(alike + numbers), otherwise)
+
+
 def taken(given: list[str], value) -> bool:
     """Does a control hold what the link asks for? Of several words for one value the last counts; empty ones ask for nothing."""
     asked = [text for text in given if text]
@@ -111,8 +126,7 @@ def peek(key: str, default, options=None):
     given = st.query_params.get(key)
     if given is None:
         return default
-    known = {word(option): option for option in (options if options is not None else [given])}
-    return known.get(given, default)
+    return meant(given, options if options is not None else [given], default)
 
 
 def values() -> dict:

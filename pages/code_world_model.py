@@ -299,10 +299,7 @@ def budget() -> None:
 
 def read(scene: lesson.Scene, reads: str, at: int) -> None:
     """The glossary, the source that ran, papers."""
-    live.glossary(PATHS[0])
-    live.papers(*PAPERS)
-    for path in PATHS:
-        live.source(path)
+    live.reading(*PATHS, listed=PAPERS)
 
 
 # Who uses it

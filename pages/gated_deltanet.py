@@ -141,8 +141,7 @@ def picture(setting: Setting, shown: Shown, layer: int, head: int, text: str) ->
         cols=[f"{i + 1}" for i in range(parts.shape[-1])],
         columns=4 if state.stage() else 2,
         verb="holds, at value",
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         tape=tape(setting, shown),
         selected=state.selection(start),
         aspect=1.5 if state.stage() else 1.7,
@@ -195,8 +194,7 @@ def attention(setting: Setting, shown: Shown, text: str) -> None:
         tokens=shown.words,
         labels=[f"layer {i + 1}" for i in range(kept)],
         columns=4 if state.stage() else 2,
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         tape=Tape(tuple(f"layer {i + 1}" for i in range(kept)), shown.scene.cache_bytes, title="Cache"),
         selected=state.selection(start),
         aspect=1.5,
@@ -394,13 +392,7 @@ def learned(config: dict, colours: dict, stroke: float) -> None:
 
 def read(setting: Setting, key: str, name: str, text: str) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
-    live.heading("What is often mixed up")
-    for sentence in MIXED_UP:
-        panels.caption(sentence)
-    live.glossary("core/mixers/delta.py")
-    live.papers(*PAPERS)
-    for path in ("core/mixers/delta.py", "core/scan.py"):
-        live.source(path)
+    live.reading("core/mixers/delta.py", "core/scan.py", listed=PAPERS, mixed_up=MIXED_UP)
 
 
 # Who uses it

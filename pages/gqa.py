@@ -126,8 +126,7 @@ def picture(kv_heads: int, layer: int, variant: str, scene: lesson.Scene, whole:
         tokens=scene.words,
         groups=[h // share for h in range(lesson.HEADS)],
         group_labels=[f"KV {g + 1}" for g in range(kv_heads)],
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         tape=Tape(tuple(f"KV {g + 1}" for g in range(kv_heads)), scene.cache_bytes, lesson.HEADS, whole.cache_bytes),
         selected=state.selection(start),
         aspect=1.45 if state.stage() else None,
@@ -255,6 +254,7 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = lesson.report()
+    command = {"command": report["command"]}
     live.verdicts(report, live.numbers(spelled))
     groups = lesson.groups()
     left, right = st.columns(2, gap="large")
@@ -262,17 +262,14 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
         live.heading(f"Loss at {lesson.PAIRS} pairs: every seed")
         fig = evidence_figures.dots(groups, heads, "KV heads", "loss, nats (log)", colours, "kv", stroke)
         alt = f"Loss of every run by sharing, in {len(groups)} groups of runs; each dot is a seed"
-        frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config={"command": report["command"]})
+        frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config=command)
         sizes = ", ".join(f"{label(v)} {n:,}" for v, n in lesson.parameters().items())
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {seeds}.")
     with right:
-        live.heading(f"Loss at {lesson.PAIRS} pairs while training")
         curves = {v: lesson.learning(v) for v in lesson.recipes.SHARING.values()}
         hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
-        fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, hues, stroke)
-        alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} sharings; each line is a seed"
-        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config={"command": report["command"]})
+        live.learning(curves, label, hues, lesson.PAIRS, "sharings", lesson.learning_table(), command)
         panels.caption(f"**One line a seed, one dash a sharing.** The runs with {next(iter(groups))}.")
     live.published("gqa")
 
@@ -282,10 +279,8 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
 
 def read(kv_heads: int, positions: str, model: str, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    path = "core/mixers/attention.py"
-    live.glossary(path)
-    live.papers("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864")
-    live.source(path)
+    papers = ("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864")
+    live.reading("core/mixers/attention.py", listed=papers)
 
 
 # Who uses it

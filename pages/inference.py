@@ -315,10 +315,7 @@ def read() -> None:
             for a in hardware.accelerators().values()
         ],
     )  # fmt: skip
-    path = "core/hardware.py"
-    live.glossary(path)
-    live.papers(*PAPERS)
-    live.source(path)
+    live.reading("core/hardware.py", listed=PAPERS)
 
 
 page()

@@ -12,6 +12,7 @@ from app.figures import ladder as ladder_figures
 from app.figures import liquid as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core import catalogue
+from core.lessons import ladder
 from core.lessons import liquid as lesson
 from core.registry import question
 from core.tasks import recall
@@ -54,7 +55,7 @@ def choose() -> tuple[str, str, int, str]:
     with controls.row():
         place = controls.slider_choice("attention", "Attention", tuple(lesson.PLACES), lesson.LAST, "kv", HELP_PLACE)
         presets = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(summary()):
+        with controls.more(live.summary(lesson.users(), lesson.users()[0], lesson.name, lesson.CONTEXTS, "32k", EXAMPLES)):
             with controls.row("real"):
                 key = controls.pick("real", "Real model", lesson.users(), lesson.users()[0], lesson.name)
                 said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "32k", "ink", HELP_CONTEXT)
@@ -63,14 +64,6 @@ def choose() -> tuple[str, str, int, str]:
             options = {lesson.name(k): {"attention": "third", "real": k} for k in lesson.users()}
             controls.presets("model", options, "kv")
     return place, key, lesson.CONTEXTS[said], prompt
-
-
-def summary() -> str:
-    """What the folded controls are going to hold."""
-    names, first = {lesson.name(key): key for key in lesson.users()}, lesson.users()[0]
-    given = state.peek("real", first)
-    key = given if given in lesson.users() else names.get(given, first)
-    return f"{lesson.name(key)} at {state.peek('context', '32k', tuple(lesson.CONTEXTS))} · {live.asked(EXAMPLES)}"
 
 
 def surprise(rng: random.Random) -> str:
@@ -124,8 +117,7 @@ def picture(place: str, shown, text: str) -> dict:
         hue="window",
         columns=4,
         verb="takes up",
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         tape=tape(place, shown),
         selected=state.selection(start),
         aspect=1.45 if state.stage() else 1.0,
@@ -186,7 +178,7 @@ def side(place: str, key: str, context: int, prompt: recall.Prompt, shown, chose
         belt(place, prompt, shown, layer, at)
     n, variant = len(shown.words), lesson.PLACES[place]
     with panels.card("Where attention stands, and what each layer keeps", "ladder"):
-        ladder(place, n)
+        our_ladder(place, n)
     mine, whole = lesson.kept(variant, n), lesson.kept(lesson.ALONE, n)
     with panels.card(f"Memory after {n} tokens", "cache"):
         bars(whole, mine, lambda b: f"{b:,} B", "kv" if lesson.attends(place) >= 0 else "window")
@@ -197,7 +189,7 @@ def side(place: str, key: str, context: int, prompt: recall.Prompt, shown, chose
         live.small(f"{r.attention} of {r.layers} layers attend; the columns of the others are {binary(r.state)} of it")
 
 
-def ladder(place: str, tokens: int) -> None:
+def our_ladder(place: str, tokens: int) -> None:
     """Our layers, the last one on top, each as long as what it keeps."""
     rungs = lesson.rungs(place, tokens)
     longest = max(kept for _, kept in rungs)
@@ -273,7 +265,7 @@ def counts(place: str, key: str, context: int, text: str) -> None:
     models = lesson.ladders(context)
     alt = f"Layers of {', '.join(models)}, first at the bottom; only those that attend keep a cache"
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
-    frame.figure(fig, key="ladders", alt=alt, table=lesson.ladder_table(models), config=config)
+    frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
     panels.caption(
         "**A rung is a layer; the bar beside it is what it keeps.** A convolution keeps two columns, here "
         "under state, too little to be seen."
@@ -381,10 +373,7 @@ def drawn(report: dict, found: dict) -> None:
         panels.caption(f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Training steps: {steps}.")
     with right:
         curves = lesson.learning()
-        live.heading(f"Loss at {lesson.PAIRS} pairs while training")
-        fig = evidence_figures.learning(curves, lesson.said, "loss, nats (log)", colours, hues(curves), stroke)
-        alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} models; each line is a seed"
-        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=command)
+        live.learning(curves, lesson.said, hues(curves), lesson.PAIRS, "models", lesson.learning_table(), command)
         panels.caption("**One line a seed.** Everything but the layers, and the steps named at the left, is equal.")
 
 
@@ -398,12 +387,7 @@ def hues(variants) -> dict[str, str]:
 
 def read(place: str, key: str, context: int, text: str) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
-    live.heading("What is often mixed up")
-    for sentence in MIXED_UP:
-        panels.caption(sentence)
-    live.glossary("core/mixers/shortconv.py")
-    live.papers(*PAPERS)
-    live.source("core/mixers/shortconv.py")
+    live.reading("core/mixers/shortconv.py", listed=PAPERS, mixed_up=MIXED_UP)
 
 
 # Who uses it

@@ -12,6 +12,7 @@ from app.figures import ladder as ladder_figures
 from app.figures import mamba as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core import catalogue
+from core.lessons import ladder
 from core.lessons import mamba as lesson
 from core.registry import question
 from core.tasks import recall
@@ -66,7 +67,7 @@ def choose() -> tuple[str, int, str, int, str]:
             panels.caption(f"**State: {size}.** The hybrid was trained with nothing else.")
         share = controls.choice("share", "Attention", lesson.SHARES, lesson.PURE, "kv", HELP_SHARE)
         place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(summary()):
+        with controls.more(live.summary(lesson.hybrids(), lesson.reference(), lesson.name, lesson.CONTEXTS, "128k", EXAMPLES)):
             with controls.row("real"):
                 key = controls.pick("real", "Real model", lesson.hybrids(), lesson.reference(), lesson.name)
                 said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "128k", "ink", HELP_CONTEXT)
@@ -80,14 +81,6 @@ def presets() -> dict[str, dict]:
     """Real hybrids: each sets the share of attention and the model that is counted."""
     names = {"Nemotron-H": "nemotron-h-8b", "Granite 4": "granite-4.0-h-small", "Jamba": "jamba-v0.1"}
     return {name: {"share": lesson.HYBRID, "real": key} for name, key in names.items() if key in lesson.hybrids()}
-
-
-def summary() -> str:
-    """What the folded controls are going to hold."""
-    names = {lesson.name(key): key for key in lesson.hybrids()}
-    given = state.peek("real", lesson.reference())
-    key = given if given in lesson.hybrids() else names.get(given, lesson.reference())
-    return f"{lesson.name(key)} at {state.peek('context', '128k', tuple(lesson.CONTEXTS))} · {live.asked(EXAMPLES)}"
 
 
 def surprise(rng: random.Random) -> str:
@@ -127,8 +120,7 @@ def common(share: str, variant: str, shown, text: str) -> dict:
         "tokens": shown.words,
         "hue": "state",
         "columns": 4,
-        "roles": {last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        "answer": (last.said, last.probability),
+        **live.pointed(last),
         "tape": tape(share, shown),
         "aspect": 2.1 if state.stage() else 1.25,
         "config": live.about(variant, prompt=text),
@@ -289,10 +281,10 @@ def count(share: str, size: int, key: str, context: int, text: str) -> None:
 def ladders(context: int, config: dict) -> None:
     """Real hybrids layer by layer, and a layout whose weights nobody has."""
     live.heading(f"Real hybrids, layer by layer, at {context:,} tokens")
-    models = lesson.rungs(context)
+    models = lesson.ladders(context)
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
     alt = f"Layers of {', '.join(models)}, first at the bottom: what each is and keeps; only layers that attend have a cache"
-    frame.figure(fig, key="ladders", alt=alt, table=lesson.rung_table(models), config=config)
+    frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
     panels.caption(
         "**A rung is a layer; the bar beside it is what it keeps.** Only rungs that attend have a cache that grows with context; "
         "a state's bar stays as it is."
@@ -411,10 +403,7 @@ def drawn(report: dict) -> None:
             f"numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is how well a run learned, not what fits."
         )
     with right:
-        live.heading(f"Loss at {lesson.PAIRS} pairs while training")
-        fig = evidence_figures.learning(curves, lesson.said, "loss, nats (log)", colours, hues(curves), stroke)
-        alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} models; each line is a seed"
-        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=command)
+        live.learning(curves, lesson.said, hues(curves), lesson.PAIRS, "models", lesson.learning_table(), command)
         panels.caption("**One line a seed.** Everything but layers, state and steps is equal.")
 
 
@@ -428,13 +417,7 @@ def hues(variants) -> dict[str, str]:
 
 def read(share: str, size: int, key: str, context: int, text: str) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
-    live.heading("What is often mixed up")
-    for sentence in MIXED_UP:
-        panels.caption(sentence)
-    live.glossary("core/mixers/mamba.py")
-    live.papers(*PAPERS)
-    for path in ("core/mixers/mamba.py", "core/scan.py"):
-        live.source(path)
+    live.reading("core/mixers/mamba.py", "core/scan.py", listed=PAPERS, mixed_up=MIXED_UP)
 
 
 # Who uses it

@@ -119,8 +119,7 @@ def picture(pairs: int, kind: str, played: list[lesson.Played], text: str) -> No
         tokens=lesson.words(played),
         labels=[f"{'✓' if p.right else '✗'} {lesson.said(p.mixer.variant)}" for p in played],
         columns=5,
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=None,
+        roles=live.pointed(last)["roles"],
         selected=state.selection(start),
         aspect=1.0,
         verb="holds",
@@ -239,10 +238,7 @@ def prove(pairs: int, kind: str, text: str) -> None:
 
 def read(pairs: int, kind: str, text: str) -> None:
     """The glossary, the sources that ran, papers."""
-    live.glossary(FILES[0])
-    live.papers(*PAPERS)
-    for path in FILES:
-        live.source(path)
+    live.reading(*FILES, listed=PAPERS)
 
 
 # Who uses it

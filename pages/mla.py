@@ -129,8 +129,7 @@ def picture(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) 
         groups=[0] * lesson.HEADS + [1] * lesson.HEADS,
         group_labels=[f"r = {choice.rank}", f"r = {lesson.FULL}"],
         labels=[f"head {h + 1}" for h in range(lesson.HEADS)] * 2,
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         tape=tape(choice, here),
         selected=state.selection(start),
         hue="latent",
@@ -520,10 +519,8 @@ def by_size(colours: dict, stroke: float, command: str) -> None:
 
 def read(choice: Choice, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    path = "core/mixers/latent.py"
-    live.glossary(path)
-    live.papers("2405.04434", "2412.19437", "2505.09343", lesson.OLDER_PAPER, "2312.04927", "2104.09864")
-    live.source(path)
+    papers = ("2405.04434", "2412.19437", "2505.09343", lesson.OLDER_PAPER, "2312.04927", "2104.09864")
+    live.reading("core/mixers/latent.py", listed=papers)
 
 
 # Who uses it

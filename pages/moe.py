@@ -71,8 +71,7 @@ def offer(field: str, label: str, chosen: dict, help: str):
     start = lesson.otherwise(field, options)
     if len(options) == 1:
         return options[0]
-    if st.session_state.get(field, start) not in options:
-        del st.session_state[field]
+    controls.forget(field, options)
     if field == "shared":
         return controls.switch(field, label, start, "shared", help)
     if field == "experts":
@@ -84,8 +83,7 @@ def summary() -> str:
     """What the folded controls are going to hold."""
     every = {field: tuple(dict.fromkeys(getattr(s, field) for s in lesson.recipes.TRAINED)) for field in lesson.FIELDS}
     setting = lesson.settle({f: state.peek(f, getattr(lesson.DEFAULT, f), every[f]) for f in lesson.FIELDS})
-    given = state.peek("real", lesson.first())
-    name = lesson.named().get(given, given if given in lesson.named().values() else lesson.named()[lesson.first()])
+    name = lesson.named()[live.real(lesson.named(), lesson.first(), lesson.named().get)]
     return f"{live.asked(EXAMPLES)} · {model_said(setting)} · {name}, batch {state.peek('batch', 32, lesson.BATCHES)}"
 
 
@@ -451,10 +449,7 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
 
 def read(setting: Setting, key: str, batch: int, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    path = "core/ffn/moe.py"
-    live.glossary(path)
-    live.papers(*(paper for paper in PAPERS if lesson.listed(paper)))
-    live.source(path)
+    live.reading("core/ffn/moe.py", listed=filter(lesson.listed, PAPERS))
     live.heading("How they were balanced")
     live.source("core/tasks/experts.py")
 

@@ -10,6 +10,7 @@ from app.figures import evidence as evidence_figures
 from app.figures import frame, rwkv, xlstm
 from app.figures.maps import encode_probability, encode_signed, maps
 from core.errors import SpecError
+from core.lessons import recurrent
 from core.lessons import rwkv as lesson
 from core.registry import question
 from core.tasks import cups, recall
@@ -105,7 +106,7 @@ def see(removal: float, at: int, text: str, game: str) -> None:
     tracking(removal, game)
 
 
-def memory(removal: float, at: int, watched: lesson.Watched, config: dict) -> dict:
+def memory(removal: float, at: int, watched: recurrent.Watched, config: dict) -> dict:
     """The state of every head, stepping."""
     scene, layer, n = watched.scene, watched.layers[at], len(watched.words)
     last, start = scene.answers[-1], {"step": n}
@@ -123,8 +124,7 @@ def memory(removal: float, at: int, watched: lesson.Watched, config: dict) -> di
         columns=4,
         hue="state",
         verb="at",
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         selected=state.selection(start),
         aspect=1.0,
         config=config,
@@ -134,7 +134,7 @@ def memory(removal: float, at: int, watched: lesson.Watched, config: dict) -> di
     return chosen
 
 
-def decay(watched: lesson.Watched, layer: lesson.Layer, config: dict) -> None:
+def decay(watched: recurrent.Watched, layer: lesson.Layer, config: dict) -> None:
     """What each channel loses at each token."""
     lost = layer.lost
     maps(
@@ -155,7 +155,7 @@ def decay(watched: lesson.Watched, layer: lesson.Layer, config: dict) -> None:
     )
 
 
-def side(removal: float, at: int, prompt: recall.Prompt, watched: lesson.Watched, chosen: dict, config: dict) -> None:
+def side(removal: float, at: int, prompt: recall.Prompt, watched: recurrent.Watched, chosen: dict, config: dict) -> None:
     """The arrows, what the token did, parallel against stepwise, the real state."""
     colours, stroke = theme.colours(), theme.stroke()
     step, layer = chosen["step"], watched.layers[at]
@@ -181,7 +181,7 @@ def side(removal: float, at: int, prompt: recall.Prompt, watched: lesson.Watched
     s, key = lesson.state(), "llama3.2-1b"
     with panels.card("RWKV-7 2.9B, one sequence", "real"):
         context = 8192
-        cache = lesson.cached(key, context)
+        cache = recurrent.cached(key, context)
         panels.bars(
             [
                 panels.Bar(f"{lesson.name(key)}, {context:,} tokens", 1.0, binary(cache), "kv"),
@@ -250,7 +250,7 @@ def swap_said(words: tuple[str, ...], removal: float) -> str:
 def count(removal: float, at: int, text: str, game: str) -> None:
     """State against tokens, ours and the real model; the formula; where caches catch up."""
     colours, stroke = theme.colours(), theme.stroke()
-    key = controls.pick("real", "Cache of", lesson.growing(), "llama3.2-1b", lesson.name)
+    key = controls.pick("real", "Cache of", recurrent.growing(), "llama3.2-1b", lesson.name)
     config = live.about(lesson.MODEL, real_model=lesson.name(key))
     left, right = st.columns(2, gap="large")
     with left:
@@ -264,7 +264,7 @@ def count(removal: float, at: int, text: str, game: str) -> None:
 def ours(config: dict, colours: dict, stroke: float) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
-    lengths, points, kept = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.measured(lesson.MODEL)
+    lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured(lesson.MODEL)
     lines = lesson.curves(lengths)
     fig = xlstm.growth(lengths, lines, "RWKV-7", points, kept, colours, stroke)
     alt = (
@@ -273,7 +273,7 @@ def ours(config: dict, colours: dict, stroke: float) -> None:
     table = {"tokens": lengths, **{f"{name}, B": line for name, line in lines.items()}}
     frame.figure(fig, key="growth", alt=alt, table=table, config=config)
     panels.caption(
-        f"**Attention of the same width keeps more than RWKV-7 from token {lesson.overtakes(lesson.MODEL)} on.** Float32; two "
+        f"**Attention of the same width keeps more than RWKV-7 from token {recurrent.overtakes(lesson.MODEL)} on.** Float32; two "
         "layers, four in the hybrid. Rings are bytes in the tensors of the live model."
     )
     panels.check(int(lines["RWKV-7"][points[-1] - 1]), int(kept[-1]))
@@ -283,7 +283,7 @@ def real(key: str, config: dict, colours: dict, stroke: float) -> None:
     """A real cache passing a real state."""
     live.heading(f"RWKV-7 2.9B against {lesson.name(key)}")
     contexts, at = 2 ** np.arange(2, 18), lesson.crossover(key)
-    cache, kept = lesson.real_curves(key, contexts)
+    cache, kept = recurrent.crossing(key, lesson.state().bytes, contexts)
     names = lesson.name(key), "RWKV-7 2.9B"
     fig = xlstm.crossing(contexts, cache, kept, at, names, binary, colours, stroke)
     alt = f"Cache of {names[0]} against context passes the constant state of {names[1]} at {at} tokens"
@@ -314,7 +314,7 @@ def formula() -> None:
 def catching_up(key: str, config: dict, colours: dict, stroke: float) -> None:
     """After how many tokens every real cache has caught up."""
     live.heading("When real caches have grown to the state of RWKV-7 2.9B")
-    rows = lesson.caught_up()
+    rows = recurrent.caught_up(lesson.state().bytes)
     names, values = [lesson.name(k) for k, _ in rows], np.array([n for _, n in rows])
     fig = xlstm.tokens(names, values, [k for k, _ in rows].index(key), "as large at", colours, stroke)
     alt = f"Tokens at which the cache of each of {len(rows)} models is as large as the state of RWKV-7 2.9B"
@@ -374,9 +374,7 @@ def recalled(config: dict, colours: dict, stroke: float) -> None:
 
 def read(removal: float, at: int, text: str, game: str) -> None:
     """The glossary, the source that ran, papers."""
-    live.glossary(PATH)
-    live.papers(*PAPERS)
-    live.source(PATH)
+    live.reading(PATH, listed=PAPERS)
 
 
 # Who uses it

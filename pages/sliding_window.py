@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import evidence as evidence_figures
 from app.figures import frame, window
 from app.figures.maps import Tape, encode_probability, maps
 from core import catalogue
@@ -61,7 +60,7 @@ def choose() -> tuple[int, str, str, int, str]:
         size = controls.slider_choice("window", "Window", lesson.WINDOWS, lesson.TRAINED, "window", HELP_WINDOW)
         pattern = controls.choice("pattern", "Pattern", tuple(lesson.PATTERNS), "5:1", "window", HELP_PATTERN)
         place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(summary()):
+        with controls.more(live.summary(lesson.users(), lesson.reference(FIRST), lesson.name, lesson.CONTEXTS, "128k", EXAMPLES)):
             with controls.row("real"):
                 key = controls.pick("real", "Real model", lesson.users(), lesson.reference(FIRST), lesson.name)
                 said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "128k", "ink", HELP_CONTEXT)
@@ -74,14 +73,6 @@ def choose() -> tuple[int, str, str, int, str]:
 def presets() -> dict[str, dict]:
     """The real models that the catalogue has: each sets the pattern and the model that is counted."""
     return {name: {"pattern": pattern, "real": key} for name, (pattern, key) in MODELS.items() if key in lesson.users()}
-
-
-def summary() -> str:
-    """What the folded controls are going to hold."""
-    names = {lesson.name(key): key for key in lesson.users()}
-    given = state.peek("real", lesson.reference(FIRST))
-    key = given if given in lesson.users() else names.get(given, lesson.reference(FIRST))
-    return f"{lesson.name(key)} at {state.peek('context', '128k', tuple(lesson.CONTEXTS))} · {live.asked(EXAMPLES)}"
 
 
 def surprise(rng: random.Random) -> str:
@@ -137,8 +128,7 @@ def picture(size: int, pattern: str, scene: lesson.Scene, text: str) -> dict:
         group_labels=[f"w = {size}", "all"] if state.stage() else [f"window {size}", "everything"],
         hue="window",
         columns=6 if state.stage() else 3,
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         tape=tape(size, near, scene),
         selected=state.selection(start),
         aspect=1.0 if state.stage() else 1.3,
@@ -361,12 +351,9 @@ def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
             f"{lesson.NEAREST} tokens back."
         )
     with right:
-        live.heading(f"Loss at {lesson.PAIRS} pairs while training")
         curves = {p: lesson.learning(p) for p in lesson.PATTERNS}
         hues = {p: style[0] for p, style in zip(lesson.PATTERNS, window.STYLES)}
-        fig = evidence_figures.learning(curves, lesson.said, "loss, nats (log)", colours, hues, stroke)
-        alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} patterns; each line is a seed"
-        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=command)
+        live.learning(curves, lesson.said, hues, lesson.PAIRS, "patterns", lesson.learning_table(), command)
         panels.caption("**One line a seed, one dash a pattern.** Everything but the pattern is equal.")
     live.published("sliding_window")
     gemma()
@@ -401,11 +388,7 @@ def gemma() -> None:
 
 def read(size: int, pattern: str, key: str, context: int, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    paths = ("core/mixers/attention.py", "core/blocks.py")
-    live.glossary(paths[0])
-    live.papers(*PAPERS)
-    for path in paths:
-        live.source(path)
+    live.reading("core/mixers/attention.py", "core/blocks.py", listed=PAPERS)
 
 
 # Who uses it

@@ -46,7 +46,7 @@ def choose() -> tuple[int, str, int, str]:
     with controls.row():
         top_k = controls.slider_choice("top_k", "Top-k", lesson.TOP_K, 4, "latent", HELP_K)
         place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(summary()):
+        with controls.more(live.summary(lesson.users(), lesson.reference(), lesson.name, lesson.CONTEXTS, "128k", EXAMPLES)):
             with controls.row("real"):
                 key = controls.pick("real", "Real model", lesson.users(), lesson.reference(), lesson.name)
                 said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "128k", "ink", HELP_CONTEXT)
@@ -54,14 +54,6 @@ def choose() -> tuple[int, str, int, str]:
         with place:
             controls.presets("model", lesson.presets(), "latent")
     return top_k, key, lesson.CONTEXTS[said], prompt
-
-
-def summary() -> str:
-    """What the folded controls are going to hold."""
-    names = {lesson.name(key): key for key in lesson.users()}
-    given = state.peek("real", lesson.reference())
-    key = given if given in lesson.users() else names.get(given, lesson.reference())
-    return f"{lesson.name(key)} at {state.peek('context', '128k', tuple(lesson.CONTEXTS))} · {live.asked(EXAMPLES)}"
 
 
 def surprise(rng: random.Random) -> str:
@@ -117,8 +109,7 @@ def picture(top_k: int, seen: lesson.Picked, shown: lesson.Scene, text: str) -> 
         group_labels=[f"layer {i}" for i in lesson.LAYERS],
         hue="latent",
         columns=3,
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         tape=tape(shown),
         selected=state.selection(start),
         aspect=2.3 if state.stage() else 1.25,
@@ -366,10 +357,7 @@ def drawn(report: dict) -> None:
 
 def read(top_k: int, key: str, context: int, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    live.glossary("core/mixers/sparse.py")
-    live.papers(*PAPERS)
-    for path in ("core/mixers/sparse.py", "core/tasks/selection.py"):
-        live.source(path)
+    live.reading("core/mixers/sparse.py", "core/tasks/selection.py", listed=PAPERS)
 
 
 # Who uses it

@@ -310,9 +310,7 @@ def costs() -> None:
 
 def read(how: lesson.Sampler, seed: int, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    live.glossary(PATH)
-    live.papers(*PAPERS)
-    live.source(PATH)
+    live.reading(PATH, listed=PAPERS)
 
 
 # Who uses it

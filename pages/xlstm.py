@@ -9,6 +9,7 @@ from app import controls, live, panels, state, theme
 from app.figures import evidence as evidence_figures
 from app.figures import frame, xlstm
 from app.figures.maps import encode_probability, encode_signed, maps
+from core.lessons import recurrent
 from core.lessons import xlstm as lesson
 from core.registry import question
 from core.tasks import recall
@@ -108,7 +109,7 @@ def see(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
         side(shift, keys, heads, prompt, variant, watched, layer, chosen["step"], config)
 
 
-def memory(cell: str, variant: str, at: int, watched: lesson.Watched, config: dict) -> dict:
+def memory(cell: str, variant: str, at: int, watched: recurrent.Watched, config: dict) -> dict:
     """What a layer's memory holds after each token, stepping."""
     scene, layer, n = watched.scene, watched.layers[at], len(watched.words)
     last, start = scene.answers[-1], {"step": n}
@@ -127,8 +128,7 @@ def memory(cell: str, variant: str, at: int, watched: lesson.Watched, config: di
         columns=2,
         hue="state",
         verb="at",
-        roles={last.position: "query"} | ({last.source: "key"} if last.source >= 0 else {}),
-        answer=(last.said, last.probability),
+        **live.pointed(last),
         selected=state.selection(start),
         aspect=2.1,
         config=config,
@@ -138,7 +138,7 @@ def memory(cell: str, variant: str, at: int, watched: lesson.Watched, config: di
     return chosen
 
 
-def memory_said(cell: str, shift: float, at: int, watched: lesson.Watched, step: int) -> str:
+def memory_said(cell: str, shift: float, at: int, watched: recurrent.Watched, step: int) -> str:
     """What the picture of the memory shows now."""
     lead = (
         f"**{cell}, layer {at + 1}, forget bias {signed(shift)}, after {step} of {len(watched.words)} tokens.** The {{memory}} "
@@ -159,7 +159,7 @@ def input_said(cell: str) -> str:
     )
 
 
-def gates(cell: str, variant: str, watched: lesson.Watched, layer: lesson.Layer, config: dict) -> None:
+def gates(cell: str, variant: str, watched: recurrent.Watched, layer: lesson.Layer, config: dict) -> None:
     """Forget, input and output gate over the tokens."""
     names = ["gate f: forget", "gate i: input", "gate o: output"]
     maps(
@@ -201,7 +201,7 @@ def side(shift, keys, heads, prompt, variant, watched, layer, step: int, config:
     m = lesson.memory(heads)
     with panels.card(f"xLSTM 7B, {m.heads} heads, float32", "real"):
         key = "llama3-8b"
-        few, many = (lesson.cached(key, n) for n in CONTEXTS)
+        few, many = (recurrent.cached(key, n) for n in CONTEXTS)
         bars = [
             panels.Bar(f"{lesson.name(key)}, {CONTEXTS[0]:,} tokens", few / many, binary(few), "kv"),
             panels.Bar("xLSTM 7B, any number", m.bytes / many, binary(m.bytes), "state", changed=True),
@@ -234,7 +234,7 @@ def count(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
     """Memory against tokens, ours and the real model; the formula; where caches catch up."""
     colours, stroke = theme.colours(), theme.stroke()
     variant = lesson.variant(cell, keys)
-    key = controls.pick("real", "Cache of", lesson.growing(), "llama3-8b", lesson.name)
+    key = controls.pick("real", "Cache of", recurrent.growing(), "llama3-8b", lesson.name)
     config = live.about(variant, keys=keys, heads=heads, real_model=lesson.name(key))
     left, right = st.columns(2, gap="large")
     with left:
@@ -249,7 +249,7 @@ def count(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
 def ours(cell: str, keys: int, variant: str, config: dict, colours: dict, stroke: float) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
-    lengths, points, kept = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.measured(variant)
+    lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured(variant)
     lines = lesson.curves(lengths, keys)
     fig = xlstm.growth(lengths, lines, cell, points, kept, colours, stroke)
     alt = f"Bytes kept against tokens: attention grows, the three cells do not; the measured bytes of {cell} lie on its line"
@@ -267,7 +267,7 @@ def real(key: str, heads: int, config: dict, colours: dict, stroke: float) -> No
     """A real cache passing a real memory."""
     live.heading(f"xLSTM 7B against {lesson.name(key)}")
     contexts, at = 2 ** np.arange(4, 18), lesson.crossover(key, heads)
-    cache, memory = lesson.real_curves(key, heads, contexts)
+    cache, memory = recurrent.crossing(key, lesson.memory(heads).bytes, contexts)
     names = lesson.name(key), f"xLSTM 7B, {heads} heads"
     fig = xlstm.crossing(contexts, cache, memory, at, names, binary, colours, stroke)
     alt = f"Cache of {names[0]} against context passes the constant memory of {names[1]} at {at} tokens"
@@ -313,7 +313,7 @@ def cut() -> None:
 def catching_up(key: str, heads: int, config: dict, colours: dict, stroke: float) -> None:
     """After how many tokens every real cache has caught up."""
     live.heading(f"When real caches have grown to the memory of xLSTM 7B, {heads} heads")
-    rows = lesson.caught_up(heads)
+    rows = recurrent.caught_up(lesson.memory(heads).bytes)
     names, values = [lesson.name(k) for k, _ in rows], np.array([n for _, n in rows])
     fig = xlstm.tokens(names, values, [k for k, _ in rows].index(key), "as large at", colours, stroke)
     alt = f"Tokens at which the cache of each of {len(rows)} models is as large as the memory of xLSTM 7B"
@@ -367,9 +367,7 @@ def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:
 
 def read(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    live.glossary(READ)
-    live.papers(*PAPERS)
-    live.source(READ)
+    live.reading(READ, listed=PAPERS)
 
 
 # Who uses it

@@ -22,8 +22,12 @@ class Boards {
     this.key = el("div.key");
     this.caption = el("p.cap");
     const map = el("div.map", { "data-panel": "0" }, this.tiles);
+    this.steps = new Steps("update", {
+      at: () => this.at, last: () => this.frames(), go: (frame) => this.go(frame), commit: () => this.commit(),
+      alive: () => this.root.isConnected,
+    });
     this.root.append(this.alt, el("div.both", {}, el("div.left", {}, this.big, this.palette), el("div.trail", {}, map)),
-      this.buildSteps(), this.readout, this.key, this.caption);
+      this.steps.root, this.readout, this.key, this.caption);
     this.tiles.addEventListener("click", (event) => this.tapped(event));
     this.big.addEventListener("click", (event) => this.pick(Number(event.target.closest("button")?.dataset.cell ?? -1)));
     this.big.addEventListener("keydown", (event) => this.typed(event));
@@ -31,19 +35,6 @@ class Boards {
       name: () => this.data.name, config: () => this.data.config, table: () => this.table(), csv: () => this.table(),
       svg: () => this.svg(), paper: () => this.colours.css("paper"),
     });
-  }
-
-  buildSteps() {
-    const icon = (name) => sv("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, sv("path", { d: ICONS[name] }));
-    const button = (name, label, act) => el("button", { type: "button", "aria-label": label, onclick: act }, icon(name));
-    this.playing = 0;
-    this.player = button("play", "Play", () => this.play());
-    this.slider = el("input", { type: "range", min: "1", step: "1", "aria-label": "Update", title: "Update" });
-    this.slider.addEventListener("input", () => { this.stop(); this.go(this.slider.valueAsNumber); });
-    this.slider.addEventListener("change", () => this.commit());
-    this.now = el("output");
-    return el("div.steps", {}, el("label", { "aria-hidden": "true" }, "Update"), button("back", "Previous update", () => this.nudge(-1)),
-      this.player, button("next", "Next update", () => this.nudge(1)), this.slider, this.now);
   }
 
   // ---- new data
@@ -97,32 +88,12 @@ class Boards {
   // ---- moving
 
   go(frame) { this.at = clamp(frame, 1, this.frames()); this.paint(); }
-  nudge(by) { this.stop(); this.go(this.at + by); this.commit(); }
-
-  play() {
-    if (this.playing) { this.stop(); return this.commit(); }
-    if (this.at >= this.frames()) this.go(1);
-    this.showPlaying(setInterval(() => {
-      if (!this.root.isConnected) return this.stop();
-      this.go(this.at + 1);
-      if (this.at >= this.frames()) { this.stop(); this.commit(); }
-    }, clamp(9000 / this.frames(), 90, 400)));
-  }
-
-  stop() { clearInterval(this.playing); this.showPlaying(0); }
-
-  showPlaying(timer) {
-    this.playing = timer;
-    this.player.setAttribute("aria-label", timer ? "Pause" : "Play");
-    this.player.querySelector("path").setAttribute("d", ICONS[timer ? "pause" : "play"]);
-  }
-
   tapped(event) {
     const box = this.tiles.getBoundingClientRect(), g = this.grid, k = this.data.updates.length;
     const across = event.clientX - box.left - g.label, down = event.clientY - box.top - HEAD;
     const [col, row] = [across, down].map((at) => Math.floor(at / (g.tile + g.space)));
     if (row < 0 || row >= this.data.steps) return;
-    this.stop();
+    this.steps.stop();
     this.go(row * k + clamp(col, 0, k - 1) + 1);
     this.commit();
   }
@@ -165,7 +136,7 @@ class Boards {
     this.alt.setAttribute("aria-label", d.alt);
     this.caption.replaceChildren(...rich(d.caption));
     this.caption.hidden = !d.caption;
-    this.slider.max = this.frames();
+    this.steps.arrange("Update");
     this.big.style.setProperty("--n", d.size);
     keep(this.big, this.count(), (cell) => {
       const button = el("button.cell", { type: "button" }, el("span"), el("i"));
@@ -174,8 +145,9 @@ class Boards {
     });
     this.palette.replaceChildren(...d.keys.map((key, word) => el("button", { type: "button", title: d.names[word], onclick: () => this.write(word) }, key)).filter((_, word) => word < d.writes),
       el("span", {}, "tap a cell, then a key"));
-    const narrow = this.width < 600, tight = narrow && k <= 4, g = tight ? TIGHT : ROOMY;
+    const narrow = this.width < 600, fine = d.size > 6, tight = narrow && k <= 4 && !fine, g = tight ? TIGHT : ROOMY;
     this.root.classList.toggle("tight", tight);
+    this.root.classList.toggle("fine", fine);
     const room = this.tiles.closest(".trail").clientWidth, tall = (d.stage ? 376 : tight ? 224 : 430) / d.steps - g.space;
     const wide = (room - g.label - 2 * g.bar - g.space) / k - g.space;
     const tile = Math.max(tight ? 11 : 14, Math.floor(Math.min(d.stage ? 76 : 58, tall, wide)));
@@ -187,11 +159,8 @@ class Boards {
   paint() {
     if (!this.data) return;
     const d = this.data, a = this.about(this.at);
-    this.slider.value = this.at;
-    const last = this.frames();
-    this.slider.style.setProperty("--done", `${last > 1 ? ((this.at - 1) / (last - 1)) * 100 : 100}%`);
-    this.slider.setAttribute("aria-valuetext", `step ${a.step}, update ${a.update} of ${d.updates.length}`);
-    this.now.replaceChildren("step ", el("b", {}, String(a.step)), ` of ${d.steps}, `, el("b", {}, a.of), ` ${a.update}`);
+    const place = [`step ${a.step}, update ${a.update} of ${d.updates.length}`, "step ", el("b", {}, String(a.step))];
+    this.steps.paint(...place, ` of ${d.steps}, `, el("b", {}, a.of), ` ${a.update}`);
     const wrong = a.wrong === null ? "" : a.wrong ? `, ${a.wrong} wrong` : ", all right";
     this.readout.textContent = `${a.changed} cell${a.changed === 1 ? "" : "s"} changed${wrong} · sure ${a.sure.toFixed(2)}${a.halt === null ? "" : ` · says it is done: ${a.halt.toFixed(2)}`}`;
     this.paintBig();

@@ -38,7 +38,7 @@ def _code() -> str:
     """Everything the figures need, as one JavaScript module (the style sheet travels inside it)."""
     css, js = (
         "\n".join((HERE / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
-        for kind, names in (("css", ("maps", "boards")), ("js", ("export", "boards", "maps")))
+        for kind, names in (("css", ("maps", "boards")), ("js", ("export", "steps", "boards", "maps")))
     )
     return f"const STYLE = {json.dumps(css)};\n{js}"
 

@@ -1,7 +1,6 @@
 // Attention, routing and state maps: P panels of R x C bytes, a prompt, a step control and a memory tape.
 const MASKED = 255, REST = 254;
 const STRIP = 7, TOP = 6;
-const ICONS = { back: "M11 3 5 8l6 5z", play: "M4 2.5 13 8l-9 5.5z", pause: "M4 3h3v10H4zM9 3h3v10H9z", next: "m5 3 6 5-6 5z" };
 
 /** Group rules: every group has its own line as well as its label. [y, thickness, dashes] in a 7 px band. */
 const RULES = [
@@ -91,22 +90,16 @@ class Maps {
   }
 
   buildSteps() {
-    const icon = (name) => sv("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, sv("path", { d: ICONS[name] }));
-    const button = (name, label, act) => el("button", { type: "button", "aria-label": label, onclick: act }, icon(name));
-    this.playing = 0;
-    this.player = button("play", "Play", () => this.play());
-    this.slider = el("input", { type: "range", min: "1", step: "1", "aria-label": "Token step", title: "Token step" });
-    this.slider.addEventListener("input", () => { this.stop(); this.stepTo(this.slider.valueAsNumber); });
-    this.slider.addEventListener("change", () => this.commit());
-    this.now = el("output");
-    this.steps = el("div.steps", {}, el("label", { "aria-hidden": "true" }, "Token step"),
-      button("back", "Previous step", () => this.nudge(-1)), this.player, button("next", "Next step", () => this.nudge(1)), this.slider, this.now);
+    this.steps = new Steps("step", {
+      at: () => this.view.step, last: () => this.data.steps, go: (step) => this.stepTo(step), commit: () => this.commit(),
+      alive: () => this.root.isConnected,
+    });
     this.tapeCanvas = document.createElement("canvas");
     this.tapeText = el("p");
     this.ringText = el("p");
     this.ring = el("div.ring", { "aria-hidden": "true" });
     this.tape = el("div.tape", {}, this.tapeCanvas, this.tapeText, this.ringText, this.ring);
-    this.root.append(this.steps, this.tape);
+    this.root.append(this.steps.root, this.tape);
   }
 
   panel(p) {
@@ -273,33 +266,6 @@ class Maps {
     this.paint();
   }
 
-  nudge(by) {
-    this.stop();
-    this.stepTo(this.view.step + by);
-    this.commit();
-  }
-
-  play() {
-    if (this.playing) { this.stop(); return this.commit(); }
-    if (this.view.step >= this.data.steps) this.stepTo(1);
-    this.showPlaying(setInterval(() => {
-      if (!this.root.isConnected) return this.stop();
-      this.stepTo(this.view.step + 1);
-      if (this.view.step >= this.data.steps) { this.stop(); this.commit(); }
-    }, clamp(7000 / this.data.steps, 60, 280)));
-  }
-
-  stop() {
-    clearInterval(this.playing);
-    this.showPlaying(0);
-  }
-
-  showPlaying(timer) {
-    this.playing = timer;
-    this.player.setAttribute("aria-label", timer ? "Pause" : "Play");
-    this.player.querySelector("path").setAttribute("d", ICONS[timer ? "pause" : "play"]);
-  }
-
   open() {
     this.tokens.classList.toggle("open");
     this.fold();
@@ -450,12 +416,10 @@ class Maps {
   }
 
   arrangeSteps() {
-    const { steps, tape, passes } = this.data, name = passes ? "Pass" : "Token step";
-    this.steps.children[0].textContent = name;
-    for (const attribute of ["aria-label", "title"]) this.slider.setAttribute(attribute, name);
-    this.steps.hidden = !steps;
+    const { steps, tape, passes } = this.data;
+    this.steps.arrange(passes ? "Pass" : "Token step");
+    this.steps.root.hidden = !steps;
     this.tape.hidden = !tape;
-    this.slider.max = steps;
     this.tape.style.setProperty("--hue", tape ? `var(--${tape.hue})` : "");
   }
 
@@ -538,11 +502,8 @@ class Maps {
   paintSteps() {
     const { steps, tokens } = this.data, step = this.view.step;
     if (!steps) return;
-    this.slider.value = step;
-    this.slider.style.setProperty("--done", `${steps > 1 ? ((step - 1) / (steps - 1)) * 100 : 100}%`);
-    this.slider.setAttribute("aria-valuetext", `${step} of ${steps}`);
     const word = steps === tokens.length && !this.data.passes ? [" ", el("code", {}, tokens[step - 1])] : [];
-    this.now.replaceChildren(el("b", {}, String(step)), ` of ${steps}`, ...word);
+    this.steps.paint(`${step} of ${steps}`, el("b", {}, String(step)), ` of ${steps}`, ...word);
     this.paintTape();
   }
 

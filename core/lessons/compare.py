@@ -623,7 +623,7 @@ def highest(sides: tuple[Side, ...], context: int) -> int:
 
 def ladders(sides: tuple[Side, ...], context: int) -> dict[str, tuple]:
     """{name: (rungs, folded blocks)}: what the ladders are drawn from."""
-    return {s.name: (ladder.rungs(s.spec, context), ladder.folded(s.spec)) for s in sides}
+    return ladder.ladders({s.name: s.spec for s in sides}, context)
 
 
 def rung_table(models: dict[str, tuple]) -> dict[str, list]:

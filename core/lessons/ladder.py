@@ -3,13 +3,14 @@
     rungs(spec, context)    every layer, the first one first
     folded(spec)            the same as repeated blocks: 10 x (5 local + 1 global) + 2 local
     said(blocks)            those in words
+    ladders, table          several models side by side, and these as columns
 
 Layers are the same rung where their labels are the same. A block is the one that makes the whole description shortest: every
 run of equal layers in it costs one, and so does repeating it; of two descriptions as short, the one with the longer
 repetition. Counts are cost.py's, of the trunk that reads backwards only, as everywhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -218,6 +219,17 @@ def rungs(spec: ModelSpec, context: int) -> tuple[Rung, ...]:
         )
         for i, (layer, (mixed, kept, fed), c, token) in enumerate(zip(spec.layers, labels(spec), counted, first))
     )  # fmt: skip
+
+
+def ladders(models: Mapping[str, ModelSpec], context: int) -> dict[str, tuple]:
+    """{name: (rungs, folded blocks)}: what ladders side by side are drawn from."""
+    return {name: (rungs(spec, context), folded(spec)) for name, spec in models.items()}
+
+
+def table(models: Mapping[str, tuple]) -> dict[str, list]:
+    """Such ladders as columns, a row a layer: what it is, and the numbers that it keeps."""
+    rows = [(who, r.index + 1, r.mixer, r.ffn, r.cache, r.state) for who, (found, _) in models.items() for r in found]
+    return dict(zip(("model", "layer", "mixer", "feed-forward", "cache", "state"), map(list, zip(*rows))))
 
 
 def ffn_hue(f) -> str:

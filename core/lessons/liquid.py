@@ -313,13 +313,7 @@ def lines(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def ladders(context: int) -> dict[str, tuple]:
     """The released models as ladders."""
-    return {name(key): (ladder.rungs(described(key), context), ladder.folded(described(key))) for key in users()}
-
-
-def ladder_table(models: dict[str, tuple]) -> dict[str, list]:
-    """Ladders as columns."""
-    rows = [(who, r.index + 1, r.mixer, r.ffn, r.cache, r.state) for who, (found, _) in models.items() for r in found]
-    return dict(zip(("model", "layer", "mixer", "feed-forward", "cache", "state"), map(list, zip(*rows))))
+    return ladder.ladders({name(key): described(key) for key in users()}, context)
 
 
 @dataclass(frozen=True)

@@ -301,15 +301,9 @@ def reals(context: int) -> list[Real]:
     return sorted((real(key, context) for key in hybrids()), key=lambda r: -r.attention)
 
 
-def rungs(context: int) -> dict[str, tuple]:
+def ladders(context: int) -> dict[str, tuple]:
     """Real hybrids as ladders: {name: (rungs, folded blocks)}."""
-    return {name(k): (ladder.rungs(spec(k), context), ladder.folded(spec(k))) for k in LADDERS if k in hybrids()}
-
-
-def rung_table(models: dict[str, tuple]) -> dict[str, list]:
-    """Those ladders as columns."""
-    rows = [(who, r.index + 1, r.mixer, r.ffn, r.cache, r.state) for who, (found, _) in models.items() for r in found]
-    return dict(zip(("model", "layer", "mixer", "feed-forward", "cache", "state"), map(list, zip(*rows))))
+    return ladder.ladders({name(key): spec(key) for key in LADDERS if key in hybrids()}, context)
 
 
 LAYOUT = "2505.15431"  # the paper of a layout without weights

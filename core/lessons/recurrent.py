@@ -194,3 +194,13 @@ def reached(key: str, size: int) -> int:
     """The first token from which on the cache of a model is at least so many bytes."""
     spec = catalogue.entries()[key].reading.spec
     return bisect_left(range(1, LONGEST + 1), size, key=lambda n: cache(spec, n)) + 1
+
+
+def caught_up(size: int) -> list[tuple[str, int]]:
+    """Every growing cache of the catalogue with the first token at which it is at least so many bytes, soonest first."""
+    return sorted(((key, reached(key, size)) for key in growing()), key=lambda row: row[1])
+
+
+def crossing(key: str, size: int, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes at each context: the cache of a model, and a state that stays as it is."""
+    return np.array([cached(key, int(n)) for n in contexts]), np.full(len(contexts), size)

@@ -17,20 +17,7 @@ from core import catalogue, cost, evidence, zoo
 from core.decoding.autoregressive import Step, follow
 from core.lessons import recurrent
 from core.lessons.recall import script
-from core.lessons.recurrent import (  # noqa: F401
-    ATTENTION,
-    LENGTHS,
-    Watched,
-    bytes_of,
-    cache,
-    cached,
-    growing,
-    measured,
-    overtakes,
-    reached,
-    recorded,
-    scene_of,
-)  # fmt: skip
+from core.lessons.recurrent import ATTENTION, Watched, bytes_of, reached, recorded, scene_of
 from core.mixers.rwkv import SLOWEST, Rwkv7Module
 from core.model import Model
 from core.recipes import rwkv as recipes
@@ -292,16 +279,6 @@ def curves(lengths: np.ndarray) -> dict[str, np.ndarray]:
 def crossover(key: str) -> int:
     """The first token from which on the cache of a model is at least as large as the state of RWKV-7 2.9B."""
     return reached(key, state().bytes)
-
-
-def caught_up() -> list[tuple[str, int]]:
-    """Every growing cache of the catalogue with that token, soonest first."""
-    return sorted(((key, crossover(key)) for key in growing()), key=lambda row: row[1])
-
-
-def real_curves(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes at each context: the cache of a model, the state of RWKV-7 2.9B."""
-    return np.array([cached(key, int(n)) for n in contexts]), np.full(len(contexts), state().bytes)
 
 
 def users() -> list[recurrent.Keeper]:

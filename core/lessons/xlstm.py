@@ -16,20 +16,7 @@ from core.decoding.autoregressive import Step, follow
 from core.dtypes import DTYPES
 from core.lessons import recurrent
 from core.lessons.recall import Answer, script
-from core.lessons.recurrent import (  # noqa: F401
-    ATTENTION,
-    LENGTHS,
-    Watched,
-    bytes_of,
-    cache,
-    cached,
-    growing,
-    measured,
-    overtakes,
-    reached,
-    recorded,
-    scene_of,
-)  # fmt: skip
+from core.lessons.recurrent import ATTENTION, Watched, bytes_of, overtakes, reached, recorded, scene_of
 from core.mixers.xlstm import Lstm, MLstm, SLstm
 from core.model import Model
 from core.recipes import xlstm as recipes
@@ -273,21 +260,9 @@ def name(key: str) -> str:
     return catalogue.entries()[key].name
 
 
-@lru_cache(maxsize=1024)
 def crossover(key: str, heads: int) -> int:
     """The first token from which on the cache of a model is at least as large as the memory of xLSTM 7B."""
     return reached(key, memory(heads).bytes)
-
-
-def real_curves(key: str, heads: int, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes at each context: the cache of a model, the memory of xLSTM 7B."""
-    spec = catalogue.entries()[key].reading.spec
-    return np.array([cache(spec, int(n)) for n in contexts]), np.full(len(contexts), memory(heads).bytes)
-
-
-def caught_up(heads: int) -> list[tuple[str, int]]:
-    """Every growing cache of the catalogue with the token at which it is as large as the memory, soonest first."""
-    return sorted(((key, crossover(key, heads)) for key in growing()), key=lambda row: row[1])
 
 
 def users() -> list[recurrent.Keeper]:

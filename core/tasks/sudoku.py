@@ -1,11 +1,14 @@
-"""Sudoku on 4x4 and 6x6 boards: every row, column and box holds each digit once, and exactly one way of filling the gaps works.
+"""Sudoku on 4x4, 6x6 and 9x9 boards: every row, column and box holds each digit once, and exactly one way of filling the gaps
+works.
 
-    6x6, boxes of 2 rows and 3 columns        4x4, boxes of 2 by 2
+    6x6, boxes of 2 rows and 3 columns        4x4, boxes of 2 by 2        9x9, boxes of 3 by 3
 
-All full boards are known: 28,200,960 of 6x6 (Pettersen and Silver, 2006), which relabelling and the moves of rows, columns, bands
-and stacks make into 49 classes. Training puzzles are moved and relabelled anew whenever they are drawn, so two test sets say
-something: `unseen`, puzzles of the trained classes of which no training puzzle is a moved and relabelled copy, and `held_out`,
-puzzles whose class (every fifth) no training puzzle has. Of the two classes of 4x4 none is held out.
+All small full boards are known: 28,200,960 of 6x6 (Pettersen and Silver, 2006), which relabelling and the moves of rows,
+columns, bands and stacks make into 49 classes. Training puzzles are moved and relabelled anew whenever they are drawn, so two
+test sets say something: `unseen`, puzzles of the trained classes of which no training puzzle is a moved and relabelled copy, and
+`held_out`, puzzles whose class (every fifth) no training puzzle has. Of the two classes of 4x4 none is held out. Of 9x9 there
+are too many to list, 5,472,730,538 classes (Russell and Jarvis, 2006): a board made at random is of one that no training puzzle
+is of.
 
 Letters: B boards, n cells in a row, C = n * n cells, read row by row; 0 is a gap. A word of the model is a digit or the gap.
 """
@@ -21,9 +24,10 @@ import torch
 from core.errors import SpecError
 from core.tasks.supervision import after, averaged, finish, lengths, loss, outcome, prepare, share  # noqa: F401
 
-BOXES = {4: (2, 2), 6: (2, 3)}  # rows and columns of a box
-CLASSES = {4: 2, 6: 49}
-GAPS = {4: (6, 12), 6: (22, 28)}  # fewest and most gaps of a puzzle
+BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # rows and columns of a box
+CLASSES = {4: 2, 6: 49}  # of the sizes whose full boards are all listed
+GAPS = {4: (6, 12), 6: (22, 28), 9: (36, 46)}  # fewest and most gaps of a puzzle
+TRIES = 100_000  # digits that are tried at most before a reader's board is given up
 EVERY = 5  # one class of so many is held out
 GRADES = ("one candidate", "one place", "search")
 NEEDS = dict(zip(GRADES, ("digits left", "places left", "a digit tried")))
@@ -38,25 +42,35 @@ MAX_CHARACTERS = 200
 # All full boards, and the moves that make one of another
 
 
-@lru_cache(maxsize=4)
-def moves(n: int) -> np.ndarray:
-    """Every way to reorder rows within bands, bands, columns within stacks and stacks (4x4: and to transpose): (M, C) places from
-    where each cell comes."""
+def moves(n: int, which: np.ndarray | None = None) -> np.ndarray:
+    """Ways to reorder rows within bands, bands, columns within stacks and stacks (where boxes are square: and to transpose), all
+    or those so numbered: (M, C) places from where each cell comes. Of 9x9 they are too many to ask for all."""
+    lines = orders(n, BOXES[n][0]), orders(n, BOXES[n][1])
+    which = np.arange(many_moves(n)) if which is None else which
+    transposed, (row, column) = which // (per := len(lines[0]) * len(lines[1])), divmod(which % per, len(lines[1]))
+    places = n * lines[0][row][:, :, None] + lines[1][column][:, None, :]  # (M, n, n)
+    return np.where(transposed[:, None, None] == 1, places.transpose(0, 2, 1), places).reshape(-1, n * n)
+
+
+def many_moves(n: int) -> int:
+    """How many ways there are."""
     down, across = BOXES[n]
-    rows, columns = orders(n, down), orders(n, across)
-    cells = np.arange(n * n).reshape(n, n)
-    made = cells[rows[:, None, :, None], columns[None, :, None, :]].reshape(-1, n, n)
-    if down == across:
-        made = np.concatenate([made, made.transpose(0, 2, 1)])
-    return made.reshape(len(made), -1)
+    return len(orders(n, down)) * len(orders(n, across)) * (2 if down == across else 1)
 
 
+@lru_cache(maxsize=8)
 def orders(n: int, size: int) -> np.ndarray:
     """Orders of n lines in which lines of the same block of `size` stay neighbours: (.., n)."""
     blocks = [list(itertools.permutations(range(start, start + size))) for start in range(0, n, size)]
     return np.array(
         [sum((line for line in chosen), ()) for order in itertools.permutations(blocks) for chosen in itertools.product(*order)]
     )
+
+
+@lru_cache(maxsize=4)
+def every_move(n: int) -> np.ndarray:
+    """All moves of a size in CLASSES, kept."""
+    return moves(n)
 
 
 @lru_cache(maxsize=4)
@@ -74,7 +88,7 @@ def classes(n: int) -> np.ndarray:
     found, count = np.full(len(boards), -1), 0
     for i, board in enumerate(boards):
         if found[i] < 0:
-            for image in np.unique(renamed(board[moves(n)]), axis=0):
+            for image in np.unique(renamed(board[every_move(n)]), axis=0):
                 found[place[image.tobytes()]] = count
             count += 1
     return found
@@ -90,8 +104,8 @@ def renamed(boards: np.ndarray) -> np.ndarray:
 
 
 def canonical(board: np.ndarray) -> bytes:
-    """The same for every moved and relabelled copy of a puzzle (C,), and for nothing else."""
-    images = renamed(board[moves(int(len(board) ** 0.5))])
+    """The same for every moved and relabelled copy of a puzzle (C,) of a size in CLASSES, and for nothing else."""
+    images = renamed(board[every_move(int(len(board) ** 0.5))])
     return np.sort(images.view(f"S{len(board)}").ravel())[0].ljust(len(board), b"\0")
 
 
@@ -100,13 +114,14 @@ def fingerprint(board: np.ndarray) -> tuple:
     n = int(len(board) ** 0.5)
     gaps = board.reshape(n, n) == 0
     lines = [tuple(sorted(gaps.sum(axis).tolist())) for axis in (0, 1)]
-    return tuple(sorted(np.bincount(board, minlength=n + 1)[1:].tolist())), tuple(sorted(lines) if n == 4 else lines)
+    square = BOXES[n][0] == BOXES[n][1]  # such a board may be transposed
+    return tuple(sorted(np.bincount(board, minlength=n + 1)[1:].tolist())), tuple(sorted(lines) if square else lines)
 
 
 def repeats(board: np.ndarray, others: dict[tuple, list[np.ndarray]]) -> bool:
-    """Is a puzzle a copy of one of many, kept by fingerprint?"""
+    """Is a puzzle a copy of one of many, kept by fingerprint? Where moves are too many to try, the same fingerprint is enough."""
     alike = others.get(fingerprint(board), [])
-    return bool(alike) and canonical(board) in map(canonical, alike)
+    return bool(alike) and (int(len(board) ** 0.5) not in CLASSES or canonical(board) in map(canonical, alike))
 
 
 # The conventional solver
@@ -134,8 +149,9 @@ def candidates(board, cell: int) -> list[int]:
     return [d for d in range(1, n + 1) if d not in taken]
 
 
-def solutions(board: tuple[int, ...], banned: tuple[int, int] = (-1, 0)):
-    """Every way to fill a board that breaks no rule so far, one by one; `banned` is a cell and a digit that it must not hold."""
+def solutions(board: tuple[int, ...], banned: tuple[int, int] = (-1, 0), tries: int = 1 << 62):
+    """Every way to fill a board that breaks no rule so far, one by one; `banned` is a cell and a digit that it must not hold.
+    SpecError once `tries` digits were tried."""
     n = int(len(board) ** 0.5)
     near, held = peers(n), list(board)
     left = [(1 << n) - 1] * (n * n)  # digits that each cell could hold, as bits
@@ -145,10 +161,10 @@ def solutions(board: tuple[int, ...], banned: tuple[int, int] = (-1, 0)):
     if banned[0] >= 0:
         left[banned[0]] &= ~(1 << banned[1] - 1)
     gaps = {cell for cell, digit in enumerate(board) if not digit}
-    yield from search(held, left, gaps, near)
+    yield from search(held, left, gaps, near, itertools.repeat(None, tries))
 
 
-def search(held: list[int], left: list[int], gaps: set[int], near):
+def search(held: list[int], left: list[int], gaps: set[int], near, tries):
     """Fill the gap with the fewest digits left, each in turn, and go on."""
     if not gaps:
         yield tuple(held)
@@ -157,6 +173,8 @@ def search(held: list[int], left: list[int], gaps: set[int], near):
     options = left[cell]
     gaps.remove(cell)
     while options:
+        if next(tries, True):
+            raise SpecError("This board leaves so much open that it was not searched to the end: give it more digits")
         bit = options & -options
         options ^= bit
         touched = [p for p in near[cell] if p in gaps and left[p] & bit]
@@ -164,7 +182,7 @@ def search(held: list[int], left: list[int], gaps: set[int], near):
             left[p] ^= bit
         held[cell] = bit.bit_length()
         if all(left[p] for p in touched):
-            yield from search(held, left, gaps, near)
+            yield from search(held, left, gaps, near, tries)
         for p in touched:
             left[p] |= bit
     held[cell] = 0
@@ -217,8 +235,21 @@ class Puzzles:
 
 
 def held_out(n: int) -> np.ndarray:
-    """The classes that training never sees."""
+    """The classes that training never sees, of those that are listed."""
     return np.arange(0, classes(n).max() + 1, EVERY) if n == 6 else np.zeros(0, np.int64)
+
+
+def filled(n: int, rng: random.Random) -> tuple[int, ...]:
+    """A full board made on the spot, of any class: boxes that share no line filled at random, the rest searched, all moved and
+    named anew."""
+    down, across = BOXES[n]
+    board, full = np.zeros(n * n, np.int64), None
+    while full is None:
+        for i in range(min(down, across)):  # the box of band i and stack i
+            board[units(n)[2 * n + i * down + i]] = rng.sample(range(1, n + 1), n)
+        full = next(solutions(tuple(board.tolist())), None)
+    moved = np.array(full, np.uint8)[moves(n, np.array([rng.randrange(many_moves(n))]))[0]]
+    return renamed_by(moved, rng.sample(range(1, n + 1), n))
 
 
 def dig(full: tuple[int, ...], gaps: int, rng: random.Random) -> tuple[int, ...]:
@@ -236,19 +267,30 @@ def dig(full: tuple[int, ...], gaps: int, rng: random.Random) -> tuple[int, ...]
 
 
 def make(n: int, count: int, seed: int, held: bool = False, unlike: dict | None = None) -> Puzzles:
-    """`count` puzzles of the trained classes, or of those held out; none a copy of one of `unlike`, kept by fingerprint."""
-    rng, kinds = random.Random(f"sudoku {n} {seed}"), classes(n)
-    allowed = np.flatnonzero(np.isin(kinds, held_out(n)) == held)
-    boards, chosen = [], []
+    """`count` puzzles of the trained classes, or of those held out (of any, called -1, where they are not listed); none a copy of
+    one of `unlike`, kept by fingerprint."""
+    rng, boards, chosen = random.Random(f"sudoku {n} {seed}"), [], []
     while len(boards) < count:
-        i = int(allowed[rng.randrange(len(allowed))])
-        full = renamed_by(full_boards(n)[i], rng.sample(range(1, n + 1), n))
+        kind, full = listed(n, rng, held) if n in CLASSES else (-1, filled(n, rng))
         board = dig(full, rng.randint(*GAPS[n]), rng)
         if not repeats(np.array(board, np.uint8), unlike or {}):
             boards.append((board, full))
-            chosen.append(kinds[i])
+            chosen.append(kind)
     dug, full = (np.array(part, np.uint8) for part in zip(*boards))
     return Puzzles(dug, full, np.array(chosen))
+
+
+def listed(n: int, rng: random.Random, held: bool) -> tuple[int, tuple[int, ...]]:
+    """One of the full boards that are listed, named anew, with its class: a trained one, or one held out."""
+    allowed = choices(n, held)
+    i = int(allowed[rng.randrange(len(allowed))])
+    return int(classes(n)[i]), renamed_by(full_boards(n)[i], rng.sample(range(1, n + 1), n))
+
+
+@lru_cache(maxsize=8)
+def choices(n: int, held: bool) -> np.ndarray:
+    """Which of `full_boards` are of trained classes, or of those held out."""
+    return np.flatnonzero(np.isin(classes(n), held_out(n)) == held)
 
 
 # What a reader writes
@@ -282,22 +324,19 @@ def problem(board: tuple[int, ...]) -> str:
         held = [board[cell] for cell in unit if board[cell]]
         if twice := [digit for digit in held if held.count(digit) > 1]:
             return f"This board breaks the rules: {name} holds {twice[0]} twice"
-    found = list(itertools.islice(solutions(board), 2))
+    try:
+        found = list(itertools.islice(solutions(board, tries=TRIES), 2))
+    except SpecError as error:
+        return str(error)
     if not found:
         return "This board has no solution: no digit is out of place, and yet the gaps cannot be filled"
     return "" if len(found) == 1 else "This board has more than one solution: a puzzle needs enough digits to leave exactly one"
 
 
 def another(n: int, seed: int) -> tuple[int, ...]:
-    """A puzzle made on the spot, of any class: digits tried at random, filled, moved, named anew and dug out."""
-    rng, full = random.Random(seed), None
-    while full is None:
-        board = [0] * (n * n)
-        for cell in rng.sample(range(n * n), n):
-            board[cell] = rng.choice(candidates(board, cell) or [0])
-        full = next(solutions(tuple(board)), None)
-    moved = np.array(full, np.uint8)[rng.choice(moves(n))]
-    return dig(renamed_by(moved, rng.sample(range(1, n + 1), n)), rng.randint(*GAPS[n]), rng)
+    """A puzzle made on the spot, of any class."""
+    rng = random.Random(seed)
+    return dig(filled(n, rng), rng.randint(*GAPS[n]), rng)
 
 
 def renamed_by(board: np.ndarray, names: list[int]) -> tuple[int, ...]:
@@ -333,9 +372,9 @@ def tests(n: int, held: bool = False) -> Puzzles:
 
 def training_batch(step: int, generator: torch.Generator, size: int, count: int, **settings):
     """Training puzzles, each moved and relabelled anew: boards and solutions (B, C), and what supervision.loss is told."""
-    p, moved = practised(size), torch.from_numpy(moves(size))
+    p = practised(size)
     which = torch.randint(len(p.boards), (count,), generator=generator)
-    places = moved[torch.randint(len(moved), (count,), generator=generator)]  # (B, C)
+    places = torch.from_numpy(moves(size, torch.randint(many_moves(size), (count,), generator=generator).numpy()))  # (B, C)
     names = torch.rand(count, size, generator=generator).argsort(1) + 1
     names = torch.cat([torch.zeros(count, 1, dtype=torch.long), names], 1)  # (B, n + 1), the gap stays
     both = (names.gather(1, torch.from_numpy(part)[which].long().gather(1, places)) for part in (p.boards, p.solved))

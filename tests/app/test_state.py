@@ -91,6 +91,14 @@ def test_what_is_not_taken_from_a_link_is_said_in_one_sentence(query, said):
     assert page(**query).session_state["refused"] == REFUSED + said
 
 
+@pytest.mark.parametrize("word", ["8", "08", "8.0", "8e0", " 8"])
+def test_a_number_may_be_written_otherwise(word):
+    at = page(kv_heads=word)
+    assert seen(at)["kv"] == 8 and at.session_state["refused"] == ""
+    assert state.meant(word, (2, 4, 8)) == 8 and state.meant("0", (0.0, 0.5)) == 0.0 and state.meant("x", (1, 2), 2) == 2
+    assert state.meant("true", (True, False)) is True and state.meant("", (0, 1)) is None
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -125,13 +125,22 @@ def tokens(vocab=61):
     return torch.randint(vocab, (2, N), generator=torch.Generator().manual_seed(1))
 
 
-def test_whole_model_at_once_and_step_by_step(pair):
-    ours, theirs = pair
-    text = tokens()
-    expected = theirs(text).logits
-    assert_close(ours(text)[0], expected)
+def assert_same_model(ours, theirs):
+    """All tokens at once, and step by step."""
+    expected = theirs(tokens()).logits
+    assert_close(ours(tokens())[0], expected)
+    assert_close(stepped(ours, tokens(), ()), expected)
 
-    assert_close(stepped(ours, text, ()), expected)
+
+def exported(ours, theirs):
+    """{name: (our tensor as it is exported, theirs)}, of the same names."""
+    found, expected = weights.export(ours, reader.table(theirs.config.model_type, ours)), theirs.state_dict()
+    assert set(found) == set(expected) - ({"lm_head.weight"} if ours.spec.tied else set())
+    return {name: (tensor, expected[name]) for name, tensor in found.items()}
+
+
+def test_whole_model_at_once_and_step_by_step(pair):
+    assert_same_model(*pair)
 
 
 def stepped(run, x, state):
@@ -145,14 +154,10 @@ def stepped(run, x, state):
 
 def test_export_is_the_inverse_of_load(pair):
     ours, theirs = pair
-    exported = weights.export(ours, reader.table(theirs.config.model_type, ours))
-    expected = theirs.state_dict()
-    if ours.spec.tied:
-        del expected["lm_head.weight"]
-    assert set(exported) == set(expected)
-    assert all(torch.equal(exported[name], expected[name]) for name in expected)
+    found = exported(ours, theirs)
+    assert all(torch.equal(*both) for both in found.values())
     fresh = build(ours.spec, seed=5).requires_grad_(False)
-    weights.load(fresh, reader.table(theirs.config.model_type, fresh), exported)
+    weights.load(fresh, reader.table(theirs.config.model_type, fresh), {name: mine for name, (mine, _) in found.items()})
     assert torch.equal(fresh(tokens())[0], ours(tokens())[0])
 
 

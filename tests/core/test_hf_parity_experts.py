@@ -21,6 +21,8 @@ from tests.core.test_hf_parity import (
     SMALL,
     N,
     assert_close,
+    assert_same_model,
+    exported,
     ours_of,
     redraw,
     reference_attention,
@@ -93,18 +95,11 @@ def pair(request):
 
 
 def test_whole_model_at_once_and_step_by_step(pair):
-    ours, theirs = pair
-    expected = theirs(tokens()).logits
-    assert_close(ours(tokens())[0], expected)
-    assert_close(stepped(ours, tokens(), ()), expected)
+    assert_same_model(*pair)
 
 
 def test_export_is_the_inverse_of_load(pair):
-    ours, theirs = pair
-    expected = theirs.state_dict()
-    exported = weights.export(ours, reader.table(theirs.config.model_type, ours))
-    assert set(exported) == set(expected) - ({"lm_head.weight"} if ours.spec.tied else set())
-    assert all(torch.equal(exported[name], expected[name]) for name in exported)
+    assert all(torch.equal(*both) for both in exported(*pair).values())
 
 
 def inputs():

@@ -6,9 +6,10 @@ from safetensors.torch import load_file
 
 from core.blocks import Chunk, Full, Window
 from core.ffn.moe import MoE
-from core.hf import mimo_v2_flash, reader, weights
+from core.hf import mimo_v2_flash, reader
 from core.mixers.attention import Temperature
 from core.rope import Linear, Llama3, NoScaling, Rope, Yarn
+from tests.core import test_hf_parity as shared
 from tests.core.test_hf_parity import LLAMA3, SMALL, YARN, N, assert_close, ours_of, reference_of, stepped, tokens
 
 GEMMA = {**SMALL, "num_hidden_layers": 3, "head_dim": 12, "sliding_window": 5, "query_pre_attn_scalar": 17, "rms_norm_eps": 1e-2}
@@ -92,19 +93,12 @@ def pair(request):
 
 
 def test_whole_model_at_once_and_step_by_step(pair):
-    ours, theirs = pair
-    expected = theirs(tokens()).logits
-    assert_close(ours(tokens())[0], expected)
-    assert_close(stepped(ours, tokens(), ()), expected)
+    shared.assert_same_model(*pair)
 
 
 def test_export_is_the_inverse_of_load(pair):
-    ours, theirs = pair
-    expected = theirs.state_dict()
-    exported = weights.export(ours, reader.table(theirs.config.model_type, ours))
-    assert set(exported) == set(expected) - ({"lm_head.weight"} if ours.spec.tied else set())
-    for name, tensor in exported.items():  # adding one to a norm rounds
-        assert (tensor - expected[name]).abs().max() <= (1e-6 if "norm" in name else 0), name
+    for name, (tensor, expected) in shared.exported(*pair).items():  # adding one to a norm rounds
+        assert (tensor - expected).abs().max() <= (1e-6 if "norm" in name else 0), name
 
 
 @pytest.mark.parametrize("size", [1, 2, 9, 13, 22, 23, 24])

@@ -10,8 +10,8 @@ import torch
 from core.errors import SpecError
 from core.tasks import maze, sudoku
 
-SIZES = (4, 6)
-every_size = pytest.mark.parametrize("n", SIZES)
+SIZES, LISTED = (4, 6, 9), (4, 6)
+every_size, listed_size = (pytest.mark.parametrize("n", sizes) for sizes in (SIZES, LISTED))
 
 
 def valid(board, n):
@@ -22,17 +22,24 @@ def valid(board, n):
     return all(sorted(line) == list(range(1, n + 1)) for line in (*grid.tolist(), *grid.T.tolist(), *map(list, boxes)))
 
 
+def few(monkeypatch, request):
+    """Few training puzzles, for as long as one test: making all of 9x9 takes ten seconds."""
+    monkeypatch.setattr(sudoku, "TRAINING", 40)
+    sudoku.practised.cache_clear()
+    request.addfinalizer(sudoku.practised.cache_clear)
+
+
 # All boards
 
 
 def test_all_full_boards_are_known():
     """28,200,960 of 6x6 and 288 of 4x4; 49 and 2 classes (both known from the literature)."""
     assert len(sudoku.full_boards(6)) * 720 == 28_200_960 and len(sudoku.full_boards(4)) * 24 == 288
-    assert [int(sudoku.classes(n).max()) + 1 for n in SIZES] == [2, 49] == [sudoku.CLASSES[n] for n in SIZES]
+    assert [int(sudoku.classes(n).max()) + 1 for n in LISTED] == [2, 49] == [sudoku.CLASSES[n] for n in LISTED]
     assert all(valid(board, 6) for board in sudoku.full_boards(6)[::997])
 
 
-@every_size
+@listed_size
 def test_a_move_keeps_a_board_and_its_class(n):
     rng, boards, kinds = random.Random(1), sudoku.full_boards(n), sudoku.classes(n)
     place = {board.tobytes(): kinds[i] for i, board in enumerate(boards)}
@@ -41,6 +48,27 @@ def test_a_move_keeps_a_board_and_its_class(n):
         moved = boards[i][sudoku.moves(n)]
         assert all(valid(board, n) for board in moved[::101])
         assert {place[image.tobytes()] for image in sudoku.renamed(moved)} == {kinds[i]}
+
+
+@every_size
+def test_moves_are_counted_and_made_one_by_one(n):
+    """So many reorderings of rows, of columns, and where boxes are square transposing: (3!)^8 * 2 of 9x9."""
+    many = sudoku.many_moves(n)
+    assert many == {4: 128, 6: 3456, 9: 6**8 * 2}[n]
+    which = np.random.default_rng(1).choice(many, 100, replace=False)
+    made, full = sudoku.moves(n, which), np.array(sudoku.filled(n, random.Random(4)))
+    assert len(np.unique(made, axis=0)) == 100 and all(valid(full[places], n) for places in made)
+    assert sudoku.moves(n, np.array([0]))[0].tolist() == list(range(n * n))
+    if n != 6:
+        assert sudoku.moves(n, np.array([many // 2]))[0].tolist() == np.arange(n * n).reshape(n, n).T.ravel().tolist()
+    if n in LISTED:
+        assert (sudoku.moves(n)[which] == made).all()
+
+
+@every_size
+def test_a_board_made_on_the_spot_is_full_and_another_every_time(n):
+    boards = {sudoku.filled(n, random.Random(seed)) for seed in range(30)}
+    assert len(boards) > (10 if n == 4 else 29) and all(valid(board, n) for board in boards)
 
 
 def test_ten_of_49_classes_are_held_out_and_training_has_none_of_them():
@@ -65,7 +93,7 @@ def test_puzzles_have_one_solution_and_are_as_open_as_asked(n):
     assert sudoku.problem(sudoku.another(n, 3)) == "" and sudoku.another(n, 3) == sudoku.another(n, 3) != sudoku.another(n, 4)
 
 
-@every_size
+@listed_size
 def test_a_copy_of_a_puzzle_is_known_and_another_puzzle_is_not(n):
     p, rng = sudoku.make(n, 12, 9), random.Random(2)
     known = {}
@@ -80,6 +108,18 @@ def test_a_copy_of_a_puzzle_is_known_and_another_puzzle_is_not(n):
         assert sudoku.repeats(board, known) == (sudoku.canonical(board) in forms)
 
 
+def test_of_9x9_the_same_fingerprint_is_enough_to_be_a_copy():
+    p, rng, known = sudoku.make(9, 12, 9), random.Random(2), {}
+    for board in p.boards[:6]:
+        known.setdefault(sudoku.fingerprint(board), []).append(board)
+    for board in p.boards[:6]:
+        moved = board[sudoku.moves(9, np.array([rng.randrange(sudoku.many_moves(9))]))[0]]
+        assert sudoku.repeats(np.array(sudoku.renamed_by(moved, rng.sample(range(1, 10), 9)), np.uint8), known)
+    assert not any(sudoku.repeats(board, known) for board in p.boards[6:])
+    again = sudoku.make(9, 6, 9, unlike=known)
+    assert not {board.tobytes() for board in again.boards} & {board.tobytes() for board in p.boards[:6]}
+
+
 def test_no_test_puzzle_is_a_copy_of_a_training_puzzle():
     """All of them, by the slow definition where the quick one finds something to compare."""
     known = sudoku.known(6)
@@ -91,7 +131,9 @@ def test_no_test_puzzle_is_a_copy_of_a_training_puzzle():
 
 
 @every_size
-def test_a_batch_is_training_puzzles_moved_and_named_anew(n):
+def test_a_batch_is_training_puzzles_moved_and_named_anew(n, request):
+    if n == 9:
+        few(request.getfixturevalue("monkeypatch"), request)
     board, solved, _ = sudoku.training_batch(0, torch.Generator().manual_seed(1), n, 8, most=4)
     forms = {sudoku.fingerprint(b) for b in sudoku.practised(n).boards}
     for b, s in zip(board.numpy(), solved.tolist()):
@@ -137,6 +179,18 @@ def test_what_is_no_board_is_refused_in_one_sentence(text, words):
 def test_boards_that_cannot_be_solved_say_why(text, words):
     assert words in sudoku.problem(sudoku.parse(text, 6))
     assert sudoku.problem(sudoku.parse("24.1 ...2 .2.. ...3", 4)) == ""
+
+
+NAUGHTY = ".....5.8. ...6.1.43 ......... .1.5..... ...1.6... 3.......5 53.....61 ........4 ........."
+HARD = "8........ ..36..... .7..9.2.. .5...7... ....457.. ...1...3. ..1....68 ..85...1. .9....4.."
+
+
+def test_a_search_that_does_not_end_is_given_up(monkeypatch):
+    """A 9x9 board without a solution that takes hundreds of thousands of tries to refute, and a hard one that does not."""
+    assert sudoku.problem(sudoku.parse(HARD, 9)) == "" and sudoku.grade(sudoku.parse(HARD, 9)) == "search"
+    assert "not searched to the end" in sudoku.problem(sudoku.parse(NAUGHTY, 9))
+    monkeypatch.setattr(sudoku, "TRIES", 100)
+    assert "not searched to the end" in sudoku.problem(sudoku.parse(HARD, 9))
 
 
 # Mazes

@@ -124,8 +124,8 @@ def test_the_state_of_the_released_model_is_counted():
     assert s.bytes == cost.count(spec, 1, state_dtype="float32").state_bytes
     assert s.bytes == s.layers * (s.heads * s.width**2 * 4 + 2 * s.d_model * 2)
     at = lesson.crossover("llama3.2-1b")
-    assert lesson.cached("llama3.2-1b", at) >= s.bytes > lesson.cached("llama3.2-1b", at - 1)
-    assert lesson.measured(lesson.MODEL).tolist() == [lesson.bytes_of(lesson.MODEL, n) for n in lesson.LENGTHS]
+    assert recurrent.cached("llama3.2-1b", at) >= s.bytes > recurrent.cached("llama3.2-1b", at - 1)
+    assert recurrent.measured(lesson.MODEL).tolist() == [recurrent.bytes_of(lesson.MODEL, n) for n in recurrent.LENGTHS]
     assert lesson.users()[0].entry.key == lesson.RWKV
 
 

@@ -108,9 +108,9 @@ def test_three_cells_stand_side_by_side_with_what_they_keep():
 
 def test_kept_bytes_are_measured_bytes_and_attention_overtakes():
     for variant in VARIANTS:
-        assert lesson.measured(variant).tolist() == [lesson.bytes_of(variant, n) for n in lesson.LENGTHS]
-    n = lesson.overtaken(16, "mLSTM")
-    assert lesson.bytes_of(lesson.ATTENTION, n) > lesson.bytes_of("mlstm-16", n) >= lesson.bytes_of(lesson.ATTENTION, n - 1)
+        assert recurrent.measured(variant).tolist() == [recurrent.bytes_of(variant, n) for n in recurrent.LENGTHS]
+    n, kept, attention = lesson.overtaken(16, "mLSTM"), recurrent.bytes_of, recurrent.ATTENTION
+    assert kept(attention, n) > kept("mlstm-16", n) >= kept(attention, n - 1)
 
 
 def test_memory_of_xlstm_7b_is_that_of_the_papers_table():
@@ -126,11 +126,11 @@ def test_memory_of_xlstm_7b_is_that_of_the_papers_table():
 @pytest.mark.parametrize("key", ["llama3-8b", "gemma3-1b"])
 def test_the_crossover_is_the_first_token_at_which_the_cache_is_as_large(key):
     at, size = lesson.crossover(key, 8), lesson.memory(8).bytes
-    assert lesson.cached(key, at) >= size > lesson.cached(key, at - 1)
+    assert recurrent.cached(key, at) >= size > recurrent.cached(key, at - 1)
 
 
 def test_growing_models_have_no_state_and_keepers_have():
-    grown, kept = set(lesson.growing()), {k.entry.key for k in recurrent.keepers()}
+    grown, kept = set(recurrent.growing()), {k.entry.key for k in recurrent.keepers()}
     assert not grown & kept and {"llama3-8b", "deepseek-v3"} <= grown and {"xlstm-7b", "rwkv7-2.9b", "jamba-v0.1"} <= kept
     assert lesson.users()[0].entry.key == "xlstm-7b" and len(grown | kept) <= len(catalogue.entries())
 
@@ -145,7 +145,7 @@ def test_prove_follows_the_table(monkeypatch):
     ]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
     assert {c["verdict"] for c in lesson.report()["claims"]} == {"shows"}
-    assert lesson.by_pairs()["mlstm-8"][24] == [0.5, 0.501, 0.502] and lesson.by_pairs()[lesson.ATTENTION][24] == []
+    assert lesson.by_pairs()["mlstm-8"][24] == [0.5, 0.501, 0.502] and lesson.by_pairs()[recurrent.ATTENTION][24] == []
     assert lesson.by_size()["lstm"] == (256, [0.1, 0.101, 0.102])
     assert len(lesson.pairs_table()["recall"]) == len(good) * 3 * len(lesson.PAIRS)
     monkeypatch.setattr(zoo, "tables", lambda name: [])
