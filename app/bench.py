@@ -15,6 +15,7 @@ from core.hardware import Deployment
 from core.intake import Taken
 from core.lessons import inference
 from core.lessons import workbench as lesson
+from core.lessons.sliding_window import CONTEXTS
 from core.lessons.workbench import Design
 from core.spec import ModelSpec
 
@@ -31,7 +32,7 @@ def current() -> tuple[Design, Deployment]:
     """The controls to start from and to run on; the design of this session, and where it runs."""
     with controls.row("start"):
         base = controls.pick("model", "Start from", list(lesson.names()), DEFAULT, lesson.names().get)
-        context = controls.slider_choice("context", "Context", list(inference.CONTEXTS), "8k", "kv", HELP_CONTEXT)
+        context = controls.slider_choice("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT)
         with controls.more("your config.json", "own"):
             taken = handed()
         with controls.more(where_said(), "where"):
@@ -39,7 +40,7 @@ def current() -> tuple[Design, Deployment]:
     d = chosen(base, taken)
     st.session_state[DESIGN] = d
     publish(d)
-    return d, inference.deploy(d.reading, *place, inference.CONTEXTS[context])
+    return d, inference.deploy(d.reading, *place, CONTEXTS[context])
 
 
 def handed() -> Taken | ModelSpec | None:

@@ -28,10 +28,10 @@ def page(question: str, answer: str, correction: str, choose: Callable[[], tuple
     panels.answer(answer, correction)
 
 
-def asked(examples: dict[str, str], key: str = "prompt") -> str:
-    """The name of the prompt that a box is going to hold, before it is drawn."""
+def asked(examples: dict[str, str], key: str = "prompt", own: str = "your words") -> str:
+    """The name of the prompt that a box is going to hold, before it is drawn; `own` where it is none of the examples."""
     text = state.peek(key, "")
-    return next((name for name, example in examples.items() if text in ("", example)), "your words")
+    return next((name for name, example in examples.items() if text in ("", example)), own)
 
 
 def real(models: Collection[str], first: str, name: Callable[[str], str]) -> str:

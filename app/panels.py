@@ -126,5 +126,8 @@ def notice(sentence: str) -> None:
 
 
 def error(sentence: str) -> None:
-    """What is wrong and what is accepted, in one sentence, without our names of fields."""
-    st.html(f'<p class="cw-error" role="alert">{html.escape(readable(sentence))}</p>')
+    """What is wrong and what is accepted, in one sentence, without our names of fields; a plain first word gets a capital."""
+    said = readable(sentence)
+    if said.partition(" ")[0].isalpha():
+        said = said[0].upper() + said[1:]
+    st.html(f'<p class="cw-error" role="alert">{html.escape(said)}</p>')

@@ -33,18 +33,10 @@ from functools import lru_cache
 
 from core import cost
 from core.catalogue import FOLDER
-from core.cost import COLUMNS
 from core.dtypes import DTYPES, stored
 from core.errors import LONGEST, number, one_of, whole
-from core.ffn.moe import MoE
-from core.mixers.attention import Attention
-from core.mixers.borrowed import Borrowed
-from core.mixers.compressed import Compressed
-from core.mixers.latent import Latent
-from core.mixers.parallel import Parallel
-from core.mixers.sparse import Indexed
-from core.mixers.unified import Unified
 from core.spec import Layer, ModelSpec
+from core.split import held, mixers, mixture, on_one, remembered, repeated, whole_copies
 from core.units import binary, decimal
 
 NARROW = ("fp8", "int4", "mxfp4")  # weights that can be multiplied at the fp8 peak
@@ -130,132 +122,6 @@ class Deployment:
     def named(self) -> str:
         """How many of which."""
         return f"{self.devices:,} × {self.device.name}"
-
-
-# What a layer keeps and reads, in elements of one sequence on one device
-
-
-def mixers(layer: Layer) -> tuple:
-    """The mixers of a layer: none, one, or two side by side."""
-    if isinstance(layer.mixer, Parallel):
-        return layer.mixer.first, layer.mixer.second
-    return (layer.mixer,) if layer.mixer else ()
-
-
-def inner(mixer):
-    """What another mixer stands in front of: its attention, or its latent."""
-    if isinstance(mixer, (Borrowed, Unified)):
-        return mixer.own
-    return mixer.latent if isinstance(mixer, Indexed) else mixer
-
-
-def up(n: int, page: int) -> int:
-    """n in whole pages."""
-    return -(-n // page) * page
-
-
-def here(elements: int, heads: int, devices: int) -> int:
-    """Elements on the fullest device when whole heads are dealt out; 0 heads: split evenly."""
-    return elements * -(-heads // devices) // heads if heads else -(-elements // devices)
-
-
-def held(mixer, n: int, page: int) -> int:
-    """Elements that the cache takes up after n tokens, in whole pages, on a single device."""
-    if isinstance(mixer, Compressed):
-        kept = up(min(n, mixer.window), page) * mixer.width + up(mixer.entries(n), page) * (mixer.width + mixer.index_width)
-        return kept + 2 * min(n, max(mixer.ratio - 1, 0)) * mixer.made  # room for the tokens of a block that is not whole yet
-    elements = sum(mixer.cache(n).values())
-    return elements * up(tokens := inner(mixer).reach.kept(n), page) // tokens if elements else 0
-
-
-def read(mixer, n: int) -> int:
-    """Elements that the n-th token reads of the cache, its own included, on a single device. Borrowed ones are read as well."""
-    if isinstance(mixer, Compressed):
-        entries = mixer.entries(n)
-        picked = min(entries, mixer.top_k) if mixer.overlap else entries
-        return (min(n, mixer.window) + picked) * mixer.width + entries * mixer.index_width
-    if isinstance(mixer, Indexed):
-        return sum(mixer.latent.cache(min(n, mixer.top_k)).values()) + n * mixer.kept
-    own, elements = inner(mixer), sum(inner(mixer).cache(n).values())
-    return elements * own.reach.reads(n) // own.reach.kept(n) if elements else 0
-
-
-def kv_heads(mixer) -> int:
-    """Key/value heads that can be dealt out to devices; 1 where all heads read the same (latents, compressed entries)."""
-    return getattr(inner(mixer), "kv_heads", 1)
-
-
-def on_one(mixer, elements: int, devices: int) -> int:
-    """Of so many cached elements those on one device."""
-    return here(elements, kv_heads(mixer), devices)
-
-
-def remembered(layer: Layer, d_model: int, devices: int) -> tuple[int, int]:
-    """State of a layer on one device that is kept in the cache's dtype, and in the state's own."""
-    kept = Counter()
-    for mixer in mixers(layer):
-        heads = getattr(mixer, "value_heads", 0) or getattr(mixer, "heads", 0)
-        for name, elements in mixer.state(d_model).items():
-            repeated = name == "shift" or isinstance(mixer, Compressed)
-            kept[name in COLUMNS] += elements if repeated else here(elements, heads, devices)
-    for elements in (layer.ffn.state(d_model) if layer.ffn else {}).values():
-        kept[True] += elements
-    if layer.input_conv:
-        kept[True] += here((layer.input_conv - 1) * d_model, 0, devices)
-    return kept[True], kept[False]
-
-
-def repeated(mixer, d_model: int, devices: int) -> int:
-    """Weights that stand on more than one device, beyond their first copy."""
-    own, copies = inner(mixer), devices - 1
-    if isinstance(mixer, Compressed):
-        lead = mixer.q_rank + mixer.width + 2 * mixer.made + mixer.index_heads
-        return copies * (d_model * lead + mixer.q_rank * mixer.scorer)
-    if isinstance(own, Latent):
-        scorer = mixer.weights(d_model) if isinstance(mixer, Indexed) else 0
-        return copies * (d_model * (own.kv_rank + own.rope_dim + own.q_rank) + scorer)
-    if not isinstance(own, Attention) or isinstance(mixer, Borrowed):
-        return 0
-    width = own.k_dim + own.v_dim - (own.v_dim if isinstance(mixer, Unified) and mixer.one else 0)
-    return (here(own.kv_heads, own.kv_heads, devices) * devices - own.kv_heads) * width * (d_model + own.qkv_bias)
-
-
-def whole_copies(mixer, d_model: int, devices: int) -> int:
-    """The same where every device holds the whole mixer."""
-    return (devices - 1) * mixer.params(d_model)
-
-
-def unmasked(n: int, most: int) -> int:
-    """Pairs of tokens in a prompt of n where each reads itself and those before it, at most so many."""
-    grown = min(n, most)
-    return grown * (grown + 1) // 2 + (n - grown) * most
-
-
-def pairs(reach, n: int) -> int:
-    """Pairs of tokens that attention visits in a prompt of n."""
-    if reach.kind == "chunked":
-        return n // reach.size * unmasked(reach.size, reach.size) + unmasked(n % reach.size, reach.size)
-    return n * n if reach.kept(n) == 0 else unmasked(n, reach.kept(n))
-
-
-def masked(mixer, d_model: int, n: int) -> int:
-    """FLOPs of a prompt of n that are counted and that no kernel needs: tokens not yet written."""
-    flops = mixer.flops(d_model, n, n)
-    if isinstance(mixer, Compressed):
-        E, most = mixer.entries(n), mixer.top_k if mixer.overlap else n
-        read = min(n, mixer.window) + min(E, most)
-        visited = unmasked(n, mixer.window)
-        if E:
-            visited += mixer.ratio * unmasked(E - 1, most) + (n - E * mixer.ratio + 1) * min(E, most)
-        return flops["attention"] - flops["attention"] * visited // (n * read)
-    if isinstance(mixer, Indexed):
-        most = min(n, mixer.top_k)
-        scan = 2 * mixer.heads * mixer.kept * (n * n - unmasked(n, n))
-        return flops["attention"] - flops["attention"] * unmasked(n, most) // (n * most) + scan
-    reach = getattr(inner(mixer), "reach", None)
-    if reach is None:
-        return 0
-    return flops["attention"] - flops["attention"] * pairs(reach, n) // (n * reach.span(n))
 
 
 # A model on its devices
@@ -397,6 +263,9 @@ def memory(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32"
     )  # fmt: skip
 
 
+# What fits
+
+
 def last(fits, high: int) -> int:
     """The largest n from 0 to `high` with fits(n), where what fits is every number up to some bound; fits(0) is not asked."""
     low = 0
@@ -432,158 +301,6 @@ def fewest_devices(spec: ModelSpec, deployment: Deployment, state_dtype: str = "
 
     need = last(lacks, MOST_DEVICES) + 1
     return need if need <= MOST_DEVICES else 0
-
-
-# Time
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One prefill or one decode step of the whole batch, as one device sees it: arithmetic and bytes moved."""
-
-    flops: float
-    weights: float
-    cache: float
-    state: float
-    peak: int
-    bandwidth: int
-
-    @property
-    def bytes(self) -> float:
-        """All bytes that are moved."""
-        return self.weights + self.cache + self.state
-
-    @property
-    def intensity(self) -> float:
-        """FLOPs a byte."""
-        return self.flops / self.bytes
-
-    @property
-    def compute_seconds(self) -> float:
-        """The arithmetic alone, at peak."""
-        return self.flops / self.peak
-
-    @property
-    def memory_seconds(self) -> float:
-        """The traffic alone, at full bandwidth."""
-        return self.bytes / self.bandwidth
-
-    @property
-    def seconds(self) -> float:
-        """The bound: it cannot take less."""
-        return max(self.compute_seconds, self.memory_seconds)
-
-    @property
-    def binds(self) -> str:
-        """Which of the two takes longer."""
-        return "memory" if self.memory_seconds > self.compute_seconds else "compute"
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What no engine can beat. Seconds are of the whole batch; experts are those of one layer, on average over its layers."""
-
-    prefill: Phase
-    decode: Phase
-    batch: int
-    context: int
-    devices: int
-    experts: float
-    experts_read: float
-
-    @property
-    def ridge(self) -> float:
-        """FLOPs a byte from which on arithmetic binds."""
-        return self.decode.peak / self.decode.bandwidth
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Decoded tokens a second of all users together, at most."""
-        return self.batch / self.decode.seconds
-
-    @property
-    def tokens_per_second_each(self) -> float:
-        """Decoded tokens a second of one user, at most."""
-        return 1 / self.decode.seconds
-
-    @property
-    def prompt_tokens_per_second(self) -> float:
-        """Tokens of prompts a second, at most."""
-        return self.batch * self.context / self.prefill.seconds
-
-    @property
-    def device_seconds(self) -> float:
-        """Device time of one decoded token, at least."""
-        return self.devices * self.decode.seconds / self.batch
-
-
-def mixture(layer: Layer) -> MoE | None:
-    """The routed experts of a layer, where it has them."""
-    ffn = layer.ffn
-    found = ffn if isinstance(ffn, MoE) else getattr(ffn, "experts", None)
-    return found if isinstance(found, MoE) else None
-
-
-def unvisited(s: Shape, tokens: int) -> tuple[float, int]:
-    """Weights that a batch of tokens is not expected to read: experts nobody picks, rows of the tables nobody asks for."""
-    spec, idle = s.spec, 0.0
-    for layer, times in s.layers:
-        if moe := mixture(layer):
-            idle += times * (moe.experts - moe.touched(tokens)) * moe.expert(spec.d_model)
-    rows = 0 if spec.tied else max(spec.vocab - tokens, 0)
-    return idle, (rows + max(spec.learned_positions - tokens, 0)) * spec.d_model
-
-
-def experts(s: Shape, tokens: int) -> tuple[float, float]:
-    """Routed experts of a layer, and those that so many tokens are expected to visit: means over the layers that have them."""
-    mixed = [(moe, times) for layer, times in s.layers if (moe := mixture(layer))]
-    layers = sum(times for _, times in mixed) or 1
-    there = sum(times * moe.experts for moe, times in mixed) / layers
-    return there, sum(times * moe.touched(tokens) for moe, times in mixed) / layers
-
-
-def fed(s: Shape, d: Deployment, tokens: int) -> float:
-    """Bytes of weights that one device reads when so many tokens pass at once."""
-    sizes = rates(s, d)
-    idle = sum(n * size for n, size in zip(unvisited(s, tokens), sizes))
-    return weights(s, d) * (1 - idle / sum(n * size for n, size in zip((s.routed, s.tables, s.rest), sizes)))
-
-
-def prompt_flops(s: Shape, context: int) -> int:
-    """FLOPs that one prompt needs: what is counted, without masked pairs and without logits of any token but the last."""
-    spec, whole_prompt = s.spec, cost.count(s.spec, context).prefill_flops
-    if s.solver:
-        return whole_prompt
-    dropped = s.each(lambda mixer: masked(mixer, spec.d_model, context))
-    return whole_prompt - dropped - 2 * spec.vocab * spec.d_model * (context - 1)
-
-
-def bounds(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32") -> Bounds:
-    """The least time that a prefill and a decode step take, and what they move; whether or not the model fits."""
-    return sweep(spec, deployment, (deployment.batch,), state_dtype)[0]
-
-
-def sweep(spec: ModelSpec, deployment: Deployment, batches: tuple[int, ...], state_dtype: str = "float32") -> tuple[Bounds, ...]:
-    """The bounds at several batches."""
-    one_of("state_dtype", state_dtype, tuple(DTYPES))
-    s, n = shape(spec), deployment.context
-    flops = cost.count(spec, n).flops_per_token, prompt_flops(s, n)
-    looked = 0 if s.solver else s.each(lambda mixer: on_one(mixer, read(mixer, n), deployment.sharing))
-    elements = sequence(s, replace(deployment, page=1), n)
-    return tuple(at_batch(s, replace(deployment, batch=batch), flops, looked, elements, state_dtype) for batch in batches)
-
-
-def at_batch(
-    s: Shape, d: Deployment, flops: tuple[int, int], looked: int, elements: tuple[int, int, int], state_dtype: str
-) -> Bounds:
-    """The bounds at one batch, from what one sequence computes, reads and keeps."""
-    device = (d.device.peak(d.weight_dtype), d.device.bandwidth)
-    kept, state = dynamic(elements, d, d.batch, state_dtype)
-    step, prompt = (d.batch * f / d.devices for f in flops)
-    tokens = d.batch * (d.context if s.solver else 1)
-    decode = Phase(step, fed(s, d, tokens), stored(d.seats(d.batch) * looked, d.cache_dtype), 2 * state, *device)
-    prefill = Phase(prompt, fed(s, d, d.batch * d.context), kept, state, *device)
-    return Bounds(prefill, decode, d.batch, d.context, d.devices, *experts(s, tokens))
 
 
 # The first sentence

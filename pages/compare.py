@@ -17,10 +17,14 @@ from core.dtypes import DTYPES
 from core.errors import SpecError
 from core.intake import Taken
 from core.lessons import compare as lesson
+from core.lessons import compare_crossings as solved
+from core.lessons import compare_fields as fields
+from core.lessons import compare_words as words
 from core.lessons import ladder
 from core.lessons.sliding_window import CONTEXTS
 from core.units import binary, count, decimal
 
+FILES = tuple(f"core/lessons/compare{part}.py" for part in ("", "_crossings", "_fields", "_words"))
 QUESTION = "How do two models differ?"
 SECTIONS = ("See", "Fields", "Count", "Read")
 NONE, HANDED = "none", "cw-compare-handed-in"
@@ -34,7 +38,7 @@ def page() -> None:
     """Title, controls, and the section that is open; the answer is what follows from the two models."""
     top = st.container(key="compare-top")
     sides, context = choose()
-    said = lesson.summary(sides, context)
+    said = words.summary(sides, context)
     lead = said[1:] if len(sides) == 1 else said[:2]
     with top:
         panels.title(QUESTION, *lead)
@@ -153,7 +157,7 @@ def picture(sides: tuple[lesson.Side, ...], context: int) -> None:
     alt = "; ".join(f"{name}: {len(rungs)} layers, {ladder.said(blocks)}" for name, (rungs, blocks) in models.items())
     frame.figure(fig, key="ladders", alt=alt, table=lesson.rung_table(models), config=about(sides, context))
     panels.caption(
-        f"**{lesson.listed(tuple(models))} at {context:,} tokens.** One rung a layer, the first at the bottom: what mixes "
+        f"**{words.listed(tuple(models))} at {context:,} tokens.** One rung a layer, the first at the bottom: what mixes "
         "tokens, what mixes channels, and a bar as long as what the layer keeps, on one scale for all. {brackets} mark "
         "blocks that repeat. Hover a rung for its numbers.",
         brackets=panels.term("Brackets", "Their thick part is the block once, the whole bracket all its repetitions."),
@@ -191,7 +195,7 @@ def differing(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...
     """Every field in which they differ; all of them where asked."""
     alone = len(sides) == 1
     every = alone or controls.switch("all", "All fields", help="Also the fields in which the models agree.")
-    rows = lesson.table(sides)
+    rows = fields.table(sides)
     shown = [row for row in rows if row.differs or every]
     with st.container(key="cw-compact-fields"):
         live.table(("field", *(s.name for s in sides)), [line for group in grouped(shown) for line in lines(group, every)])
@@ -206,12 +210,12 @@ def differing(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...
     )
 
 
-def grouped(rows: list[lesson.Field]) -> list[list[lesson.Field]]:
+def grouped(rows: list[fields.Field]) -> list[list[fields.Field]]:
     """Fields of one part together."""
     return [list(group) for _, group in groupby(rows, key=lambda row: row.group)]
 
 
-def lines(group: list[lesson.Field], every: bool) -> list[tuple]:
+def lines(group: list[fields.Field], every: bool) -> list[tuple]:
     """The part's name, then a line a field; what differs from the first model is bold."""
     head = (live.Link(f'<span class="cw-part">{html.escape(group[0].group)}</span>'), *("" for _ in group[0].values))
     return [
@@ -240,16 +244,16 @@ def counts(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) 
             with column:
                 live.heading(heading)
                 curve(sides, context, quantity)
-                where = lesson.crossed(sides, quantity)
+                where = words.crossed(sides, quantity)
                 panels.caption(f"**{where}** Solved on the counts themselves, token by token." if where else f"**{said[0]}**")
     exact(sides, context)
 
 
 def curve(sides: tuple[lesson.Side, ...], context: int, quantity: str, small: bool = False) -> None:
     """One cost against context, the tokens at which two models change places marked."""
-    c = lesson.curves(sides, quantity, lesson.highest(sides, context))
+    c = solved.curves(sides, quantity, solved.highest(sides, context))
     fig = figures.against(sides, context, quantity, small, theme.mode(), theme.stroke())
-    alt = f"{figures.AXES[quantity].capitalize()} against context for {', '.join(c.values)}. {lesson.crossed(sides, quantity)}"
+    alt = f"{figures.AXES[quantity].capitalize()} against context for {', '.join(c.values)}. {words.crossed(sides, quantity)}"
     frame.figure(fig, key=quantity, alt=alt, table={"context": c.contexts, **c.values}, config=about(sides, context))
 
 
@@ -266,7 +270,7 @@ def exact(sides: tuple[lesson.Side, ...], context: int) -> None:
         if not s.keeps
     )
     panels.caption(
-        f"**One sequence; {lesson.dtypes(sides)}.** KiB, MiB and GiB are powers of 1024. A FLOP is half a multiply-add; "
+        f"**One sequence; {words.dtypes(sides)}.** KiB, MiB and GiB are powers of 1024. A FLOP is half a multiply-add; "
         f"look-ups, norms and activations are not counted, and the causal half of a prompt is not subtracted.{keeps}"
     )
 
@@ -292,8 +296,9 @@ def read(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) ->
         "**Assumed** are fields that a config leaves out: they have the value that its own reference gives them. "
         "**Not understood** are fields that could matter and are not counted: check the numbers where a model has some."
     )
-    live.glossary("core/lessons/compare.py")
-    live.source("core/lessons/compare.py")
+    live.glossary(FILES[0])
+    for path in FILES:
+        live.source(path)
 
 
 def facts(s: lesson.Side) -> tuple:

@@ -11,7 +11,10 @@ from core import hardware
 from core.hardware import SPLITS, Deployment, sized
 from core.intake import strange
 from core.lessons import inference as lesson
+from core.lessons import inference_words as in_words
 from core.lessons.card import limited
+from core.lessons.inference_techniques import effects
+from core.lessons.sliding_window import CONTEXTS
 from core.units import binary, decimal
 
 QUESTION = "Why does memory decide the price?"
@@ -87,7 +90,7 @@ def held(reading) -> int:
     if lesson.boards(reading):
         panels.caption(f"**A board of {reading.context:,} positions:** this model has no context to choose.")
         return reading.context
-    return lesson.CONTEXTS[controls.slider_choice("context", "Context", list(lesson.CONTEXTS), "8k", "kv", HELP_CONTEXT)]
+    return CONTEXTS[controls.slider_choice("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT)]
 
 
 def further() -> tuple[dict, float]:
@@ -165,7 +168,7 @@ def budget(reading, d: Deployment, scene: lesson.Scene) -> None:
     frame.figure(fig, key="budget", alt=alt, table=table, config=about(d, scene))
     panels.caption(
         f"**{'One of ' * (d.devices > 1)}{d.named}, {d.batch:,} user{'s' * (d.batch > 1)} at {d.context:,} {kept}s.** "
-        f"{lesson.listed(scene.parts, decimal)}{'; hatched: the reserve' * m.fits}."
+        f"{in_words.listed(scene.parts, decimal)}{'; hatched: the reserve' * m.fits}."
     )
 
 
@@ -198,11 +201,11 @@ def side(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
     with panels.card("A decode step reads, on one device", "reads"):
         top = scene.heaviest.bytes
         panels.bars([Bar(p.name, p.bytes / top, decimal(p.bytes), p.hue) for p in scene.reads], "Bytes that a decode step reads")
-        live.small(lesson.step_said(b))
+        live.small(in_words.step_said(b))
     with panels.card("At best", "best"):
-        facts(lesson.best(b, price, made))
+        facts(in_words.best(b, price, made))
     with panels.card("Room for", "room"):
-        facts(lesson.room(scene, d, kept))
+        facts(in_words.room(scene, d, kept))
 
 
 def facts(rows: list[tuple[str, str]]) -> None:
@@ -219,10 +222,10 @@ def facts(rows: list[tuple[str, str]]) -> None:
 def count(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
     """The cost of a token against users; what techniques would change; the bound with the numbers put in."""
     colours, stroke = theme.colours(), theme.stroke()
-    unit, factor = lesson.unit(price)
+    unit, factor = in_words.unit(price)
     made, kept = lesson.words(reading)
     title = f"{unit} per million {made}s"
-    p, rows = lesson.prices(reading, d), lesson.effects(reading, d)
+    p, rows = lesson.prices(reading, d), effects(reading, d)
     live.heading(f"{reading.spec.name}: what a million {made}s cost")
     fig = figures.price(p, d.batch, title, factor, colours, stroke)
     table = {
@@ -238,7 +241,7 @@ def count(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
         "users that fit it is faint. Dotted: reading alone; dashed: arithmetic alone. Prompts come on top."
     )
     live.heading("What each technique would change here")
-    marks = [(e.name, e.hours * factor, e.hue, f"{lesson.users_said(e.most)} fit") for e in rows[1:]]
+    marks = [(e.name, e.hours * factor, e.hue, f"{in_words.users_said(e.most)} fit") for e in rows[1:]]
     fig = figures.effects(marks, rows[0].hours * factor, f"{title}, memory full", colours, stroke)
     names = [e.name for e in rows]
     table = {"technique": names, "users that fit": [e.most for e in rows], unit: np.array([e.hours for e in rows]) * factor}
@@ -256,7 +259,7 @@ def techniques(rows: tuple, alone: str, title: str, factor: float) -> None:
         [
             (
                 live.Link(panels.link(e.name, e.page)) if e.page else e.name, decimal(e.weights), decimal(e.user),
-                f"{e.most:,}", f"{e.alone:,.0f}", lesson.cost_said(e.hours, factor),
+                f"{e.most:,}", f"{e.alone:,.0f}", in_words.cost_said(e.hours, factor),
             )
             for e in rows
         ],
@@ -274,10 +277,10 @@ def formula(reading, d: Deployment, scene: lesson.Scene) -> None:
     live.heading("The bound of this decode step, on one device")
     moved = r"\underbrace{\frac{%s + %s + %s}{%s/\text{s}}}_{\text{weights + cache + state, over bandwidth: %s}}"
     worked = r"\underbrace{\frac{%s}{%s}}_{\text{arithmetic over peak: %s}}"
-    st.latex((rf"t \ge \max\Big( {moved},\ {worked} \Big) = %s") % lesson.latex(p, r"\text{%s}", decimal))
+    st.latex((rf"t \ge \max\Big( {moved},\ {worked} \Big) = %s") % in_words.latex(p, r"\text{%s}", decimal))
     panels.caption(
         f"**Conventions.** GB and TB are powers of 1000 here; all together {binary(p.bytes)} in powers of 1024. Weights in "
-        f"{lesson.weights_said(reading, d)}, cache in {d.cache_dtype}. A bound: traffic between devices, activations and idle "
+        f"{in_words.weights_said(reading, d)}, cache in {d.cache_dtype}. A bound: traffic between devices, activations and idle "
         "units are left out; the glossary under Read has the rest."
     )
 
@@ -287,14 +290,14 @@ def formula(reading, d: Deployment, scene: lesson.Scene) -> None:
 
 def fits(d: Deployment, settings: dict, price: float) -> None:
     """Every model on these devices."""
-    unit, factor = lesson.unit(price)
+    unit, factor = in_words.unit(price)
     rows = lesson.fits(d.device.key, d.devices, d.context, tuple(settings.items()))
     live.heading(f"{d.named}, {d.context:,} tokens a user")
     live.table(
         ("model", "weights", "users that fit", "longest context of one user", f"{unit} per million tokens"),
         [
             (live.Link(panels.link(row.name, "inference", **state.values() | {"model": row.name, "section": "See"})),
-             decimal(row.weights), f"{row.most:,}", lesson.longest_said(row.longest), lesson.cost_said(row.hours, factor))
+             decimal(row.weights), f"{row.most:,}", in_words.longest_said(row.longest), in_words.cost_said(row.hours, factor))
             for row in rows
         ],
     )  # fmt: skip
@@ -310,12 +313,12 @@ def read() -> None:
     live.table(
         ("accelerator", "maker", "memory", "bandwidth a second", "bf16 FLOP/s", "fp8 FLOP/s", "source", "note"),
         [
-            (a.name, a.vendor, sized(a.memory_bytes), decimal(a.bandwidth), lesson.peak_said(a.bf16_flops),
-             lesson.peak_said(a.fp8_flops), live.anchor("source", a.source), a.note)
+            (a.name, a.vendor, sized(a.memory_bytes), decimal(a.bandwidth), in_words.peak_said(a.bf16_flops),
+             in_words.peak_said(a.fp8_flops), live.anchor("source", a.source), a.note)
             for a in hardware.accelerators().values()
         ],
     )  # fmt: skip
-    live.reading("core/hardware.py", listed=PAPERS)
+    live.reading("core/hardware.py", "core/split.py", "core/roofline.py", listed=PAPERS)
 
 
 page()

@@ -12,7 +12,10 @@ from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from app.panels import Bar
 from core import diagram
 from core.lessons import mla as lesson
+from core.lessons import mla_evidence as proved
+from core.lessons import mla_real as models
 from core.lessons.mla import Choice
+from core.lessons.recall import LENGTHS, Scene, finder
 from core.registry import question
 from core.tasks import recall
 from core.units import binary, decimal, power
@@ -42,7 +45,7 @@ HELP_FORM = (
 )
 HELP_MADE = "The largest latent cut down after training, or a model that learned with so many numbers from the start."
 HELP_TASK = "What the models learned: every name is told once; or every name is told twice, and only the later thing is right."
-CONTEXT = power(lesson.CONTEXT)
+CONTEXT = power(models.CONTEXT)
 SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures compare
 
 
@@ -83,7 +86,7 @@ def choose() -> tuple[Choice, str]:
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
             task = controls.choice("task", "Learned", lesson.TASKS, lesson.ONCE, help=HELP_TASK)
         with place:
-            controls.presets("shape", lesson.presets(), "latent")
+            controls.presets("shape", models.presets(), "latent")
     return Choice(rank, key, form, made, task), prompt
 
 
@@ -108,13 +111,13 @@ def see(choice: Choice, text: str) -> None:
     with left:
         chosen = picture(choice, here, whole, text)
         explain(choice, here, whole)
-        live.answers([(a, lesson.finder(here, a) if a.source >= 0 else None) for a in here.answers])
+        live.answers([(a, finder(here, a) if a.source >= 0 else None) for a in here.answers])
         difference(choice, here, whole, text)
     with right:
         side(choice, prompt, here, chosen["head"])
 
 
-def picture(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) -> dict:
+def picture(choice: Choice, here: Scene, whole: Scene, text: str) -> dict:
     """Attention of every head at this latent above, at the largest below; the cache filling beside a multi-head one."""
     last = here.answers[-1]
     start = {"row": last.position, "step": len(here.words)}
@@ -141,14 +144,14 @@ def picture(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) 
     return chosen
 
 
-def tape(choice: Choice, here: lesson.Scene) -> Tape:
+def tape(choice: Choice, here: Scene) -> Tape:
     """What is kept after each token, beside keys and values of every head."""
     hues = {"latent": f"latent of {choice.rank}"} | ({"kv": f"rope key of {choice.mixer.rope_dim}"} if choice.key else {})
     lanes = tuple(hues.values())
     return Tape(lanes, here.cache_bytes, 2 * lesson.HEADS, lesson.multi_head(choice, here), hues=tuple(hues), legend=hues)
 
 
-def explain(choice: Choice, here: lesson.Scene, whole: lesson.Scene) -> None:
+def explain(choice: Choice, here: Scene, whole: Scene) -> None:
     """The caption: what runs, how much of the largest latent is left, how far attention moved."""
     said = "with a rope key" if choice.key else "without a rope key"
     if choice.cut:
@@ -167,14 +170,14 @@ def explain(choice: Choice, here: lesson.Scene, whole: lesson.Scene) -> None:
 
 def share_said(choice: Choice) -> str:
     """Whose share of the width this latent is, where a preset says so, and why that is harder here."""
-    label = next((label for label, values in lesson.presets().items() if values["latent"] == choice.rank), "")
+    label = next((label for label, values in models.presets().items() if values["latent"] == choice.rank), "")
     if not label:
         return ""
     here = f"of a width of {lesson.WIDTH} that is {choice.rank} numbers, in the real model hundreds"
     return f" {label}; {here}: a share does not carry over."
 
 
-def difference(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: str) -> None:
+def difference(choice: Choice, here: Scene, whole: Scene, text: str) -> None:
     """Where the two rows of maps differ, head by head."""
     same = "nowhere, this is the largest latent" if choice.rank == lesson.FULL else f"r = {choice.rank} minus r = {lesson.FULL}"
     live.heading(f"Where they differ: {same}")
@@ -197,7 +200,7 @@ def difference(choice: Choice, here: lesson.Scene, whole: lesson.Scene, text: st
     )
 
 
-def side(choice: Choice, prompt: recall.Prompt, here: lesson.Scene, head: int | None) -> None:
+def side(choice: Choice, prompt: recall.Prompt, here: Scene, head: int | None) -> None:
     """The bottleneck, the cache beside other shapes, the two forms."""
     with panels.card("From x to what is kept to the heads", "bottleneck"):
         bottleneck(choice, None if head is None else head % lesson.HEADS)
@@ -212,8 +215,8 @@ def side(choice: Choice, prompt: recall.Prompt, here: lesson.Scene, head: int | 
         two_forms(choice, prompt, n)
     with panels.card(f"Names answered right, {lesson.PAIRS} pairs", "recall"):
         recall_card(choice)
-    if lesson.V2 in lesson.keys():
-        real = lesson.real(lesson.V2)
+    if models.V2 in models.keys():
+        real = models.real(models.V2)
         with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
             panels.bars(
                 [
@@ -281,10 +284,10 @@ def count(choice: Choice, text: str) -> None:
     """Memory against context, counted beside measured; both forms' arithmetic and reads; real models; one percentage, three
     ways."""
     colours, stroke = theme.colours(), theme.stroke()
-    if not lesson.keys():
+    if not models.keys():
         growth(choice, colours, stroke)
         return
-    key = controls.pick("real", "Real model", lesson.keys(), lesson.default(), lesson.name)
+    key = controls.pick("real", "Real model", models.keys(), models.default(), models.name)
     left, right = st.columns(2, gap="large")
     with left:
         growth(choice, colours, stroke)
@@ -303,7 +306,7 @@ def count(choice: Choice, text: str) -> None:
 
 def growth(choice: Choice, colours: dict, stroke: float) -> None:
     """Cache of our model against tokens."""
-    lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
+    lengths, points = np.arange(1, 129), np.array(LENGTHS)
     lines, kept = lesson.curve(choice, lengths), lesson.measured(choice)
     live.heading("Our model: cache against tokens")
     table = {"tokens": lengths, **{f"{name} counted, B": line for name, line in lines.items()}}
@@ -323,12 +326,12 @@ DASHES = {"absorbed": "solid", "expanded": "dash", "kept": "dot"}
 def reads(choice: Choice, key: str, colours: dict, stroke: float) -> None:
     """Numbers that attention reads for one token of a real model."""
     contexts = 2 ** np.arange(10, 18)
-    values, f = lesson.steps(key, contexts)["reads"], lesson.facts(key)
-    live.heading(f"{lesson.name(key)}: numbers read for one token")
+    values, f = models.steps(key, contexts)["reads"], models.facts(key)
+    live.heading(f"{models.name(key)}: numbers read for one token")
     fig = latent.lines(contexts, values, "numbers read in one layer", "numbers", colours, DASHES, stroke)
     table = {"context": contexts, **{f"{form}, numbers": y for form, y in values.items()}}
-    alt = f"Numbers read by one layer of {lesson.name(key)} against context, absorbed and expanded"
-    frame.figure(fig, key="reads", alt=alt, table=table, config=about(choice, real_model=lesson.name(key)))
+    alt = f"Numbers read by one layer of {models.name(key)} against context, absorbed and expanded"
+    frame.figure(fig, key="reads", alt=alt, table=table, config=about(choice, real_model=models.name(key)))
     panels.caption(
         f"**Absorbed reads {f.fewer_reads:.0f} times less:** {f.kept} numbers a token, whatever the number of heads. "
         "Expanded reads every head's own keys and values."
@@ -338,12 +341,12 @@ def reads(choice: Choice, key: str, colours: dict, stroke: float) -> None:
 def arithmetic(choice: Choice, key: str, colours: dict, stroke: float) -> None:
     """FLOPs of one decode step of a real model."""
     contexts = 2 ** np.arange(10, 18)
-    values, f = lesson.steps(key, contexts)["flops"], lesson.facts(key)
-    live.heading(f"{lesson.name(key)}: arithmetic of one token")
+    values, f = models.steps(key, contexts)["flops"], models.facts(key)
+    live.heading(f"{models.name(key)}: arithmetic of one token")
     fig = latent.lines(contexts, values, "FLOPs of one layer", "FLOP", colours, DASHES, stroke)
     table = {"context": contexts, **{f"{form}, FLOPs": y for form, y in values.items()}}
-    alt = f"FLOPs of one layer of {lesson.name(key)} for one token against context, three ways"
-    frame.figure(fig, key="arithmetic", alt=alt, table=table, config=about(choice, real_model=lesson.name(key)))
+    alt = f"FLOPs of one layer of {models.name(key)} for one token against context, three ways"
+    frame.figure(fig, key="arithmetic", alt=alt, table=table, config=about(choice, real_model=models.name(key)))
     panels.caption(
         f"**For one query and one key the absorbed form costs {f.more_flops:.1f} times the arithmetic,** but makes nothing anew. "
         "Expanded makes the keys and values of the whole context for every token, unless all are kept, as in multi-head "
@@ -353,15 +356,15 @@ def arithmetic(choice: Choice, key: str, colours: dict, stroke: float) -> None:
 
 def at_once(choice: Choice, key: str, colours: dict, stroke: float) -> None:
     """Which form is cheaper, by how many tokens are answered at once."""
-    context = lesson.PREFILL
+    context = models.PREFILL
     queries = np.unique(np.geomspace(1, context, 40).astype(int))
-    values, at = lesson.together(key, context, queries), lesson.crossing(key, context)
-    height = lesson.together(key, context, np.array([max(at, 1)]))[lesson.ABSORBED][0]
-    live.heading(f"{lesson.name(key)}: many tokens at once, the last of {context:,}")
+    values, at = models.together(key, context, queries), models.crossing(key, context)
+    height = models.together(key, context, np.array([max(at, 1)]))[lesson.ABSORBED][0]
+    live.heading(f"{models.name(key)}: many tokens at once, the last of {context:,}")
     fig = latent.crossing(queries, values, at, height, colours, stroke)
     table = {"tokens at once": queries, **{f"{form}, FLOPs": y for form, y in values.items()}}
     alt = f"FLOPs of one layer against the tokens answered at once; expanded is cheaper from {at:,} on"
-    frame.figure(fig, key="at-once", alt=alt, table=table, config=about(choice, real_model=lesson.name(key)))
+    frame.figure(fig, key="at-once", alt=alt, table=table, config=about(choice, real_model=models.name(key)))
     panels.caption(
         f"**From {at:,} tokens at once the expanded form is cheaper.** So prompts are read expanded and answers written "
         "absorbed, with the same weights."
@@ -370,7 +373,7 @@ def at_once(choice: Choice, key: str, colours: dict, stroke: float) -> None:
 
 def formula(key: str) -> None:
     """The cache formula with the numbers of this model put in."""
-    f = lesson.formula(key)
+    f = models.formula(key)
     live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
     st.latex(
         r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot (\underbrace{%d}_{\text{latent}} + "
@@ -387,7 +390,7 @@ def formula(key: str) -> None:
 
 def real_models(choice: Choice, colours: dict, stroke: float) -> None:
     """Every model of the catalogue with a latent, beside other caches of its shape."""
-    rows = lesson.reals()
+    rows = models.reals()
     live.heading(f"Real models at {CONTEXT} tokens")
     names = [r.name for r in rows]
     sizes = {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "grouped", "released")}
@@ -397,17 +400,17 @@ def real_models(choice: Choice, colours: dict, stroke: float) -> None:
         fig, key="models", alt=alt, table={"model": names, **{f"{f}, B": v for f, v in sizes.items()}}, config=about(choice)
     )
     panels.caption(
-        f"**One sequence of {lesson.CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
+        f"**One sequence of {models.CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
         "Log scale. Ring and square keep keys and values as wide as the model's heads."
     )
 
 
 def three_answers() -> None:
     """How much smaller is the cache? Against what, and in how many bits."""
-    savings = lesson.savings()
+    savings = models.savings()
     if not savings:
         return
-    live.heading(f"“{savings[-1].share:.1%} smaller”: three true answers for {lesson.name(lesson.V2)}")
+    live.heading(f"“{savings[-1].share:.1%} smaller”: three true answers for {models.name(models.V2)}")
     live.table(
         ("compared with", "smaller by", "numbers a token", "bits each", "a token", "latent: numbers", "bits each", "a token"),
         [
@@ -421,16 +424,16 @@ def three_answers() -> None:
     panels.caption(
         "**Only the last is the figure that is quoted.** It compares the cache as deployed, about "
         f"{savings[-1].after_bits} bits a number ({{paper}}, section 3.2.3), with another model's 16-bit cache; the same "
-        f"precision and the same shape give other numbers. DeepSeek 67B keeps {lesson.OLDER.kv_heads} KV heads of "
-        f"{lesson.OLDER.k_dim} in {lesson.OLDER_LAYERS} layers ({{older}}).",
+        f"precision and the same shape give other numbers. DeepSeek 67B keeps {models.OLDER.kv_heads} KV heads of "
+        f"{models.OLDER.k_dim} in {models.OLDER_LAYERS} layers ({{older}}).",
         paper=live.paper("2405.04434"),
-        older=live.paper(lesson.OLDER_PAPER),
+        older=live.paper(models.OLDER_PAPER),
     )
 
 
 def often_said(key: str) -> None:
     """Common mistakes, each with what is counted."""
-    f = lesson.facts(key)
+    f = models.facts(key)
     live.heading(f"Often said, counted for {f.name}")
     query = (
         f"It does not touch the cache: {f.kept} numbers with it, {f.kept_without_query_rank} without. It runs in use as well; "
@@ -463,15 +466,15 @@ def often_said(key: str) -> None:
 def prove(choice: Choice, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
-    report = lesson.report()
+    report = proved.report()
     live.verdicts(report, live.numbers(label))
     columns = st.columns(2, gap="large")
-    for i, group in enumerate(lesson.GROUPS):
+    for i, group in enumerate(proved.GROUPS):
         with columns[i % 2]:
             equal_cache(i, group, colours, stroke, report["command"])
     with columns[1]:
         by_size(colours, stroke, report["command"])
-    grid = lesson.grid()
+    grid = proved.grid()
     sizes = "; ".join(
         f"{title}: {ours:,} against {low:,}{f' to {high:,}' * (high > low)}"
         for title, (ours, low, high) in grid.parameters.items()
@@ -481,7 +484,7 @@ def prove(choice: Choice, text: str) -> None:
         f"thread. Parameters, the largest of ours against the rivals: {sizes}. Rivals are several head sizes of that cache, "
         "without positions and with rope, and where order counts with partial rope; the best of ours meets the best of theirs. "
         "Contestants ran at two learning rates; those without any positions where order counts, only for comparison, at one. "
-        f"{grid.solved} of the {grid.told_once} runs on names told once recall at least {lesson.SOLVED:.0%} in the end, so "
+        f"{grid.solved} of the {grid.told_once} runs on names told once recall at least {proved.SOLVED:.0%} in the end, so "
         "there a lower loss is hardly better recall. The test can "
         "show that a latent holds what the heads need, and what the rope key is for. Whether a latent is better than shared keys "
         "and values at the size of real models it cannot show: for that stand the tables below."
@@ -489,14 +492,14 @@ def prove(choice: Choice, text: str) -> None:
     live.published("mla")
 
 
-def equal_cache(i: int, group: lesson.Group, colours: dict, stroke: float, command: str) -> None:
+def equal_cache(i: int, group: proved.Group, colours: dict, stroke: float, command: str) -> None:
     """One comparison at equal numbers a token: every seed, early and at the end."""
     live.heading(group.title)
-    runs = lesson.runs(group)
-    slower, faster = lesson.rates(group)
-    fig = latent.versus(runs, set(group.ours), label, f"{lesson.LOSS} (log)", colours, stroke)
+    runs = proved.runs(group)
+    slower, faster = proved.rates(group)
+    fig = latent.versus(runs, set(group.ours), label, f"{proved.LOSS} (log)", colours, stroke)
     alt = f"Loss of every run with {group.title}: latent attention and {len(group.rivals)} rivals, early and at the end"
-    frame.figure(fig, key=f"versus-{i}", alt=alt, table=lesson.runs_table(group), config={"command": command})
+    frame.figure(fig, key=f"versus-{i}", alt=alt, table=proved.runs_table(group), config={"command": command})
     panels.caption(
         f"**Open: after {group.early} steps. Filled: at the end.** One mark a seed, a bar at each mean. Circles: learning rate "
         f"{slower:g}; diamonds: {faster:g}."
@@ -507,10 +510,10 @@ def by_size(colours: dict, stroke: float, command: str) -> None:
     """Learning curves of the trained latents."""
     live.heading(f"Loss at {lesson.PAIRS} pairs while training, by latent")
     variants = [f"mla-{rank}-{lesson.recipes.KEY}" for rank in lesson.recipes.LATENTS]
-    curves = {v: c for v in variants if (c := lesson.learning(v))}
+    curves = {v: c for v in variants if (c := proved.learning(v))}
     fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, dict.fromkeys(curves, "latent"), stroke)
     alt = f"Loss against training steps for {len(curves)} sizes of the latent; each line is a seed"
-    frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(curves), config={"command": command})
+    frame.figure(fig, key="learning", alt=alt, table=proved.learning_table(curves), config={"command": command})
     panels.caption("**One line a seed, one dash a size.** All with a rope key.")
 
 
@@ -519,7 +522,7 @@ def by_size(colours: dict, stroke: float, command: str) -> None:
 
 def read(choice: Choice, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    papers = ("2405.04434", "2412.19437", "2505.09343", lesson.OLDER_PAPER, "2312.04927", "2104.09864")
+    papers = ("2405.04434", "2412.19437", "2505.09343", models.OLDER_PAPER, "2312.04927", "2104.09864")
     live.reading("core/mixers/latent.py", listed=papers)
 
 
@@ -528,10 +531,10 @@ def read(choice: Choice, text: str) -> None:
 
 def users(choice: Choice, text: str) -> None:
     """The catalogue's rows."""
-    rows = [(u["entry"], u["mixer"], u["token_bytes"]) for u in lesson.users()]
+    rows = [(u["entry"], u["mixer"], u["token_bytes"]) for u in models.users()]
     live.users(
         ("heads", "latent", "rope key", "query latent", "cache a token"),
-        [(e, m.heads, m.kv_rank, lesson.rope_key(m), m.q_rank or "none", binary(size)) for e, m, size in rows],
+        [(e, m.heads, m.kv_rank, models.rope_key(m), m.q_rank or "none", binary(size)) for e, m, size in rows],
     )
     panels.caption(
         "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page."

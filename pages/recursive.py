@@ -9,6 +9,7 @@ from app.figures import frame, recursive
 from app.figures.boards import boards
 from core.errors import SpecError
 from core.lessons import recursive as lesson
+from core.lessons import recursive_evidence as proved
 from core.registry import question
 from core.tasks import maze
 from core.units import decimal
@@ -25,6 +26,12 @@ EXAMPLES = {
         "a digit must be tried": "6.3.1. .5.... ...1.. ..2.3. 4..2.. ..54..",
         "a kind of board held out": "31..2. .4.15. 654... 13.... 56...4 ......",
     },
+    "9x9": {
+        "needs a search of places": "......... 5.82.1964 .79.84.51 1.49....3 .53..249. ...436..8 ...1.5... 91..47..2 .2.....45",
+        "one candidate at a time": "62.58.31. ..1273... 835.1..42 .1.6..4.3 9.435.... .......76 273.95168 ..98..537 .8.7.12.4",
+        "a digit must be tried": "39.5..18. ..4.13.95 1...89... 9..16..57 52.39..61 ...854... ..9..8... 68..25..9 ........8",
+        "more gaps than trained": "26.8..5.. .......16 ..5.3.... ..81...2. .....5... 1..6...7. .4.7..... .3..5.... ...24.731",
+    },
     "4x4": {"ten gaps": "24.1 ...2 .2.. ...3", "six gaps": "43.2 .2.. .431 .124"},
     "maze": {
         "a way of 8": "...#. .#.#. .#... ##.#. G..#S",
@@ -32,8 +39,9 @@ EXAMPLES = {
         "a way of 12": "..... ##.#. S#.#G .#.## .....",
     },
 }
-KEYS = {"6x6": "board", "4x4": "small", "maze": "maze"}
-LABELS = {"6x6": "The board", "4x4": "The board", "maze": "The maze"}
+KEYS = {"6x6": "board", "9x9": "large", "4x4": "small", "maze": "maze"}
+OWN = "your puzzle"
+LABELS = {"6x6": "The board", "9x9": "The board", "4x4": "The board", "maze": "The maze"}
 STEPS = tuple(2**k for k in range(5))
 PRESETS = {"One step": {"steps": 1}, "As trained": {"steps": lesson.STAY}, "Twice as long": {"steps": 2 * lesson.STAY}}
 HELP_STEPS = (
@@ -46,11 +54,14 @@ HELP_SOLVER = (
     "TRM: one network for both updates, cells mixed by a layer across them or by attention. HRM: two networks, one for z, one "
     "for y. Looped: no z. Run once: the same layers without recursion."
 )
+HELP_PUZZLE = (
+    "Trained models for each: Sudoku on three sizes of board, and mazes. The models of one puzzle know nothing of another."
+)
 HELP_ALL = (
     "Run every solver on this puzzle for the figure beside it; otherwise the chosen one, the looped one, and one that runs once."
 )
 PATH, PAPERS = "core/decoding/recursion.py", ("2510.04871", "2506.21734", "1807.03819", "2105.01601")
-CELLS = {"6x6": "123456", "4x4": "1234"}
+CELLS = {"6x6": "123456", "9x9": "123456789", "4x4": "1234"}
 HUES = {"trm-mlp": "state", "trm-attention": "query", "hrm": "latent", "looped": "window"}
 
 
@@ -64,22 +75,18 @@ def choose() -> tuple:
     with controls.row():
         help = HELP_STEPS.format(most=lesson.STAY)
         steps = controls.slider_choice("steps", "Recursion steps", STEPS, lesson.STAY, "state", help)
-        name = controls.choice("puzzle", "Puzzle", lesson.PUZZLES, help="Trained models for three puzzles; 4x4 is the easy one.")
+        name = controls.choice("puzzle", "Puzzle", lesson.PUZZLES, help=HELP_PUZZLE)
         controls.presets("steps", PRESETS, "state")
-        chosen = state.peek("solver", lesson.NAMES[0], lesson.NAMES)
-        with controls.more(f"{chosen if name == '6x6' else solver(name, chosen)} · {live.asked(EXAMPLES[name], KEYS[name])}"):
-            picked = controls.choice("solver", "Solver", lesson.NAMES, help=HELP_SOLVER) if name == "6x6" else chosen
+        solvers = tuple(lesson.SOLVERS[name])
+        with controls.more(f"{state.peek('solver', solvers[0], solvers)} · {live.asked(EXAMPLES[name], KEYS[name], OWN)}"):
+            controls.forget("solver", solvers)
+            picked = controls.choice("solver", "Solver", solvers, help=HELP_SOLVER) if len(solvers) > 1 else solvers[0]
             shapes = lesson.shapes(lesson.trained(name, picked))
             inner = controls.choice("inner", "n", lesson.INNERS, help=HELP_INNER.format(shapes=shapes))
             rounds = controls.choice("rounds", "T", lesson.ROUNDS, help=HELP_ROUNDS.format(shapes=shapes))
             every = controls.switch("all", "Race all solvers", help=HELP_ALL) if name == "6x6" else False
             text = controls.prompt_box(KEYS[name], LABELS[name], EXAMPLES[name], surprises(name), 200, "state")
     return steps, name, lesson.trained(name, picked), inner, rounds, text, every
-
-
-def solver(name: str, chosen: str) -> str:
-    """The solver that runs, as the page writes it."""
-    return lesson.solver_of(lesson.trained(name, chosen))
 
 
 def surprises(name: str):
@@ -277,26 +284,26 @@ def formula(steps: int, variant: str, inner, rounds) -> None:
 
 def prove(*_) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = lesson.report()
-    live.verdicts(report, live.numbers(lesson.spelled, lesson.measure))
+    report = proved.report()
+    live.verdicts(report, live.numbers(proved.spelled, proved.measure))
     if live.ran(report):
         config = {"command": report["command"]}
-        for column, kind in zip(st.columns(2, gap="large"), lesson.KINDS):
+        for column, kind in zip(st.columns(2, gap="large"), proved.KINDS):
             with column:
                 solved(kind, config)
         every(config)
     live.published("recursive")
-    panels.caption(lesson.footnotes())
+    panels.caption(proved.footnotes())
 
 
 def solved(kind: str, config: dict) -> None:
     """Boards solved against steps, every seed."""
-    live.heading(f"6x6 boards solved, {lesson.KINDS[kind]}: every seed")
-    found = lesson.by_steps(kind)
-    fig = evidence_figures.by_count(found, lesson.spelled, "steps", "boards solved", theme.colours(), HUES, theme.stroke())
-    alt = f"Share of boards solved against recursion steps, {lesson.KINDS[kind]}; each mark is a seed"
-    frame.figure(fig, key=kind.replace(" ", "-"), alt=alt, table=lesson.as_table(found), config=config)
-    panels.caption(lesson.solved_said(kind))
+    live.heading(f"6x6 boards solved, {proved.KINDS[kind]}: every seed")
+    found = proved.by_steps(kind)
+    fig = evidence_figures.by_count(found, proved.spelled, "steps", "boards solved", theme.colours(), HUES, theme.stroke())
+    alt = f"Share of boards solved against recursion steps, {proved.KINDS[kind]}; each mark is a seed"
+    frame.figure(fig, key=kind.replace(" ", "-"), alt=alt, table=proved.as_table(found), config=config)
+    panels.caption(proved.solved_said(kind))
 
 
 def every(config: dict) -> None:
@@ -304,12 +311,12 @@ def every(config: dict) -> None:
     left, right = st.columns([1.7, 1], gap="large")
     with left:
         live.heading("All runs")
-        live.table(("solver", "parameters", "steps", "trained", "min a seed", *lesson.KINDS), lesson.all_runs())
-        panels.caption(lesson.fairness())
+        live.table(("solver", "parameters", "steps", "trained", "min a seed", *proved.KINDS), proved.all_runs())
+        panels.caption(proved.fairness())
     with right:
         live.heading("TRM by what a solver needs")
-        live.table(("a conventional solver needs", "solved"), lesson.by_grade())
-        panels.caption("**Boards of both test sets, mean of all seeds.** " + lesson.grades_said())
+        live.table(("a conventional solver needs", "solved"), proved.by_grade())
+        panels.caption("**Boards of both test sets, mean of all seeds.** " + proved.grades_said())
 
 
 # Read
@@ -317,9 +324,7 @@ def every(config: dict) -> None:
 
 def read(*_) -> None:
     """The glossary, the source that ran, papers."""
-    live.glossary(PATH)
-    live.papers(*PAPERS)
-    live.source(PATH)
+    live.reading(PATH, listed=PAPERS)
 
 
 # Who uses it

@@ -14,7 +14,7 @@ from core import architecture, disagree, rows
 from core.errors import SpecError
 from core.hardware import sized
 from core.intake import report
-from core.lessons import inference, ladder
+from core.lessons import inference, inference_words, ladder
 from core.lessons import workbench as lesson
 from core.units import count, decimal
 
@@ -216,7 +216,7 @@ def budget(d: lesson.Design, place, scene: inference.Scene) -> None:
     frame.figure(fig, key="budget", alt=alt, table=table, config=bench.about(d))
     users = f"{place.batch:,} user{'s' * (place.batch > 1)}"
     length = f"{place.context:,} {inference.words(d.reading)[1]}s"
-    panels.caption(f"**{place.named}, {users} at {length}.** {inference.listed(scene.parts, decimal)}.")
+    panels.caption(f"**{place.named}, {users} at {length}.** {inference_words.listed(scene.parts, decimal)}.")
 
 
 def roof_of(d: lesson.Design, place, scene: inference.Scene) -> None:

@@ -90,11 +90,12 @@ class Boards {
   go(frame) { this.at = clamp(frame, 1, this.frames()); this.paint(); }
   tapped(event) {
     const box = this.tiles.getBoundingClientRect(), g = this.grid, k = this.data.updates.length;
-    const across = event.clientX - box.left - g.label, down = event.clientY - box.top - HEAD;
-    const [col, row] = [across, down].map((at) => Math.floor(at / (g.tile + g.space)));
-    if (row < 0 || row >= this.data.steps) return;
+    const block = clamp(Math.floor((event.clientX - box.left) / g.block), 0, g.blocks - 1);
+    const across = event.clientX - box.left - block * g.block - g.label, down = event.clientY - box.top - HEAD;
+    const [col, row] = [across, down].map((at) => Math.floor(at / (g.tile + g.space))), step = block * g.rows + row;
+    if (row < 0 || row >= g.rows || step >= this.data.steps) return;
     this.steps.stop();
-    this.go(row * k + clamp(col, 0, k - 1) + 1);
+    this.go(step * k + clamp(col, 0, k - 1) + 1);
     this.commit();
   }
 
@@ -148,10 +149,12 @@ class Boards {
     const narrow = this.width < 600, fine = d.size > 6, tight = narrow && k <= 4 && !fine, g = tight ? TIGHT : ROOMY;
     this.root.classList.toggle("tight", tight);
     this.root.classList.toggle("fine", fine);
-    const room = this.tiles.closest(".trail").clientWidth, tall = (d.stage ? 376 : tight ? 224 : 430) / d.steps - g.space;
-    const wide = (room - g.label - 2 * g.bar - g.space) / k - g.space;
-    const tile = Math.max(tight ? 11 : 14, Math.floor(Math.min(d.stage ? 76 : 58, tall, wide)));
-    this.grid = { ...g, tile, width: g.label + k * (tile + g.space) + g.space + 2 * g.bar, height: HEAD + d.steps * (tile + g.space) };
+    const room = this.tiles.closest(".trail").clientWidth, high = d.stage ? 376 : tight ? 224 : 430, bars = (d.halt ? 2 : 1) * g.bar;
+    const fit = (blocks) => Math.floor(Math.min(d.stage ? 76 : 58, high / Math.ceil(d.steps / blocks) - g.space,
+      (room / blocks - g.label - bars - g.space) / k - g.space));
+    const blocks = [1, 2, 3, 4].reduce((best, n) => (fit(n) > fit(best) + 3 ? n : best)), rows = Math.ceil(d.steps / blocks);
+    const tile = Math.max(tight ? 11 : 14, fit(blocks)), block = g.label + k * (tile + g.space) + g.space + bars;
+    this.grid = { ...g, tile, blocks, rows, block, width: blocks * block, height: HEAD + rows * (tile + g.space) };
     this.colours.read();
     this.paint();
   }
@@ -185,7 +188,7 @@ class Boards {
   }
 
   paintTiles() {
-    const { width, height, tile, bar, label, space } = this.grid, pitch = tile + space, k = this.data.updates.length;
+    const { width, height, tile, bar, label, space, blocks, rows, block } = this.grid, pitch = tile + space, k = this.data.updates.length;
     const ratio = Math.max(1, devicePixelRatio), tight = bar === TIGHT.bar;
     Object.assign(this.tiles, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
     Object.assign(this.tiles.style, { width: `${width}px`, height: `${height}px` });
@@ -194,17 +197,19 @@ class Boards {
     pen.font = `500 ${tight ? 8.5 : 11}px ${SANS}`;
     pen.textBaseline = "middle";
     const write = (text, x, y, align = "left", colour = "soft") => Object.assign(pen, { fillStyle: this.colours.css(colour), textAlign: align }) && pen.fillText(text, x, y);
-    [...this.data.updates].forEach((letter, i) => write(letter, label + i * pitch + tile / 2, 8, "center", letter === "y" ? "ink" : "soft"));
     const bars = label + k * pitch + space;
-    write("sure", bars, 8);
-    if (this.data.halt) tight ? write("done", width - 1, 8, "right") : write("done", bars + bar, 8);
+    for (let left = 0; left < blocks * block; left += block) {
+      [...this.data.updates].forEach((letter, i) => write(letter, left + label + i * pitch + tile / 2, 8, "center", letter === "y" ? "ink" : "soft"));
+      write("sure", left + bars, 8);
+      if (this.data.halt) tight ? write("done", left + block - 1, 8, "right") : write("done", left + bars + bar, 8);
+    }
     for (let frame = 1; frame <= this.frames(); frame++) {
-      const row = this.step(frame) - 1, y = HEAD + row * pitch, x = label + ((frame - 1) % k) * pitch;
-      if (x === label) write(String(row + 1), label - (tight ? 4 : 8), y + tile / 2, "right", this.step(this.at) === row + 1 ? "ink" : "soft");
-      this.tile(pen, x, y, tile, frame);
+      const step = this.step(frame), left = Math.floor((step - 1) / rows) * block, y = HEAD + ((step - 1) % rows) * pitch;
+      if (frame % k === 1 % k) write(String(step), left + label - (tight ? 4 : 8), y + tile / 2, "right", this.step(this.at) === step ? "ink" : "soft");
+      this.tile(pen, left + label + ((frame - 1) % k) * pitch, y, tile, frame);
       if (frame % k) continue;
-      this.bar(pen, bars, y + tile / 2, this.about(frame).sure, "query");
-      if (this.data.halt) this.bar(pen, bars + bar, y + tile / 2, this.data.halt[row], "saved");
+      this.bar(pen, left + bars, y + tile / 2, this.about(frame).sure, "query");
+      if (this.data.halt) this.bar(pen, left + bars + bar, y + tile / 2, this.data.halt[step - 1], "saved");
     }
   }
 

@@ -10,6 +10,7 @@ from app.figures.plot import blank
 from app.figures.window import context_axis, legend, type_size, upright
 from app.palette import PALETTE
 from core.lessons import compare as lesson
+from core.lessons import compare_crossings as solved
 from core.lessons.compare import Side
 from core.units import binary
 
@@ -31,7 +32,7 @@ def ladders(sides: tuple[Side, ...], context: int, mode: str, stroke: float) -> 
 @lru_cache(maxsize=128)
 def against(sides: tuple[Side, ...], context: int, quantity: str, small: bool, mode: str, stroke: float) -> go.Figure:
     """One cost of every side against context, drawn once for all visitors; nobody changes it. A small one names no axis."""
-    c = lesson.curves(sides, quantity, lesson.highest(sides, context))
+    c = solved.curves(sides, quantity, solved.highest(sides, context))
     hues = {name: "ink" if i == 0 else hue for i, (name, hue) in enumerate(lesson.hues(sides, context).items())}
     title, label = "" if small else AXES[quantity], binary if quantity == "kept" else None
     height = 200 + 18 * len(sides) if small else TALL

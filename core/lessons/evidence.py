@@ -20,7 +20,7 @@ from core.lessons import (
     mamba,
     mixers,
     moe_words,
-    recursive,
+    recursive_evidence,
     rwkv,
     text_diffusion,
     xlstm,
@@ -36,7 +36,8 @@ SPELLING: dict[str, tuple[Callable[[str], str], Callable[[str], str] | None]] = 
     "mixers": (mixers.said, None), "xlstm": (xlstm.spelled, None), "rwkv": (rwkv.spelled, rwkv.measure),
     "text_diffusion": (text_diffusion.spelled, text_diffusion.measure),
     "code_world_model": (code_world_evidence.spelled, code_world_evidence.metric),
-    "moe": (moe_words.spelled, moe_words.metric_said), "recursive": (recursive.spelled, recursive.measure),
+    "moe": (moe_words.spelled, moe_words.metric_said),
+    "recursive": (recursive_evidence.spelled, recursive_evidence.measure),
 }  # fmt: skip
 
 

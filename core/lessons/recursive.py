@@ -1,5 +1,5 @@
 """Recursive solvers on a reader's puzzle: every update of every step as a board, several solvers on the same board, what a
-solution costs; how often test boards are solved.
+solution costs. What runs show is in recursive_evidence.py.
 
 Letters: C cells, F updates in all, n updates of z before one of y, T such rounds in a step.
 """
@@ -10,25 +10,26 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from core import catalogue, cost, evidence, zoo
+from core import catalogue, cost, zoo
 from core.decoding.recursion import State, answer, start, update
 from core.model import Model, elements
 from core.recipes import recursive as recipes
 from core.spec import ModelSpec
 from core.tasks import maze, sudoku
-from core.tasks.supervision import ANSWERED, STEPS
 
-PUZZLES = ("6x6", "4x4", "maze")
-SIZES = {"6x6": 6, "4x4": 4, "maze": maze.SIZE}
-TASKS = {"6x6": sudoku, "4x4": sudoku, "maze": maze}
+PUZZLES = ("6x6", "9x9", "4x4", "maze")
+SIZES = {"6x6": 6, "9x9": 9, "4x4": 4, "maze": maze.SIZE}
+TASKS = {"6x6": sudoku, "9x9": sudoku, "4x4": sudoku, "maze": maze}
 SOLVERS = {
     "6x6": {
         "TRM": "trm-mlp", "TRM, attention": "trm-attention", "HRM": "hrm", "looped": "looped", "run once": "once",
     },
+    "9x9": {"TRM": "trm-9x9", "looped": "looped-9x9"},
     "4x4": {"TRM": "trm-4x4"},
     "maze": {"TRM": "trm-maze"},
 }  # fmt: skip
 NAMES, QUICK = tuple(SOLVERS["6x6"]), ("looped", "run once")
+ONCE = ("once", "plain", "plain-8")  # variants that were trained to run once
 AS_TRAINED = "as trained"
 STAY = recipes.STAY
 INNERS, ROUNDS = (AS_TRAINED, 1, 2, 3, 6), (AS_TRAINED, 1, 2, 3, 6)
@@ -37,7 +38,6 @@ WRITERS = ("llama3.2-1b", "llama3-8b", "deepseek-v3")  # models that would write
 SUDOKU = 81  # cells of the board that they would write
 MOST = 16  # steps of supervision of the real solvers
 DTYPE = "float32"
-KINDS = {"unseen": "puzzles never seen", "held out": "kinds of board never seen"}
 
 
 # The reader's puzzle
@@ -232,9 +232,9 @@ def beside(puzzle: Puzzle, steps: int, names: tuple[str, ...]) -> list[Run]:
 
 
 def rivals(puzzle: str, solver: str, all_of_them: bool) -> tuple[str, ...]:
-    """The solver and those beside it: the quick ones, or all."""
+    """The solver and those beside it: the quick ones, or all; all of few."""
     names = tuple(SOLVERS[puzzle])
-    return names if all_of_them else tuple(name for name in names if name in (solver, *QUICK))
+    return names if all_of_them or len(names) <= len(QUICK) else tuple(name for name in names if name in (solver, *QUICK))
 
 
 def race_table(runs: list[Run]) -> dict[str, list]:
@@ -353,114 +353,6 @@ def users() -> list[tuple]:
     return rows
 
 
-# Prove
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("recursive")
-
-
-VARIANTS = {
-    "trm-mlp": "TRM", "trm-attention": "TRM, attention", "hrm": "HRM", "looped": "looped", "once": "run once",
-     "plain": "transformer", "plain-8": "transformer, 8 layers", "trm-4x4": "TRM on 4x4",
-    "trm-maze": "TRM on mazes",
-}  # fmt: skip
-RECURSIVE = ("trm-mlp", "trm-attention", "hrm", "looped")
-ONCE = ("once", "plain", "plain-8")
-
-
-def spelled(variant: str) -> str:
-    """A variant as the page writes it."""
-    return VARIANTS.get(variant, variant)
-
-
-def measure(metric: str) -> str:
-    """A metric as the page writes it."""
-    what, _, after = metric.partition("@")
-    shown = {"unseen": "unseen boards solved", "held out": "boards of held-out classes solved", "long": "long mazes solved"}.get(
-        what, what
-    )
-    return f"{shown} after {after} step{'s' * (after != '1')}" if after else shown
-
-
-def by_steps(name: str) -> dict[str, dict[int, list[float]]]:
-    """{variant: {steps: share of boards solved, every seed}} of one of the two test sets."""
-    return {v: {k: evidence.final("recursive", v, f"{name}@{k}") for k in STEPS} for v in RECURSIVE}
-
-
-def as_table(found: dict[str, dict[int, list[float]]]) -> dict[str, list]:
-    """The same as columns, one row a run."""
-    rows = [(spelled(v), k, i, x) for v, runs in found.items() for k, values in runs.items() for i, x in enumerate(values)]
-    return dict(zip(("solver", "steps", "seed", "solved"), map(list, zip(*rows)))) or {"solver": [], "steps": []}
-
-
-def all_runs() -> list[tuple]:
-    """Every variant: parameters, how much it was trained, minutes a seed, what it solved of each test set, mean of the seeds."""
-    rows = []
-    for v in VARIANTS:
-        seconds = evidence.final("recursive", v, "seconds")
-        if not seconds:
-            continue
-        solved = [evidence.final("recursive", v, name) for name in KINDS]
-        shares = [f"{np.mean(x):.1%}" if x else "—" for x in solved]
-        trained = f"{trained_passes(v) / 1000:.0f}"
-        rows.append(
-            (spelled(v), f"{ours(v, 1).params:,}", f"{zoo.recipe(v).steps:,}", trained, f"{np.mean(seconds) / 60:.1f}", *shares)
-        )
-    return rows
-
-
-def by_grade() -> list[tuple[str, str]]:
-    """What a conventional solver needs, and the share of such boards that TRM solves, mean and spread of the seeds."""
-    found = [(grade, evidence.final("recursive", "trm-mlp", f"needs {grade}")) for grade in sudoku.GRADES]
-    return [(sudoku.NEEDS[grade], f"{np.mean(x):.1%}") for grade, x in found if x]
-
-
-def grades_said() -> str:
-    """What the grades mean."""
-    return " ".join(f"{sudoku.NEEDS[g].capitalize()}: {sudoku.MEANING[g]}." for g in sudoku.GRADES)
-
-
-def solved_said(kind: str) -> str:
-    """How often TRM is right after one step and after ANSWERED, and what was kept apart."""
-    one, many = (evidence.final("recursive", "trm-mlp", f"{kind}@{k}") for k in (1, ANSWERED))
-    classes, kept = sudoku.CLASSES[6], len(sudoku.held_out(6))
-    apart = {
-        "unseen": "None is a moved or relabelled copy of a training puzzle.",
-        "held out": f"{kept} of the {classes} classes that 6x6 boards fall into are in no training puzzle.",
-    }[kind]
-    shares = f"{np.mean(one):.1%} in one step and {np.mean(many):.1%} in {ANSWERED}" if one else ""
-    said = f"**TRM solves {shares}, with the same weights.** " if one else ""
-    stopped, took = (evidence.final("recursive", "trm-mlp", f"{kind}{what}") for what in ("@halt", ", steps"))
-    halts = (
-        f" Stopped where its halting head first says so: {np.mean(stopped):.1%}, after {np.mean(took):.1f} steps." if took else ""
-    )
-    return f"{said}{apart}{halts} Marks are seeds, lines join their means."
-
-
-def fairness() -> str:
-    """What was matched between the runs, and what was not."""
-    counts = {zoo.recipe(v).settings["count"] for v in VARIANTS if v in RECURSIVE + ONCE}
-    return (
-        f"**Solved after {ANSWERED} steps; run once: after that one.** Trained: passes of a batch through a layer, in thousands; "
-        "backwards counts twice; what runs once was given as much as the TRM that mixes cells alike. "
-        f"Batches of {' or '.join(map(str, sorted(counts)))} boards; 4x4 and mazes are other puzzles. HRM mixes cells as "
-        "TRM does, by a layer across them; the published one has attention."
-    )
-
-
-def trained_passes(variant: str) -> int:
-    """Passes of a batch through a layer in all of a training: one forwards, two more backwards where there is a gradient."""
-    r = zoo.recipe(variant)
-    runs, rec = layers_a_step(r.spec), r.spec.recursion
-    if "most" not in r.settings:
-        return round(r.steps * 3 * runs * sum(r.settings["depths"]) / 2)
-    turns = order(r.spec)[-r.settings["learned"] :]
-    low, high = (rec.low, len(r.spec.layers) - rec.low) if rec.low else (len(r.spec.layers),) * 2
-    return r.steps * (runs + 2 * sum(low if what == "z" else high for what in turns))
-
-
 def formula(variant: str, steps: int, inner=AS_TRAINED, rounds=AS_TRAINED) -> tuple[int, str, int]:
     """Layers of one answer: steps, how one step is made up, in LaTeX, and all of them."""
     return made_up(reshaped(zoo.recipe(variant).spec, inner, rounds), steps)
@@ -486,20 +378,3 @@ def made_up(spec: ModelSpec, steps: int) -> tuple[int, str, int]:
 def layers_a_step(spec: ModelSpec) -> int:
     """How many layers run in one step."""
     return sum(spec.recursion.passes(i) for i in range(len(spec.layers)))
-
-
-def footnotes() -> str:
-    """What stands behind the printed numbers, with those numbers."""
-    puzzles, _, _, audit = evidence.published("recursive")
-    by_name = {row[0]: row[1:] for row in puzzles["rows"]}
-    cells, attention = by_name["TRM, layer across cells"], by_name["TRM, attention"]
-    claimed, audited = (row[1] for row in audit["rows"])
-    return (
-        f"**What stands behind them.** The {cells[1]} on Sudoku-Extreme are the variant that mixes cells by a layer across "
-        f"them, {cells[0].split(' ')[0]} parameters; with attention, {attention[0]}, it is {attention[1]}, and of mazes the "
-        f"first variant solves {cells[2]}. On ARC-AGI both learn an embedding for each puzzle, train on the demonstrations of "
-        f"the evaluation tasks, and vote over many augmented copies. The audit found {audited} where {claimed} were claimed for "
-        "HRM, that its two time scales add little over a plain transformer of the same size, and that running again and "
-        "training on those demonstrations bring most of the score. Sudoku-Extreme has boards of 9×9, Maze-Hard mazes of 30×30: "
-        "neither was trained here."
-    )

@@ -69,10 +69,10 @@ def test_writing_a_program_writes_the_address_and_choosing_an_example_takes_it_b
 
 
 WRONG = {
-    "import os": "line 1 has an import", "a = 1\nb = __import__('os')": "line 2 holds", "a = b": "line 1 reads b", "": "is empty",
-    "a = 1\nif a:\n  a = 2": "line 2 must have one comparison", "x = " + "(" * 20 + ")" * 20: "brackets more than",
-    "é": "line 1 holds",
-    "<script>alert(1)</script>": "line 1 holds “/”",
+    "import os": "Line 1 has an import", "a = 1\nb = __import__('os')": "Line 2 holds", "a = b": "Line 1 reads b", "": "is empty",
+    "a = 1\nif a:\n  a = 2": "Line 2 must have one comparison", "x = " + "(" * 20 + ")" * 20: "brackets more than",
+    "é": "Line 1 holds",
+    "<script>alert(1)</script>": "Line 1 holds “/”",
 }  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def test_a_damaged_link_shows_the_example(s):
 
 def test_a_run_that_stops_shows_what_ran_and_why():
     shown = text(linked("a = 1\nwhile a > 0:\n    a = a + 1\n    a = a - 1"))
-    assert f"the run stops after {toy.MAX_STEPS} steps" in shown and f"{toy.MAX_STEPS} steps of 4 lines" in shown
+    assert f"The run stops after {toy.MAX_STEPS} steps" in shown and f"{toy.MAX_STEPS} steps of 4 lines" in shown
 
 
 def test_a_shorter_program_pulls_the_slider_back():
@@ -142,4 +142,4 @@ def test_a_link_that_holds_half_a_character_gets_a_sentence():
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     data = deflate.compress(b'["=", "a = \\ud800"]') + deflate.flush()
     at = opened(s=base64.urlsafe_b64encode(data).decode().rstrip("="))
-    assert "the s of this link is damaged" in text(at)
+    assert "The s of this link is damaged" in text(at)

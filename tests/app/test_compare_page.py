@@ -13,6 +13,8 @@ from app.figures import ladder as figure
 from app.palette import PALETTE
 from core import catalogue, cost
 from core.lessons import compare as lesson
+from core.lessons import compare_crossings as solved
+from core.lessons import compare_words as words
 from core.lessons import ladder
 from core.lessons.sliding_window import CONTEXTS
 from core.units import binary
@@ -49,7 +51,7 @@ def test_every_section_opens_for_every_preset(section, label):
     fine(at.pills(key="cw-pick-pair").set_value(label).run())
     assert (at.selectbox(key="a").value, at.selectbox(key="b").value) == lesson.PRESETS[label]
     sides = tuple(map(lesson.side, lesson.PRESETS[label]))
-    assert lesson.summary(sides, CONTEXTS["128k"])[0] in text(at)
+    assert words.summary(sides, CONTEXTS["128k"])[0] in text(at)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -95,7 +97,7 @@ def test_the_answer_follows_from_the_counts(monkeypatch):
 
 def forget() -> None:
     """Drop what was solved and drawn before."""
-    for kept in (lesson.changes, figures.against):
+    for kept in (solved.changes, figures.against):
         kept.cache_clear()
 
 

@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from core import catalogue, zoo
 from core.lessons import mla as lesson
+from core.lessons import mla_evidence as proved
+from core.lessons import mla_real as models
 from core.lessons.mla import Choice
 from tests.app import opening
 from tests.app.opening import fine, text
@@ -60,14 +62,14 @@ def test_the_link_of_a_figure_opens_the_same_state():
     assert len(configs) == 5
     for config in configs:
         again = opened(**dict(parse_qsl(urlsplit(config["link"]).query)))
-        assert lesson.name(again.selectbox(key="real").value) == "Kimi K2"
+        assert models.name(again.selectbox(key="real").value) == "Kimi K2"
         assert again.select_slider(key="latent").value == 6 == config["latent"] and config["rope_key"] == 0
         assert again.toggle(key="rope_key").value is False
 
 
 def test_presets_set_the_slider():
     at = opened()
-    for option, values in lesson.presets().items():
+    for option, values in models.presets().items():
         fine(at.pills(key="cw-pick-shape").set_value(option).run())
         assert at.select_slider(key="latent").value == values["latent"]
 
@@ -84,8 +86,8 @@ def test_two_visitors_interleaved_each_see_their_own():
 
 def test_three_answers_and_what_is_often_said_are_counted():
     shown = text(opened(section="Count"))
-    assert all(f"{s.share:.2%}" in shown for s in lesson.savings())
-    f = lesson.facts(lesson.default())
+    assert all(f"{s.share:.2%}" in shown for s in models.savings())
+    f = models.facts(models.default())
     assert f"{f.kept}" in shown and f"{f.multi_head:,}" in shown and f"{f.fewer_reads:.0f} times fewer" in shown
 
 
@@ -102,16 +104,16 @@ def test_verdicts_and_numbers_follow_from_the_table(monkeypatch):
 
 
 def test_a_catalogue_without_such_models_breaks_nothing(monkeypatch):
-    entries = {key: e for key, e in catalogue.entries().items() if key not in lesson.keys()}
+    entries = {key: e for key, e in catalogue.entries().items() if key not in models.keys()}
     monkeypatch.setattr(catalogue, "entries", lambda: entries)
-    lesson.real.cache_clear()
+    models.real.cache_clear()
     for section in SECTIONS:
         opened(section=section)
 
 
 def test_the_tables_behind_the_figures_are_complete():
-    for group in lesson.GROUPS:
-        table = lesson.runs_table(group)
+    for group in proved.GROUPS:
+        table = proved.runs_table(group)
         variants = {*group.ours, *group.rivals}
         fast = {f"{v}{lesson.recipes.FAST}" if rate == "faster" else v for v, rate in zip(table["variant"], table["rate"])}
         assert fast == variants and set(table["seed"]) == set(zoo.seeds("mla"))

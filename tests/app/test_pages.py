@@ -19,6 +19,7 @@ from core.lessons import (
     mamba,
     mixers,
     mla,
+    mla_real,
     moe,
     recursive,
     rwkv,
@@ -87,10 +88,10 @@ PAGES = (
     ),
     Page(
         "mla", ({"latent": "1"}, {"latent": str(mla.FULL)}), f"latent rope_key form made task cw-pick-shape {PROMPT}",
-        {"made": {"latent": "12"}}, tuple(mla.keys()), RECALL,
+        {"made": {"latent": "12"}}, tuple(mla_real.keys()), RECALL,
         (*bad(("latent", "99"), ("latent", "x"), ("rope_key", "maybe"), ("form", "x"), ("made", "x"), ("task", "x")),
          {"latent": "28", "made": mla.TRAINED}),
-        ("class LatentModule", "arXiv 2405.04434"), lambda: [u["entry"].name for u in mla.users()],
+        ("class LatentModule", "arXiv 2405.04434"), lambda: [u["entry"].name for u in mla_real.users()],
     ),
     Page(
         "sliding_window", ({"window": "2", "pattern": "local"}, {"window": "64", "pattern": "global"}),
@@ -150,8 +151,8 @@ PAGES = (
     Page(
         "recursive", ({"steps": "1"}, {"steps": "16", "puzzle": "maze"}),
         "steps puzzle cw-pick-steps solver inner rounds all board cw-pick-board cw-surprise-board",
-        {"small": {"puzzle": "4x4"}, "maze": {"puzzle": "maze"}}, (), (),
-        bad(("steps", "3"), ("steps", "x"), ("puzzle", "9x9"), ("solver", "x"), ("inner", "99"), ("rounds", "0"),
+        {"large": {"puzzle": "9x9"}, "small": {"puzzle": "4x4"}, "maze": {"puzzle": "maze"}}, (), (),
+        bad(("steps", "3"), ("steps", "x"), ("puzzle", "8x8"), ("solver", "x"), ("inner", "99"), ("rounds", "0"),
             ("board", "x" * 5000), ("board", "<script>"), ("board", "")),
         ("def solve", "arXiv 2510.04871"), lambda: [entry.name for entry, *_ in recursive.users()], fewest=2,
     ),

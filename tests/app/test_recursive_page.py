@@ -5,9 +5,11 @@ import pytest
 from app.figures import boards as figure
 from core import zoo
 from core.lessons import recursive as lesson
+from core.lessons import recursive_evidence as proved
 from core.tasks import maze, sudoku
 from tests.app import opening
 from tests.app.opening import fine, text
+from tests.core.test_puzzles import NAUGHTY
 
 BOARD = "3...14 6...52 2..1.5 .1.... ..5..3 46...."
 
@@ -29,7 +31,7 @@ def test_what_is_said_is_what_the_solver_does(name, steps):
     assert shown.count("counted ") == 2
 
 
-@pytest.mark.parametrize("puzzle, key", [("6x6", "board"), ("4x4", "small"), ("maze", "maze")])
+@pytest.mark.parametrize("puzzle, key", [("6x6", "board"), ("9x9", "large"), ("4x4", "small"), ("maze", "maze")])
 def test_every_puzzle_has_a_solver_and_examples_that_can_be_solved(puzzle, key):
     at = opened(puzzle=puzzle)
     for label in at.pills(key=f"cw-pick-{key}").options:
@@ -46,7 +48,10 @@ def test_every_puzzle_has_a_solver_and_examples_that_can_be_solved(puzzle, key):
         ({"board": "." * 36}, ("more than one solution", "can be called right")),
         ({"board": "12345............6.................."[:36]}, ("no solution",)),
         ({"puzzle": "maze", "maze": "S#G######" + "." * 16}, ("no way",)), ({"puzzle": "maze", "maze": "S" * 25}, ("25 S",)),
-        ({"puzzle": "4x4", "small": "5" * 16}, ("“5”",)),
+        ({"puzzle": "4x4", "small": "5" * 16}, ("“5”",)), ({"puzzle": "9x9", "large": "0" * 80}, ("81 digits", "80 signs")),
+        ({"puzzle": "9x9", "large": "." * 81}, ("more than one solution",)), ({"puzzle": "8x8"}, ("Puzzle “8x8”",)),
+        ({"puzzle": "9x9", "large": NAUGHTY}, ("not searched to the end",)),
+        ({"puzzle": "9x9", "solver": "HRM"}, ("Solver “HRM”",)),
     ],
 )  # fmt: skip
 def test_a_board_that_cannot_be_solved_is_answered_in_words(query, words):
@@ -55,9 +60,9 @@ def test_a_board_that_cannot_be_solved_is_answered_in_words(query, words):
 
 
 def test_examples_are_no_training_puzzles():
-    for example in page_examples()["6x6"].values():
-        board = sudoku.parse(example, 6)
-        assert not sudoku.repeats(lesson.np.array(board, "uint8"), sudoku.known(6))
+    for n in (6, 9):
+        for example in page_examples()[f"{n}x{n}"].values():
+            assert not sudoku.repeats(lesson.np.array(sudoku.parse(example, n), "uint8"), sudoku.known(n))
     for example in page_examples()["maze"].values():
         assert maze.kept(lesson.np.array(maze.parse(example, maze.SIZE), "uint8"))
 
@@ -69,6 +74,17 @@ def page_examples():
     tree = ast.parse((opening.ROOT / "pages" / "recursive.py").read_text())
     found = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "EXAMPLES")
     return ast.literal_eval(found)
+
+
+def test_a_solver_that_another_puzzle_lacks_is_let_go():
+    at = opened(solver="HRM")
+    assert "HRM, 8 steps of" in text(at)
+    at = fine(at.segmented_control(key="puzzle").set_value("9x9").run())
+    assert at.segmented_control(key="solver").options == ["TRM", "looped"] and "TRM, 8 steps of" in text(at)
+    at = fine(at.segmented_control(key="solver").set_value("looped").run())
+    assert "looped, 8 steps of" in text(at) and "cw-check differs" not in text(at)
+    at = fine(at.segmented_control(key="puzzle").set_value("maze").run())
+    assert "TRM, 8 steps of" in text(at) and "Not accepted" not in text(at)
 
 
 def test_n_and_t_change_the_passes_and_not_the_parameters():
@@ -113,11 +129,11 @@ def test_verdicts_and_numbers_are_the_tables(monkeypatch):
     metrics = {
         f"{k}{after}": "0.95"
         for k in ("unseen", "held out")
-        for after in ("", "@halt", ", steps", *(f"@{n}" for n in lesson.STEPS))
+        for after in ("", "@halt", ", steps", *(f"@{n}" for n in proved.STEPS))
     }
     metrics |= {f"needs {grade}": "0.9" for grade in sudoku.GRADES}
-    rows = [{"variant": v, "seed": str(s), "step": "1", "seconds": "60"} | metrics for v in lesson.VARIANTS for s in (0, 1)]
+    rows = [{"variant": v, "seed": str(s), "step": "1", "seconds": "60"} | metrics for v in proved.VARIANTS for s in (0, 1)]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
     shown = text(opened(section="Prove"))
     assert "95.0% in one step and 95.0% in 8" in shown and "No runs yet." not in shown
-    assert f">{lesson.report()['claims'][0]['verdict']}</span>" in shown
+    assert f">{proved.report()['claims'][0]['verdict']}</span>" in shown

@@ -35,7 +35,7 @@ def test_what_is_no_program_gets_a_sentence_and_is_never_run(visit):
     tab = visit("code_world_model")
     expect(tab.locator(TRACE)).to_be_visible(timeout=20_000)
     write(tab, "import os\nos.system('true')")
-    expect(tab.locator(".cw-error")).to_contain_text("line 2 holds", timeout=20_000)
+    expect(tab.locator(".cw-error")).to_contain_text("Line 2 holds", timeout=20_000)
     expect(tab.locator(TRACE)).to_be_visible()
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.palette import PALETTE
-from core.lessons import mla, sliding_window
+from core.lessons import mla, mla_real, sliding_window
 from core.registry import question
 from tests.browser.driver import settle, sideways
 
@@ -53,7 +53,7 @@ PAGES = (
     Page(
         "mla", "latent", 3 * mla.HEADS, 7, "bottleneck",
         ("Attention of 4 heads", "Difference of the attention", "numbers of x become a latent", "answered right"),
-        (next(iter(mla.presets())), {"latent": str(next(iter(mla.presets().values()))["latent"])}), ("28", "24"),
+        (next(iter(mla_real.presets())), {"latent": str(next(iter(mla_real.presets().values()))["latent"])}), ("28", "24"),
         ("latent=6", "latent=12&made=trained+at+this+size&form=expanded", "latent=20&rope_key=false&head=3&row=5"),
         "latent rope_key form task section prompt v", "growth", ("ann lampp ? ann", "lampp"),
     ),

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from core import catalogue, cost, hardware
+from core import catalogue, cost, hardware, roofline, split
 from core.blocks import Window
 from core.errors import LONGEST, SpecError
 from core.ffn.dense import Dense
 from core.ffn.moe import MoE
-from core.hardware import Accelerator, Deployment, accelerators, bounds, largest_batch, largest_context, memory, verdict
+from core.hardware import Accelerator, Deployment, accelerators, largest_batch, largest_context, memory, verdict
 from core.mixers.attention import Attention
+from core.roofline import bounds
 from core.rope import Rope
 from core.spec import Layer, ModelSpec
 
@@ -120,11 +121,11 @@ def test_a_prompt_needs_the_arithmetic_of_its_tokens_one_by_one(key, n):
     spec = shrunk(READINGS[key].spec)
     s = hardware.shape(spec)
     for layer, _ in s.layers:
-        for mixer in hardware.mixers(layer):
+        for mixer in split.mixers(layer):
             latent = getattr(mixer, "latent", None)
             alone = replace(mixer, latent=replace(latent, form="expanded")) if latent else mixer
             own = alone.flops(spec.d_model, n, n)
-            needed = sum(own[name] for name in ("attention", "indexer") if name in own) - hardware.masked(alone, spec.d_model, n)
+            needed = sum(own[name] for name in ("attention", "indexer") if name in own) - split.masked(alone, spec.d_model, n)
             steps = [alone.flops(spec.d_model, 1, t) for t in range(1, n + 1)]
             assert needed == sum(f[name] for f in steps for name in ("attention", "indexer") if name in f)
 
@@ -380,4 +381,4 @@ def test_a_release_of_mixed_dtypes_is_as_large_as_its_files():
 
 def test_a_sweep_gives_what_each_batch_gives_alone():
     spec, d, state = deployed("qwen3-next-80b-a3b", devices=4)
-    assert hardware.sweep(spec, d, (1, 7, 300), state) == tuple(bounds(spec, replace(d, batch=b), state) for b in (1, 7, 300))
+    assert roofline.sweep(spec, d, (1, 7, 300), state) == tuple(bounds(spec, replace(d, batch=b), state) for b in (1, 7, 300))

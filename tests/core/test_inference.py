@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core import catalogue, cost, hardware
+from core import catalogue, cost, hardware, roofline
 from core.blocks import Window
 from core.ffn.moe import MoE
 from core.lessons import inference as lesson
+from core.lessons import inference_techniques as techniques
+from core.lessons import inference_words as in_words
+from core.lessons.sliding_window import CONTEXTS
 from core.mixers.attention import Attention
 from core.mixers.latent import Latent
 
@@ -29,7 +32,7 @@ def test_every_model_has_a_scene_a_roof_prices_and_effects(key):
     assert (np.diff(roof.intensity) >= 0).all() and roof.roof.max() == scene.bounds.decode.peak
     assert (np.diff(prices.total) <= prices.total[:-1] * 1e-9).all()
     assert np.allclose(prices.total, np.maximum(prices.weights + prices.memory, prices.compute))
-    first, *others = lesson.effects(r, d)
+    first, *others = techniques.effects(r, d)
     assert first.most == scene.most_users and first.hours == 0 if not first.most else first.hours > 0
     assert all(e.numbers != first.numbers for e in others) and others
 
@@ -57,20 +60,20 @@ def test_the_price_falls_with_users_until_memory_is_full_and_a_price_scales_it()
     r, d = deployed("llama3-8b", 1, 1, 8192, "h100-sxm")
     p = lesson.prices(r, d)
     assert p.most in p.users and p.most == hardware.largest_batch(r.spec, d)
-    b = hardware.bounds(r.spec, replace(d, batch=int(p.users[3])))
+    b = roofline.bounds(r.spec, replace(d, batch=int(p.users[3])))
     assert p.total[3] == pytest.approx(b.decode.seconds / p.users[3] * 1e6 / 3600)
-    assert lesson.unit(0.0) == ("device-hours", 1.0) and lesson.unit(2.5) == ("your currency", 2.5)
-    assert lesson.cost_said(2.0, 2.5) == "5" and lesson.cost_said(0.0, 2.5) == "—"
+    assert in_words.unit(0.0) == ("device-hours", 1.0) and in_words.unit(2.5) == ("your currency", 2.5)
+    assert in_words.cost_said(2.0, 2.5) == "5" and in_words.cost_said(0.0, 2.5) == "—"
 
 
 def named(key: str, **how) -> dict:
     """{technique: effect} and the changed spec."""
-    return {e.name: e for e in lesson.effects(*deployed(key, **how))}
+    return {e.name: e for e in techniques.effects(*deployed(key, **how))}
 
 
 def changed(key: str, name: str):
     """The spec that a technique makes."""
-    return next(t for t in lesson.TECHNIQUES if t.name == name).spec(lesson.reading(key).spec)
+    return next(t for t in techniques.TECHNIQUES if t.name == name).spec(lesson.reading(key).spec)
 
 
 def test_techniques_change_what_they_say():
@@ -116,8 +119,8 @@ def test_effects_are_ordered_as_the_talk_has_them():
 def test_solvers_have_no_context_and_denoisers_keep_their_dtypes_alone():
     r, d = deployed("trm-7m", context=1 << 20)
     assert d.context == r.context == 97 and lesson.words(r) == ("step", "position")
-    assert {e.name for e in lesson.effects(*deployed("llada-8b"))} <= {"as chosen"} | {
-        t.name for t in lesson.TECHNIQUES if t.dtypes
+    assert {e.name for e in techniques.effects(*deployed("llada-8b"))} <= {"as chosen"} | {
+        t.name for t in techniques.TECHNIQUES if t.dtypes
     }
 
 
@@ -135,13 +138,13 @@ def test_presets_name_models_accelerators_and_settings_that_exist_and_fit():
     for values in lesson.presets().values():
         assert values["accelerator"] in lesson.cards() and values["devices"] in lesson.DEVICES and values["users"] in lesson.USERS
         r, d = deployed(
-            values["model"], values["devices"], values["users"], lesson.CONTEXTS[values["context"]], values["accelerator"],
+            values["model"], values["devices"], values["users"], CONTEXTS[values["context"]], values["accelerator"],
             split=values["split"],
         )  # fmt: skip
         assert lesson.scene(r, d).memory.fits
 
 
 def test_numbers_in_words():
-    assert [lesson.si(x) for x in (1978e12, 2e15, 999, 1500)] == ["1.98 P", "2.00 P", "999 ", "1.50 k"]
-    assert [lesson.seconds(t) for t in (2.5, 0.00961, 3e-6)] == ["2.50 s", "9.61 ms", "3 µs"]
-    assert lesson.longest_said(1 << 30) == "any" and lesson.longest_said(0) == "none" and lesson.users_said(0) == "none"
+    assert [in_words.si(x) for x in (1978e12, 2e15, 999, 1500)] == ["1.98 P", "2.00 P", "999 ", "1.50 k"]
+    assert [in_words.seconds(t) for t in (2.5, 0.00961, 3e-6)] == ["2.50 s", "9.61 ms", "3 µs"]
+    assert in_words.longest_said(1 << 30) == "any" and in_words.longest_said(0) == "none" and in_words.users_said(0) == "none"

@@ -8,6 +8,8 @@ import torch
 
 from core import catalogue, cost, diagram, zoo
 from core.lessons import mla as lesson
+from core.lessons import mla_evidence as proved
+from core.lessons import mla_real as models
 from core.lessons.mla import ABSORBED, CUT, EXPANDED, FULL, LATEST, ONCE, TRAINED, Choice
 from core.mixers.attention import Attention
 from core.mixers.latent import Latent
@@ -196,15 +198,15 @@ def test_every_rival_keeps_as_much_and_is_as_large():
 
 
 def test_rivals_differ_in_mixer_and_rate_alone_and_both_sides_have_both_rates():
-    for group in lesson.GROUPS:
+    for group in proved.GROUPS:
         ours, rivals = ([zoo.recipe(v) for v in side] for side in (group.ours, group.rivals))
         same = {(r.steps, repr(r.settings), r.embed_std, r.evaluate_every, r.spec.d_model) for r in (*ours, *rivals)}
         assert len(same) == 1
-        assert {r.lr for r in ours} == {r.lr for r in rivals} == set(lesson.rates(group)) and len(lesson.rates(group)) == 2
+        assert {r.lr for r in ours} == {r.lr for r in rivals} == set(proved.rates(group)) and len(proved.rates(group)) == 2
 
 
 def test_the_grid_is_the_table():
-    grid = lesson.grid()
+    grid = proved.grid()
     assert grid.variants == len(recipes.RECIPES) and grid.runs == 3 * grid.variants and 0 < grid.minutes < 60
 
 
@@ -212,38 +214,38 @@ def test_the_grid_is_the_table():
 
 
 def test_three_answers_behind_one_percentage():
-    shares = [s.share for s in lesson.savings()]
+    shares = [s.share for s in models.savings()]
     assert [round(100 * share, 2) for share in shares] == [98.24, 82.24, 93.34]
-    assert [s.after for s in lesson.savings()] == [34560] * 3
+    assert [s.after for s in models.savings()] == [34560] * 3
 
 
 def test_real_models_keep_what_their_papers_say():
     """DeepSeek-V3 70,272 bytes a token in 16 bits (arXiv 2505.09343); DeepSeek-V2 keeps what 2.25 groups would (2405.04434)."""
-    assert lesson.real("deepseek-v3", 1024).released == 70272 * 1024
-    v2 = lesson.real("deepseek-v2", 1024)
+    assert models.real("deepseek-v3", 1024).released == 70272 * 1024
+    v2 = models.real("deepseek-v2", 1024)
     assert v2.released / v2.grouped == 2.25 / 8
-    f = lesson.facts("deepseek-v3")
+    f = models.facts("deepseek-v3")
     assert (f.kept, f.multi_head, round(f.more_flops, 1), round(f.fewer_reads)) == (576, 32768, 3.4, 71)
     assert f.kept == f.kept_without_query_rank
 
 
 def test_the_formula_multiplies_to_the_counted_bytes():
-    for key in lesson.keys():
-        f = lesson.formula(key)
+    for key in models.keys():
+        f = models.formula(key)
         assert f.layers * (f.latent + f.rope_key) * f.context * 2 == f.bytes
         assert f.bytes == cost.count(catalogue.entries()[key].reading.spec, f.context).cache_bytes
 
 
 @pytest.mark.parametrize("context", [64, 4096])
 def test_the_crossing_is_where_expanded_becomes_cheaper(context):
-    at = lesson.crossing("deepseek-v3", context)
-    values = lesson.together("deepseek-v3", context, np.arange(1, context + 1))
+    at = models.crossing("deepseek-v3", context)
+    values = models.together("deepseek-v3", context, np.arange(1, context + 1))
     cheaper = np.flatnonzero(values[EXPANDED] <= values[ABSORBED])
     assert at == (cheaper[0] + 1 if len(cheaper) else 0) and at > 1
 
 
 def test_arithmetic_against_context():
-    lines = lesson.steps("deepseek-v3", np.array([1024, 131072]))
+    lines = models.steps("deepseek-v3", np.array([1024, 131072]))
     assert (lines["flops"]["kept"] < lines["flops"][ABSORBED]).all() and (
         lines["flops"][ABSORBED] < lines["flops"][EXPANDED]
     ).all()
@@ -251,7 +253,7 @@ def test_arithmetic_against_context():
 
 
 def test_presets_are_the_share_of_the_width():
-    presets = lesson.presets()
+    presets = models.presets()
     assert [p["latent"] for p in presets.values()] == [16, 6, 4] and all(p["rope_key"] for p in presets.values())
 
 
