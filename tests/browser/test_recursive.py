@@ -69,3 +69,21 @@ def test_a_maze_is_drawn_and_its_start_moves(visit):
     expect(cells.nth(10)).to_have_text("S", timeout=15_000)
     settle(tab)
     assert parameters(copied(tab))["maze"] == "..#.. #.#.# S.#.. .###. ....G"
+
+
+def test_a_trail_of_one_update_a_step_stands_in_columns(visit):
+    """Sixteen steps in two columns of eight: a tap at the head of the second shows the ninth."""
+    tab = visit("recursive?puzzle=9x9&solver=looped&steps=16")
+    expect(tab.locator(".boards .cell")).to_have_count(81, timeout=20_000)
+    settle(tab)
+    tiles = tab.locator(".boards canvas.tiles")
+    tiles.click(position={"x": tiles.bounding_box()["width"] / 2 + 34, "y": 30})
+    expect(tab.locator(".boards output")).to_contain_text("step 9 of 16")
+    tiles.click(position={"x": 34, "y": 30})
+    expect(tab.locator(".boards output")).to_contain_text("step 1 of 16")
+    cell = tab.locator(".boards .cell").nth(0)
+    cell.focus()
+    tab.keyboard.press("5")
+    expect(tab.locator(".cw-error")).to_contain_text("column 1 holds 5 twice", timeout=15_000)
+    settle(tab)
+    assert parameters(copied(tab))["large"].startswith("5........ ")
