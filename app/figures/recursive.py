@@ -44,7 +44,7 @@ def models(prices, ours: str, colours: dict, stroke: float = 1.0) -> go.Figure:
         fig.add_scatter(
             x=[p.params], y=[p.flops], mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>"
         )
-        side = "middle left" if p.solver else "top left" if p.params == sizes.max() else "top center"  # inside the frame
+        side = "middle left" if p.solver else "top left"
         mark(fig, p.params, p.flops, f"  <b>{p.name}</b>  " if mine else f"  {p.name}  ", hue, side, 12 * stroke)
     fig.update_xaxes(
         type="log", title_text="parameters", range=np.log10([sizes.min() / 12, sizes.max() * 6]), fixedrange=True, dtick=2
