@@ -37,7 +37,7 @@ from core.dtypes import DTYPES, stored
 from core.errors import LONGEST, number, one_of, whole
 from core.spec import Layer, ModelSpec
 from core.split import held, mixers, mixture, on_one, remembered, repeated, whole_copies
-from core.units import binary, decimal
+from core.units import sized
 
 NARROW = ("fp8", "int4", "mxfp4")  # weights that can be multiplied at the fp8 peak
 SPLITS = ("heads", "users")
@@ -304,19 +304,6 @@ def fewest_devices(spec: ModelSpec, deployment: Deployment, state_dtype: str = "
 
 
 # The first sentence
-
-
-def sized(n: float) -> str:
-    """Bytes in powers of 1000 and of 1024 beside each other, three digits: "85.9 MB (81.9 MiB)"; GB is the largest unit."""
-    if n < 10_000:
-        return f"{n:,.0f} B"
-    powers = f"{rounded(n / 10**9)} GB" if n >= 10**9 else decimal(n)
-    return f"{powers} ({f'{rounded(n / 2**30)} GiB' if n >= 2**30 else binary(n)})"
-
-
-def rounded(x: float) -> str:
-    """Three digits, or every digit before the point."""
-    return f"{x:,.{0 if x >= 99.95 else 1 if x >= 9.995 else 2}f}"
 
 
 def users(count: int, spec: ModelSpec, context: int) -> str:

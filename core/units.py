@@ -15,6 +15,19 @@ def decimal(n: float) -> str:
     return _scaled(n, 1000, DECIMAL, whole_below=10_000)
 
 
+def sized(n: float) -> str:
+    """Bytes in powers of 1000 and of 1024 beside each other, three digits: "85.9 MB (81.9 MiB)"; GB is the largest unit."""
+    if n < 10_000:
+        return f"{n:,.0f} B"
+    powers = f"{rounded(n / 10**9)} GB" if n >= 10**9 else decimal(n)
+    return f"{powers} ({f'{rounded(n / 2**30)} GiB' if n >= 2**30 else binary(n)})"
+
+
+def rounded(x: float) -> str:
+    """Three digits, or every digit before the point."""
+    return f"{x:,.{0 if abs(x) >= 99.95 else 1 if abs(x) >= 9.995 else 2}f}"
+
+
 def count(n: float) -> str:
     """A count with three digits: 8030261248 -> "8.03 B" (billions)."""
     return _scaled(n, 1000, COUNT, whole_below=10_000).strip()
@@ -32,5 +45,4 @@ def _scaled(n: float, base: int, units: tuple[str, ...], whole_below: int) -> st
     power = 0
     while abs(n) >= base and power < len(units) - 1:
         n, power = n / base, power + 1
-    digits = 0 if abs(n) >= 99.95 else 1 if abs(n) >= 9.995 else 2
-    return f"{n:,.{digits}f} {units[power]}"
+    return f"{rounded(n)} {units[power]}"

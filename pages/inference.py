@@ -8,14 +8,14 @@ from app.figures import frame
 from app.figures import roofline as figures
 from app.panels import Bar
 from core import hardware
-from core.hardware import SPLITS, Deployment, sized
+from core.hardware import SPLITS, Deployment
 from core.intake import strange
 from core.lessons import inference as lesson
 from core.lessons import inference_words as in_words
 from core.lessons.card import limited
 from core.lessons.inference_techniques import effects
 from core.lessons.sliding_window import CONTEXTS
-from core.units import binary, decimal
+from core.units import binary, decimal, sized
 
 QUESTION = "Why does memory decide the price?"
 ANSWER = "Each new token reads the weights it needs and its user's whole cache; arithmetic mostly waits for that."

@@ -12,11 +12,10 @@ from app.figures.maps import encode_probability, encode_signed, maps
 from app.figures.strip import strip
 from core import architecture, disagree, rows
 from core.errors import SpecError
-from core.hardware import sized
 from core.intake import report
 from core.lessons import inference, inference_words, ladder
 from core.lessons import workbench as lesson
-from core.units import count, decimal
+from core.units import count, decimal, sized
 
 QUESTION = "What would my design cost?"
 SECTIONS = ("See", "Twin", "Cost", "Disagree", "Own weights", "Files")

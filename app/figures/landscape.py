@@ -13,11 +13,10 @@ import plotly.graph_objects as go
 
 from app.figures.plot import blank, byte_ticks, mark, note
 from app.palette import PALETTE
-from core.hardware import sized
 from core.lessons import card
 from core.lessons import landscape as lesson
 from core.lessons.landscape import DESK, HIGH, LEAST, LOW, PHONE, TOP, Dot, Filter
-from core.units import binary, count
+from core.units import binary, count, sized
 
 SYMBOLS = {  # family -> Plotly's symbol, and how much wider it is than a circle of its area
     "Multi-head": ("circle", 1.0), "Grouped": ("square", 0.886), "Latent": ("diamond", 0.964), "Sparse": ("diamond-tall", 1.266),

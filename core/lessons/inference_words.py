@@ -1,6 +1,6 @@
 """A model on accelerators in words: times, costs and counts as the page on inference writes them."""
 
-from core import hardware
+from core import hardware, units
 from core.errors import LONGEST
 from core.hardware import Deployment
 from core.lessons.inference import Part, Scene, as_released, hours
@@ -13,7 +13,7 @@ def si(n: float) -> str:
     """A number with its SI prefix: 1978e12 -> "1.98 P"."""
     for power, prefix in ((15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
         if n >= 10**power:
-            return f"{hardware.rounded(n / 10**power)} {prefix}"
+            return f"{units.rounded(n / 10**power)} {prefix}"
     return f"{n:,.0f} "
 
 
@@ -21,7 +21,7 @@ def seconds(t: float) -> str:
     """A time in s, ms or µs."""
     for size, name in ((1, "s"), (1e-3, "ms")):
         if t >= size:
-            return f"{hardware.rounded(t / size)} {name}"
+            return f"{units.rounded(t / size)} {name}"
     return f"{t * 1e6:.3g} µs"
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app import bench, state
-from core import catalogue, design, hardware, oracles
+from core import catalogue, design, hardware, oracles, units
 from core.lessons import inference
 from core.lessons import workbench as lesson
 from tests.app.opening import fine, opened, text
@@ -191,7 +191,7 @@ def test_a_design_in_which_no_layer_mixes_tokens_is_shown():
 
 def test_the_first_lines_agree_on_the_weights_of_a_release():
     said = text(page(model="gpt-oss-120b"))
-    both = hardware.sized(inference.released_bytes(catalogue.entries()["gpt-oss-120b"].reading))
+    both = units.sized(inference.released_bytes(catalogue.entries()["gpt-oss-120b"].reading))
     assert f"weights {both}" in said and "weights 62.1 GB" not in said
 
 

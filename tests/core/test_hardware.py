@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core import catalogue, cost, hardware, roofline, split
+from core import catalogue, cost, hardware, roofline, split, units
 from core.blocks import Window
 from core.errors import LONGEST, SpecError
 from core.ffn.dense import Dense
@@ -301,7 +301,7 @@ def test_the_fp8_peak_needs_narrow_weights_and_a_unit_for_them():
     ],
 )  # fmt: skip
 def test_bytes_have_three_digits_in_both_units(n, said):
-    assert hardware.sized(n) == said
+    assert units.sized(n) == said
 
 
 def test_a_batch_moves_decode_from_memory_to_compute():
