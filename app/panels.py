@@ -126,8 +126,9 @@ def notice(sentence: str) -> None:
 
 
 def error(sentence: str) -> None:
-    """What is wrong and what is accepted, in one sentence, without our names of fields; a plain first word gets a capital."""
+    """What is wrong and what is accepted, in one sentence, without our names of fields; it begins with a capital unless it begins
+    with a name."""
     said = readable(sentence)
-    if said.partition(" ")[0].isalpha():
+    if said.partition(" ")[0] in ("the", "a", "an", "at", "line", "no"):
         said = said[0].upper() + said[1:]
     st.html(f'<p class="cw-error" role="alert">{html.escape(said)}</p>')

@@ -83,11 +83,6 @@ class Bounds:
         return 1 / self.decode.seconds
 
     @property
-    def prompt_tokens_per_second(self) -> float:
-        """Tokens of prompts a second, at most."""
-        return self.batch * self.context / self.prefill.seconds
-
-    @property
     def device_seconds(self) -> float:
         """Device time of one decoded token, at least."""
         return self.devices * self.decode.seconds / self.batch

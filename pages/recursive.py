@@ -34,9 +34,9 @@ EXAMPLES = {
     },
     "4x4": {"ten gaps": "24.1 ...2 .2.. ...3", "six gaps": "43.2 .2.. .431 .124"},
     "maze": {
-        "a way of 8": "...#. .#.#. .#... ##.#. G..#S",
-        "a way of 2": ".#.#. .#.#. .#G.. .#.## ..S..",
-        "a way of 12": "..... ##.#. S#.#G .#.## .....",
+        "a way of 14": ".#..G.. .#.#### ....... .#.###. .#.#.#. .###.#. ...#S..",
+        "a way of 8": "..S.... ####.#. ...#.#. .###.## .....#. .###.#. .#..G..",
+        "a way of 24": "G..#... .#.#.## .#..... ######. S#...#. .#.#.#. ...#...",
     },
 }
 KEYS = {"6x6": "board", "9x9": "large", "4x4": "small", "maze": "maze"}
@@ -46,14 +46,19 @@ STEPS = tuple(2**k for k in range(5))
 PRESETS = {"One step": {"steps": 1}, "As trained": {"steps": lesson.STAY}, "Twice as long": {"steps": 2 * lesson.STAY}}
 HELP_STEPS = (
     "Steps of supervision: each runs all updates once, from the answer y and the thought z that the step before left. Training "
-    "cuts the gradient between them; at most {most} of them were trained."
+    "of TRM and HRM cuts the gradient between them; at most {most} of them were trained."
 )
 HELP_INNER = "Updates of the thought z before one of the answer y, with the weights as they are. {shapes}"
-HELP_ROUNDS = "Rounds in one step: n updates of z and one of y each. In training only the last has a gradient. {shapes}"
-HELP_SOLVER = (
-    "TRM: one network for both updates, cells mixed by a layer across them or by attention. HRM: two networks, one for z, one "
-    "for y. Looped: no z. Run once: the same layers without recursion."
+HELP_ROUNDS = (
+    "Rounds in one step: n updates of z and one of y each. In training only the last has a gradient; on 9x9 and in mazes both "
+    "have. {shapes}"
 )
+HELP_SOLVER = {
+    "TRM": "TRM: one network for both updates, cells mixed by a layer across them or by attention.",
+    "HRM": "HRM: two networks, one for z, one for y.",
+    "looped": "Looped: no z.",
+    "run once": "Run once: the same layers without recursion.",
+}
 HELP_PUZZLE = (
     "Trained models for each: Sudoku on three sizes of board, and mazes. The models of one puzzle know nothing of another."
 )
@@ -80,7 +85,8 @@ def choose() -> tuple:
         solvers = tuple(lesson.SOLVERS[name])
         with controls.more(f"{state.peek('solver', solvers[0], solvers)} · {live.asked(EXAMPLES[name], KEYS[name], OWN)}"):
             controls.forget("solver", solvers)
-            picked = controls.choice("solver", "Solver", solvers, help=HELP_SOLVER) if len(solvers) > 1 else solvers[0]
+            help = " ".join(HELP_SOLVER[s] for s in solvers if s in HELP_SOLVER)
+            picked = controls.choice("solver", "Solver", solvers, help=help) if len(solvers) > 1 else solvers[0]
             shapes = lesson.shapes(lesson.trained(name, picked))
             inner = controls.choice("inner", "n", lesson.INNERS, help=HELP_INNER.format(shapes=shapes))
             rounds = controls.choice("rounds", "T", lesson.ROUNDS, help=HELP_ROUNDS.format(shapes=shapes))
@@ -120,8 +126,8 @@ def see(steps: int, name: str, variant: str, inner, rounds, text: str, every: bo
         panels.caption(
             f"**{lesson.solver_of(variant)}, {steps} step{'s' * (steps != 1)} of {len(thought.order)} update"
             f"{'s' * (len(thought.order) != 1)}: "
-            f"{len(thought.words)} passes through {lesson.layers(variant)} layers.** A row of small boards is a step, a column "
-            "an {update}; tap a cell of the large one to rewrite the puzzle.",
+            f"{len(thought.words)} passes through {lesson.layers(variant)} layers.** Small boards: "
+            "an {update} each, those of a step side by side, steps downwards; tap a cell of the large one to rewrite the puzzle.",
             update=panels.term(
                 "update", "Of the thought z or of the answer y. After one of z stands what y would say if it were updated now."
             ),
@@ -186,18 +192,17 @@ def verdict(puzzle: lesson.Puzzle, thought: lesson.Thought) -> None:
     if puzzle.truth is None:
         live.small(f"A conventional solver: {puzzle.problem}.")
         return
-    wrong = int(thought.wrong(puzzle.truth)[-1])
-    sign = (
-        '<b class="yes">✓</b> every cell is right'
-        if not wrong
-        else f'<b class="no">✗</b> {wrong} of {puzzle.gaps} gaps are wrong'
-    )
+    gaps, given = lesson.mistakes(puzzle, thought)
+    over = f", and {given} of the given cells written over" if given else ""
+    sign = '<b class="yes">✓</b> every cell is right'
+    if gaps or given:
+        sign = f'<b class="no">✗</b> {gaps} of {puzzle.gaps} gaps are wrong{over}'
     first = lesson.solved_at(thought, puzzle.truth)
     since = f"; right since step {first}" if first else ""
     st.html(f'<div class="cw-answers" role="list"><div role="listitem">{sign}{since}</div></div>')
     if thought.halt is not None:
-        said = f"from step {thought.stops} on" if thought.stops else "at no step"
-        live.small(f"Its halting head says {said} that the answer is right ({thought.halt[-1]:.2f} in the end).")
+        said = f"first says at step {thought.stops}" if thought.stops else "never says"
+        live.small(f"Its halting head {said} that the answer is right ({thought.halt[-1]:.2f} in the end).")
     live.small(f"A conventional solver finds the one solution at once. {puzzle.needs}.")
 
 
@@ -315,8 +320,8 @@ def every(config: dict) -> None:
         panels.caption(proved.fairness())
     with right:
         live.heading("TRM by what a solver needs")
-        live.table(("a conventional solver needs", "solved"), proved.by_grade())
-        panels.caption("**Boards of both test sets, mean of all seeds.** " + proved.grades_said())
+        live.table(("a conventional solver needs", *proved.GRADED), proved.by_grade())
+        panels.caption("**Boards of all test sets solved, mean of the seeds.** " + proved.grades_said())
 
 
 # Read

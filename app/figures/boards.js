@@ -1,4 +1,5 @@
-// A puzzle being thought over: one board large, every board so far small, a row a step of supervision, a column an update.
+// A puzzle being thought over: one board large, every board so far small: the updates of a step of supervision side by side, steps
+// downwards, in as many columns as let the small boards be largest.
 const HEAD = 18, ROOMY = { bar: 46, label: 22, space: 5 }, TIGHT = { bar: 23, label: 14, space: 3 };
 
 class Boards {

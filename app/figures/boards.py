@@ -1,4 +1,4 @@
-"""A puzzle being thought over: one board large, every board so far small, a row a step of supervision, a column an update.
+"""A puzzle being thought over: one board large, every board so far small, the updates of a step of supervision side by side.
 
     words (F, C)   what stands in each of C cells after each of F = steps * updates updates, as numbers of words
     sure  (F, C)   the probability of that word, 0 to 1

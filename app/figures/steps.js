@@ -1,6 +1,6 @@
 // Steps through a picture: back, play, forth, a slider, and where it stands.
 const ICONS = { back: "M11 3 5 8l6 5z", play: "M4 2.5 13 8l-9 5.5z", pause: "M4 3h3v10H4zM9 3h3v10H9z", next: "m5 3 6 5-6 5z" };
-const SECONDS = 7; // a picture of any length plays in about so many
+const SECONDS = 7; // a picture plays in about so many, unless steps would be too fast or too slow to follow
 
 class Steps {
   /** `at()` and `last()` say where it stands, `go(step)` shows another, `commit()` tells the page once a move is over. */

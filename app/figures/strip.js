@@ -11,7 +11,6 @@ const span = (a, b) => (a === b ? `layer ${a + 1}` : `layers ${Math.min(a, b) + 
 
 class Strip {
   constructor(box) {
-    this.box = box
     this.at = 0  // where the keyboard's cursor stands
     this.from = null  // the other end of what is being painted
     this.palette = make("div", { className: "palette" })

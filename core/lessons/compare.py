@@ -1,4 +1,4 @@
-"""How models differ: every field of their descriptions, what they cost, and the context from which one is cheaper.
+"""How models differ: what they are made of, what they cost, and the context from which one is cheaper.
 
 A `Side` is a model as its config reads. All counts are for one sequence and come from cost.py; "kept" is the cache and the state
 that does not grow, in bytes, at the dtypes of the side.

@@ -21,7 +21,7 @@ from core.lessons.sliding_window import AXIS  # noqa: F401
 from core.mixers.delta import GatedDelta, KimiDelta
 from core.model import Model
 from core.recipes import gated_deltanet as recipes
-from core.recipes.mixers import LOSS, METRIC, PAIRS, SOLVED  # noqa: F401
+from core.recipes.mixers import LOSS, PAIRS
 from core.spec import ModelSpec
 from core.tasks import recall
 from core.trace import Trace

@@ -26,7 +26,7 @@ SOLVERS = {
     },
     "9x9": {"TRM": "trm-9x9", "looped": "looped-9x9"},
     "4x4": {"TRM": "trm-4x4"},
-    "maze": {"TRM": "trm-maze"},
+    "maze": {"looped": "looped-maze", "TRM": "trm-maze"},
 }  # fmt: skip
 NAMES, QUICK = tuple(SOLVERS["6x6"]), ("looped", "run once")
 ONCE = ("once", "plain", "plain-8")  # variants that were trained to run once
@@ -84,7 +84,7 @@ def parse(name: str, text: str) -> Puzzle:
     said = sudoku.MEANING[grade]
     if grade != "search":
         said += f"; reasoned out in {rounds} round{'s' * (rounds != 1)}"
-    return Puzzle(name, given, next(sudoku.solutions(given)), "", said[0].upper() + said[1:])
+    return Puzzle(name, given, sudoku.fillings(given)[0], "", said[0].upper() + said[1:])
 
 
 def surprise(name: str, seed: int) -> str:
@@ -130,7 +130,7 @@ class Thought:
     def nothing(cls, first: State, order: str) -> "Thought":
         """Before the first step."""
         cells = first.y.shape[1]
-        return cls(np.zeros((0, cells), np.int64), np.zeros((0, cells), np.float32), np.zeros(0), order, first)
+        return cls(np.zeros((0, cells), np.uint8), np.zeros((0, cells), np.float32), np.zeros(0), order, first)
 
     def followed(self, words: np.ndarray, sure: np.ndarray, halts: list[float] | None, last: State) -> "Thought":
         """This and what came after it; without halting values for a solver that has none."""
@@ -186,7 +186,7 @@ def think(variant: str, given: tuple[int, ...], steps: int, inner=AS_TRAINED, ro
             shares.append(said(model, would or s))
         halts.append(torch.sigmoid(answer(model, s)[1]).item())
     sure, words = (part.numpy() for part in torch.stack(shares).max(-1))
-    return before.followed(words, sure, halts if model.spec.recursion.halt else None, s)
+    return before.followed(words.astype(np.uint8), sure, halts if model.spec.recursion.halt else None, s)
 
 
 def said(model: Model, s: State) -> torch.Tensor:
@@ -241,6 +241,12 @@ def race_table(runs: list[Run]) -> dict[str, list]:
     """The same as columns."""
     rows = [(run.name, int(n), float(share)) for run in runs for n, share in zip(run.passes, run.right)]
     return dict(zip(("solver", "passes", "gaps right"), map(list, zip(*rows))))
+
+
+def mistakes(puzzle: Puzzle, thought: Thought) -> tuple[int, int]:
+    """Gaps that are wrong in the end, and given cells that the model has written over."""
+    wrong = thought.words[-1] != np.array(puzzle.truth)
+    return int(wrong[puzzle.open].sum()), int(wrong[~puzzle.open].sum())
 
 
 def solved_at(thought: Thought, truth) -> int:

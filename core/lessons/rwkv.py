@@ -104,17 +104,6 @@ def layer_of(steps: list[Step], i: int, strength: float) -> Layer:
     return Layer(memory, np.exp(decay), read, strength * erase * read, key, value)
 
 
-def replay(layer: Layer) -> np.ndarray:
-    """The recurrence written out on the recorded gates: (T, H, d, d) after each token."""
-    memory, found = np.zeros_like(layer.memory[0]), []
-    for t in range(layer.key.shape[1]):
-        asked = np.einsum("hd,hdv->hv", layer.read[:, t], memory)
-        memory = layer.stays[:, t, :, None] * memory - layer.erase[:, t, :, None] * asked[:, None]
-        memory = memory + layer.key[:, t, :, None] * layer.value[:, t, None]
-        found.append(memory)
-    return np.stack(found)
-
-
 @dataclass(frozen=True)
 class Deed:
     """What one token does to one head's memory, as lengths (root of the sum of squares): found, faded, erased, written. `cosine`:

@@ -20,6 +20,7 @@ STAY = 8  # steps that a board stays under way at most
 # or 24 for two or eight layers that run once. What runs once gets as many steps as make the same sum as for TRM.
 STEPS, LONG = 1500, 5000  # TRM, and TRM with attention, which learns more slowly
 SHALLOW, DEEP = 16 / 6, 16 / 24
+MAZES = {"task": "maze", "size": maze.SIZE, "count": 32, "lr": 3e-3}
 
 
 def solver(variant: str, attention: bool, recursion: Recursion, size: int = 6, words: int = 7, layers: int = 2) -> ModelSpec:
@@ -41,9 +42,9 @@ def carried(spec: ModelSpec, learned: int, ramp: int, size: int = 6, count: int 
     return recipe(spec, size=size, count=count, most=STAY, learned=learned, ramp=ramp, ema=0.99, **more)
 
 
-def unrolled(spec: ModelSpec, least: int, most: int, size: int = 6, **more) -> Recipe:
+def unrolled(spec: ModelSpec, least: int, most: int, size: int = 6, count: int = 24, **more) -> Recipe:
     """A gradient through all of some number of steps, each supervised."""
-    return recipe(spec, size=size, count=24, depths=(least, most), ema=0.99, **more)
+    return recipe(spec, size=size, count=count, depths=(least, most), ema=0.99, **more)
 
 
 RECIPES = (
@@ -54,15 +55,16 @@ RECIPES = (
     unrolled(solver("once", False, ONCE), 1, 1, steps=round(SHALLOW * STEPS)),
     unrolled(solver("plain", True, ONCE), 1, 1, steps=round(SHALLOW * LONG)),
     unrolled(solver("plain-8", True, ONCE, layers=8), 1, 1, steps=round(DEEP * LONG)),
-    # 9x9: a gradient through both rounds; with one through the last alone, as published, it stays at about .9
+    # 9x9 and mazes: a gradient through both rounds; with one through the last alone, as published, 9x9 stays at about .9
     carried(solver("trm-9x9", False, TRM, size=9, words=10), 4, 600, size=9, steps=2500),
     unrolled(solver("looped-9x9", False, LOOPED, size=9, words=10), 2, 8, size=9, steps=2000),
     carried(solver("trm-4x4", False, TRM, size=4, words=5), 2, 200, size=4, steps=800),
-    carried(solver("trm-maze", False, TRM, maze.SIZE, len(maze.WORDS)), 2, 300, maze.SIZE, 32, task="maze", steps=1500, lr=3e-3),
+    unrolled(solver("looped-maze", False, LOOPED, maze.SIZE, len(maze.WORDS)), 2, 8, steps=1000, **MAZES),
+    carried(solver("trm-maze", False, TRM, maze.SIZE, len(maze.WORDS)), 4, 200, steps=3500, **MAZES),
 )
 
 # the share of boards that a solver solves as its answer, after 8 steps (run once: after that one)
-SOLVED, TOO_FEW = 0.9, 0.2
+SOLVED, HALF, TOO_FEW = 0.9, 0.5, 0.2
 CLAIMS = (
     Claim(
         f"TRM solves at least {SOLVED:.0%} of unseen 6x6 boards in 8 steps, {TOO_FEW:.0%} at most in one, with the same weights",
@@ -106,7 +108,12 @@ CLAIMS = (
         every(at_least("unseen@8", SOLVED, "looped-9x9"), at_most("unseen@1", TOO_FEW, "looped-9x9")),
     ),
     Claim(
-        f"TRM solves mazes as well (at least {SOLVED:.0%} of those never seen)",
+        f"A looped network finds the way through mazes: {SOLVED:.0%} of those never seen in 8 passes, {HALF:.0%} at most in one",
+        "every, at least and at most",
+        every(at_least("unseen@8", SOLVED, "looped-maze"), at_most("unseen@1", HALF, "looped-maze")),
+    ),
+    Claim(
+        f"So does TRM: at least {SOLVED:.0%} in 8 steps",
         "at least",
         at_least("unseen", SOLVED, "trm-maze"),
     ),

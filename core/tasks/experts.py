@@ -18,7 +18,6 @@ from core.tasks import domains
 from core.tasks.domains import training_batch  # noqa: F401  the same text
 from core.trace import Trace
 
-BALANCING = ("none", "loss", "bias")
 DEAD = 0.01  # of its fair share: an expert with less is called dead
 
 

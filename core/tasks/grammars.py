@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 ORDER = 2  # slots that decide about the next one
-ENDS = (".", ";")
 
 SOURCE = """
 # recipes

@@ -24,9 +24,9 @@ from core.tasks.supervision import after, averaged, finish, lengths, loss, outco
 
 WORDS = "#.SGo"
 WALL, OPEN, START, GOAL, WAY = range(5)
-SIZE = 5
+SIZE = 7
 EVERY = 5  # one maze of so many is kept for tests
-TRAINING, TESTS = 3000, 200
+TRAINING, TESTS = 20_000, 200
 LONG = 9  # cells of the way, ends included: longer ones are graded as long
 MAX_CHARACTERS = 400
 

@@ -185,12 +185,43 @@ NAUGHTY = ".....5.8. ...6.1.43 ......... .1.5..... ...1.6... 3.......5 53.....61
 HARD = "8........ ..36..... .7..9.2.. .5...7... ....457.. ...1...3. ..1....68 ..85...1. .9....4.."
 
 
-def test_a_search_that_does_not_end_is_given_up(monkeypatch):
-    """A 9x9 board without a solution that takes hundreds of thousands of tries to refute, and a hard one that does not."""
-    assert sudoku.problem(sudoku.parse(HARD, 9)) == "" and sudoku.grade(sudoku.parse(HARD, 9)) == "search"
-    assert "not searched to the end" in sudoku.problem(sudoku.parse(NAUGHTY, 9))
-    monkeypatch.setattr(sudoku, "TRIES", 100)
-    assert "not searched to the end" in sudoku.problem(sudoku.parse(HARD, 9))
+FEWEST = "......52. .8.4..... .3...9... 5.1...6.. 2..7..... ...3..... 6...1.... ......7.4 .......3."  # 17 digits
+
+
+def turned(board, rng):
+    """A copy of a 9x9 board, moved and named anew."""
+    places = sudoku.moves(9, np.array([rng.randrange(sudoku.many_moves(9))]))[0]
+    return sudoku.renamed_by(np.array(board, np.uint8)[places], rng.sample(range(1, 10), 9))
+
+
+def test_hard_boards_are_solved_however_they_are_turned_and_a_search_without_an_end_is_given_up(monkeypatch):
+    rng = random.Random(6)
+    for text in (HARD, FEWEST):
+        board = sudoku.parse(text, 9)
+        assert sudoku.grade(board) == "search" and not any(sudoku.problem(turned(board, rng)) for _ in range(12))
+    assert "did not come to an end" in sudoku.problem(sudoku.parse(NAUGHTY, 9))
+    monkeypatch.setattr(sudoku, "TRIES", 20)
+    sudoku.fillings.cache_clear()
+    assert "within 20 tries" in sudoku.problem(sudoku.parse(FEWEST, 9))
+    sudoku.fillings.cache_clear()
+
+
+@every_size
+def test_both_searches_find_the_same(n):
+    """The one that fills puzzles and the one for readers' boards, on boards with one solution, several and none."""
+    rng, counts = random.Random(n), set()
+    for seed in range(60):
+        board = list(sudoku.another(n, seed))
+        for cell in rng.sample(range(n * n), rng.randint(0, 3)):
+            board[cell] = 0
+        if seed % 3 == 0:
+            gap = rng.choice([cell for cell in range(n * n) if not board[cell]])
+            board[gap] = rng.choice(sudoku.candidates(board, gap) or [0])
+        found = set(itertools.islice(sudoku.solutions(tuple(board)), 3))
+        quick = sudoku.fillings(tuple(board))
+        assert len(quick) == min(len(found), 2) and (len(found) > 2 or set(quick) <= found)
+        counts.add(len(quick))
+    assert counts == {0, 1, 2}
 
 
 # Mazes

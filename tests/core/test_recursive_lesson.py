@@ -15,7 +15,8 @@ BOARD = "3...14 6...52 2..1.5 .1.... ..5..3 46...."
 PUZZLE = lesson.parse("6x6", BOARD)
 SOLVERS = [(puzzle, v) for puzzle, solvers in lesson.SOLVERS.items() for v in solvers.values()]
 LARGE = "39.5..18. ..4.13.95 1...89... 9..16..57 52.39..61 ...854... ..9..8... 68..25..9 ........8"
-TEXTS = {"6x6": BOARD, "9x9": LARGE, "4x4": "24.1 ...2 .2.. ...3", "maze": "S.#.. #.#.# ..#.. .###. ....G"}
+MAZE = "..S.... ####.#. ...#.#. .###.## .....#. .###.#. .#..G.."
+TEXTS = {"6x6": BOARD, "9x9": LARGE, "4x4": "24.1 ...2 .2.. ...3", "maze": MAZE}
 
 
 @pytest.mark.parametrize("puzzle, variant", SOLVERS)
@@ -84,6 +85,18 @@ def test_the_race_is_run_by_the_same_solvers(name):
     assert lesson.rivals("6x6", "HRM", True) == lesson.NAMES
 
 
+def test_gaps_that_are_wrong_and_given_cells_that_are_written_over_are_counted_apart():
+    """On a board of more gaps than it practised TRM rewrites much of what was given."""
+    puzzle = lesson.parse("9x9", "26.8..5.. .......16 ..5.3.... ..81...2. .....5... 1..6...7. .4.7..... .3..5.... ...24.731")
+    thought = lesson.think("trm-9x9", puzzle.given, 8)
+    said = thought.words[-1].tolist()
+    gaps = sum(s != t for s, t, g in zip(said, puzzle.truth, puzzle.given) if not g)
+    given = sum(s != g for s, g in zip(said, puzzle.given) if g)
+    assert lesson.mistakes(puzzle, thought) == (gaps, given) and gaps + given == thought.wrong(puzzle.truth)[-1]
+    assert given > 0 and puzzle.gaps == 57
+    assert lesson.mistakes(PUZZLE, lesson.think("trm-mlp", PUZZLE.given, 8)) == (0, 0)
+
+
 def thought_of(words):
     return lesson.Thought(np.array(words), np.ones((len(words), 1)), np.array([0.1, 0.6, 0.4, 0.9]), "zy", None)
 
@@ -139,16 +152,17 @@ def test_puzzles_that_cannot_be_solved_have_no_truth_and_what_is_no_board_is_ref
     with pytest.raises(SpecError, match="36 digits"):
         lesson.parse("6x6", "1")
     m = lesson.parse("maze", TEXTS["maze"])
-    assert m.gaps == m.given.count(maze.OPEN) and m.needs == "The way is 10 steps long"
+    assert m.gaps == m.given.count(maze.OPEN) and m.needs == "The way is 8 steps long"
 
 
 def test_sentences_follow_the_table(monkeypatch):
     shares = {f"{kind}@{k}": x for kind in proved.KINDS for k, x in ((1, 0.25), (8, 0.6), ("halt", 0.5))}
-    shares |= {f"{kind}, steps": 3 for kind in proved.KINDS}
+    shares |= {f"{kind}, steps": 3 for kind in proved.KINDS} | {f"needs {g}": 0.5 for g in sudoku.GRADES}
     monkeypatch.setattr(zoo, "tables", lambda name: [{"variant": "trm-mlp", "seed": s, "step": 1} | shares for s in "01"])
     assert "25.0% in one step and 60.0% in 8" in proved.solved_said("unseen")
     assert "first says so: 50.0%, after 3.0 steps" in proved.solved_said("unseen")
     assert "10 of the 49 classes" in proved.solved_said("held out")
+    assert proved.by_grade() == [(what, "50.0%", "—") for what in sudoku.NEEDS.values()]
     monkeypatch.setattr(zoo, "tables", lambda name: [])
     assert "TRM solves" not in proved.solved_said("unseen") and proved.all_runs() == proved.by_grade() == []
 

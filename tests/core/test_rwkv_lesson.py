@@ -17,10 +17,21 @@ PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 GAME = tuple("middle left-middle left-right wait middle-right left-right left-middle".split())
 
 
+def replay(layer):
+    """The recurrence written out on the recorded gates: (T, H, d, d) after each token."""
+    memory, found = np.zeros_like(layer.memory[0]), []
+    for t in range(layer.key.shape[1]):
+        asked = np.einsum("hd,hdv->hv", layer.read[:, t], memory)
+        memory = layer.stays[:, t, :, None] * memory - layer.erase[:, t, :, None] * asked[:, None]
+        memory = memory + layer.key[:, t, :, None] * layer.value[:, t, None]
+        found.append(memory)
+    return np.stack(found)
+
+
 @pytest.mark.parametrize("strength", lesson.STRENGTHS)
 def test_the_recurrence_on_recorded_gates_is_the_models_memory(strength):
     for layer in lesson.watch(strength, PROMPT).layers:
-        assert np.allclose(lesson.replay(layer), layer.memory, atol=1e-5 * max(1, layer.limit))
+        assert np.allclose(replay(layer), layer.memory, atol=1e-5 * max(1, layer.limit))
 
 
 def test_as_trained_it_is_the_model_itself():
