@@ -181,7 +181,11 @@ def figures(tab) -> list[str]:
     """Every figure has its numbers as a table, and says what it shows: that."""
     drawings = tab.locator(".stPlotlyChart, .aside[role=img]")
     tables = tab.locator("details:has(> summary:text-is('Data as a table'))")
-    expect(drawings).to_have_count(tables.count())  # tables are there at once, charts are mounted later
+    for _ in range(100):  # both are mounted after the script is done, in any order
+        if drawings.count() == tables.count():
+            break
+        tab.wait_for_timeout(100)
+    assert drawings.count() == tables.count()
     said = [figure.get_attribute("aria-label") for figure in drawings.all()]
     for table in tables.all():
         table.evaluate("details => { details.open = true }")
