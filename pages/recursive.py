@@ -54,7 +54,8 @@ HELP_ROUNDS = (
     "have. {shapes}"
 )
 HELP_SOLVER = {
-    "TRM": "TRM: one network for both updates, cells mixed by a layer across them or by attention.",
+    "TRM": "TRM: one network for both updates, cells mixed by a layer across them.",
+    "TRM, attention": "TRM, attention: the same, cells mixed by attention.",
     "HRM": "HRM: two networks, one for z, one for y.",
     "looped": "Looped: no z.",
     "run once": "Run once: the same layers without recursion.",
@@ -85,7 +86,7 @@ def choose() -> tuple:
         solvers = tuple(lesson.SOLVERS[name])
         with controls.more(f"{state.peek('solver', solvers[0], solvers)} · {live.asked(EXAMPLES[name], KEYS[name], OWN)}"):
             controls.forget("solver", solvers)
-            help = " ".join(HELP_SOLVER[s] for s in solvers if s in HELP_SOLVER)
+            help = " ".join(HELP_SOLVER[s] for s in solvers)
             picked = controls.choice("solver", "Solver", solvers, help=help) if len(solvers) > 1 else solvers[0]
             shapes = lesson.shapes(lesson.trained(name, picked))
             inner = controls.choice("inner", "n", lesson.INNERS, help=HELP_INNER.format(shapes=shapes))

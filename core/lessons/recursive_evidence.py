@@ -103,8 +103,8 @@ def fairness() -> str:
         f"**Solved after {ANSWERED} steps; run once: after that one.** Trained: passes of a batch through a layer, in thousands; "
         "backwards counts twice; what runs once was given as much as the TRM that mixes cells alike. "
         f"Batches of {' or '.join(map(str, sorted(counts)))} boards; 9x9, 4x4 and mazes are other puzzles. HRM mixes cells as "
-        "TRM does, by a layer across them; the published one has attention. On 9x9 TRM has a gradient "
-        "through both rounds of a step."
+        "TRM does, by a layer across them; the published one has attention. On 9x9 and in mazes TRM has a "
+        "gradient through both rounds of a step."
     )
 
 
