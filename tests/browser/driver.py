@@ -13,8 +13,9 @@ import urllib.request
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -92,10 +93,75 @@ def is_error(message) -> bool:
     return message.type == "error" and "/_stcore/" not in message.location.get("url", "")
 
 
+# Streamlit mounts figures and components after the script is done, Plotly fetches its code first, and any of them may be late on a
+# busy machine: the page is at rest when its script is done, all that is on it is drawn and nothing has changed for a while.
+REST = """([quiet, limit]) => new Promise((done) => {
+  const began = performance.now(), known = new WeakSet();
+  let last = began;
+  const observer = new MutationObserver(() => { last = performance.now() });
+  const watch = (root) => {
+    if (!known.has(root)) {
+      known.add(root);
+      observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    }
+    for (const node of root.querySelectorAll("*")) if (node.shadowRoot) watch(node.shadowRoot);
+  };
+  const waits = () => {
+    if (!document.querySelector("[data-test-script-state=notRunning]")) return "the script runs";
+    if (document.querySelector("[data-testid=stSkeleton]")) return "something is not loaded";
+    const charts = [...document.querySelectorAll(".stPlotlyChart")].filter((chart) => chart.checkVisibility());
+    if (charts.some((chart) => !chart.querySelector(".main-svg"))) return "a chart is not drawn";
+    return performance.now() - last > quiet ? "" : "something changes";
+  };
+  const look = () => {
+    watch(document);
+    const why = waits(), over = performance.now() - began > limit;
+    if (why && !over) return setTimeout(look, 25);
+    observer.disconnect();
+    done(why);
+  };
+  look();
+})"""
+
+
+def rest(tab, quiet: int = 200, limit: int = 30_000) -> None:
+    """Until the script is done, every chart is drawn and nothing has changed for `quiet` ms."""
+    assert not (why := tab.evaluate(REST, [quiet, limit])), why
+
+
 def settle(tab) -> None:
-    """Until the page stands and its script is done."""
+    """Until the page stands and is at rest."""
     tab.wait_for_selector(".cw-state", state="attached", timeout=30_000)
-    tab.wait_for_selector("[data-test-script-state=notRunning]", timeout=30_000)
+    rest(tab)
+
+
+def holds(tab, said, limit: int = 10_000) -> None:
+    """Until `said()` is true: for what is read from a page in one go, which may be a moment behind."""
+    for _ in range(limit // 100):
+        if said():
+            return
+        tab.wait_for_timeout(100)
+    assert said()
+
+
+def parameters(address) -> dict[str, str]:
+    """What a link, or the address of a tab, says: the first value of each name."""
+    return {key: values[0] for key, values in parse_qs(urlsplit(getattr(address, "url", address)).query).items()}
+
+
+def copied(tab) -> str:
+    """The link that "Copy link" leaves on the clipboard, the page being at rest."""
+    rest(tab)
+    tab.evaluate("navigator.clipboard.writeText('nothing yet')")
+    tab.get_by_role("button", name="Copy link").click()
+    expect(tab.get_by_text("Copied")).to_be_visible()
+    holds(tab, lambda: tab.evaluate("navigator.clipboard.readText()") != "nothing yet")
+    return tab.evaluate("navigator.clipboard.readText()")
+
+
+def canvases(tab) -> list[str]:
+    """All panels of the canvas figures as data addresses, the page being at rest."""
+    return tab.locator(".map canvas:first-child").evaluate_all("all => all.map(c => c.toDataURL())")
 
 
 def sideways(tab) -> int:

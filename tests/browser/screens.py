@@ -23,7 +23,6 @@ def main() -> None:
         for name, (path, width, height, dark) in SCREENS.items():
             tab = visit(path, width, height, dark)
             driver.settle(tab)
-            tab.wait_for_timeout(1500)
             tab.screenshot(path=str(folder / f"{name}.png"))
 
 

@@ -2,8 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.driver import settle
-from tests.browser.test_pages import copied, parameters
+from tests.browser.driver import copied, parameters, settle
 
 OWN = "n = 2\nk = n + 3\nwhile n < 6:\n    n = n + 2\nk = n - k"
 TRACE = ".st-key-figure-trace .stPlotlyChart"

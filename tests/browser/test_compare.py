@@ -1,14 +1,14 @@
 """The page that compares models in a real Chromium: a preset, the context, a copied link, a pasted config, a phone."""
 
 import json
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from core import catalogue
 from core.registry import question
-from tests.browser.driver import settle, sideways
+from tests.browser.driver import copied, holds, parameters, settle, sideways
 
 BARS = ".st-key-figure-ladders .barlayer .point path"
 
@@ -19,15 +19,12 @@ def compare(visit):
 
     def opened(query: str = "", **how):
         tab = visit(f"compare{query}", **how)
-        if "section" not in query:
+        if parameters(tab).get("section", "See") == "See":
             expect(tab.locator(BARS).first).to_be_visible(timeout=20_000)
+        settle(tab)
         return tab
 
     return opened
-
-
-def parameters(tab) -> dict:
-    return {key: values[0] for key, values in parse_qs(urlsplit(tab.url).query).items()}
 
 
 def words(tab) -> str:
@@ -46,7 +43,7 @@ def test_a_preset_changes_ladders_words_and_link(compare):
     tab.get_by_role("radio", name="Qwen3, Qwen3-Next").click()
     expect(tab.locator(".cw-answer.top")).to_contain_text("1,049 tokens on", timeout=15_000)
     settle(tab)
-    assert words(tab) != before and parameters(tab)["b"] == "Qwen3-Next 80B-A3B"
+    holds(tab, lambda: words(tab) != before and parameters(tab)["b"] == "Qwen3-Next 80B-A3B")
     expect(tab.locator(".st-key-figure-ladders .annotation-text").filter(has_text="12×")).to_have_count(1)
 
 
@@ -57,16 +54,14 @@ def test_the_context_moves_the_bars_and_the_numbers(compare):
     tab.locator(".st-key-context input[type=range]").press("ArrowRight")
     expect(card).to_contain_text("2,048 tokens", timeout=15_000)
     settle(tab)
-    assert bars(tab) != before and parameters(tab)["context"] == "2k"
+    holds(tab, lambda: bars(tab) != before and parameters(tab)["context"] == "2k")
 
 
 @pytest.mark.parametrize("query", ["?b=DeepSeek-V3&context=16k", "?a=Jamba+v0.1&b=Gemma+2+9B&c=GPT-2+XL&weights=int4"])
 def test_a_copied_link_opens_the_same_comparison(compare, query):
     first = compare(query)
-    first.get_by_role("button", name="Copy link").click()
-    expect(first.get_by_text("Copied")).to_be_visible()
-    link = first.evaluate("navigator.clipboard.readText()")
-    assert {"a", "b", "c", "d", "context", "weights", "cache", "section", "v"} <= set(parse_qs(urlsplit(link).query))
+    link = copied(first)
+    assert {"a", "b", "c", "d", "context", "weights", "cache", "section", "v"} <= set(parameters(link))
     second = compare(link.split("/compare", 1)[1])
     assert words(first) == words(second) and bars(first) == bars(second)
 

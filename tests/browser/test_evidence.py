@@ -1,12 +1,10 @@
 """Evidence in a real Chromium: a row's link opens its claim on top, filters stay, nothing is wider than a phone."""
 
-from urllib.parse import parse_qs, urlsplit
-
 from playwright.sync_api import expect
 
 from core import rules
 from core.lessons import evidence as lesson
-from tests.browser.driver import settle
+from tests.browser.driver import parameters, settle, sideways
 
 FIGURE = ".st-key-figure-seeds .main-svg"
 
@@ -19,8 +17,8 @@ def test_a_row_opens_its_claim_and_the_filters_stay(visit):
     expect(tab.locator(".cw-opened p").first).to_have_text(row.sentence, timeout=10_000)
     expect(tab.locator(".cw-claim")).to_have_count(lesson.tally(lesson.rows())[rules.UNCLEAR])
     settle(tab)
-    query = parse_qs(urlsplit(tab.url).query)
-    assert query["claim"] == [row.id] and query["verdict"] == [rules.UNCLEAR]
+    said = parameters(tab)
+    assert said["claim"] == row.id and said["verdict"] == rules.UNCLEAR
     tab.go_back()
     expect(tab.locator(".cw-opened p").first).to_have_text(lesson.rows()[0].sentence, timeout=10_000)
 
@@ -28,7 +26,8 @@ def test_a_row_opens_its_claim_and_the_filters_stay(visit):
 def test_a_phone_shows_question_control_and_picture_first_and_nothing_is_too_wide(visit):
     tab = visit(f"evidence?claim={lesson.rows()[-1].id}", 390, 844, dark=True)
     expect(tab.locator(FIGURE).first).to_be_visible(timeout=20_000)
-    assert tab.evaluate("document.querySelector('.stMain').scrollWidth") <= 390
+    settle(tab)
+    assert sideways(tab) <= 0
     for what in ("h1", ".st-key-claim", ".cw-tally", ".st-key-figure-seeds"):
         assert tab.locator(what).first.bounding_box()["y"] < 844, what
     wide = "els => els.filter(e => e.getBoundingClientRect().right > 391).length"

@@ -1,29 +1,23 @@
 """The page on grouped-query attention in a real Chromium: a slider moved, a canvas clicked, the keyboard. The rest is in
 test_pages.py."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driver import settle
+from tests.browser.driver import canvases, holds, parameters, settle
 
 
 def drawn(tab):
     """Until the eight maps and the wiring stand."""
     expect(tab.locator(".map")).to_have_count(8, timeout=20_000)
     expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=20_000)
+    settle(tab)
     return tab
 
 
-def picture(tab) -> list[str]:
-    """The eight canvases as data addresses."""
-    return tab.locator(".map canvas:first-child").evaluate_all("canvases => canvases.map(c => c.toDataURL())")
-
-
-def wires(tab) -> int:
-    """Blocks of keys and values in the wiring."""
-    return tab.locator(".st-key-figure-wiring .shapelayer path").count()
+def wires(tab, count: int) -> None:
+    """Until there are so many blocks of keys and values in the wiring."""
+    expect(tab.locator(".st-key-figure-wiring .shapelayer path")).to_have_count(count)
 
 
 def press(tab, key: str) -> None:
@@ -37,22 +31,19 @@ def kv_heads(tab, count: int) -> None:
     settle(tab)
 
 
-def parameters(tab) -> dict:
-    return {key: values[0] for key, values in parse_qs(urlsplit(tab.url).query).items()}
-
-
 def test_dragging_the_slider_redraws_maps_wiring_and_cache(visit):
     tab = drawn(visit("gqa?kv_heads=8"))
     expect(tab.locator(".st-key-cw-card-cache")).to_contain_text("10,240 B")
-    before, seen = picture(tab), set()
+    seen = [canvases(tab)]
     for count in (4, 2, 1):
         press(tab, "ArrowLeft")
         kv_heads(tab, count)
-        expect(tab.locator(".st-key-figure-wiring .shapelayer path")).to_have_count(count)
+        wires(tab, count)
         expect(tab.locator(".st-key-cw-card-cache")).to_contain_text(f"counted {1280 * count:,} = measured {1280 * count:,}")
         assert parameters(tab).get("kv_heads", "2") == str(count)
-        seen.add(tuple(picture(tab)))
-    assert len(seen) == 3 and tuple(before) not in seen
+        holds(tab, lambda: canvases(tab) not in seen)
+        seen.append(canvases(tab))
+    assert len(seen) == 4
 
 
 def test_the_slider_can_be_dragged_with_the_mouse(visit):
@@ -63,7 +54,7 @@ def test_the_slider_can_be_dragged_with_the_mouse(visit):
     tab.mouse.move(rail["x"] + 12, rail["y"] + 22, steps=8)
     tab.mouse.up()
     kv_heads(tab, 1)
-    assert wires(tab) == 1
+    wires(tab, 1)
 
 
 def test_a_click_on_the_canvas_isolates_a_head_and_the_wiring_follows(visit):

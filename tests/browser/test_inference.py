@@ -1,12 +1,12 @@
 """The page on inference in a real Chromium: a slider moved, a preset tapped, a link copied, a phone."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser import driver
-from tests.browser.driver import ROOT, settle, sideways
+from tests.browser.driver import ROOT, copied, parameters, settle, sideways
 
 QUESTION = "Why does memory decide the price?"
 
@@ -29,8 +29,8 @@ def visit(chromium, base):
 
         def opened(path: str = "inference", **how):
             tab = open_page(path, **how)
-            settle(tab)
             expect(tab.locator(".cw-fit")).to_be_visible(timeout=20_000)
+            settle(tab)
             return tab
 
         yield opened
@@ -64,13 +64,11 @@ def test_a_preset_and_a_copied_link_show_the_same_to_another_visitor(visit):
     expect(verdict(tab)).to_contain_text("8 × H200 SXM", timeout=15_000)
     settle(tab)
     said = verdict(tab).inner_text()
-    tab.get_by_role("button", name="Copy link").click()
-    expect(tab.get_by_text("Copied")).to_be_visible()
-    link = tab.evaluate("navigator.clipboard.readText()")
-    query = parse_qs(urlsplit(link).query)
-    assert query["model"] == ["DeepSeek-V3"] and query["split"] == ["users"] and query["v"] == ["1"]
+    link = copied(tab)
+    query = parameters(link)
+    assert query["model"] == "DeepSeek-V3" and query["split"] == "users" and query["v"] == "1"
     other = visit("inference?" + urlsplit(link).query)
-    assert verdict(other).inner_text() == said
+    expect(verdict(other)).to_have_text(said)
 
 
 def test_techniques_lead_to_their_pages(visit):
@@ -83,7 +81,7 @@ def test_techniques_lead_to_their_pages(visit):
 def test_nonsense_in_a_link_shows_the_page(visit):
     tab = visit("inference?users=1e9&model=%3Cscript%3E&devices=x&price=-4")
     expect(verdict(tab)).to_contain_text("57 users at 8,192 tokens each")
-    assert tab.locator(".stException").count() == 0
+    expect(tab.locator(".stException")).to_have_count(0)
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from core.lessons import mixers as lesson
-from tests.browser.driver import settle
+from tests.browser.driver import canvases, holds, settle
 
 
 def drawn(tab, kind: str = lesson.ONE):
@@ -15,18 +15,13 @@ def drawn(tab, kind: str = lesson.ONE):
     return tab
 
 
-def picture(tab) -> list[str]:
-    """The panels as data addresses."""
-    return tab.locator(".map canvas:first-child").evaluate_all("canvases => canvases.map(c => c.toDataURL())")
-
-
 def test_more_pairs_redraw_every_panel(visit):
     tab = drawn(visit("mixers?pairs=4"))
-    before = picture(tab)
+    before = canvases(tab)
     tab.locator(".st-key-pairs input[type=range]").press("ArrowRight")
     expect(tab.locator(".cw-caption").filter(has_text="One panel a mixer")).to_contain_text("8 pairs", timeout=15_000)
     settle(tab)
-    assert all(a != b for a, b in zip(before, picture(tab), strict=True))
+    holds(tab, lambda: all(a != b for a, b in zip(before, canvases(tab), strict=True)))
 
 
 def test_the_set_of_mixers_changes_panels_and_answers(visit):

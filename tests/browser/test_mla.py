@@ -1,11 +1,9 @@
 """The page on latent attention in a real Chromium: the slider moved, the forms, the rope key. The rest is in test_pages.py."""
 
-from urllib.parse import parse_qs, urlsplit
-
 from playwright.sync_api import expect
 
 from core.lessons import mla as lesson
-from tests.browser.driver import settle
+from tests.browser.driver import canvases, holds, parameters, settle
 
 PANELS = 3 * lesson.HEADS  # at this size, at the largest, and their difference
 
@@ -14,12 +12,8 @@ def drawn(tab):
     """Until all maps and the bottleneck stand."""
     expect(tab.locator(".map")).to_have_count(PANELS, timeout=20_000)
     expect(tab.locator(".st-key-figure-bottleneck .main-svg").first).to_be_visible(timeout=20_000)
+    settle(tab)
     return tab
-
-
-def picture(tab) -> list[str]:
-    """All canvases as data addresses."""
-    return tab.locator(".map canvas:first-child").evaluate_all("canvases => canvases.map(c => c.toDataURL())")
 
 
 def boxes(tab) -> list[str]:
@@ -40,16 +34,16 @@ def latent(tab, rank: int) -> None:
 
 def test_moving_the_slider_redraws_maps_bottleneck_and_cache(visit):
     tab = drawn(visit("mla?latent=28"))
-    seen = {(tuple(picture(tab)), tuple(boxes(tab)))}
+    maps, bars = [canvases(tab)], [boxes(tab)]
     for rank in (24, 20, 16):
         press(tab, "ArrowLeft")
         latent(tab, rank)
         size = lesson.counted(lesson.Choice(rank), 20).cache_bytes
         expect(tab.locator(".st-key-cw-card-cache")).to_contain_text(f"counted {size:,} = measured {size:,}")
-        assert parse_qs(urlsplit(tab.url).query).get("latent", ["16"]) == [str(rank)]
-        tab.wait_for_timeout(300)
-        seen.add((tuple(picture(tab)), tuple(boxes(tab))))
-    assert len({maps for maps, _ in seen}) == len({bars for _, bars in seen}) == 4
+        assert parameters(tab).get("latent", "16") == str(rank)
+        holds(tab, lambda: canvases(tab) not in maps and boxes(tab) not in bars)
+        maps.append(canvases(tab))
+        bars.append(boxes(tab))
 
 
 def test_the_form_changes_the_bottleneck_and_not_the_maps(visit):
@@ -69,5 +63,4 @@ def test_the_rope_key_is_a_switch(visit):
     tab.wait_for_function("new URL(location).searchParams.get('rope_key') === 'false'")
     settle(tab)
     expect(tab.locator(".cw-caption").filter(has_text="Latent of")).to_contain_text("without a rope key")
-    tab.wait_for_timeout(300)
-    assert len(boxes(tab)) < before
+    holds(tab, lambda: len(boxes(tab)) < before)

@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.lessons import recursive as lesson
-from tests.browser.driver import settle
-from tests.browser.test_pages import copied, parameters
+from tests.browser.driver import copied, holds, parameters, settle
 
 MAZE = "..S.... ####.#. ...#.#. .###.## .....#. .###.#. .#..G.."
 BOARD = "3...14+6...52+2..1.5+.1....+..5..3+46...."
@@ -43,10 +42,9 @@ def test_what_is_shown_is_what_the_solver_said_at_every_update(tab):
     slider = tab.locator(".boards input[type=range]")
     for update in (1, 6, len(thought.words)):
         slider.fill(str(update))
-        shown = "".join(tab.locator(".boards .cell span").all_inner_texts())
-        assert shown == "".join(map(str, thought.words[update - 1])).replace("0", "")
-        wrong = tab.locator(".boards .cell.wrong").count()
-        assert wrong == int(thought.wrong(puzzle.truth)[update - 1])
+        said = "".join(map(str, thought.words[update - 1])).replace("0", "")
+        holds(tab, lambda: "".join(tab.locator(".boards .cell span").all_inner_texts()) == said)
+        expect(tab.locator(".boards .cell.wrong")).to_have_count(int(thought.wrong(puzzle.truth)[update - 1]))
     slider.fill("1")
     tab.get_by_role("button", name="Play").click()
     expect(tab.locator(".boards output")).to_contain_text(f"step {lesson.STAY}", timeout=15_000)
@@ -57,9 +55,7 @@ def test_a_tap_on_a_small_board_shows_it_and_the_link_remembers(tab):
     tiles.click(position={"x": 40, "y": 100})
     output = tab.locator(".boards output")
     expect(output).to_contain_text("step 2")
-    settle(tab)
-    tab.wait_for_timeout(600)
-    assert parameters(copied(tab))["step"] == "5"
+    holds(tab, lambda: parameters(copied(tab))["step"] == "5")
 
 
 def test_a_maze_is_drawn_and_its_start_moves(visit):

@@ -4,6 +4,7 @@ from playwright.sync_api import expect
 
 from core.lessons import text_diffusion as lesson
 from core.tasks import sentences
+from tests.browser.driver import holds, settle
 
 TEXT = "today _ who _ the potters shapes small _ . _ glazes his bowls in the _ . he is _ and calm ."
 TAKEN, SOLID = ".rings rect[stroke-dasharray]", ".rings rect:not([stroke-dasharray])"
@@ -12,6 +13,7 @@ TAKEN, SOLID = ".rings rect[stroke-dasharray]", ".rings rect:not([stroke-dasharr
 def drawn(tab, passes: int):
     """Until the grid stands at its last pass."""
     expect(tab.locator(".steps output")).to_contain_text(f"{passes} of {passes}", timeout=20_000)
+    settle(tab)
     return tab
 
 
@@ -30,20 +32,23 @@ def test_stepping_shows_the_words_and_rings_of_every_pass_without_the_server(vis
     tab = drawn(visit(f"text_diffusion?steps=4&seed=2&prompt={TEXT}"), made.passes)
     for step in range(made.passes, 0, -1):
         expect(tab.locator(".steps output")).to_contain_text(f"{step} of")
-        assert words(tab) == list(made.words[step - 1])
-        assert tab.locator(SOLID).count() == made.kept[:step].sum() and tab.locator(TAKEN).count() == 0
-        assert tab.locator(".tok.on").count() == made.kept[step - 1].sum()
+        said = list(made.words[step - 1])
+        holds(tab, lambda: words(tab) == said)
+        expect(tab.locator(SOLID)).to_have_count(int(made.kept[:step].sum()))
+        expect(tab.locator(TAKEN)).to_have_count(0)
+        expect(tab.locator(".tok.on")).to_have_count(int(made.kept[step - 1].sum()))
         tab.get_by_role("button", name="Previous step").click()
     tab.get_by_role("button", name="Play").click()
     drawn(tab, made.passes)
-    assert words(tab) == list(made.text)
+    holds(tab, lambda: words(tab) == list(made.text))
 
 
 def test_words_taken_back_have_dashed_rings_and_a_cell_says_what_it_drew(visit):
     made = run(lesson.AGAIN, steps=24)
     assert made.taken.any()
     tab = drawn(visit(f"text_diffusion?steps=24&order=any,+and+take+back&seed=2&prompt={TEXT}"), made.passes)
-    assert tab.locator(TAKEN).count() == made.taken.sum() and tab.locator(SOLID).count() == made.kept.sum()
+    expect(tab.locator(TAKEN)).to_have_count(int(made.taken.sum()))
+    expect(tab.locator(SOLID)).to_have_count(int(made.kept.sum()))
     row, column = (int(i) for i in divmod(int(made.kept.argmax()), made.kept.shape[1]))
     box = tab.locator(".map").bounding_box()
     tab.mouse.move(

@@ -1,13 +1,12 @@
 """The workbench in a real Chromium: a strip painted by mouse and keyboard, a config uploaded and pasted, nonsense, the link."""
 
 import json
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from core import catalogue
-from tests.browser.driver import settle, sideways
+from tests.browser.driver import copied, holds, parameters, settle, sideways
 
 LLAMA = catalogue.entries()["llama3-8b"].config
 
@@ -20,6 +19,7 @@ def letters(tab, row: str = "first-child") -> str:
 def standing(tab):
     """Until the strip is drawn."""
     expect(tab.locator(".track > div").first).to_be_visible(timeout=20_000)
+    settle(tab)
     return tab
 
 
@@ -41,18 +41,18 @@ def page(visit):
 def test_dragging_over_layers_paints_them_and_undo_takes_it_back(page):
     before = answer(page).text_content()
     cells = page.locator(".track > div")
-    assert letters(page) == "G" * 32
+    holds(page, lambda: letters(page) == "G" * 32)
     page.get_by_role("radio", name="Gated DeltaNet").click()
     cells.nth(4).hover()
     page.mouse.down()
     cells.nth(11).hover()
     page.mouse.up()
-    assert letters(page) == "G" * 4 + "D" * 8 + "G" * 20
+    holds(page, lambda: letters(page) == "G" * 4 + "D" * 8 + "G" * 20)
     expect(answer(page)).to_contain_text("painted", timeout=15_000)
     expect(answer(page)).to_contain_text("of state")
     page.get_by_role("button", name="Undo").click()
     expect(answer(page)).to_have_text(before, timeout=15_000)
-    assert letters(page) == "G" * 32
+    holds(page, lambda: letters(page) == "G" * 32)
 
 
 def test_the_keyboard_paints_too(page):
@@ -60,12 +60,12 @@ def test_the_keyboard_paints_too(page):
     for key in ("Home", "M", "Shift+ArrowRight", "Shift+ArrowRight", "Enter"):
         page.keyboard.press(key)
     expect(answer(page)).to_contain_text("painted", timeout=15_000)
-    assert letters(page) == "MMM" + "G" * 29
+    holds(page, lambda: letters(page) == "MMM" + "G" * 29)
     page.keyboard.press("e")
     page.keyboard.press("Control+a")
     page.keyboard.press("Enter")
     expect(answer(page)).to_contain_text("active", timeout=15_000)
-    assert letters(page, "last-child") == "e" * 32
+    holds(page, lambda: letters(page, "last-child") == "e" * 32)
 
 
 def test_a_copied_link_opens_the_same_design(page, visit):
@@ -74,10 +74,8 @@ def test_a_copied_link_opens_the_same_design(page, visit):
     box.press("Enter")
     expect(answer(page)).to_contain_text("painted", timeout=15_000)
     settle(page)
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
-    link = page.evaluate("navigator.clipboard.readText()")
-    assert parse_qs(urlsplit(link).query)["s"]
+    link = copied(page)
+    assert parameters(link)["s"]
     again = standing(visit(link))
     assert letters(again) == letters(page) == ("LLLLLG" * 6)[:32]
     assert answer(again).text_content() == answer(page).text_content()
@@ -103,7 +101,7 @@ def test_pasting_a_config_and_nonsense(page):
         box.fill(text)
         box.press("Control+Enter")
         expect(page.locator(".cw-error")).to_contain_text(said, timeout=15_000)
-        assert letters(page) == "G" * 32
+        holds(page, lambda: letters(page) == "G" * 32)
     box.fill(json.dumps({**LLAMA, "num_hidden_layers": 5, "_name_or_path": "org/five"}))
     box.press("Control+Enter")
     expect(answer(page)).to_contain_text("five:", timeout=15_000)
@@ -124,7 +122,7 @@ def test_what_no_link_can_hold_says_so_when_the_link_is_copied(page):
 def test_a_link_gone_wrong_says_so_and_shows_the_base(visit):
     page = standing(visit("workbench?s=nonsense"))
     expect(page.locator(".cw-error")).to_contain_text("link", timeout=15_000)
-    assert letters(page) == "G" * 32
+    holds(page, lambda: letters(page) == "G" * 32)
 
 
 def test_a_phone_paints_by_finger_and_shows_the_narrow_diagram(visit):
