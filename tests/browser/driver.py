@@ -93,8 +93,8 @@ def is_error(message) -> bool:
     return message.type == "error" and "/_stcore/" not in message.location.get("url", "")
 
 
-# Streamlit mounts figures and components after the script is done, Plotly fetches its code first, and any of them may be late on a
-# busy machine: the page is at rest when its script is done, all that is on it is drawn and nothing has changed for a while.
+# Streamlit mounts figures and components after the script is done, Plotly fetches its code first, and any of them may be late on
+# a busy machine: the page is at rest when its script is done, all that is on it is drawn and nothing has changed for a while.
 REST = """([quiet, limit]) => new Promise((done) => {
   const began = performance.now(), known = new WeakSet();
   let last = began;

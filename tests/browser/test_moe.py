@@ -20,4 +20,4 @@ def test_moving_the_slider_redraws_routing_and_load(visit):
         tab.locator(".st-key-experts input[type=range]").press(key)
         caption(tab, f"{count} experts")
         expect(tab.locator(".st-key-figure-load .barlayer .point")).to_have_count(2 * count)
-        holds(tab, lambda: (canvases(tab) == first) == (count == 16))
+        holds(tab, lambda same=count == 16: (canvases(tab) == first) == same)

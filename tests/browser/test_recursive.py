@@ -43,7 +43,7 @@ def test_what_is_shown_is_what_the_solver_said_at_every_update(tab):
     for update in (1, 6, len(thought.words)):
         slider.fill(str(update))
         said = "".join(map(str, thought.words[update - 1])).replace("0", "")
-        holds(tab, lambda: "".join(tab.locator(".boards .cell span").all_inner_texts()) == said)
+        holds(tab, lambda said=said: "".join(tab.locator(".boards .cell span").all_inner_texts()) == said)
         expect(tab.locator(".boards .cell.wrong")).to_have_count(int(thought.wrong(puzzle.truth)[update - 1]))
     slider.fill("1")
     tab.get_by_role("button", name="Play").click()

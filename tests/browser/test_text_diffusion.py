@@ -33,7 +33,7 @@ def test_stepping_shows_the_words_and_rings_of_every_pass_without_the_server(vis
     for step in range(made.passes, 0, -1):
         expect(tab.locator(".steps output")).to_contain_text(f"{step} of")
         said = list(made.words[step - 1])
-        holds(tab, lambda: words(tab) == said)
+        holds(tab, lambda said=said: words(tab) == said)
         expect(tab.locator(SOLID)).to_have_count(int(made.kept[:step].sum()))
         expect(tab.locator(TAKEN)).to_have_count(0)
         expect(tab.locator(".tok.on")).to_have_count(int(made.kept[step - 1].sum()))
