@@ -159,6 +159,11 @@ def copied(tab) -> str:
     return tab.evaluate("navigator.clipboard.readText()")
 
 
+def card(tab, key: str):
+    """A card by its key: while Streamlit changes one for another both stand there for a moment, and the last is the new one."""
+    return tab.locator(f".st-key-cw-card-{key}").last
+
+
 def canvases(tab) -> list[str]:
     """All panels of the canvas figures as data addresses, the page being at rest."""
     return tab.locator(".map canvas:first-child").evaluate_all("all => all.map(c => c.toDataURL())")

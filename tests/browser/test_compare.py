@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from core import catalogue
 from core.registry import question
-from tests.browser.driver import copied, holds, parameters, settle, sideways
+from tests.browser.driver import card, copied, holds, parameters, settle, sideways
 
 BARS = ".st-key-figure-ladders .barlayer .point path"
 
@@ -49,10 +49,10 @@ def test_a_preset_changes_ladders_words_and_link(compare):
 
 def test_the_context_moves_the_bars_and_the_numbers(compare):
     tab = compare("?context=1k")
-    card, before = tab.locator(".st-key-cw-card-kept"), bars(tab)
-    expect(card).to_contain_text("1,024 tokens")
+    kept, before = card(tab, "kept"), bars(tab)
+    expect(kept).to_contain_text("1,024 tokens")
     tab.locator(".st-key-context input[type=range]").press("ArrowRight")
-    expect(card).to_contain_text("2,048 tokens", timeout=15_000)
+    expect(kept).to_contain_text("2,048 tokens", timeout=15_000)
     settle(tab)
     holds(tab, lambda: bars(tab) != before and parameters(tab)["context"] == "2k")
 
@@ -73,10 +73,10 @@ def test_a_pasted_config_stands_beside_the_others_and_in_the_link(compare):
     box = tab.locator(".st-key-config-text textarea")
     box.fill(json.dumps(config))
     box.press("Control+Enter")
-    expect(tab.locator(".st-key-cw-card-kept")).to_contain_text("mine", timeout=15_000)
+    expect(card(tab, "kept")).to_contain_text("mine", timeout=15_000)
     settle(tab)
     again = compare(f"?{urlsplit(tab.url).query}")
-    expect(again.locator(".st-key-cw-card-kept")).to_contain_text("mine")
+    expect(card(again, "kept")).to_contain_text("mine")
     assert words(again) == words(tab)
 
 
@@ -100,7 +100,7 @@ def test_the_first_screen_of_a_phone_holds_question_controls_and_ladders(compare
 def test_nonsense_in_a_link_shows_the_page_and_says_so(compare):
     tab = compare("?a=nobody&b=%3Cscript%3E&context=-7&s=!!!")
     expect(tab.locator(".cw-error")).to_have_count(1)
-    expect(tab.locator(".st-key-cw-card-kept")).to_contain_text("Llama 3 8B")
+    expect(card(tab, "kept")).to_contain_text("Llama 3 8B")
 
 
 def test_a_rung_says_what_it_is(compare):

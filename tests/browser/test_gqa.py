@@ -4,7 +4,7 @@ test_pages.py."""
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driver import canvases, holds, parameters, settle
+from tests.browser.driver import canvases, card, holds, parameters, settle
 
 
 def drawn(tab):
@@ -33,13 +33,13 @@ def kv_heads(tab, count: int) -> None:
 
 def test_dragging_the_slider_redraws_maps_wiring_and_cache(visit):
     tab = drawn(visit("gqa?kv_heads=8"))
-    expect(tab.locator(".st-key-cw-card-cache")).to_contain_text("10,240 B")
+    expect(card(tab, "cache")).to_contain_text("10,240 B")
     seen = [canvases(tab)]
     for count in (4, 2, 1):
         press(tab, "ArrowLeft")
         kv_heads(tab, count)
         wires(tab, count)
-        expect(tab.locator(".st-key-cw-card-cache")).to_contain_text(f"counted {1280 * count:,} = measured {1280 * count:,}")
+        expect(card(tab, "cache")).to_contain_text(f"counted {1280 * count:,} = measured {1280 * count:,}")
         assert parameters(tab).get("kv_heads", "2") == str(count)
         holds(tab, lambda: canvases(tab) not in seen)
         seen.append(canvases(tab))

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from core.lessons import mla as lesson
-from tests.browser.driver import canvases, holds, parameters, settle
+from tests.browser.driver import canvases, card, holds, parameters, settle
 
 PANELS = 3 * lesson.HEADS  # at this size, at the largest, and their difference
 
@@ -39,7 +39,7 @@ def test_moving_the_slider_redraws_maps_bottleneck_and_cache(visit):
         press(tab, "ArrowLeft")
         latent(tab, rank)
         size = lesson.counted(lesson.Choice(rank), 20).cache_bytes
-        expect(tab.locator(".st-key-cw-card-cache")).to_contain_text(f"counted {size:,} = measured {size:,}")
+        expect(card(tab, "cache")).to_contain_text(f"counted {size:,} = measured {size:,}")
         assert parameters(tab).get("latent", "16") == str(rank)
         holds(tab, lambda: canvases(tab) not in maps and boxes(tab) not in bars)
         maps.append(canvases(tab))
@@ -50,7 +50,7 @@ def test_the_form_changes_the_bottleneck_and_not_the_maps(visit):
     absorbed, expanded = drawn(visit("mla?form=absorbed")), drawn(visit("mla?form=expanded"))
     assert len(boxes(absorbed)) < len(boxes(expanded)), "a key, a rope key and a value a head"
     for tab in (absorbed, expanded):
-        expect(tab.locator(".st-key-cw-card-forms")).to_contain_text("same output")
+        expect(card(tab, "forms")).to_contain_text("same output")
     shown = absorbed.locator(".cw-answers").inner_text()
     assert shown == expanded.locator(".cw-answers").inner_text()
 

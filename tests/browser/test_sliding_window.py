@@ -3,7 +3,7 @@ test_pages.py."""
 
 from playwright.sync_api import expect
 
-from tests.browser.driver import canvases, holds, parameters, settle
+from tests.browser.driver import canvases, card, holds, parameters, settle
 
 LAYERS = 6
 
@@ -50,7 +50,7 @@ def test_moving_the_slider_redraws_bands_graph_and_cache(visit):
     for size in (4, 8, 16):
         press(tab, "ArrowRight")
         window(tab, size)
-        expect(tab.locator(".st-key-cw-card-cache")).to_contain_text("= measured")
+        expect(card(tab, "cache")).to_contain_text("= measured")
         assert parameters(tab).get("window", "8") == str(size)
         holds(tab, lambda: canvases(tab) not in seen and graph(tab) not in cones)
         seen.append(canvases(tab))
@@ -68,7 +68,7 @@ def test_the_pattern_changes_masks_answer_and_way(visit):
     expect(tab.locator(".cw-caption").filter(has_text="One map a layer")).to_contain_text("6 local layers", timeout=15_000)
     settle(tab)
     expect(tab.locator(".cw-answers .no")).to_have_count(1)
-    expect(tab.locator(".st-key-cw-card-reach")).to_contain_text("does not arrive")
+    expect(card(tab, "reach")).to_contain_text("does not arrive")
     holds(tab, lambda: canvases(tab) != before)
 
 
@@ -86,5 +86,5 @@ def test_the_ring_fills_and_is_overwritten_token_by_token(visit):
 def test_a_preset_sets_pattern_and_model(visit):
     tab = drawn(visit("sliding_window"))
     tab.get_by_role("radio", name="Mistral 7B v0.1").or_(tab.get_by_text("Mistral 7B v0.1", exact=True)).first.click()
-    expect(tab.locator(".st-key-cw-card-real")).to_contain_text("Mistral 7B v0.1", timeout=15_000)
+    expect(card(tab, "real")).to_contain_text("Mistral 7B v0.1", timeout=15_000)
     expect(tab.locator(".cw-caption").filter(has_text="One map a layer")).to_contain_text("6 local layers")
