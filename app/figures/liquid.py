@@ -27,8 +27,8 @@ def conveyor(c, colours: dict, stroke: float = 1.0) -> go.Figure:
     soft, ink = colours["soft"], colours["ink"]
     names = [(left, y, row, soft, "middle right") for row, y in {**ROWS, "× taps": 2.35}.items()]
     words = [(x, 5.85, f"<b>{word or '·'}</b>", ink, "middle center") for x, word in zip(columns, c.words)]
-    side = [-0.24 if x < middle else 0.24 for x in columns]
-    shown = [(x + 0.12 * (middle - x) + by, 2.6, f"{w:+.2f}", ink, "middle center") for x, w, by in zip(columns, c.taps, side)]
+    beside = [(x + 0.28, 2.6) if x == middle else (x, 2.25) for x in columns]  # clear of the lines
+    shown = [(*at, f"{weight:+.2f}", ink, "middle center") for at, weight in zip(beside, c.taps)]
     texts(fig, [*names, *words, *shown], stroke)
     # all at once: Plotly checks a layout anew with everything that is added alone
     fig.update_layout(
@@ -69,7 +69,7 @@ def tint(value: float, limit: float, colours: dict) -> str:
 
 def boxes(fig: go.Figure, x, y, values, limit: float, colours: dict, stroke: float) -> None:
     """Numbers in tinted squares."""
-    marker = {"symbol": "square", "size": 34 * (0.5 + 0.5 * stroke), "color": np.array([tint(v, limit, colours) for v in values]),
+    marker = {"symbol": "square", "size": 38 + 9 * (stroke - 1), "color": np.array([tint(v, limit, colours) for v in values]),
               "line": {"width": 0}}  # fmt: skip
     fig.add_scatter(x=x, y=y, mode="markers+text", marker=marker, text=[f"{v:+.2f}" for v in values], hoverinfo="skip",
                     textfont={"color": colours["ink"], "size": type_size(stroke)})  # fmt: skip
