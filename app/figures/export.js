@@ -27,12 +27,16 @@ const rich = (text) => text.split("**").map((part, i) => (i % 2 ? el("b", {}, pa
 
 const whole = (n) => Number(n).toLocaleString("en-US");
 
-/** The header and the raw bytes that app/figures/frame.py packed. */
+/** The header and the raw bytes that app/figures/frame.py packed. What is not deflated is there before the coming frame. */
 async function unpack(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const raw = new Uint8Array(await new Response(stream).arrayBuffer());
+  const raw = bytes[0] ? await inflate(bytes.subarray(1)) : bytes.slice(1);
   const size = new DataView(raw.buffer).getUint32(0, true);
   return { header: JSON.parse(new TextDecoder().decode(raw.subarray(4, 4 + size))), cells: raw.subarray(4 + size) };
+}
+
+async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /** The component's root element, styled; made once for each place on the page. */

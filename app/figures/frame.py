@@ -3,7 +3,7 @@
 load()    call once in every full run, before the page: hands the drawing code to the browser. It is one unchanging
           message, so Streamlit sends it once a session; a figure itself then costs only its data.
 figure()  a Plotly figure in the frame. maps.py draws the canvas figures in the same frame.
-pack()    a figure's data on the wire: one deflated block, JSON first, raw bytes after it.
+pack()    a figure's data on the wire: one block, JSON first, raw bytes after it; deflated where it is large.
 """
 
 import json
@@ -17,6 +17,7 @@ import numpy as np
 import streamlit as st
 
 HERE = Path(__file__).parent
+PLAIN = 1 << 14  # bytes of a block up to which it travels as it is
 PLOTLY_CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 
 
@@ -55,9 +56,18 @@ def load() -> None:
 
 
 def pack(header: Mapping[str, Any], blob: bytes = b"") -> bytes:
-    """One deflated block: header length (uint32, little-endian), header as JSON, then the raw bytes."""
+    """One block: header length (uint32, little-endian), header as JSON, then the raw bytes. Before it a 0, or a 1 where it is
+    deflated: a browser inflates only between other work, so what is small is drawn sooner as it is."""
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-    return zlib.compress(struct.pack("<I", len(text)) + text + blob, 6)
+    block = struct.pack("<I", len(text)) + text + blob
+    return b"\0" + block if len(block) <= PLAIN else b"\1" + zlib.compress(block, 6)
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The browser's side of pack()."""
+    block = zlib.decompress(data[1:]) if data[0] else data[1:]
+    (size,) = struct.unpack("<I", block[:4])
+    return json.loads(block[4 : 4 + size]), block[4 + size :]
 
 
 def column(values: Sequence[Any] | np.ndarray) -> list[Any]:

@@ -1,22 +1,11 @@
 """The figures' Python half: what bytes mean, what goes over the wire, what comes back."""
 
-import json
-import struct
-import zlib
-
 import numpy as np
 import pytest
 
 from app.figures import frame, maps
 
 T, HEADS = 128, 8
-
-
-def unpack(data: bytes) -> tuple[dict, bytes]:
-    """The browser's side of frame.pack, in Python."""
-    raw = zlib.decompress(data)
-    (size,) = struct.unpack("<I", raw[:4])
-    return json.loads(raw[4 : 4 + size]), raw[4 + size :]
 
 
 def attention(heads: int = HEADS, tokens: int = T) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +21,7 @@ def draw(**changes) -> tuple[dict, np.ndarray]:
     p, visible = attention(2, 4)
     given = {"key": "k", "title": "t", "alt": "a", "tokens": list("abcd")} | changes
     panels = given.pop("panels", maps.encode_probability(p, visible))
-    header, blob = unpack(maps.payload(panels, **given))
+    header, blob = frame.unpack(maps.payload(panels, **given))
     return header, np.frombuffer(blob, np.uint8)
 
 
@@ -152,9 +141,12 @@ def test_configuration_is_plain():
     assert frame.plain(None) == {}
 
 
-def test_pack_and_unpack():
-    header, blob = unpack(frame.pack({"word": "é"}, b"\x00\xff"))
-    assert header == {"word": "é"} and blob == b"\x00\xff"
+@pytest.mark.parametrize("size, first", [(0, 0), (2, 0), (frame.PLAIN - 100, 0), (frame.PLAIN, 1), (1 << 18, 1)])
+def test_pack_and_unpack(size, first):
+    blob = bytes(size)
+    data = frame.pack({"word": "é"}, blob)
+    assert frame.unpack(data) == ({"word": "é"}, blob) and data[0] == first
+    assert len(data) < 30 + (size if first == 0 else size // 100)
 
 
 def test_a_figure_sends_no_drawing_code():

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from app.figures import boards as figure
+from app.figures.frame import unpack
 from core import zoo
 from core.lessons import recursive as lesson
 from core.lessons import recursive_evidence as proved
@@ -117,15 +118,9 @@ def test_a_cell_that_a_reader_writes_is_in_the_text_and_nonsense_is_not():
 
 
 def test_the_bytes_of_the_picture():
-    import json
-    import struct
-    import zlib
-
     words, sure = lesson.np.arange(12).reshape(3, 4) % 5, lesson.np.full((3, 4), 0.5)
     look = {"title": "t", "alt": "a", "config": {"x": 1}, "selected": {}}
-    data = zlib.decompress(figure.payload(words, sure, key="k", given=[0, 1, 2, 3], truth=None, updates="zzy", **look))
-    size = struct.unpack("<I", data[:4])[0]
-    header, cells = json.loads(data[4 : 4 + size]), data[4 + size :]
+    header, cells = unpack(figure.payload(words, sure, key="k", given=[0, 1, 2, 3], truth=None, updates="zzy", **look))
     assert (header["steps"], header["size"], header["truth"]) == (1, 2, None) and list(cells) == [*words.ravel(), *[128] * 12]
     with pytest.raises(ValueError, match="words"):
         figure.payload(words, sure, key="k", given=[0, 1], truth=None, updates="zzy", **look)
