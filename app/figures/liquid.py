@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank
+from app.figures.plot import blank, label
 from app.figures.window import TEXT, type_size
 from app.palette import PALETTE
 from core.lessons import liquid as lesson
@@ -50,11 +50,6 @@ def texts(rows: list[tuple], stroke: float) -> dict:
         "type": "scatter", "x": np.array(x), "y": np.array(y), "mode": "text", "text": text, "textposition": np.array(position),
         "textfont": font, "hoverinfo": "skip", "cliponaxis": False,
     }  # fmt: skip
-
-
-def label(x, y, text: str, colour: str, **where) -> dict:
-    """A text at a place."""
-    return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour}, **where}
 
 
 def strongest(c) -> float:

@@ -41,9 +41,14 @@ def over(axis: dict, own: dict) -> dict:
     return axis | own | {"title": axis["title"] | own.get("title", {})}
 
 
+def label(x, y, text: str, colour: str, **where) -> dict:
+    """A label that stands at its mark instead of in a legend, as one of a layout's annotations."""
+    return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour}, **where}
+
+
 def note(fig: go.Figure, x, y, text: str, colour: str, **where) -> None:
-    """A label that stands at its mark instead of in a legend."""
-    fig.add_annotation(x=x, y=y, text=text, showarrow=False, font={"color": colour}, **where)
+    """The same on a figure that stands already."""
+    fig.add_annotation(label(x, y, text, colour, **where))
 
 
 def mark(fig: go.Figure, x, y, text: str, colour: str, position: str = "middle right", size: float = 13) -> None:

@@ -4,7 +4,7 @@ real models, recall against top-k."""
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, mark, note
+from app.figures.plot import blank, label, mark, note
 from app.figures.window import TEXT, context_axis, legend, type_size
 
 SCORER = "query"  # the hue of what scores; what is picked and read has the latent's
@@ -14,40 +14,40 @@ PARTS = (("scorer", SCORER), ("attention to the picked", "latent"))
 def row(words, at: int, attention, scores, chosen, width: int, colours: dict, stroke: float = 1.0) -> go.Figure:
     """One query: bars are whole attention to every token (filled where picked), diamonds the scorer's guess, the band a window of
     the same cost."""
-    fig = blank(colours, 214, stroke)
-    x = np.arange(at + 1)
+    x, bars = np.arange(at + 1), []
     for picked, hue, opacity in ((False, "soft", 0.4), (True, "latent", 1.0)):
         some = x[chosen[: at + 1] == picked]
         text = [f"{words[t]} ({t + 1}){', picked' * picked}: attention {attention[t]:.3f}, score {scores[t]:.3f}" for t in some]
         height = np.maximum(attention[some], 0.012 * picked)  # a picked token is seen even where nothing is read
-        fig.add_bar(x=some, y=height, width=0.8, marker={"color": colours[hue], "line": {"width": 0}}, opacity=opacity, text=text,
-                    textposition="none", hovertemplate=TEXT)  # fmt: skip
-    marker = {
-        "symbol": "diamond-open",
-        "size": 6 * (0.5 + 0.5 * stroke),
-        "color": colours[SCORER],
-        "line": {"width": 1.4 * stroke},
-    }
-    fig.add_scatter(x=x, y=scores[: at + 1], mode="markers", marker=marker, hoverinfo="skip")
-    band(fig, at, width, colours, stroke)
-    high = x[(attention[: at + 1] > 0.15) | ((scores[: at + 1] > 0.15) & chosen[: at + 1])]
-    for t in high:
-        tall = max(attention[t], scores[t])
-        mark(fig, t, tall, f"<b>{words[t]}</b>", colours["ink"], "top left" if t > at / 2 else "top right", type_size(stroke))
-    fig.update_xaxes(
-        range=[-1, at + 1], fixedrange=True, showgrid=False, tickvals=[0, at], ticktext=[words[0], f"{words[at]} asks"]
-    )
-    fig.update_yaxes(range=[0, 1.12], tickvals=[0, 0.5, 1], fixedrange=True)
-    fig.update_layout(barmode="overlay", margin={"t": 24 * stroke})
-    return fig
+        bars.append(
+            {"type": "bar", "x": some, "y": height, "width": 0.8, "marker": {"color": colours[hue], "line": {"width": 0}},
+             "opacity": opacity, "text": text, "textposition": "none", "hovertemplate": TEXT}
+        )  # fmt: skip
+    line = {"width": 1.4 * stroke}
+    diamonds = {"symbol": "diamond-open", "size": 6 * (0.5 + 0.5 * stroke), "color": colours[SCORER], "line": line}
+    guess = {"x": x, "y": scores[: at + 1], "mode": "markers", "marker": diamonds, "hoverinfo": "skip"}
+    named = x[(attention[: at + 1] > 0.15) | ((scores[: at + 1] > 0.15) & chosen[: at + 1])]
+    names = {
+        "x": named, "y": np.maximum(attention[named], scores[named]), "mode": "text", "hoverinfo": "skip", "cliponaxis": False,
+        "text": [f"<b>{words[t]}</b>" for t in named], "textfont": {"color": colours["ink"], "size": type_size(stroke)},
+        "textposition": ["top left" if t > at / 2 else "top right" for t in named],
+    }  # fmt: skip
+    return blank(
+        colours, 214, stroke, [*bars, guess, names], **band(at, width, colours), barmode="overlay", margin={"t": 24 * stroke},
+        xaxis={"range": [-1, at + 1], "fixedrange": True, "showgrid": False, "tickvals": [0, at],
+               "ticktext": [words[0], f"{words[at]} asks"]},
+        yaxis={"range": [0, 1.12], "tickvals": [0, 0.5, 1], "fixedrange": True},
+    )  # fmt: skip
 
 
-def band(fig: go.Figure, at: int, width: int, colours: dict, stroke: float) -> None:
-    """The last `width` tokens, as a window would read them."""
+def band(at: int, width: int, colours: dict) -> dict:
+    """The last `width` tokens, as a window would read them: the shape and its name."""
     first = max(0, at - width + 1)
-    fig.add_vrect(x0=first - 0.5, x1=at + 0.5, fillcolor=colours["window"], opacity=0.13, line_width=0, layer="below")
     text = f"the last {width}" if first else "the last ones: all"
-    note(fig, at + 0.5, 1.0, text, colours["window"], yref="paper", yanchor="bottom", xanchor="right")
+    edges = {"x0": first - 0.5, "x1": at + 0.5, "y0": 0, "y1": 1, "yref": "y domain"}
+    shape = {"type": "rect", "fillcolor": colours["window"], "opacity": 0.13, "line": {"width": 0}, "layer": "below", **edges}
+    said = label(at + 0.5, 1.0, text, colours["window"], yref="paper", yanchor="bottom", xanchor="right")
+    return {"shapes": [shape], "annotations": [said]}
 
 
 def split(contexts, s, marks: dict[str, int], ticks: dict, colours: dict, stroke: float = 1.0) -> go.Figure:

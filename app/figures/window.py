@@ -4,7 +4,7 @@ with and without their windows, recall by distance."""
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, byte_ticks, mark, note
+from app.figures.plot import blank, byte_ticks, label, mark, note
 
 TEXT = "%{text}<extra></extra>"
 GLOBAL = "kv"  # the hue of what keeps every key and value
@@ -32,33 +32,37 @@ def legend(fig: go.Figure, colours: dict, **where) -> None:
 
 def reach(cone, nodes, local: tuple[bool, ...], words, source: int, target: int, colours: dict, stroke: float = 1.0) -> go.Figure:
     """Tokens across, layers up. Filled dots can still reach the target; the line is the strongest way there from the source."""
-    fig = blank(colours, 244, stroke)
     levels, tokens = len(local) + 1, len(words)
     every = [(level, t) for level in range(levels) for t in range(tokens)]
     size = max(2.5, min(6.5, 190 / tokens)) * (0.5 + 0.5 * stroke)
-    places(fig, [node for node in every if node not in cone], words, colours["soft"], 0.4 * size, 0.45)
-    places(fig, [node for node in every if node in cone], words, colours["window"], size, 0.8)
     steps = list(zip(nodes, nodes[1:]))
     moves = [(a, b) for a, b in steps if a[1] != b[1]]
-    lines(fig, [step for step in steps if step not in moves], colours["ink"], 1.4 * stroke, "dot")
-    lines(fig, [(a, b) for a, b in moves if local[a[0]]], colours["window"], 3 * stroke, "solid")
-    lines(fig, [(a, b) for a, b in moves if not local[a[0]]], colours[GLOBAL], 3 * stroke, "solid")
-    ends(fig, words, source, target, levels - 1, bool(nodes), colours, stroke)
+    traces = [
+        places([node for node in every if node not in cone], words, colours["soft"], 0.4 * size, 0.45),
+        places([node for node in every if node in cone], words, colours["window"], size, 0.8),
+        *lines([step for step in steps if step not in moves], colours["ink"], 1.4 * stroke, "dot"),
+        *lines([(a, b) for a, b in moves if local[a[0]]], colours["window"], 3 * stroke, "solid"),
+        *lines([(a, b) for a, b in moves if not local[a[0]]], colours[GLOBAL], 3 * stroke, "solid"),
+    ]
+    marks, named = ends(words, source, target, levels - 1, bool(nodes), colours, stroke)
     names = ["words", *(f"{level}  {'local' if near else 'global'}" for level, near in enumerate(local, 1))]
     clear = "rgba(0,0,0,0)"
-    fig.update_xaxes(visible=False, range=[-1.5, tokens + 0.5], fixedrange=True)
-    fig.update_yaxes(tickvals=list(range(levels)), ticktext=names, range=[-1.1, levels + 0.1], fixedrange=True)
-    fig.update_yaxes(gridcolor=clear, linecolor=clear)
-    return fig
+    return blank(
+        colours, 244, stroke, [*traces, marks],
+        annotations=named,
+        xaxis={"visible": False, "range": [-1.5, tokens + 0.5], "fixedrange": True},
+        yaxis={"tickvals": list(range(levels)), "ticktext": names, "range": [-1.1, levels + 0.1], "fixedrange": True,
+               "gridcolor": clear, "linecolor": clear},
+    )  # fmt: skip
 
 
-def places(fig: go.Figure, nodes, words, colour: str, size: float, opacity: float) -> None:
+def places(nodes, words, colour: str, size: float, opacity: float) -> dict:
     """Nodes as short dashes of one trace, which the browser draws faster than marks."""
     x = [value for _, t in nodes for value in (t - 0.3, t + 0.3, None)]
     y = [value for level, _ in nodes for value in (level, level, None)]
     text = [f"{words[t]} ({t + 1}), {floor(level)}" for level, t in nodes for _ in range(3)]
     line = {"color": colour, "width": size}
-    fig.add_scatter(x=x, y=y, mode="lines", line=line, opacity=opacity, text=text, hovertemplate=TEXT)
+    return {"x": x, "y": y, "mode": "lines", "line": line, "opacity": opacity, "text": text, "hovertemplate": TEXT}
 
 
 def floor(level: int) -> str:
@@ -66,15 +70,15 @@ def floor(level: int) -> str:
     return f"after layer {level}" if level else "as a word"
 
 
-def lines(fig: go.Figure, steps, colour: str, width: float, dash: str) -> None:
-    """Steps of a way, each from one layer to the next, as one trace."""
-    if steps:
-        x, y = ([value for a, b in steps for value in (a[i], b[i], None)] for i in (1, 0))
-        fig.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": width, "dash": dash}, hoverinfo="skip")
+def lines(steps, colour: str, width: float, dash: str) -> list[dict]:
+    """Steps of a way, each from one layer to the next, as one trace; none where there is no step."""
+    x, y = ([value for a, b in steps for value in (a[i], b[i], None)] for i in (1, 0))
+    line = {"color": colour, "width": width, "dash": dash}
+    return [{"x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip"}] if steps else []
 
 
-def ends(fig: go.Figure, words, source: int, target: int, top: int, joined: bool, colours: dict, stroke: float) -> None:
-    """The word that sets out and the token that wants it, named; rings where no way joins them."""
+def ends(words, source: int, target: int, top: int, joined: bool, colours: dict, stroke: float) -> tuple[dict, list[dict]]:
+    """The word that sets out and the token that wants it, rings where no way joins them, and their names."""
     hues, size = [colours[GLOBAL], colours["query"]], 10 * (0.5 + 0.5 * stroke)
     marker = {
         "color": hues,
@@ -82,11 +86,12 @@ def ends(fig: go.Figure, words, source: int, target: int, top: int, joined: bool
         "symbol": "circle" if joined else "circle-open",
         "line": {"width": 2 * stroke, "color": hues},
     }
-    fig.add_scatter(x=[source, target], y=[0, top], mode="markers", marker=marker, hoverinfo="skip")
+    names = []
     for t, level, colour, side in ((source, 0, hues[0], -1), (target, top, hues[1], 1)):
         late = t > len(words) / 2
         place = {"xanchor": "right" if late else "left", "xshift": 6 if late else -6, "yshift": side * 15 * stroke}
-        note(fig, t, level, f"<b>{words[t]}</b> {t + 1}", colour, **place)
+        names.append(label(t, level, f"<b>{words[t]}</b> {t + 1}", colour, **place))
+    return {"x": [source, target], "y": [0, top], "mode": "markers", "marker": marker, "hoverinfo": "skip"}, names
 
 
 # Cache against context

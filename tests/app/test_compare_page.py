@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from app import state
 from app.figures import compare as figures
 from app.figures import ladder as figure
+from app.figures.frame import unpack
 from app.palette import PALETTE
 from core import catalogue, cost
 from core.lessons import compare as lesson
@@ -18,7 +19,6 @@ from core.lessons import compare_words as words
 from core.lessons import ladder
 from core.lessons.sliding_window import CONTEXTS
 from core.units import binary
-from tests.app.test_maps import unpack
 
 SECTIONS = ("See", "Fields", "Count", "Read")
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"

@@ -6,11 +6,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.figures.frame import unpack
 from core import rules, zoo
 from core.lessons import evidence as lesson
 from tests.app import opening
 from tests.app.opening import fine, text
-from tests.app.test_maps import unpack
 
 
 def opened(**query) -> AppTest:

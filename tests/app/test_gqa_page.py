@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import live
+from app.figures.frame import unpack
 from core import zoo
 from core.lessons import gqa as lesson
 from tests.app import opening
 from tests.app.opening import fine, text
-from tests.app.test_maps import unpack
 
 
 def opened(**query) -> AppTest:

@@ -5,13 +5,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.figures.frame import unpack
 from core import catalogue
 from core.lessons import card
 from core.lessons import landscape as lesson
 from core.registry import PAGES
 from tests.app import opening
 from tests.app.opening import ROOT, fine, text
-from tests.app.test_maps import unpack
 
 KINDS = (  # one of every family, and of what keeps no cache
     "Llama 2 7B", "Llama 3 8B", "DeepSeek-V3", "DeepSeek-V3.2 (DSA)", "DeepSeek-V4-Flash", "Gemma 3 27B (text)",

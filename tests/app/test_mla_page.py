@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.figures.frame import unpack
 from core import catalogue, zoo
 from core.lessons import mla as lesson
 from core.lessons import mla_evidence as proved
@@ -12,7 +13,6 @@ from core.lessons import mla_real as models
 from core.lessons.mla import Choice
 from tests.app import opening
 from tests.app.opening import fine, text
-from tests.app.test_maps import unpack
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 TWICE = "ann lamp bo kite cy drum bo rope dan coin ann bell dan boat cy book ? bo ann dan"

@@ -2,12 +2,12 @@
 
 import pytest
 
+from app.figures.frame import unpack
 from core import zoo
 from core.lessons import xlstm as lesson
 from core.tasks import recall
 from tests.app import opening
 from tests.app.opening import fine, text
-from tests.app.test_maps import unpack
 
 PROMPT = "zoe wheel leo plum ? leo"
 

@@ -28,8 +28,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.asyncio.client import connect  # Streamlit brings it
 
+from app.figures.frame import unpack
 from core.registry import PAGES
-from tests.app.test_maps import unpack
 from tests.bench.test_repaint import fresh
 from tests.browser import driver
 
