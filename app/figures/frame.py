@@ -17,7 +17,7 @@ import numpy as np
 import streamlit as st
 
 HERE = Path(__file__).parent
-PLAIN = 1 << 14  # bytes of a block up to which it travels as it is
+PLAIN = 1 << 15  # bytes of a block up to which it travels as it is
 PLOTLY_CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 
 
