@@ -37,7 +37,7 @@ def blank(colours: dict, height: int, stroke: float = 1.0, data: Sequence[dict] 
 
 
 def over(axis: dict, own: dict) -> dict:
-    """An axis with what a figure wants otherwise; its title is merged."""
+    """An axis with what a figure wants otherwise in place of the same key; of its title, the parts."""
     return axis | own | {"title": axis["title"] | own.get("title", {})}
 
 

@@ -40,10 +40,9 @@ def test_dragging_the_slider_redraws_maps_wiring_and_cache(visit):
         kv_heads(tab, count)
         wires(tab, count)
         expect(card(tab, "cache")).to_contain_text(f"counted {1280 * count:,} = measured {1280 * count:,}")
-        assert parameters(tab).get("kv_heads", "2") == str(count)
+        holds(tab, lambda count=count: parameters(tab).get("kv_heads", "2") == str(count))
         holds(tab, lambda: canvases(tab) not in seen)
         seen.append(canvases(tab))
-    assert len(seen) == 4
 
 
 def test_the_slider_can_be_dragged_with_the_mouse(visit):

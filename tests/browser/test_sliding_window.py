@@ -51,7 +51,7 @@ def test_moving_the_slider_redraws_bands_graph_and_cache(visit):
         press(tab, "ArrowRight")
         window(tab, size)
         expect(card(tab, "cache")).to_contain_text("= measured")
-        assert parameters(tab).get("window", "8") == str(size)
+        holds(tab, lambda size=size: parameters(tab).get("window", "8") == str(size))
         holds(tab, lambda: canvases(tab) not in seen and graph(tab) not in cones)
         seen.append(canvases(tab))
         cones.append(graph(tab))

@@ -105,6 +105,15 @@ def test_finished_runs_are_not_trained_again_and_one_seed_replaces_only_its_rows
     assert ran == [0, 1] and len(zoo.table("toy")) == len(before)
 
 
+def test_a_table_is_read_again_when_its_file_has_changed(workshop):
+    path = zoo.EVIDENCE / "toy.csv"
+    zoo.write(path, b"seed,loss\n0,1.5\n")
+    zoo.table("toy").append({})
+    assert zoo.table("toy") == [{"seed": "0", "loss": "1.5"}]
+    zoo.write(path, b"seed,loss\n0,2.5\n")
+    assert zoo.table("toy") == [{"seed": "0", "loss": "2.5"}]
+
+
 def test_a_changed_recipe_is_trained_again(workshop, monkeypatch):
     from dataclasses import replace
 
