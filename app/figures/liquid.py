@@ -5,15 +5,13 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, label
+from app.figures.plot import FIXED, blank, label
 from app.figures.window import TEXT, type_size
 from app.palette import PALETTE
 from core.lessons import liquid as lesson
 from core.tasks import recall
 
 ROWS = {"enters": 5.0, "× gate before": 4.1, "gated": 3.2, "sum": 1.5, "× gate after": 0.6, "leaves": -0.3}  # height of each
-
-FIXED = {"fixedrange": True, "automargin": False}  # room for the labels is given, not looked for: that would draw twice
 
 
 def conveyor(c, colours: dict, stroke: float = 1.0) -> go.Figure:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 SANS = "Inter, system-ui, sans-serif"
+FIXED = {"fixedrange": True, "automargin": False}  # room for the labels is given, not looked for: that would draw twice
 
 
 def blank(colours: dict, height: int, stroke: float = 1.0, data: Sequence[dict] = (), **layout) -> go.Figure:

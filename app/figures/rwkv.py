@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, label
+from app.figures.plot import FIXED, blank, label
+from app.figures.window import type_size
 
 TEXT = "%{text}<extra></extra>"
 SHORT = {"left": "L", "middle": "M", "right": "R", "left-middle": "LM", "middle-right": "MR", "left-right": "LR", "wait": "·"}
@@ -74,14 +75,14 @@ def cups(words, truth, places, rows: dict, colours: dict, stroke: float = 1.0) -
     }  # fmt: skip
     clear = "rgba(0,0,0,0)"
     return blank(
-        colours, 250, stroke, [rails, ball, cells],
+        colours, 250, stroke, [rails, ball, cells], margin={"l": 76 * type_size(stroke) / 12, "b": 3.5 * type_size(stroke)},
         xaxis={
             "tickvals": x if few else x[::12], "ticktext": [SHORT[w] for w in words] if few else [str(t) for t in x[::12]],
             "range": [-0.7, len(words) - 0.3], "title": {"text": "the start, then swaps" if few else "after so many moves"},
-            "fixedrange": True, "gridcolor": clear,
+            "gridcolor": clear, **FIXED,
         },
         yaxis={
-            "tickvals": [*range(len(rows)), *level.values()], "range": [-0.6, max(level.values()) + 0.35], "fixedrange": True,
+            "tickvals": [*range(len(rows)), *level.values()], "range": [-0.6, max(level.values()) + 0.35], **FIXED,
             "ticktext": [*(f"<b>{name}</b>" for name in reversed(rows)), *places], "gridcolor": clear, "linecolor": clear,
         },
     )  # fmt: skip
