@@ -75,11 +75,11 @@ def cups(words, truth, places, rows: dict, colours: dict, stroke: float = 1.0) -
     }  # fmt: skip
     clear = "rgba(0,0,0,0)"
     return blank(
-        colours, 250, stroke, [rails, ball, cells], margin={"l": 76 * type_size(stroke) / 12, "b": 3.5 * type_size(stroke)},
+        colours, 250, stroke, [rails, ball, cells], margin={"l": 6.5 * type_size(stroke), "b": 3.5 * type_size(stroke)},
         xaxis={
             "tickvals": x if few else x[::12], "ticktext": [SHORT[w] for w in words] if few else [str(t) for t in x[::12]],
             "range": [-0.7, len(words) - 0.3], "title": {"text": "the start, then swaps" if few else "after so many moves"},
-            "gridcolor": clear, **FIXED,
+            "gridcolor": clear, "fixedrange": True,  # many moves stand upright on a phone: that takes more room
         },
         yaxis={
             "tickvals": [*range(len(rows)), *level.values()], "range": [-0.6, max(level.values()) + 0.35], **FIXED,
