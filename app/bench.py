@@ -9,15 +9,15 @@ import html
 import streamlit as st
 
 from app import controls, intake, panels, state
-from core import design
+from core.count.hardware import Deployment
 from core.errors import SpecError
-from core.hardware import Deployment
-from core.intake import Taken
-from core.lessons import inference
 from core.lessons import workbench as lesson
+from core.lessons.inference import lesson as inference
 from core.lessons.sliding_window import CONTEXTS
 from core.lessons.workbench import Design
-from core.spec import ModelSpec
+from core.model.spec import ModelSpec
+from core.real.intake import Taken
+from core.shape import design
 
 DESIGN, REFUSED, WRITTEN, HANDED, PAST = (f"cw-bench-{name}" for name in ("design", "refused", "written", "handed", "past"))
 MOST_PAST = 40

@@ -9,11 +9,11 @@ from app import live, panels, state, theme
 from app.figures import frame, landscape
 from app.figures.ladder import ladders
 from app.palette import PALETTE
-from core import catalogue
-from core.dtypes import stored
+from core.count.dtypes import stored
 from core.lessons import card as lesson
-from core.lessons import ladder
-from core.registry import PAGES
+from core.model.registry import PAGES
+from core.real import catalogue
+from core.shape import ladder
 from core.units import binary, count, decimal, power
 
 FACTS = {"organisation": "built by", "released": "released", "licence": "licence"}

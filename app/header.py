@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import state, theme
-from core.registry import GROUPS, Page
+from core.model.registry import GROUPS, Page
 
 _SCRIPT = Path(__file__).resolve().parent / "static" / "header.js"
 _component = st.components.v2.component(

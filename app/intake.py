@@ -13,9 +13,9 @@ from functools import lru_cache
 import streamlit as st
 
 from app import controls, panels, state
-from core import catalogue, intake
 from core.errors import SpecError
-from core.intake import Taken
+from core.real import catalogue, intake
+from core.real.intake import Taken
 
 HELP = (
     "The config.json of a model on the Hugging Face Hub stands under Files of its page. At most 1 MB; it stays in this session "

@@ -11,10 +11,12 @@ from app import controls, panels, state, theme
 from app.figures import evidence as figures
 from app.figures import frame
 from app.panels import Bar
-from core import catalogue, evidence, zoo
 from core.errors import SpecError
 from core.lessons.recall import Answer, Finder
-from core.tasks import recall
+from core.paths import ROOT
+from core.real import catalogue
+from core.train import evidence, zoo
+from core.train.tasks import recall
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 
@@ -269,7 +271,7 @@ def source(path: str) -> None:
 
 @st.cache_data(show_spinner=False)
 def _parts(path: str) -> tuple[str, str]:
-    text = (zoo.ASSETS.parent / path).read_text(encoding="utf-8")
+    text = (ROOT / path).read_text(encoding="utf-8")
     _, glossary, code = text.split('"""', 2)
     return glossary.strip(), code.strip()
 

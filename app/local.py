@@ -9,9 +9,9 @@ from app import controls, live, panels, state, theme
 from app.figures import frame, sharing
 from app.figures.maps import encode_probability, maps
 from app.panels import Bar
-from core import local
 from core.errors import SpecError
-from core.lessons.ladder import HUES
+from core.real import local
+from core.shape.ladder import HUES
 from core.units import binary, count
 
 EXAMPLES = {

@@ -14,7 +14,7 @@ import streamlit as st  # noqa: E402
 
 from app import header, panels, state, theme  # noqa: E402
 from app.figures import frame  # noqa: E402
-from core.registry import PAGES, Page  # noqa: E402
+from core.model.registry import PAGES, Page  # noqa: E402
 
 HOME = "home"
 

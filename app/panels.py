@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import state
-from core.wording import readable
+from core.shape.wording import readable
 
 
 @dataclass(frozen=True)

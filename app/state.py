@@ -16,7 +16,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.errors import SpecError
-from core.hf.source import parse
+from core.real.hf.source import parse
 
 VERSION = "1"
 STAGE = "stage"

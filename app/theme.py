@@ -6,14 +6,14 @@ In Plotly use `theme.colours()["kv"]`, and `theme.stroke()` for line widths.
 
 import re
 from functools import cache
-from pathlib import Path
 
 import streamlit as st
 
 from app import state
 from app.palette import PALETTE
+from core.paths import ASSETS
 
-CSS = Path(__file__).resolve().parents[1] / "assets" / "css"
+CSS = ASSETS / "css"
 FONTS = {
     "serif": "SourceSerif, Georgia, serif",
     "sans": "Inter, system-ui, sans-serif",

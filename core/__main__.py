@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from core.dtypes import DTYPES
+from core.count.dtypes import DTYPES
 from core.errors import LONGEST, CountedOnly, SpecError, one_of, whole
 
 # torch takes seconds to import: nothing above needs it, and commands import it once arguments and sources are known to be good.
@@ -92,8 +92,8 @@ def parser() -> argparse.ArgumentParser:
 
 def opened(source: str):
     """A catalogue key, a path or - -> a row of the catalogue, or (object, name). Needs no torch."""
-    from core import catalogue
-    from core.hf.source import contents, parse
+    from core.real import catalogue
+    from core.real.hf.source import contents, parse
 
     rows = catalogue.entries()
     if source in rows:
@@ -103,7 +103,7 @@ def opened(source: str):
 
 def reading(found):
     """What `opened` found -> Reading."""
-    from core.hf import reader
+    from core.real.hf import reader
 
     return reader.read(*found) if isinstance(found, tuple) else found.reading
 
@@ -121,7 +121,7 @@ def integer(field: str, value: str, low: int, high: int) -> int:
 def cmd_inspect(args) -> None:
     """Print each source as a table, as JSON lines or as CSV."""
     found = [opened(source) for source in args.source]
-    from core.rows import row, to_csv
+    from core.real.rows import row, to_csv
 
     asked = (args.context or 0, args.batch, args.weight_dtype or "", args.cache_dtype or "")
     rows = [row(reading(each), *asked) for each in found]
@@ -157,7 +157,7 @@ def table(row: dict) -> str:
 def cmd_live(args) -> None:
     """Run the twin of one source."""
     found = opened(args.source)
-    from core import twin
+    from core.shape import twin
 
     r = reading(found)
     try:
@@ -178,7 +178,8 @@ def cmd_live(args) -> None:
 
 def cmd_models(args) -> None:
     """List the catalogue."""
-    from core import catalogue, cost
+    from core.count import cost
+    from core.real import catalogue
 
     rows = []
     for key, entry in catalogue.entries().items():
@@ -203,7 +204,7 @@ def cmd_models(args) -> None:
 
 def cmd_train(args) -> None:
     """Train the recipes of one mechanism, or of all."""
-    from core import zoo
+    from core.train import zoo
 
     seed = None if args.seed is None else integer("seed", args.seed, 0, 1 << 31)
     zoo.train(args.name, seed, args.device, integer("jobs", args.jobs, 1, 64))
@@ -211,7 +212,7 @@ def cmd_train(args) -> None:
 
 def cmd_evidence(args) -> None:
     """Print the tables and the verdicts that follow from them."""
-    from core import evidence
+    from core.train import evidence
 
     reports = evidence.reports(args.name)
     if args.json:

@@ -8,12 +8,12 @@ from app.figures import code_world_model as drawing
 from app.figures import evidence as evidence_figures
 from app.figures import frame, window
 from core.errors import SpecError
-from core.lessons import code_world_evidence as proved
-from core.lessons import code_world_model as lesson
 from core.lessons import sliding_window
-from core.recipes import code_world_model as recipes
-from core.registry import question
-from core.tasks import programs, toy, traces
+from core.lessons.code_world_model import evidence as proved
+from core.lessons.code_world_model import lesson
+from core.model.registry import question
+from core.train.recipes import code_world_model as recipes
+from core.train.tasks import programs, toy, traces
 from core.units import binary, decimal
 
 QUESTION = question("code_world_model")
@@ -25,7 +25,7 @@ HELP_READS = (
     "reads what really happened up to each step (teacher forcing), and only the next step is its own."
 )
 PRESETS = {label: {"program": name} for label, name in lesson.PRESETS.items()}
-PATHS, PAPERS = ("core/tasks/frames.py", "core/tasks/traces.py", "core/tasks/toy.py"), ("2510.02387",)
+PATHS, PAPERS = ("core/train/tasks/frames.py", "core/train/tasks/traces.py", "core/train/tasks/toy.py"), ("2510.02387",)
 HUES = {recipes.TRACE: "query", recipes.ANSWER: "shared", recipes.TRACE_STRAIGHT: "latent", recipes.ANSWER_STRAIGHT: "window"}
 READS = {lesson.OWN: "query", lesson.TRUE: "saved"}
 KIND_HUES = dict(zip(proved.KINDS, ("query", "kv", "latent", "window", "state")))

@@ -11,20 +11,18 @@ from app import controls, intake, live, panels, state, theme
 from app.figures import compare as figures
 from app.figures import frame
 from app.panels import Bar
-from core import catalogue
-from core import intake as taking
-from core.dtypes import DTYPES
+from core.count.dtypes import DTYPES
 from core.errors import SpecError
-from core.intake import Taken
-from core.lessons import compare as lesson
-from core.lessons import compare_crossings as solved
-from core.lessons import compare_fields as fields
-from core.lessons import compare_words as words
-from core.lessons import ladder
+from core.lessons.compare import crossings as solved
+from core.lessons.compare import fields, lesson, words
 from core.lessons.sliding_window import CONTEXTS
+from core.real import catalogue
+from core.real import intake as taking
+from core.real.intake import Taken
+from core.shape import ladder
 from core.units import binary, count, decimal
 
-FILES = tuple(f"core/lessons/compare{part}.py" for part in ("", "_crossings", "_fields", "_words"))
+FILES = tuple(f"core/lessons/compare/lesson{part}.py" for part in ("", "_crossings", "_fields", "_words"))
 QUESTION = "How do two models differ?"
 SECTIONS = ("See", "Fields", "Count", "Read")
 NONE, HANDED = "none", "cw-compare-handed-in"

@@ -7,7 +7,7 @@ import streamlit as st
 from app import controls, live, panels, state, theme
 from app.figures import frame, seeds
 from core.lessons import evidence as lesson
-from core.registry import question
+from core.model.registry import question
 
 QUESTION = question("evidence")
 ANSWER = "Each verdict follows by a rule from every run we made; none is written by hand."

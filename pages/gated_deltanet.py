@@ -8,11 +8,11 @@ import streamlit as st
 from app import controls, live, panels, state, theme
 from app.figures import delta, frame
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
-from core import catalogue
 from core.lessons import gated_deltanet as lesson
 from core.lessons.gated_deltanet import FULL, GATED, LEARNED, PURE, Setting, Shown
-from core.registry import question
-from core.tasks import recall
+from core.model.registry import question
+from core.real import catalogue
+from core.train.tasks import recall
 from core.units import binary, count, decimal, power
 
 QUESTION = question("gated_deltanet")
@@ -392,7 +392,7 @@ def learned(config: dict, colours: dict, stroke: float) -> None:
 
 def read(setting: Setting, key: str, name: str, text: str) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
-    live.reading("core/mixers/delta.py", "core/scan.py", listed=PAPERS, mixed_up=MIXED_UP)
+    live.reading("core/model/mixers/delta.py", "core/model/scan.py", listed=PAPERS, mixed_up=MIXED_UP)
 
 
 # Who uses it

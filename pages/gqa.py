@@ -9,10 +9,11 @@ from app import controls, live, panels, state, theme
 from app.figures import evidence as evidence_figures
 from app.figures import frame, sharing
 from app.figures.maps import Tape, encode_probability, maps
-from core import diagram, zoo
 from core.lessons import gqa as lesson
-from core.registry import question
-from core.tasks import recall
+from core.model.registry import question
+from core.shape import diagram
+from core.train import zoo
+from core.train.tasks import recall
 from core.units import binary, decimal, power
 
 QUESTION = question("gqa")
@@ -280,7 +281,7 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
 def read(kv_heads: int, positions: str, model: str, text: str) -> None:
     """The glossary, the source that ran, papers."""
     papers = ("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864")
-    live.reading("core/mixers/attention.py", listed=papers)
+    live.reading("core/model/mixers/attention.py", listed=papers)
 
 
 # Who uses it

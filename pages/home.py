@@ -6,10 +6,10 @@ import streamlit as st
 
 from app import card, clicks, controls, live, panels, state, theme
 from app.figures import frame, landscape
-from core import catalogue
 from core.lessons import card as model
 from core.lessons import landscape as lesson
-from core.registry import PAGES
+from core.model.registry import PAGES
+from core.real import catalogue
 from core.units import binary, count, sized
 
 QUESTION = "Who built what, and what does it cost?"

@@ -7,14 +7,14 @@ from app import card, controls, intake, live, panels, state, theme
 from app.figures import frame
 from app.figures import roofline as figures
 from app.panels import Bar
-from core import hardware
-from core.hardware import SPLITS, Deployment
-from core.intake import strange
-from core.lessons import inference as lesson
-from core.lessons import inference_words as in_words
+from core.count import hardware
+from core.count.hardware import SPLITS, Deployment
 from core.lessons.card import limited
-from core.lessons.inference_techniques import effects
+from core.lessons.inference import lesson
+from core.lessons.inference import words as in_words
+from core.lessons.inference.techniques import effects
 from core.lessons.sliding_window import CONTEXTS
+from core.real.intake import strange
 from core.units import binary, decimal, sized
 
 QUESTION = "Why does memory decide the price?"
@@ -318,7 +318,7 @@ def read() -> None:
             for a in hardware.accelerators().values()
         ],
     )  # fmt: skip
-    live.reading("core/hardware.py", "core/split.py", "core/roofline.py", listed=PAPERS)
+    live.reading("core/count/hardware.py", "core/count/split.py", "core/count/roofline.py", listed=PAPERS)
 
 
 page()

@@ -11,11 +11,11 @@ from app.figures import evidence as evidence_figures
 from app.figures import ladder as ladder_figures
 from app.figures import liquid as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
-from core import catalogue
-from core.lessons import ladder
 from core.lessons import liquid as lesson
-from core.registry import question
-from core.tasks import recall
+from core.model.registry import question
+from core.real import catalogue
+from core.shape import ladder
+from core.train.tasks import recall
 from core.units import binary, count
 
 QUESTION = question("liquid")
@@ -387,7 +387,7 @@ def hues(variants) -> dict[str, str]:
 
 def read(place: str, key: str, context: int, text: str) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
-    live.reading("core/mixers/shortconv.py", listed=PAPERS, mixed_up=MIXED_UP)
+    live.reading("core/model/mixers/shortconv.py", listed=PAPERS, mixed_up=MIXED_UP)
 
 
 # Who uses it

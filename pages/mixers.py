@@ -9,10 +9,10 @@ from app import controls, live, panels, state, theme
 from app.figures import frame, mixers
 from app.figures.maps import encode_probability, maps
 from app.panels import Bar
-from core import catalogue
 from core.lessons import mixers as lesson
-from core.registry import question
-from core.tasks import recall
+from core.model.registry import question
+from core.real import catalogue
+from core.train.tasks import recall
 from core.units import binary, power
 
 QUESTION = question("mixers")
@@ -47,9 +47,9 @@ CONTEXT = power(lesson.CONTEXT)
 PLOT = 280.0  # px of the plot that names are placed for: a phone; a wider one has more room
 PAPERS = ("2312.04927", "2510.26692", "2405.21060", "2503.14456", "2405.04517", "2511.23404", "1706.03762")
 FILES = (
-    "core/recipes/mixers.py",
-    "core/scan.py",
-    *(f"core/mixers/{name}.py" for name in ("attention", "delta", "mamba", "rwkv")),
+    "core/train/recipes/mixers.py",
+    "core/model/scan.py",
+    *(f"core/model/mixers/{name}.py" for name in ("attention", "delta", "mamba", "rwkv")),
 )
 
 

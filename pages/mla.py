@@ -10,14 +10,14 @@ from app.figures import evidence as evidence_figures
 from app.figures import frame, latent, sharing
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from app.panels import Bar
-from core import diagram
-from core.lessons import mla as lesson
-from core.lessons import mla_evidence as proved
-from core.lessons import mla_real as models
-from core.lessons.mla import Choice
+from core.lessons.mla import evidence as proved
+from core.lessons.mla import lesson
+from core.lessons.mla import real as models
+from core.lessons.mla.lesson import Choice
 from core.lessons.recall import LENGTHS, Scene, finder
-from core.registry import question
-from core.tasks import recall
+from core.model.registry import question
+from core.shape import diagram
+from core.train.tasks import recall
 from core.units import binary, decimal, power
 
 QUESTION = question("mla")
@@ -523,7 +523,7 @@ def by_size(colours: dict, stroke: float, command: str) -> None:
 def read(choice: Choice, text: str) -> None:
     """The glossary, the source that ran, papers."""
     papers = ("2405.04434", "2412.19437", "2505.09343", models.OLDER_PAPER, "2312.04927", "2104.09864")
-    live.reading("core/mixers/latent.py", listed=papers)
+    live.reading("core/model/mixers/latent.py", listed=papers)
 
 
 # Who uses it

@@ -10,13 +10,13 @@ from app.figures import experts as figures
 from app.figures import frame
 from app.figures.maps import encode_probability, maps
 from app.panels import Bar
-from core import zoo
-from core.lessons import moe as lesson
-from core.lessons import moe_evidence as runs
-from core.lessons.moe_words import BALANCED, balance_said, model_said, number_said, trained_as, variant_said
-from core.recipes.moe import Setting
-from core.registry import question
-from core.tasks import domains
+from core.lessons.moe import evidence as runs
+from core.lessons.moe import lesson
+from core.lessons.moe.words import BALANCED, balance_said, model_said, number_said, trained_as, variant_said
+from core.model.registry import question
+from core.train import zoo
+from core.train.recipes.moe import Setting
+from core.train.tasks import domains
 from core.units import count, decimal
 
 QUESTION = question("moe")
@@ -449,9 +449,9 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
 
 def read(setting: Setting, key: str, batch: int, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading("core/ffn/moe.py", listed=filter(lesson.listed, PAPERS))
+    live.reading("core/model/ffn/moe.py", listed=filter(lesson.listed, PAPERS))
     live.heading("How they were balanced")
-    live.source("core/tasks/experts.py")
+    live.source("core/train/tasks/experts.py")
 
 
 # Who uses it

@@ -8,10 +8,10 @@ from app.figures import evidence as evidence_figures
 from app.figures import frame, recursive
 from app.figures.boards import boards
 from core.errors import SpecError
-from core.lessons import recursive as lesson
-from core.lessons import recursive_evidence as proved
-from core.registry import question
-from core.tasks import maze
+from core.lessons.recursive import evidence as proved
+from core.lessons.recursive import lesson
+from core.model.registry import question
+from core.train.tasks import maze
 from core.units import decimal
 
 QUESTION = question("recursive")
@@ -66,7 +66,7 @@ HELP_PUZZLE = (
 HELP_ALL = (
     "Run every solver on this puzzle for the figure beside it; otherwise the chosen one, the looped one, and one that runs once."
 )
-PATH, PAPERS = "core/decoding/recursion.py", ("2510.04871", "2506.21734", "1807.03819", "2105.01601")
+PATH, PAPERS = "core/model/decoding/recursion.py", ("2510.04871", "2506.21734", "1807.03819", "2105.01601")
 CELLS = {"6x6": "123456", "9x9": "123456789", "4x4": "1234"}
 HUES = {"trm-mlp": "state", "trm-attention": "query", "hrm": "latent", "looped": "window"}
 

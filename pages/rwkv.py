@@ -12,8 +12,8 @@ from app.figures.maps import encode_probability, encode_signed, maps
 from core.errors import SpecError
 from core.lessons import recurrent
 from core.lessons import rwkv as lesson
-from core.registry import question
-from core.tasks import cups, recall
+from core.model.registry import question
+from core.train.tasks import cups, recall
 from core.units import binary, decimal
 
 QUESTION = question("rwkv")
@@ -42,7 +42,7 @@ HELP_REMOVAL = (
 )
 HELP_HEADS = "Each has a matrix of its own: every token lets it fade, erases from it and writes to it."
 FADES = "Every channel, a row of the memory, has its own decay at every token: between none and {most:.0%} of it."
-PATH, PAPERS = "core/mixers/rwkv.py", ("2503.14456", "2406.06484", "2312.04927")
+PATH, PAPERS = "core/model/mixers/rwkv.py", ("2503.14456", "2406.06484", "2312.04927")
 HUES = {"cups-rwkv": "state", "cups-attention": "kv", "cups-lstm": "soft"}
 SHARES = {lesson.MODEL: "state", lesson.HYBRID: "ink"}
 

@@ -8,10 +8,10 @@ import streamlit as st
 from app import controls, live, panels, state, theme
 from app.figures import frame, window
 from app.figures.maps import Tape, encode_probability, maps
-from core import catalogue
 from core.lessons import sliding_window as lesson
-from core.registry import question
-from core.tasks import recall
+from core.model.registry import question
+from core.real import catalogue
+from core.train.tasks import recall
 from core.units import binary, count, decimal
 
 QUESTION = question("sliding_window")
@@ -388,7 +388,7 @@ def gemma() -> None:
 
 def read(size: int, pattern: str, key: str, context: int, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading("core/mixers/attention.py", "core/blocks.py", listed=PAPERS)
+    live.reading("core/model/mixers/attention.py", "core/model/blocks.py", listed=PAPERS)
 
 
 # Who uses it

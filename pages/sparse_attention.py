@@ -8,10 +8,10 @@ import streamlit as st
 from app import controls, live, panels, state, theme
 from app.figures import frame, sparse
 from app.figures.maps import Tape, encode_probability, maps
-from core import catalogue
 from core.lessons import sparse_attention as lesson
-from core.registry import question
-from core.tasks import recall
+from core.model.registry import question
+from core.real import catalogue
+from core.train.tasks import recall
 from core.units import binary, decimal
 
 QUESTION = question("sparse_attention")
@@ -357,7 +357,7 @@ def drawn(report: dict) -> None:
 
 def read(top_k: int, key: str, context: int, text: str) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading("core/mixers/sparse.py", "core/tasks/selection.py", listed=PAPERS)
+    live.reading("core/model/mixers/sparse.py", "core/train/tasks/selection.py", listed=PAPERS)
 
 
 # Who uses it

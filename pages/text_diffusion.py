@@ -9,11 +9,9 @@ from app import controls, live, panels, state, theme
 from app.figures import frame
 from app.figures import text_diffusion as figures
 from app.figures.maps import Passes, encode_probability, maps
-from core.lessons import text_cost as cost
-from core.lessons import text_diffusion as lesson
-from core.lessons import text_pairs as pairs
-from core.registry import question
-from core.tasks import sentences
+from core.lessons.text_diffusion import cost, lesson, pairs
+from core.model.registry import question
+from core.train.tasks import sentences
 from core.units import count as short
 
 QUESTION = question("text_diffusion")
@@ -37,7 +35,7 @@ HELP_ORDER = (
 )
 HELP_BLOCK = "The text is filled block by block from the left; blocks of one word are the order of ordinary language models."
 HELP_HEAT = "0 takes the likeliest word at every place; 1 draws as the network says."
-PATH, PAPERS = "core/decoding/diffusion.py", ("2502.09992", "2508.15487", "2503.00307", "2510.04767", "2505.22618")
+PATH, PAPERS = "core/model/decoding/diffusion.py", ("2502.09992", "2508.15487", "2503.00307", "2510.04767", "2505.22618")
 FAITH = (
     "Grammatical: every word is of a class that may stand there, and every verb has the number of its subject. Right: also one "
     "tense, one person and one trade all through. A checker that knows the grammar decides."

@@ -10,11 +10,13 @@ from app.figures import architecture as drawing
 from app.figures import frame, roofline
 from app.figures.maps import encode_probability, encode_signed, maps
 from app.figures.strip import strip
-from core import architecture, disagree, rows
 from core.errors import SpecError
-from core.intake import report
-from core.lessons import inference, inference_words, ladder
 from core.lessons import workbench as lesson
+from core.lessons.inference import lesson as inference
+from core.lessons.inference import words as inference_words
+from core.real import disagree, rows
+from core.real.intake import report
+from core.shape import architecture, ladder
 from core.units import count, decimal, sized
 
 QUESTION = "What would my design cost?"

@@ -11,8 +11,8 @@ from app.figures import frame, xlstm
 from app.figures.maps import encode_probability, encode_signed, maps
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
-from core.registry import question
-from core.tasks import recall
+from core.model.registry import question
+from core.train.tasks import recall
 from core.units import binary, decimal
 
 QUESTION = question("xlstm")
@@ -48,7 +48,7 @@ GATE_CAPTION = {
 }
 HUES = {"mLSTM": "state", "sLSTM": "soft", "LSTM": "soft", "attention": "kv"}  # ink: what also attends
 CONTEXTS = (256, 4096)  # of the model that keeps a cache, beside the memory that does not grow
-READ = "core/mixers/xlstm.py"
+READ = "core/model/mixers/xlstm.py"
 PAPERS = ("2405.04517", "2503.13427", "2312.04927")
 
 

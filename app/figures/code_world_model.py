@@ -11,7 +11,7 @@ MOST = 14  # steps whose values and numbers are written large
 
 
 def trace(view, at: int, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """`view` (core/lessons/code_world_model.py: View): lines that run above, true values and the model's below, a column a step;
+    """`view` (of the lesson): lines that run above, true values and the model's below, a column a step;
     `at` is the step that is marked, 0 before the first."""
     blocks = (("truth", view.true_cells), ("model", view.said_cells))[: 2 if view.said_lines else 1]
     base = len(blocks) * (len(view.names) + 1) - 0.3

@@ -9,9 +9,9 @@ from app.figures import ladder
 from app.figures.plot import blank
 from app.figures.window import context_axis, legend, type_size, upright
 from app.palette import PALETTE
-from core.lessons import compare as lesson
-from core.lessons import compare_crossings as solved
-from core.lessons.compare import Side
+from core.lessons.compare import crossings as solved
+from core.lessons.compare import lesson
+from core.lessons.compare.lesson import Side
 from core.units import binary
 
 TICKS = {"256": 256, "1k": 1 << 10, "4k": 4 << 10, "16k": 16 << 10, "64k": 64 << 10, "256k": 256 << 10, "1M": 1 << 20} | {

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.plot import blank
-from core.lessons.ladder import HUES, KINDS, Block, Rung, said
+from core.shape.ladder import HUES, KINDS, Block, Rung, said
 from core.units import count
 
 MIXER, FFN, KEPT, BRACKET = (0.0, 0.26), (0.27, 0.36), (0.39, 0.75), 0.78  # of a column's width, which is 1

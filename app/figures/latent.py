@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from app.figures.plot import blank, byte_ticks, mark
 from app.palette import PALETTE
-from core import diagram
-from core.lessons import mla as lesson
+from core.lessons.mla import lesson
+from core.shape import diagram
 
 HUES = {"x": "soft", "latent": "latent", "key": "kv", "r": "kv", "k": "latent", "v": "latent", "q": "query", "s": "query"}
 HALF = 0.13  # half the height of a box; rows are 1 apart

@@ -9,7 +9,7 @@ from app.figures.plot import FIXED, blank, label
 from app.figures.window import TEXT, type_size
 from app.palette import PALETTE
 from core.lessons import liquid as lesson
-from core.tasks import recall
+from core.train.tasks import recall
 
 ROWS = {"enters": 5.0, "× gate before": 4.1, "gated": 3.2, "sum": 1.5, "× gate after": 0.6, "leaves": -0.3}  # height of each
 

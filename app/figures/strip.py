@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.design import Brush
+from core.shape.design import Brush
 
 HERE = Path(__file__).parent
 _component = st.components.v2.component(

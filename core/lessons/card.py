@@ -14,30 +14,31 @@ from functools import lru_cache
 
 import numpy as np
 
-from core import cost, released
-from core.blocks import Chunk, Window
-from core.dtypes import stored
+from core.count import cost
+from core.count.dtypes import stored
 from core.errors import LONGEST, SpecError
-from core.ffn.beside import Beside
-from core.ffn.hashed import Hashed
-from core.ffn.moe import MoE
-from core.mixers.attention import Attention
-from core.mixers.borrowed import Borrowed
-from core.mixers.cells import Cells
-from core.mixers.compressed import Compressed
-from core.mixers.delta import GatedDelta, KimiDelta
-from core.mixers.latent import Latent
-from core.mixers.linear import Lightning
-from core.mixers.mamba import Mamba1, Mamba2
-from core.mixers.parallel import Parallel
-from core.mixers.rwkv import ChannelMix, Rwkv7
-from core.mixers.shortconv import GatedConv
-from core.mixers.sparse import Indexed
-from core.mixers.unified import Unified
-from core.mixers.xlstm import MLstm
-from core.registry import PAGES
-from core.spec import ModelSpec
-from core.twin import build, shrink
+from core.model.blocks import Chunk, Window
+from core.model.ffn.beside import Beside
+from core.model.ffn.hashed import Hashed
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Attention
+from core.model.mixers.borrowed import Borrowed
+from core.model.mixers.cells import Cells
+from core.model.mixers.compressed import Compressed
+from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.mixers.latent import Latent
+from core.model.mixers.linear import Lightning
+from core.model.mixers.mamba import Mamba1, Mamba2
+from core.model.mixers.parallel import Parallel
+from core.model.mixers.rwkv import ChannelMix, Rwkv7
+from core.model.mixers.shortconv import GatedConv
+from core.model.mixers.sparse import Indexed
+from core.model.mixers.unified import Unified
+from core.model.mixers.xlstm import MLstm
+from core.model.registry import PAGES
+from core.model.spec import ModelSpec
+from core.real import released
+from core.shape.twin import build, shrink
 
 FAR = 1 << 24  # tokens: longer than any window
 CONTEXTS = (4096, 32768, 131072)

@@ -1,6 +1,6 @@
 """Evidence: every claim with its verdict, every seed of the sides that it compares, and what papers printed about the same.
 
-All of it follows from the tables of our runs (core/evidence.py, core/rules.py) and from assets/evidence/published.json. A side
+All of it follows from the tables of our runs (core/train) and from assets/evidence/published.json. A side
 is a metric of one variant, or the gap between two where a rule looks at nothing else. A claim that compares
 something of which no run is there yet is neither shown nor unclear: it waits.
 """
@@ -12,19 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from core import evidence, registry, rules, zoo
-from core.lessons import (
-    code_world_evidence,
-    gated_deltanet,
-    liquid,
-    mamba,
-    mixers,
-    moe_words,
-    recursive_evidence,
-    rwkv,
-    text_diffusion,
-    xlstm,
-)
+from core.lessons import gated_deltanet, liquid, mamba, mixers, rwkv, xlstm
+from core.lessons.code_world_model import evidence as code_world_evidence
+from core.lessons.moe import words as moe_words
+from core.lessons.recursive import evidence as recursive_evidence
+from core.lessons.text_diffusion import lesson as text_diffusion
+from core.model import registry
+from core.train import evidence, rules, zoo
 
 WAITING, EVERY = "no runs yet", "every mechanism"
 OUTCOMES = (rules.SHOWS, rules.UNCLEAR, rules.NOT, WAITING)
@@ -232,7 +226,7 @@ def printed(name: str) -> list[tuple[str, str, str]]:
 
 @lru_cache(maxsize=1)
 def written() -> dict[str, str]:
-    """Each rule as the docstring of core/rules.py has it: {"ordered": "a metric rises ..."}."""
+    """Each rule as the docstring of core/train/rules.py has it: {"ordered": "a metric rises ..."}."""
     text = (rules.__doc__ or "").split("Rules\n", 1)[1]
     found = re.findall(r"^ {4}(\S+(?: \S+)*) {2,}(.+(?:\n {8,}.+)*)", text, re.MULTILINE)
     return {name: " ".join(words.split()) for name, words in found}

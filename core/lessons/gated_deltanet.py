@@ -13,18 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import catalogue, cost, evidence, zoo
+from core.count import cost
 from core.errors import LONGEST
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, counted, play
 from core.lessons.recurrent import GATES, Layer, layer_of
 from core.lessons.sliding_window import AXIS  # noqa: F401
-from core.mixers.delta import GatedDelta, KimiDelta
-from core.model import Model
-from core.recipes import gated_deltanet as recipes
-from core.recipes.mixers import LOSS, PAIRS
-from core.spec import ModelSpec
-from core.tasks import recall
-from core.trace import Trace
+from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.model import Model
+from core.model.spec import ModelSpec
+from core.model.trace import Trace
+from core.real import catalogue
+from core.train import evidence, zoo
+from core.train.recipes import gated_deltanet as recipes
+from core.train.recipes.mixers import LOSS, PAIRS
+from core.train.tasks import recall
 
 GATED, KIMI = "Gated DeltaNet", "Kimi (KDA)"
 RULES = (GATED, KIMI)

@@ -9,11 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from core import catalogue, cost, evidence, zoo
+from core.count import cost
 from core.lessons.recall import LENGTHS, Scene, counted, finder, measured, scene  # noqa: F401
-from core.mixers.attention import Attention
-from core.recipes import gqa as recipes
-from core.spec import ModelSpec
+from core.model.mixers.attention import Attention
+from core.model.spec import ModelSpec
+from core.real import catalogue
+from core.train import evidence, zoo
+from core.train.recipes import gqa as recipes
 
 HEADS = recipes.HEADS
 KV_HEADS = (1, 2, 4, 8)

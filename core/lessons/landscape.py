@@ -13,10 +13,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from core import catalogue, cost
-from core.dtypes import stored
-from core.lessons import card, gqa, mla, moe
-from core.tasks import domains, recall
+from core.count import cost
+from core.count.dtypes import stored
+from core.lessons import card, gqa
+from core.lessons.mla import lesson as mla
+from core.lessons.moe import lesson as moe
+from core.real import catalogue
+from core.train.tasks import domains, recall
 
 LOW, HIGH, TOP = 7.66, 12.2, 11.8  # decades that are shown, across and upwards
 LEAST, EDGE = 8.0, 7.78  # where the scale begins, and where the models stand that are smaller

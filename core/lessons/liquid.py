@@ -12,19 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import catalogue, cost, evidence, zoo
-from core.dtypes import DTYPES
-from core.lessons import ladder, recurrent
+from core.count import cost
+from core.count.dtypes import DTYPES
+from core.lessons import recurrent
 from core.lessons.mamba import first
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, counted, finder, scene
 from core.lessons.recurrent import Watched
 from core.lessons.sliding_window import AXIS, CONTEXTS, FOUND  # noqa: F401
-from core.mixers.attention import Attention
-from core.mixers.shortconv import GatedConv
-from core.recipes import liquid as recipes
-from core.spec import ModelSpec
-from core.tasks import recall
-from core.trace import Trace
+from core.model.mixers.attention import Attention
+from core.model.mixers.shortconv import GatedConv
+from core.model.spec import ModelSpec
+from core.model.trace import Trace
+from core.real import catalogue
+from core.shape import ladder
+from core.train import evidence, zoo
+from core.train.recipes import liquid as recipes
+from core.train.tasks import recall
 
 NONE, LAST = "none", "last"
 PLACES = {NONE: "conv-4", "first": "conv-a1", "second": "conv-a2", "third": "conv-a3", LAST: "conv-3-1"}

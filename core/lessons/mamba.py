@@ -9,17 +9,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from core import catalogue, cost, evidence, zoo
-from core.lessons import ladder, recurrent
+from core.count import cost
+from core.lessons import recurrent
 from core.lessons.recall import LENGTHS, Scene, counted, scene
 from core.lessons.recurrent import Layer, Watched
 from core.lessons.sliding_window import AXIS, CONTEXTS  # noqa: F401
-from core.mixers.attention import Attention
-from core.mixers.mamba import Mamba1, Mamba2
-from core.mixers.parallel import Parallel
-from core.recipes import mamba as recipes
-from core.spec import ModelSpec
-from core.tasks import recall
+from core.model.mixers.attention import Attention
+from core.model.mixers.mamba import Mamba1, Mamba2
+from core.model.mixers.parallel import Parallel
+from core.model.spec import ModelSpec
+from core.real import catalogue
+from core.shape import ladder
+from core.train import evidence, zoo
+from core.train.recipes import mamba as recipes
+from core.train.tasks import recall
 
 PURE, HYBRID = "none", "1 of 4"
 SHARES = (PURE, HYBRID)

@@ -9,17 +9,19 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from core import catalogue, cost, evidence, zoo
-from core.dtypes import DTYPES
+from core.count import cost
+from core.count.dtypes import DTYPES
 from core.lessons.recall import DTYPE, Answer, counted
 from core.lessons.recurrent import Layer, layer_of
-from core.model import Model, elements
-from core.recipes.mixers import CONVOLUTION, LENGTH, METRIC
-from core.recipes.mixers import PAIRS as MOST
-from core.rules import last
-from core.spec import ModelSpec
-from core.tasks import recall
-from core.trace import NOTHING, Trace
+from core.model.model import Model, elements
+from core.model.spec import ModelSpec
+from core.model.trace import NOTHING, Trace
+from core.real import catalogue
+from core.train import evidence, zoo
+from core.train.recipes.mixers import CONVOLUTION, LENGTH, METRIC
+from core.train.recipes.mixers import PAIRS as MOST
+from core.train.rules import last
+from core.train.tasks import recall
 
 PAIRS = (4, 8, 12, 16, 20, 24)
 COUNTS = tuple(n for n in recall.PAIR_COUNTS if n <= MOST)

@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from core import cost, zoo
-from core.decoding.autoregressive import Run, record
-from core.dtypes import DTYPES
-from core.model import Model
-from core.tasks import recall
+from core.count import cost
+from core.count.dtypes import DTYPES
+from core.model.decoding.autoregressive import Run, record
+from core.model.model import Model
+from core.train import zoo
+from core.train.tasks import recall
 
 DTYPE = "float32"  # the live models run in it
 LENGTHS = (8, 24, 48, 80, 112)  # tokens at which the live cache is measured

@@ -12,17 +12,19 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from core import catalogue, cost, zoo
-from core.catalogue import Entry
-from core.cost import LONGEST
-from core.decoding.autoregressive import Run, Step, elements, follow
-from core.dtypes import DTYPES
-from core.lessons import ladder
+from core.count import cost
+from core.count.cost import LONGEST
+from core.count.dtypes import DTYPES
 from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, counted, scene, script
-from core.model import Model
-from core.spec import ModelSpec
-from core.tasks import recall
-from core.trace import Trace
+from core.model.decoding.autoregressive import Run, Step, elements, follow
+from core.model.model import Model
+from core.model.spec import ModelSpec
+from core.model.trace import Trace
+from core.real import catalogue
+from core.real.catalogue import Entry
+from core.shape import ladder
+from core.train import zoo
+from core.train.tasks import recall
 
 GATES = ("query", "key", "value", "decay", "write", "erase")
 PAIRS = 24  # what the models have learned
@@ -32,7 +34,7 @@ ATTENTION = "attention-2"
 @dataclass(frozen=True)
 class Layer:
     """One layer after the run. `weights` (H, T, T): attention, or what a recurrence amounts to (signed, `implicit`); `gates`: by
-    name (H, T, d), see core/trace.py; `memory` (T, H, d, v) after each token, empty where the layer keeps none."""
+    name (H, T, d), see core/model/trace.py; `memory` (T, H, d, v) after each token, empty where the layer keeps none."""
 
     kind: str
     implicit: bool

@@ -13,16 +13,18 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from core import catalogue, cost, evidence, zoo
-from core.decoding.autoregressive import Step, follow
+from core.count import cost
 from core.lessons import recurrent
 from core.lessons.recall import script
 from core.lessons.recurrent import ATTENTION, Watched, bytes_of, reached, recorded, scene_of
-from core.mixers.rwkv import SLOWEST, Rwkv7Module
-from core.model import Model
-from core.recipes import rwkv as recipes
-from core.tasks import cups, recall
-from core.trace import Trace
+from core.model.decoding.autoregressive import Step, follow
+from core.model.mixers.rwkv import SLOWEST, Rwkv7Module
+from core.model.model import Model
+from core.model.trace import Trace
+from core.real import catalogue
+from core.train import evidence, zoo
+from core.train.recipes import rwkv as recipes
+from core.train.tasks import cups, recall
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 AS_TRAINED = 1.0

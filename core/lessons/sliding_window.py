@@ -13,16 +13,19 @@ from math import exp, log
 import networkx as nx
 import numpy as np
 
-from core import catalogue, cost, diagram, evidence, zoo
-from core.blocks import Full, Reach
+from core.count import cost
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, play
 from core.lessons.recall import scene as trained_scene
-from core.mixers.attention import Attention
-from core.mixers.unified import Unified
-from core.model import Model
-from core.recipes import sliding_window as recipes
-from core.spec import ModelSpec
-from core.tasks import recall
+from core.model.blocks import Full, Reach
+from core.model.mixers.attention import Attention
+from core.model.mixers.unified import Unified
+from core.model.model import Model
+from core.model.spec import ModelSpec
+from core.real import catalogue
+from core.shape import diagram
+from core.train import evidence, zoo
+from core.train.recipes import sliding_window as recipes
+from core.train.tasks import recall
 from core.units import power
 
 WINDOWS = (2, 4, 8, 16, 32, 64)

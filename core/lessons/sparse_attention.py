@@ -11,17 +11,19 @@ from math import log2
 import numpy as np
 import torch
 
-from core import catalogue, cost, evidence, zoo
-from core.lessons import ladder
+from core.count import cost
 from core.lessons.recall import DTYPE, LENGTHS, Scene, play
 from core.lessons.recall import scene as trained_scene
 from core.lessons.sliding_window import AXIS, CONTEXTS  # noqa: F401
-from core.mixers.sparse import Indexed
-from core.model import Model
-from core.recipes import sparse_attention as recipes
-from core.spec import ModelSpec
-from core.tasks import recall, selection
-from core.trace import Trace
+from core.model.mixers.sparse import Indexed
+from core.model.model import Model
+from core.model.spec import ModelSpec
+from core.model.trace import Trace
+from core.real import catalogue
+from core.shape import ladder
+from core.train import evidence, zoo
+from core.train.recipes import sparse_attention as recipes
+from core.train.tasks import recall, selection
 
 VARIANT = "indexed"
 TOP_K = (1, 2, 4, 8, 16, 32, 64, 128)  # the last one is everything: a prompt has no more tokens

@@ -16,20 +16,22 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from core import catalogue, cost, design, intake, oracles, twin
-from core.blocks import Full
+from core.count import cost
 from core.errors import SpecError
-from core.ffn.moe import MoE
-from core.hf import reader
-from core.hf.reader import Reading
-from core.hf.source import parse
-from core.intake import Taken
-from core.lessons import card, ladder
-from core.mixers.attention import Attention
-from core.model import build
-from core.shrink import shrink
-from core.spec import ModelSpec, brief
-from core.trace import Trace
+from core.lessons import card
+from core.model.blocks import Full
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Attention
+from core.model.model import build
+from core.model.spec import ModelSpec, brief
+from core.model.trace import Trace
+from core.real import catalogue, intake, oracles
+from core.real.hf import reader
+from core.real.hf.reader import Reading
+from core.real.hf.source import parse
+from core.real.intake import Taken
+from core.shape import design, ladder, twin
+from core.shape.shrink import shrink
 from core.units import binary, count, decimal
 
 BLANK = "blank"

@@ -11,17 +11,19 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from core import catalogue, cost, evidence, zoo
-from core.decoding.autoregressive import Step, follow
-from core.dtypes import DTYPES
+from core.count import cost
+from core.count.dtypes import DTYPES
 from core.lessons import recurrent
 from core.lessons.recall import Answer, script
 from core.lessons.recurrent import ATTENTION, Watched, bytes_of, overtakes, reached, recorded, scene_of
-from core.mixers.xlstm import Lstm, MLstm, SLstm
-from core.model import Model
-from core.recipes import xlstm as recipes
-from core.spec import ModelSpec
-from core.tasks import recall
+from core.model.decoding.autoregressive import Step, follow
+from core.model.mixers.xlstm import Lstm, MLstm, SLstm
+from core.model.model import Model
+from core.model.spec import ModelSpec
+from core.real import catalogue
+from core.train import evidence, zoo
+from core.train.recipes import xlstm as recipes
+from core.train.tasks import recall
 
 CELLS = ("mLSTM", "sLSTM", "LSTM")
 KEYS = recipes.KEYS

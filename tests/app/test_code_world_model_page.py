@@ -7,11 +7,11 @@ import zlib
 import pytest
 
 from app import state
-from core import evidence, zoo
-from core.lessons import code_world_evidence as proved
-from core.lessons import code_world_model as lesson
-from core.recipes import code_world_model as recipes
-from core.tasks import toy
+from core.lessons.code_world_model import evidence as proved
+from core.lessons.code_world_model import lesson
+from core.train import evidence, zoo
+from core.train.recipes import code_world_model as recipes
+from core.train.tasks import toy
 from tests.app import opening
 from tests.app.opening import drawn, fine, text
 

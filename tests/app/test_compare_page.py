@@ -12,12 +12,12 @@ from app.figures import compare as figures
 from app.figures import ladder as figure
 from app.figures.frame import unpack
 from app.palette import PALETTE
-from core import catalogue, cost
-from core.lessons import compare as lesson
-from core.lessons import compare_crossings as solved
-from core.lessons import compare_words as words
-from core.lessons import ladder
+from core.count import cost
+from core.lessons.compare import crossings as solved
+from core.lessons.compare import lesson, words
 from core.lessons.sliding_window import CONTEXTS
+from core.real import catalogue
+from core.shape import ladder
 from core.units import binary
 
 SECTIONS = ("See", "Fields", "Count", "Read")

@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.figures.frame import unpack
-from core import rules, zoo
 from core.lessons import evidence as lesson
+from core.train import rules, zoo
 from tests.app import opening
 from tests.app.opening import fine, text
 

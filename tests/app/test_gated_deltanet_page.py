@@ -4,10 +4,10 @@ The rest is in test_pages.py."""
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import zoo
 from core.lessons import gated_deltanet as lesson
 from core.lessons.gated_deltanet import GATED, HYBRID, KIMI, PURE, Setting
-from core.tasks import recall
+from core.train import zoo
+from core.train.tasks import recall
 from core.units import binary
 from tests.app import opening
 from tests.app.opening import fine, text

@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import live
 from app.figures.frame import unpack
-from core import zoo
 from core.lessons import gqa as lesson
+from core.train import zoo
 from tests.app import opening
 from tests.app.opening import fine, text
 

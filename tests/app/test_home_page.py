@@ -6,10 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.figures.frame import unpack
-from core import catalogue
 from core.lessons import card
 from core.lessons import landscape as lesson
-from core.registry import PAGES
+from core.model.registry import PAGES
+from core.real import catalogue
 from tests.app import opening
 from tests.app.opening import ROOT, fine, text
 

@@ -5,8 +5,9 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue, hardware
-from core.lessons import inference as lesson
+from core.count import hardware
+from core.lessons.inference import lesson
+from core.real import catalogue
 from tests.app import opening
 from tests.app.opening import drawn, fine, text
 

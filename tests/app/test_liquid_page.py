@@ -2,8 +2,8 @@
 
 from streamlit.testing.v1 import AppTest
 
-from core import zoo
 from core.lessons import liquid as lesson
+from core.train import zoo
 from core.units import binary
 from tests.app import opening
 from tests.app.opening import fine, text

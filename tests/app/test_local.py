@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from app.figures.frame import unpack
-from core import local
+from core.real import local
 from tests.app.test_gqa_page import fine, text
 from tests.core import test_hf_parity as parity
 from tests.core.test_local import PROMPT, said, written

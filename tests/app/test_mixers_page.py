@@ -3,9 +3,9 @@ rest is in test_pages.py."""
 
 from streamlit.testing.v1 import AppTest
 
-from core import zoo
 from core.lessons import mixers as lesson
-from core.tasks import recall
+from core.train import zoo
+from core.train.tasks import recall
 from tests.app import opening
 from tests.app.opening import fine, text
 

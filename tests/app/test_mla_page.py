@@ -6,11 +6,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.figures.frame import unpack
-from core import catalogue, zoo
-from core.lessons import mla as lesson
-from core.lessons import mla_evidence as proved
-from core.lessons import mla_real as models
-from core.lessons.mla import Choice
+from core.lessons.mla import evidence as proved
+from core.lessons.mla import lesson
+from core.lessons.mla import real as models
+from core.lessons.mla.lesson import Choice
+from core.real import catalogue
+from core.train import zoo
 from tests.app import opening
 from tests.app.opening import fine, text
 

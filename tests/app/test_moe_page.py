@@ -4,9 +4,9 @@ import html
 
 from streamlit.testing.v1 import AppTest
 
-from core import evidence, zoo
-from core.lessons import moe as lesson
-from core.recipes.moe import DEFAULT
+from core.lessons.moe import lesson
+from core.train import evidence, zoo
+from core.train.recipes.moe import DEFAULT
 from core.units import count
 from tests.app import opening
 from tests.app.opening import fine, text

@@ -9,8 +9,8 @@ import zlib
 import pytest
 
 from app import state
-from core import catalogue
 from core.errors import SpecError
+from core.real import catalogue
 
 EXAMPLE = catalogue.entries()["llama3-8b"].config
 

@@ -10,25 +10,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from core import evidence
-from core.lessons import (
-    code_world_evidence,
-    gated_deltanet,
-    gqa,
-    liquid,
-    mamba,
-    mixers,
-    mla,
-    mla_real,
-    moe,
-    recursive,
-    rwkv,
-    sliding_window,
-    sparse_attention,
-    text_cost,
-    xlstm,
-)
-from core.tasks import recall
+from core.lessons import gated_deltanet, gqa, liquid, mamba, mixers, rwkv, sliding_window, sparse_attention, xlstm
+from core.lessons.code_world_model import evidence as code_world_evidence
+from core.lessons.mla import lesson as mla
+from core.lessons.mla import real as mla_real
+from core.lessons.moe import lesson as moe
+from core.lessons.recursive import lesson as recursive
+from core.lessons.text_diffusion import cost as text_cost
+from core.train import evidence
+from core.train.tasks import recall
 from tests.app.opening import drawn, moved, opened, text
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")

@@ -6,10 +6,10 @@ import pytest
 
 from app.figures import boards as figure
 from app.figures.frame import unpack
-from core import zoo
-from core.lessons import recursive as lesson
-from core.lessons import recursive_evidence as proved
-from core.tasks import maze, sudoku
+from core.lessons.recursive import evidence as proved
+from core.lessons.recursive import lesson
+from core.train import zoo
+from core.train.tasks import maze, sudoku
 from tests.app import opening
 from tests.app.opening import fine, text
 from tests.core.test_puzzles import NAUGHTY

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core import zoo
 from core.lessons import rwkv as lesson
-from core.tasks import cups, recall
+from core.train import zoo
+from core.train.tasks import cups, recall
 from tests.app import opening
 from tests.app.opening import fine, text
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import header, panels, theme
 from app.palette import HUES, PALETTE
-from core.registry import GROUPS, PAGES, Page
+from core.model.registry import GROUPS, PAGES, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))

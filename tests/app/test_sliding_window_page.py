@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import state
 from app.figures.maps import Tape
-from core import zoo
 from core.lessons import sliding_window as lesson
+from core.train import zoo
 from core.units import binary
 from tests.app import opening
 from tests.app.opening import fine, text

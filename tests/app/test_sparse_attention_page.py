@@ -2,8 +2,8 @@
 
 from streamlit.testing.v1 import AppTest
 
-from core import zoo
 from core.lessons import sparse_attention as lesson
+from core.train import zoo
 from tests.app import opening
 from tests.app.opening import fine, text
 

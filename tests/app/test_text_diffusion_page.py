@@ -2,10 +2,11 @@
 
 import pytest
 
-from core import zoo
-from core.lessons import text_cost, text_pairs
-from core.lessons import text_diffusion as lesson
-from core.tasks import sentences
+from core.lessons.text_diffusion import cost as text_cost
+from core.lessons.text_diffusion import lesson
+from core.lessons.text_diffusion import pairs as text_pairs
+from core.train import zoo
+from core.train.tasks import sentences
 from tests.app import opening
 from tests.app.opening import fine, text
 

@@ -7,9 +7,12 @@ import re
 import pytest
 
 from app import bench, state
-from core import catalogue, design, hardware, oracles, units
-from core.lessons import inference
+from core import units
+from core.count import hardware
 from core.lessons import workbench as lesson
+from core.lessons.inference import lesson as inference
+from core.real import catalogue, oracles
+from core.shape import design
 from tests.app.opening import fine, opened, text
 
 SECTIONS = ("See", "Twin", "Cost", "Disagree", "Own weights", "Files")

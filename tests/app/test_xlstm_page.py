@@ -3,9 +3,9 @@
 import pytest
 
 from app.figures.frame import unpack
-from core import zoo
 from core.lessons import xlstm as lesson
-from core.tasks import recall
+from core.train import zoo
+from core.train.tasks import recall
 from tests.app import opening
 from tests.app.opening import fine, text
 

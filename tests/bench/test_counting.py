@@ -11,8 +11,9 @@ from statistics import median
 import pytest
 import torch
 
-from core import catalogue, cost
-from core.hf import reader
+from core.count import cost
+from core.real import catalogue
+from core.real.hf import reader
 from tests.core.test_hf_parity import CODE
 
 ROUNDS, RATIO = 5, 1 / 5  # ours takes a fifth of theirs at most

@@ -18,9 +18,10 @@ import pytest
 from playwright import sync_api
 
 from app import state
-from core.lessons import code_world_model, recursive
-from core.registry import PAGES
-from core.tasks import domains, recall, sentences
+from core.lessons.code_world_model import lesson as code_world_model
+from core.lessons.recursive import lesson as recursive
+from core.model.registry import PAGES
+from core.train.tasks import domains, recall, sentences
 from tests.browser import driver
 
 RATIO, BYTES = 2.0, 100_000  # the aims

@@ -29,7 +29,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.asyncio.client import connect  # Streamlit brings it
 
 from app.figures.frame import unpack
-from core.registry import PAGES
+from core.model.registry import PAGES
 from tests.bench.test_repaint import fresh
 from tests.browser import driver
 

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from core import catalogue
-from core.registry import question
+from core.model.registry import question
+from core.real import catalogue
 from tests.browser.driver import card, copied, holds, parameters, settle, sideways
 
 BARS = ".st-key-figure-ladders .barlayer .point path"

@@ -2,8 +2,8 @@
 
 from playwright.sync_api import expect
 
-from core import rules
 from core.lessons import evidence as lesson
+from core.train import rules
 from tests.browser.driver import parameters, settle, sideways
 
 FIGURE = ".st-key-figure-seeds .main-svg"

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from core import catalogue
 from core.lessons import landscape as lesson
+from core.real import catalogue
 from tests.browser.driver import copied, holds, parameters, settle, sideways
 
 FIGURE = ".st-key-figure-landscape .js-plotly-plot"

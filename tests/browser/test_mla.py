@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from core.lessons import mla as lesson
+from core.lessons.mla import lesson
 from tests.browser.driver import canvases, card, holds, parameters, settle
 
 PANELS = 3 * lesson.HEADS  # at this size, at the largest, and their difference

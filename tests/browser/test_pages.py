@@ -12,8 +12,10 @@ import pytest
 from playwright.sync_api import expect
 
 from app.palette import PALETTE
-from core.lessons import mla, mla_real, sliding_window
-from core.registry import question
+from core.lessons import sliding_window
+from core.lessons.mla import lesson as mla
+from core.lessons.mla import real as mla_real
+from core.model.registry import question
 from tests.browser.driver import canvases, copied, holds, parameters, settle, sideways
 
 SECTIONS = {

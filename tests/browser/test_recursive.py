@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from core.lessons import recursive as lesson
+from core.lessons.recursive import lesson
 from tests.browser.driver import copied, holds, parameters, settle
 
 MAZE = "..S.... ####.#. ...#.#. .###.## .....#. .###.#. .#..G.."

@@ -52,7 +52,7 @@ def base(tmp_path_factory):
     copy = tmp_path_factory.mktemp("shell")
     for part in ("app", ".streamlit", "assets/css", "core"):
         shutil.copytree(ROOT / part, copy / part)
-    for name, text in {"core/registry.py": REGISTRY, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
+    for name, text in {"core/model/registry.py": REGISTRY, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_text(text)
     with driver.serving(copy, "app/main.py") as address:

@@ -2,8 +2,8 @@
 
 from playwright.sync_api import expect
 
-from core.lessons import text_diffusion as lesson
-from core.tasks import sentences
+from core.lessons.text_diffusion import lesson
+from core.train.tasks import sentences
 from tests.browser.driver import holds, settle
 
 TEXT = "today _ who _ the potters shapes small _ . _ glazes his bowls in the _ . he is _ and calm ."

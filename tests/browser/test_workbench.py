@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from core import catalogue
+from core.real import catalogue
 from tests.browser.driver import copied, holds, parameters, settle, sideways
 
 LLAMA = catalogue.entries()["llama3-8b"].config

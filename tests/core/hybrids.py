@@ -4,8 +4,9 @@ import copy
 import json
 from pathlib import Path
 
-from core import catalogue, cost
-from core.hf import reader
+from core.count import cost
+from core.real import catalogue
+from core.real.hf import reader
 
 FOLDER = Path(__file__).resolve().parents[2]
 TOLD = json.loads((FOLDER / "tests" / "data" / "truth_hybrids.json").read_text())

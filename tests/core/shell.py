@@ -6,9 +6,10 @@ import sys
 import time
 from pathlib import Path
 
-from core import catalogue, twin
 from core.__main__ import main
 from core.errors import CountedOnly
+from core.real import catalogue
+from core.shape import twin
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = {

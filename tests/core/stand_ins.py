@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from core.spec import Layer, ModelSpec
-from core.trace import NOTHING
+from core.model.spec import Layer, ModelSpec
+from core.model.trace import NOTHING
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class ShiftedModule(nn.Module):
 
 def specs():
     """A recurrent model, and a hybrid with attention."""
-    from core.registry import BASE, FFN
+    from core.model.registry import BASE, FFN
 
     memory = Layer(Memory(2, 4), Shifted(20))
     return (

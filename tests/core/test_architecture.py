@@ -8,8 +8,10 @@ import pytest
 
 from app.figures import architecture as drawing
 from app.palette import PALETTE
-from core import architecture, catalogue, cost
-from core.registry import EXAMPLES
+from core.count import cost
+from core.model.registry import EXAMPLES
+from core.real import catalogue
+from core.shape import architecture
 
 ROWS = catalogue.entries()
 SPECS = [*(entry.reading.spec for entry in ROWS.values()), *EXAMPLES]

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from core import cost
-from core.blocks import Everything
-from core.ffn.moe import MoE
-from core.model import build, elements
-from core.registry import EXAMPLES
-from core.trace import Trace
-from core.twin import draw
+from core.count import cost
+from core.model.blocks import Everything
+from core.model.ffn.moe import MoE
+from core.model.model import build, elements
+from core.model.registry import EXAMPLES
+from core.model.trace import Trace
+from core.shape.twin import draw
 from tests.core import stand_ins
 
 SPECS = {spec.name: spec for spec in (*EXAMPLES, *stand_ins.specs())}
@@ -76,7 +76,7 @@ def test_shape_and_size_of_the_output(spec):
 @pytest.mark.parametrize("n", [1, 4, 5, 6, N])
 def test_cache_and_state_are_counted_exactly(backward, n):
     model, counted = model_of(backward), cost.count(backward, n, batch=2)
-    grows = cost.cache_names(backward)
+    grows = backward.cache_names()
     for _, state in (model(text(backward, n=n)), steps(model, text(backward, n=n))):
         kept = elements(state)
         assert sum(v for k, v in kept.items() if k in grows) == counted.cache_elements

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from core.blocks import Chunk, Everything, Full, ShortConv, Window, attend
+from core.model.blocks import Chunk, Everything, Full, ShortConv, Window, attend
 
 
 def naive(q, k, v, visible, scale, softcap=0.0, sinks=None):

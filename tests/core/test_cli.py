@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from core import catalogue, twin
 from core.__main__ import BOUNDS
+from core.real import catalogue
+from core.shape import twin
 from tests.core.shell import CONFIG, process, runs, shell
 
 INSPECT = """name model_type context batch weight_dtype cache_dtype params_total params_active

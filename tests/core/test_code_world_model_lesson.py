@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from core import cost, evidence, zoo
+from core.count import cost
 from core.errors import SpecError
-from core.lessons import code_world_evidence as proved
-from core.lessons import code_world_model as lesson
-from core.recipes import code_world_model as recipes
-from core.tasks import frames, programs, toy, traces
+from core.lessons.code_world_model import evidence as proved
+from core.lessons.code_world_model import lesson
+from core.train import evidence, zoo
+from core.train.recipes import code_world_model as recipes
+from core.train.tasks import frames, programs, toy, traces
 
 WHILE = lesson.EXAMPLES["while"]
 READABLE = [name for name, text in lesson.EXAMPLES.items() if not lesson.read(text).problem]

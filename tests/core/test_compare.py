@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from core import catalogue, cost, intake
-from core.blocks import Chunk, Window
-from core.lessons import card, compare
-from core.lessons import compare_crossings as solved
-from core.lessons import compare_fields as fields
-from core.lessons import compare_words as words
-from core.mixers.compressed import Compressed
-from core.mixers.delta import KimiDelta
-from core.registry import BASE, EXAMPLES, FFN, MLA, small
-from core.spec import Layer
+from core.count import cost
+from core.lessons import card
+from core.lessons.compare import crossings as solved
+from core.lessons.compare import fields, words
+from core.lessons.compare import lesson as compare
+from core.model.blocks import Chunk, Window
+from core.model.mixers.compressed import Compressed
+from core.model.mixers.delta import KimiDelta
+from core.model.registry import BASE, EXAMPLES, FFN, MLA, small
+from core.model.spec import Layer
+from core.real import catalogue, intake
 
 CONTEXT = 131072
 KEYS = list(catalogue.entries())

@@ -8,11 +8,13 @@ import time
 
 import pytest
 
-from core import catalogue, cost, released, twin
-from core.disagree import reasons
+from core.count import cost
 from core.errors import SpecError, number, one_of, short, whole
-from core.hf import reader
-from core.hf.source import parse
+from core.real import catalogue, released
+from core.real.disagree import reasons
+from core.real.hf import reader
+from core.real.hf.source import parse
+from core.shape import twin
 
 LLAMA = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "rope_theta": 1e4}
 

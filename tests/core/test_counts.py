@@ -9,14 +9,15 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from core import catalogue, cost
-from core.blocks import Full, Window
-from core.ffn.dense import Dense
-from core.hf import reader
-from core.mixers.attention import Attention
-from core.model import build
-from core.spec import Layer, ModelSpec
-from core.twin import shrink
+from core.count import cost
+from core.model.blocks import Full, Window
+from core.model.ffn.dense import Dense
+from core.model.mixers.attention import Attention
+from core.model.model import build
+from core.model.spec import Layer, ModelSpec
+from core.real import catalogue
+from core.real.hf import reader
+from core.shape.twin import shrink
 from tests.core import hybrids
 from tests.core.test_hf_parity import CODE, CONSTANT
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.errors import SpecError
-from core.tasks import cups
+from core.train.tasks import cups
 
 
 def simulated(words) -> list[str]:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.decoding.autoregressive import GREEDY, Sampling, distribution, follow, generate, pick, record
 from core.errors import SpecError
-from core.model import build
-from core.registry import EXAMPLES
-from core.trace import Trace
-from core.twin import draw
+from core.model.decoding.autoregressive import GREEDY, Sampling, distribution, follow, generate, pick, record
+from core.model.model import build
+from core.model.registry import EXAMPLES
+from core.model.trace import Trace
+from core.shape.twin import draw
 
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0])
 MODEL = draw(build(EXAMPLES[1]), 0)

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from core import catalogue, cost, design
+from core.count import cost
 from core.errors import SpecError
-from core.hf import reader
 from core.lessons import card
 from core.lessons import workbench as lesson
-from core.registry import EXAMPLES
+from core.model.registry import EXAMPLES
+from core.real import catalogue
+from core.real.hf import reader
+from core.shape import design
 
 ROWS = catalogue.entries()
 LLAMA, DEEPSEEK, GEMMA = (ROWS[key].reading.spec for key in ("llama3-8b", "deepseek-v3", "gemma3-27b"))

@@ -9,15 +9,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core import model
-from core.blocks import Everything
-from core.decoding import diffusion
-from core.decoding.diffusion import MASK, Sampler, blocks, denoise, draw, sample, split
 from core.errors import SpecError
-from core.ffn.dense import Dense
-from core.mixers.attention import Attention
-from core.rope import Rope
-from core.spec import Layer, ModelSpec
+from core.model import model
+from core.model.blocks import Everything
+from core.model.decoding import diffusion
+from core.model.decoding.diffusion import MASK, Sampler, blocks, denoise, draw, sample, split
+from core.model.ffn.dense import Dense
+from core.model.mixers.attention import Attention
+from core.model.rope import Rope
+from core.model.spec import Layer, ModelSpec
 
 L, V = 8, 11
 SPEC = ModelSpec("t", 16, V, (Layer(Attention(2, 2, 8, 8, Rope(8), Everything()), Dense(24)),), learned_positions=L)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from core import catalogue, cost
-from core.disagree import reasons
-from core.hf import reader
+from core.count import cost
+from core.real import catalogue
+from core.real.disagree import reasons
+from core.real.hf import reader
 
 
 def told(key, context=131_072, batch=1):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.errors import SpecError
-from core.tasks import domains, grammars
+from core.train.tasks import domains, grammars
 
 ENDS = (".", ";")  # what a sentence closes with
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from core import evidence, zoo
-from core.rules import NOT, SHOWS, UNCLEAR, at_least, closes, judge, last, ordered
+from core.train import evidence, zoo
+from core.train.rules import NOT, SHOWS, UNCLEAR, at_least, closes, judge, last, ordered
 
 
 def rows(**variants):
@@ -92,7 +92,7 @@ SITES = "arxiv.org/abs", "github.com", "huggingface.co"
 
 
 def test_published_tables_have_a_paper_with_a_date_and_a_link():
-    from core import catalogue
+    from core.real import catalogue
 
     for name in zoo.RECIPES:
         for table in evidence.published(name):

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from core import evidence, registry, rules, zoo
 from core.lessons import evidence as lesson
+from core.model import registry
+from core.train import evidence, rules, zoo
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from core import cost, zoo
-from core.decoding.autoregressive import follow
+from core.count import cost
 from core.lessons import gated_deltanet as lesson
 from core.lessons.gated_deltanet import FULL, GATED, HYBRID, KIMI, PURE, Setting
 from core.lessons.recall import script
-from core.model import build
-from core.tasks import recall
+from core.model.decoding.autoregressive import follow
+from core.model.model import build
+from core.train import zoo
+from core.train.tasks import recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope ? bo ann")
 VARIANTS = ("delta-8", "kimi-16", "delta-3-1", "kimi-3-1")

@@ -5,16 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from core import catalogue, cost, hardware, roofline, split, units
-from core.blocks import Window
+from core import units
+from core.count import cost, hardware, roofline, split
+from core.count.hardware import Accelerator, Deployment, accelerators, largest_batch, largest_context, memory, verdict
+from core.count.roofline import bounds
 from core.errors import LONGEST, SpecError
-from core.ffn.dense import Dense
-from core.ffn.moe import MoE
-from core.hardware import Accelerator, Deployment, accelerators, largest_batch, largest_context, memory, verdict
-from core.mixers.attention import Attention
-from core.roofline import bounds
-from core.rope import Rope
-from core.spec import Layer, ModelSpec
+from core.model.blocks import Window
+from core.model.ffn.dense import Dense
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Attention
+from core.model.rope import Rope
+from core.model.spec import Layer, ModelSpec
+from core.real import catalogue
 
 READINGS = {key: entry.reading for key, entry in catalogue.entries().items()}
 SEVERAL = (

@@ -8,8 +8,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-from core.hf import gpt2, reader, weights
-from core.model import build
+from core.model.model import build
+from core.real.hf import gpt2, reader, weights
 
 logging.set_verbosity_error()
 

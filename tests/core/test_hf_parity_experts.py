@@ -11,11 +11,11 @@ from transformers import AutoConfig
 from transformers.models.gpt_oss.configuration_gpt_oss import GptOssConfig
 from transformers.models.gpt_oss.modeling_gpt_oss import GptOssMLP
 
-from core import catalogue
-from core.ffn.moe import MoE
-from core.hf import reader, weights
-from core.mixers.latent import Latent
-from core.model import build
+from core.model.ffn.moe import MoE
+from core.model.mixers.latent import Latent
+from core.model.model import build
+from core.real import catalogue
+from core.real.hf import reader, weights
 from tests.core.test_hf_parity import (
     CODE,
     SMALL,

@@ -7,8 +7,8 @@ forms of recurrences add up in another order.
 import pytest
 import torch
 
-from core.hf import reader, weights
-from core.model import build
+from core.model.model import build
+from core.real.hf import reader, weights
 from tests.core import test_hf_parity as shared
 from tests.core.test_hf_parity import SMALL, N, reference_of, stepped, tokens
 

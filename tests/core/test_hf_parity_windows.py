@@ -4,11 +4,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.blocks import Chunk, Full, Window
-from core.ffn.moe import MoE
-from core.hf import mimo_v2_flash, reader
-from core.mixers.attention import Temperature
-from core.rope import Linear, Llama3, NoScaling, Rope, Yarn
+from core.model.blocks import Chunk, Full, Window
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Temperature
+from core.model.rope import Linear, Llama3, NoScaling, Rope, Yarn
+from core.real.hf import mimo_v2_flash, reader
 from tests.core import test_hf_parity as shared
 from tests.core.test_hf_parity import LLAMA3, SMALL, YARN, N, assert_close, ours_of, reference_of, stepped, tokens
 

@@ -9,27 +9,27 @@ from dataclasses import replace
 
 import pytest
 
-from core import cost
+from core.count import cost
 from core.errors import SpecError
-from core.ffn.beside import Beside
-from core.ffn.hashed import Hashed
-from core.ffn.moe import MoE
-from core.hf import reader
-from core.hf.source import parse
-from core.mixers.attention import Attention
-from core.mixers.borrowed import Borrowed
-from core.mixers.compressed import Compressed
-from core.mixers.delta import GatedDelta, KimiDelta
-from core.mixers.linear import Lightning
-from core.mixers.mamba import Mamba1, Mamba2
-from core.mixers.parallel import Parallel
-from core.mixers.rwkv import ChannelMix, Rwkv7
-from core.mixers.shortconv import GatedConv
-from core.mixers.sparse import Indexed
-from core.mixers.unified import Unified
-from core.mixers.xlstm import MLstm
-from core.registry import MLA
-from core.spec import Layer, ModelSpec, Recursion
+from core.model.ffn.beside import Beside
+from core.model.ffn.hashed import Hashed
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Attention
+from core.model.mixers.borrowed import Borrowed
+from core.model.mixers.compressed import Compressed
+from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.mixers.linear import Lightning
+from core.model.mixers.mamba import Mamba1, Mamba2
+from core.model.mixers.parallel import Parallel
+from core.model.mixers.rwkv import ChannelMix, Rwkv7
+from core.model.mixers.shortconv import GatedConv
+from core.model.mixers.sparse import Indexed
+from core.model.mixers.unified import Unified
+from core.model.mixers.xlstm import MLstm
+from core.model.registry import MLA
+from core.model.spec import Layer, ModelSpec, Recursion
+from core.real.hf import reader
+from core.real.hf.source import parse
 from tests.core.hybrids import ROWS, config, read
 from tests.core.test_config_robustness import mutate
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core import cost
-from core.hf import reader
+from core.count import cost
+from core.real.hf import reader
 from tests.core.hybrids import ROWS, SOURCES, THEIRS, TRUTH, config, count, read
 
 # True counts

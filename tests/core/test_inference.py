@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core import catalogue, cost, hardware, roofline
-from core.blocks import Window
-from core.ffn.moe import MoE
-from core.lessons import inference as lesson
-from core.lessons import inference_techniques as techniques
-from core.lessons import inference_words as in_words
+from core.count import cost, hardware, roofline
+from core.lessons.inference import lesson, techniques
+from core.lessons.inference import words as in_words
 from core.lessons.sliding_window import CONTEXTS
-from core.mixers.attention import Attention
-from core.mixers.latent import Latent
+from core.model.blocks import Window
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Attention
+from core.model.mixers.latent import Latent
+from core.real import catalogue
 
 
 def deployed(key: str, devices: int = 8, users: int = 4, context: int = 32768, accelerator="h200-sxm", **settings):

@@ -5,9 +5,10 @@ import random
 
 import pytest
 
-from core import catalogue, cost, intake
+from core.count import cost
 from core.errors import SpecError
-from core.hf.source import MAX_BYTES
+from core.real import catalogue, intake
+from core.real.hf.source import MAX_BYTES
 
 ROWS = catalogue.entries()
 LLAMA = ROWS["llama3-8b"].config

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from app.palette import HUES
-from core import catalogue, cost
-from core.blocks import Window
-from core.lessons import ladder
-from core.registry import BASE, EXAMPLES, EXPERTS, FFN, small
-from core.spec import Layer
+from core.count import cost
+from core.model.blocks import Window
+from core.model.registry import BASE, EXAMPLES, EXPERTS, FFN, small
+from core.model.spec import Layer
+from core.real import catalogue
+from core.shape import ladder
 
 KEYS = list(catalogue.entries())
 CONTEXT = 5000

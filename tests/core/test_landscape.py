@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core import catalogue, cost
+from core.count import cost
 from core.lessons import card, gqa
 from core.lessons import landscape as lesson
 from core.lessons.landscape import DESK, LEAST, PHONE, Filter
-from core.registry import PAGES
+from core.model.registry import PAGES
+from core.real import catalogue
 
 ENTRIES = catalogue.entries()
 DOTS = {d.key: d for d in lesson.dots()}

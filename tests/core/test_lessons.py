@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from core import catalogue, cost, diagram, zoo
+from core.count import cost
 from core.lessons import gqa
-from core.registry import EXAMPLES
-from core.tasks import recall
+from core.model.registry import EXAMPLES
+from core.real import catalogue
+from core.shape import diagram
+from core.train import zoo
+from core.train.tasks import recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 

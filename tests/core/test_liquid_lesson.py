@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from core import zoo
 from core.lessons import liquid as lesson
-from core.recipes.mixers import model as stack
-from core.tasks import recall
-from core.trace import Trace
+from core.model.trace import Trace
+from core.train import zoo
+from core.train.recipes.mixers import model as stack
+from core.train.tasks import recall
 
 PROMPT = recall.parse(recall.surprise(12, seed=4, asked=3))
 PLACES = tuple(lesson.PLACES)
@@ -40,7 +40,7 @@ def test_gated_convolutions_alone_reach_k_minus_1_times_layers_plus_1():
     """The formula without the short convolution in front, on an untrained model that has none."""
     from dataclasses import replace
 
-    from core.model import Model
+    from core.model.model import Model
 
     spec = stack("bare", *(lesson.recipes.CONV,) * lesson.DEPTH)
     torch.manual_seed(0)

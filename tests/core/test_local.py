@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from core import cost, local
+from core.count import cost
 from core.errors import SpecError
-from core.hf import reader
+from core.real import local
+from core.real.hf import reader
 from tests.core import test_hf_parity as plain
 from tests.core import test_hf_parity_experts as experts
 from tests.core import test_hf_parity_hybrids as hybrids

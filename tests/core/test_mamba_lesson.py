@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from core import catalogue, cost, zoo
+from core.count import cost
 from core.lessons import mamba as lesson
-from core.tasks import recall
+from core.real import catalogue
+from core.train import zoo
+from core.train.tasks import recall
 
 PROMPT = recall.parse(recall.surprise(10, seed=4, asked=3))
 SETTINGS = [*((lesson.PURE, n) for n in lesson.STATES), (lesson.HYBRID, lesson.TYPICAL)]

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from core import cost, zoo
-from core.decoding.autoregressive import record
+from core.count import cost
 from core.lessons import mixers as lesson
 from core.lessons.recall import script
-from core.model import build
-from core.tasks import recall
+from core.model.decoding.autoregressive import record
+from core.model.model import build
+from core.train import zoo
+from core.train.tasks import recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum ? bo ann")
 VARIANTS = [m.variant for m in lesson.SETS[lesson.EVERY]]

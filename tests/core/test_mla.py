@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from core import catalogue, cost, diagram, zoo
-from core.lessons import mla as lesson
-from core.lessons import mla_evidence as proved
-from core.lessons import mla_real as models
-from core.lessons.mla import ABSORBED, CUT, EXPANDED, FULL, LATEST, ONCE, TRAINED, Choice
-from core.mixers.attention import Attention
-from core.mixers.latent import Latent
-from core.model import build, elements
-from core.recipes import mla as recipes
-from core.rope import Rope
-from core.rules import NOT, SHOWS, UNCLEAR, beats
-from core.spec import Layer, ModelSpec
-from core.tasks import recall
+from core.count import cost
+from core.lessons.mla import evidence as proved
+from core.lessons.mla import lesson
+from core.lessons.mla import real as models
+from core.lessons.mla.lesson import ABSORBED, CUT, EXPANDED, FULL, LATEST, ONCE, TRAINED, Choice
+from core.model.mixers.attention import Attention
+from core.model.mixers.latent import Latent
+from core.model.model import build, elements
+from core.model.rope import Rope
+from core.model.spec import Layer, ModelSpec
+from core.real import catalogue
+from core.shape import diagram
+from core.train import zoo
+from core.train.recipes import mla as recipes
+from core.train.rules import NOT, SHOWS, UNCLEAR, beats
+from core.train.tasks import recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 TOLD_ONCE = (17682, 11130)  # sums of tokens and of answers of one batch, drawn before names could be told twice

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from core.blocks import ACTIVATIONS
 from core.errors import SpecError
-from core.ffn.moe import MoE
-from core.model import Model
-from core.registry import BASE
-from core.spec import Layer, ModelSpec
-from core.tasks import experts as task
-from core.tasks.domains import WORDS
-from core.trace import Trace
+from core.model.blocks import ACTIVATIONS
+from core.model.ffn.moe import MoE
+from core.model.model import Model
+from core.model.registry import BASE
+from core.model.spec import Layer, ModelSpec
+from core.model.trace import Trace
+from core.train.tasks import experts as task
+from core.train.tasks.domains import WORDS
 
 D = 12
 

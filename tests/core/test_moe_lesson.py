@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from core import catalogue, cost, zoo
-from core.lessons import moe as lesson
-from core.lessons import moe_evidence as runs
-from core.lessons.moe_words import trained_as
-from core.recipes.moe import BALANCES, RECIPES, TRAINED, WIDTH, Setting
-from core.tasks import domains
+from core.count import cost
+from core.lessons.moe import evidence as runs
+from core.lessons.moe import lesson
+from core.lessons.moe.words import trained_as
+from core.real import catalogue
+from core.train import zoo
+from core.train.recipes.moe import BALANCES, RECIPES, TRAINED, WIDTH, Setting
+from core.train.tasks import domains
 
 TEXT = tuple(domains.parse(next(iter(domains.EXAMPLES.values()))).tokens)
 

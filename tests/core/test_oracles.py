@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core import oracles
+from core.real import oracles
 
 ROWS = oracles.rows()
 IDS = [f"{i}-{row.name}-{row.unit}" for i, row in enumerate(ROWS)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.errors import SpecError
-from core.tasks import maze, sudoku
+from core.train.tasks import maze, sudoku
 
 SIZES, LISTED = (4, 6, 9), (4, 6)
 every_size, listed_size = (pytest.mark.parametrize("n", sizes) for sizes in (SIZES, LISTED))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.errors import SpecError
-from core.tasks import recall
+from core.train.tasks import recall
 
 
 def test_the_vocabulary_is_fixed_for_good():

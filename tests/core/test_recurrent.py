@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.mixers.delta import GatedDelta, KimiDelta
-from core.mixers.latent import Latent
-from core.mixers.linear import Lightning
-from core.mixers.mamba import Mamba1, Mamba2
-from core.mixers.rwkv import Rwkv7
-from core.mixers.shortconv import GatedConv
-from core.mixers.sparse import Indexed
-from core.mixers.xlstm import Lstm, MLstm, SLstm
-from core.rope import Rope
-from core.trace import Trace
-from core.twin import draw
+from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.mixers.latent import Latent
+from core.model.mixers.linear import Lightning
+from core.model.mixers.mamba import Mamba1, Mamba2
+from core.model.mixers.rwkv import Rwkv7
+from core.model.mixers.shortconv import GatedConv
+from core.model.mixers.sparse import Indexed
+from core.model.mixers.xlstm import Lstm, MLstm, SLstm
+from core.model.rope import Rope
+from core.model.trace import Trace
+from core.shape.twin import draw
 
 D, N = 16, 70  # more tokens than a block
 MATRIX = {
@@ -67,7 +67,7 @@ def test_decay_1_and_write_0_leave_the_memory_alone():
 
 def test_write_1_replaces_what_the_key_held():
     """The delta rule proper: after a full write along a key, the key reads what was written, whatever was there."""
-    from core.scan import scan, unit
+    from core.model.scan import scan, unit
 
     torch.manual_seed(0)
     k, v, memory = unit(torch.randn(1, 1, 1, 6)), torch.randn(1, 1, 1, 4), torch.randn(1, 1, 6, 4)
@@ -76,7 +76,7 @@ def test_write_1_replaces_what_the_key_held():
 
 
 def test_one_decay_for_all_rows_makes_kimis_net_the_scalar_one():
-    from core.scan import scan
+    from core.model.scan import scan
 
     torch.manual_seed(0)
     q, k, v = torch.randn(2, 3, N, 6), torch.nn.functional.normalize(torch.randn(2, 3, N, 6), dim=-1), torch.randn(2, 3, N, 4)

@@ -6,18 +6,20 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from core import cost, train, twin
-from core.blocks import Everything, Norm
-from core.decoding import recursion
-from core.decoding.recursion import State, answer, solve, start, step
+from core.count import cost
 from core.errors import SpecError
-from core.ffn.dense import Dense
-from core.hf import reader
-from core.mixers.attention import Attention
-from core.mixers.cells import Cells
-from core.model import build, elements
-from core.spec import Layer, ModelSpec, Recursion
-from core.train import Recipe, fresh, run, train_step
+from core.model.blocks import Everything, Norm
+from core.model.decoding import recursion
+from core.model.decoding.recursion import State, answer, solve, start, step
+from core.model.ffn.dense import Dense
+from core.model.mixers.attention import Attention
+from core.model.mixers.cells import Cells
+from core.model.model import build, elements
+from core.model.spec import Layer, ModelSpec, Recursion
+from core.real.hf import reader
+from core.shape import twin
+from core.train import training as train
+from core.train.training import Recipe, fresh, run, train_step
 
 CELLS, WIDTH, WORDS = 16, 24, 5
 TRM, HRM, LOOPED = Recursion(3, 2, halt=1), Recursion(2, 2, low=2, halt=1), Recursion(2, 0)
@@ -191,7 +193,7 @@ def weights(model):
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Few puzzles: they are made once a process."""
-    from core.tasks import sudoku
+    from core.train.tasks import sudoku
 
     monkeypatch.setattr(sudoku, "TRAINING", 40)
     monkeypatch.setattr(sudoku, "TESTS", 10)
@@ -251,14 +253,14 @@ def test_boards_stay_until_they_are_done_and_are_carried_cut_off_from_the_gradie
 
 
 def test_the_longest_stay_grows():
-    from core.tasks.supervision import lengths
+    from core.train.tasks.supervision import lengths
 
     most = [lengths(i, torch.Generator().manual_seed(1), 8, most=8, ramp=100)[:, 1].tolist() for i in (0, 50, 99, 100, 500)]
     assert [m[0] for m in most] == [1, 5, 8, 8, 8] and all(len(set(m)) == 1 for m in most)
 
 
 def test_the_halting_heads_target_is_whether_all_is_right():
-    from core.tasks.supervision import wrong
+    from core.train.tasks.supervision import wrong
 
     solved = torch.tensor([[1, 2], [1, 2]])
     logits = torch.full((2, 2, 3), -20.0)

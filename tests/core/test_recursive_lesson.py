@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from core import catalogue, cost, zoo
-from core.decoding.recursion import solve
+from core.count import cost
 from core.errors import SpecError
-from core.lessons import recursive as lesson
-from core.lessons import recursive_evidence as proved
-from core.tasks import maze, sudoku
+from core.lessons.recursive import evidence as proved
+from core.lessons.recursive import lesson
+from core.model.decoding.recursion import solve
+from core.real import catalogue
+from core.train import zoo
+from core.train.tasks import maze, sudoku
 
 BOARD = "3...14 6...52 2..1.5 .1.... ..5..3 46...."
 PUZZLE = lesson.parse("6x6", BOARD)
@@ -42,7 +44,7 @@ def test_more_steps_go_on_from_fewer():
 
 def test_after_an_update_of_z_stands_what_y_would_say():
     """The answer of a step whose last update is left out, and made once more by hand."""
-    from core.decoding.recursion import answer, start, update
+    from core.model.decoding.recursion import answer, start, update
 
     model, thought = zoo.load("trm-mlp"), lesson.think("trm-mlp", PUZZLE.given, 1)
     with torch.no_grad():

@@ -7,11 +7,12 @@ from fractions import Fraction
 import pytest
 import torch
 
-from core import catalogue, cost, released
-from core.dtypes import in_words
-from core.hf import deepseek_v4, deepseek_v32, reader
-from core.hf.quantisation import Scheme
-from core.mixers.compressed import Compressed
+from core.count import cost
+from core.count.dtypes import in_words
+from core.model.mixers.compressed import Compressed
+from core.real import catalogue, released
+from core.real.hf import deepseek_v4, deepseek_v32, reader
+from core.real.hf.quantisation import Scheme
 
 SMALL = {
     "model_type": "qwen3_moe", "hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,

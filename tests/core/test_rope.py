@@ -9,10 +9,10 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
 from transformers.utils import logging
 
-from core import catalogue
 from core.errors import SpecError
-from core.hf import reader
-from core.rope import LongRope, Rope
+from core.model.rope import LongRope, Rope
+from core.real import catalogue
+from core.real.hf import reader
 
 logging.set_verbosity_error()
 

@@ -6,10 +6,10 @@ import sys
 import pytest
 import torch
 
-from core.blocks import Norm
-from core.mixers.rwkv import SLOWEST, ChannelMix, Rwkv7
-from core.model import build
-from core.spec import Layer, ModelSpec
+from core.model.blocks import Norm
+from core.model.mixers.rwkv import SLOWEST, ChannelMix, Rwkv7
+from core.model.model import build
+from core.model.spec import Layer, ModelSpec
 
 HEADS, WIDTH, VOCABULARY, N = 2, 8, 31, 23
 D = HEADS * WIDTH

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from core import cost, zoo
-from core.catalogue import entries
+from core.count import cost
 from core.lessons import recurrent
 from core.lessons import rwkv as lesson
-from core.tasks import cups, recall
+from core.real.catalogue import entries
+from core.train import zoo
+from core.train.tasks import cups, recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 GAME = tuple("middle left-middle left-right wait middle-right left-right left-middle".split())

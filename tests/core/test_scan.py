@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core import scan
+from core.model import scan
 
 
 def loop(q, k, v, g, memory, c=None, b=None):

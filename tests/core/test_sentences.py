@@ -7,10 +7,10 @@ import re
 import pytest
 import torch
 
-from core.decoding import diffusion
 from core.errors import SpecError
-from core.tasks import sentences, stories
-from core.tasks.stories import FAULTS, INDEX, LENGTH, MASK, SEVERAL, THEY, WORDS, checked, grammar, texts, valid
+from core.model.decoding import diffusion
+from core.train.tasks import sentences, stories
+from core.train.tasks.stories import FAULTS, INDEX, LENGTH, MASK, SEVERAL, THEY, WORDS, checked, grammar, texts, valid
 
 GOOD = "yesterday anna the baker baked bread in the bakery . she was weary and baked her rolls . hugo thanked his kind mother ."
 

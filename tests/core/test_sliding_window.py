@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from core import catalogue, cost, diagram, rules
-from core.blocks import Chunk, Full, Window
+from core.count import cost
 from core.lessons import sliding_window as lesson
-from core.model import Model, build
-from core.recipes import sliding_window as recipes
-from core.spec import Layer, ModelSpec
-from core.tasks import recall
-from core.trace import NOTHING
+from core.model.blocks import Chunk, Full, Window
+from core.model.model import Model, build
+from core.model.spec import Layer, ModelSpec
+from core.model.trace import NOTHING
+from core.real import catalogue
+from core.shape import diagram
+from core.train import rules
+from core.train.recipes import sliding_window as recipes
+from core.train.tasks import recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup ? ivy ann")
 RECIPE = recipes.windowed("local-5-1")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from core import zoo
 from core.lessons import sparse_attention as lesson
-from core.tasks import recall, selection
-from core.trace import Trace
+from core.model.trace import Trace
+from core.train import zoo
+from core.train.tasks import recall, selection
 
 PROMPT = recall.parse(recall.surprise(16, seed=4, asked=3))
 
@@ -37,7 +37,7 @@ def test_nobody_keeps_more_than_the_best_choice_and_no_query_reads_more_than_k(t
 
 
 def test_the_share_kept_is_that_of_the_evidence_table():
-    """The page's mean over layers and tokens, and core/tasks/selection.py's over heads as well, are one number."""
+    """The page's mean over layers and tokens, and core/train/tasks/selection.py's over heads as well, are one number."""
     p, model = lesson.picked(4, PROMPT), zoo.load(lesson.VARIANT)
     tokens, trace = torch.tensor(lesson.whole(PROMPT).run.tokens)[None], Trace("picked")
     lesson.model(4)(tokens, trace=trace)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from core import blocks, registry, rope
-from core import spec as described
-from core.blocks import Norm, Window
 from core.errors import SpecError
-from core.ffn.dense import Dense
-from core.mixers.attention import Attention
-from core.registry import BASE, EXAMPLES, FFN
-from core.rope import Rope
-from core.spec import Layer, ModelSpec, brief, expand
+from core.model import blocks, registry, rope
+from core.model import spec as described
+from core.model.blocks import Norm, Window
+from core.model.ffn.dense import Dense
+from core.model.mixers.attention import Attention
+from core.model.registry import BASE, EXAMPLES, FFN
+from core.model.rope import Rope
+from core.model.spec import Layer, ModelSpec, brief, expand
 
 LAYER = Layer(BASE, FFN)
 
@@ -62,8 +62,8 @@ def test_limit_cases_are_equal():
 
     import torch
 
-    from core.model import build
-    from core.twin import draw
+    from core.model.model import build
+    from core.shape.twin import draw
 
     tokens = torch.randint(31, (2, 12), generator=torch.Generator().manual_seed(0))
 
@@ -79,7 +79,7 @@ def test_grouped_attention_is_multi_head_attention_with_copied_keys_and_values()
     """GQA equals MHA whose K and V projections repeat each group's head (arXiv 2305.13245, figure 2)."""
     import torch
 
-    from core.mixers.attention import AttentionModule
+    from core.model.mixers.attention import AttentionModule
 
     gqa = AttentionModule(Attention(6, 2, 4, 4, Rope(4)), 16)
     mha = AttentionModule(Attention(6, 6, 4, 4, Rope(4)), 16)

@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(p for folder in ("core", "app", "pages") for p in (ROOT / folder).rglob("*.py"))
-MECHANISMS = sorted(p for folder in ("mixers", "ffn") for p in (ROOT / "core" / folder).glob("*.py") if p.stem != "__init__")
+MECHANISMS = sorted(
+    p for folder in ("mixers", "ffn") for p in (ROOT / "core" / "model" / folder).glob("*.py") if p.stem != "__init__"
+)
 
 
 def imports(path):
@@ -24,6 +26,26 @@ def relative(path):
     return str(path.relative_to(ROOT))
 
 
+# The rooms of core, lowest first: a room imports those before it, never one beside it or above it.
+FLOORS = (
+    ("errors", "lookalike", "paths", "units"), ("model",), ("count",), ("real", "shape"), ("train",), ("lessons",), ("__main__",),
+)  # fmt: skip
+ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def room_of(path) -> str:
+    """The room of core that a file stands in; a loose file is a room by itself."""
+    return path.relative_to(ROOT / "core").with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if "core" in p.parts and p != ROOT / "core/__init__.py"], ids=relative)
+def test_rooms_import_one_way(path):
+    """Every file of core stands in a room of the list, and imports only its own room and those on lower floors."""
+    own = room_of(path)
+    for other in {name.split(".")[1] for name in imports(path) if name.startswith("core.")}:
+        assert other == own or ROOMS[other] < ROOMS[own], f"{relative(path)} imports core.{other}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_direction_of_imports(path):
     allowed = {"core": ("core",), "app": ("core", "app"), "pages": ("core", "app")}[path.relative_to(ROOT).parts[0]]
@@ -38,9 +60,10 @@ def test_core_knows_nothing_of_the_screen(path):
 
 @pytest.mark.parametrize("path", MECHANISMS, ids=relative)
 def test_a_mechanism_imports_only_blocks(path):
-    ours = {".".join(name.split(".")[:2]) for name in imports(path) if name.startswith("core.")}
-    bases = {"sparse": {"core.mixers"}, "borrowed": {"core.mixers"}}.get(path.stem, set())  # what they stand in front of
-    assert ours <= {"core.blocks", "core.errors", "core.rope", "core.scan", "core.trace"} | bases
+    ours = {name.removeprefix("core.model.").split(".")[0] for name in imports(path) if name.startswith("core.model.")}
+    bases = {"sparse": {"mixers"}, "borrowed": {"mixers"}}.get(path.stem, set())  # what they stand in front of
+    assert ours <= {"blocks", "rope", "scan", "trace"} | bases
+    assert room_of(path) == "model"  # the direction of imports bars the rest
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from core import catalogue, cost, evidence, zoo
-from core.decoding.diffusion import Sampler
-from core.lessons import text_cost, text_pairs
-from core.lessons import text_diffusion as lesson
-from core.tasks import sentences, stories
-from core.tasks.stories import INDEX, LENGTH, MASK, WORDS
+from core.count import cost
+from core.lessons.text_diffusion import cost as text_cost
+from core.lessons.text_diffusion import lesson
+from core.lessons.text_diffusion import pairs as text_pairs
+from core.model.decoding.diffusion import Sampler
+from core.real import catalogue
+from core.train import evidence, zoo
+from core.train.tasks import sentences, stories
+from core.train.tasks.stories import INDEX, LENGTH, MASK, WORDS
 
 BLANK = (MASK,) * LENGTH
 SOME = sentences.parse(lesson.EXAMPLES["gaps in the middle"]).words

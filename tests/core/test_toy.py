@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from core.errors import SpecError
-from core.tasks import programs, toy
+from core.train.tasks import programs, toy
 
 LISTS = """
 xs = [3, 1, 2]

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from core.errors import SpecError
-from core.model import build
-from core.recipes import code_world_model as recipes
-from core.tasks import frames, programs, toy, traces
-from core.tasks.frames import INDEX, WORDS
-from core.train import fresh
+from core.model.model import build
+from core.train.recipes import code_world_model as recipes
+from core.train.tasks import frames, programs, toy, traces
+from core.train.tasks.frames import INDEX, WORDS
+from core.train.training import fresh
 
 RECIPE = recipes.RECIPES[0]
 MODEL = fresh(RECIPE, 3).eval()

@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 
-from core import train
-from core.mixers.attention import Attention
-from core.spec import Layer, ModelSpec
-from core.tasks import recall
-from core.train import Recipe, learning_rate, run
+from core.model.mixers.attention import Attention
+from core.model.spec import Layer, ModelSpec
+from core.train import training as train
+from core.train.tasks import recall
+from core.train.training import Recipe, learning_rate, run
 
 SPEC = ModelSpec("t", 16, len(recall.WORDS), (Layer(Attention(2, 1, 4, 4), None, input_conv=3),))
 RECIPE = Recipe("t", SPEC, "recall", 12, 4e-3, {"pairs": 6, "count": 4, "length": 20, "ramp": 6}, 0.125, evaluate_every=5)

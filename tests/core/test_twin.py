@@ -4,24 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from core import catalogue, twin
-from core.blocks import Chunk, Full, Window
 from core.errors import SpecError
-from core.ffn.dense import Dense
-from core.ffn.moe import MoE
-from core.mixers.attention import Attention, Temperature
-from core.mixers.borrowed import Borrowed
-from core.mixers.delta import GatedDelta, KimiDelta
-from core.mixers.latent import Latent
-from core.mixers.linear import Lightning
-from core.mixers.mamba import Mamba1, Mamba2
-from core.mixers.parallel import Parallel
-from core.mixers.rwkv import ChannelMix, Rwkv7
-from core.mixers.shortconv import GatedConv
-from core.mixers.sparse import Indexed
-from core.mixers.xlstm import MLstm
-from core.rope import Linear, LongRope, Rope
-from core.spec import Layer, ModelSpec
+from core.model.blocks import Chunk, Full, Window
+from core.model.ffn.dense import Dense
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Attention, Temperature
+from core.model.mixers.borrowed import Borrowed
+from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.mixers.latent import Latent
+from core.model.mixers.linear import Lightning
+from core.model.mixers.mamba import Mamba1, Mamba2
+from core.model.mixers.parallel import Parallel
+from core.model.mixers.rwkv import ChannelMix, Rwkv7
+from core.model.mixers.shortconv import GatedConv
+from core.model.mixers.sparse import Indexed
+from core.model.mixers.xlstm import MLstm
+from core.model.rope import Linear, LongRope, Rope
+from core.model.spec import Layer, ModelSpec
+from core.real import catalogue
+from core.shape import twin
 from tests.core.shell import runs
 
 BASE = Attention(32, 8, 128, 128, Rope(128, 5e5, Linear(2.0)))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core import catalogue, wording
 from core.errors import SpecError
-from core.ffn.moe import MoE
-from core.spec import Layer
+from core.model.ffn.moe import MoE
+from core.model.spec import Layer
+from core.real import catalogue
+from core.shape import wording
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,8 +44,8 @@ def test_names_of_a_config_stay_as_they_are(sentence):
 
 def test_every_part_that_an_error_names_has_a_word():
     named = set()
-    alone = map(ROOT.joinpath, ("core/blocks.py", "core/spec.py", "core/rope.py"))
-    for file in [*(ROOT / "core/mixers").glob("*.py"), *(ROOT / "core/ffn").glob("*.py"), *alone]:
+    alone = map(ROOT.joinpath, ("core/model/blocks.py", "core/model/spec.py", "core/model/rope.py"))
+    for file in [*(ROOT / "core/model/mixers").glob("*.py"), *(ROOT / "core/model/ffn").glob("*.py"), *alone]:
         named |= set(re.findall(r'(?:whole|number|flag|one_of|divides|SpecError)\(f?"([a-z_0-9]+)\.', file.read_text()))
     assert named <= set(wording.PARTS), named - set(wording.PARTS)
 

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from core import catalogue, cost, evidence, zoo
+from core.count import cost
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
-from core.tasks import recall
+from core.real import catalogue
+from core.train import evidence, zoo
+from core.train.tasks import recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 VARIANTS = ("mlstm-16", "slstm", "lstm")
@@ -18,7 +20,7 @@ VARIANTS = ("mlstm-16", "slstm", "lstm")
 
 def traced(variant: str, shift: float = 0) -> tuple[dict, list[int]]:
     """The records of a whole pass over the words of a run -> {(layer, name): array}, tokens."""
-    from core.trace import Trace
+    from core.model.trace import Trace
 
     tokens = lesson.watch(variant, shift, PROMPT).scene.run.tokens
     trace = Trace("query", "key", "value", "decay", "write", "output")

@@ -5,10 +5,11 @@ import json
 import pytest
 import safetensors
 
-from core import cost, zoo
+from core.count import cost
 from core.errors import SpecError
-from core.spec import brief
-from core.train import Recipe
+from core.model.spec import brief
+from core.train import zoo
+from core.train.training import Recipe
 
 RECIPES = [r for recipes in zoo.RECIPES.values() for r in recipes]
 VARIANTS, SHIPPED = [r.variant for r in RECIPES], [r.variant for r in RECIPES if r.ships]

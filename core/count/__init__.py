@@ -1,0 +1,1 @@
+"""What it costs: parameters, memory, arithmetic, and what an accelerator makes of them."""

@@ -1,0 +1,1 @@
+"""What the page on code world models works out."""

@@ -1,0 +1,1 @@
+"""What the page on multi-head latent attention works out."""

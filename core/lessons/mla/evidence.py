@@ -1,0 +1,123 @@
+"""What the runs of latent attention show: all seeds of ours and of their rivals at equal cache, the verdicts, learning curves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.count import cost
+from core.lessons.mla.lesson import FULL, PAIRS
+from core.train import evidence, zoo
+from core.train.recipes import mla as recipes
+from core.train.rules import last
+
+METRIC = recipes.METRIC
+LOSS = f"loss at {PAIRS} pairs, nats"
+SOLVED = 0.98
+
+
+def report() -> dict:
+    """The claims with their verdicts."""
+    return evidence.report("mla")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that are compared: ours and their rivals at equal numbers a token."""
+
+    title: str
+    ours: tuple[str, ...]
+    rivals: tuple[str, ...]
+    early: int  # steps
+
+
+GROUPS = (
+    *(
+        Group(
+            f"{budget} numbers a token",
+            recipes.names(recipes.OURS[budget]),
+            recipes.names(recipes.rivals(budget)),
+            recipes.EARLY[""],
+        )
+        for budget in recipes.BUDGETS
+    ),
+    Group(
+        f"{recipes.BUDGETS[0]} numbers a token, the later of two things counts",
+        (*recipes.names(recipes.LATEST_OURS), f"mla-{FULL}-0{recipes.LATEST}"),
+        recipes.names(recipes.LATEST_RIVALS),
+        recipes.EARLY[recipes.LATEST],
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All seeds of one variant at one rate, at one time: {seed: loss}."""
+
+    variant: str  # without the mark of the faster rate
+    fast: bool
+    early: bool
+    seeds: dict[int, float]
+
+
+def runs(group: Group) -> tuple[Runs, ...]:
+    """Every run of a group that is in the table."""
+    rows = zoo.table("mla")
+    found = (
+        Runs(v.removesuffix(recipes.FAST), v.endswith(recipes.FAST), early, last(rows, v, METRIC, group.early * early))
+        for v in (*group.ours, *group.rivals)
+        for early in (True, False)
+    )
+    return tuple(r for r in found if r.seeds)
+
+
+def runs_table(group: Group) -> dict[str, list]:
+    """The same as columns."""
+    rows = [
+        (r.variant, "faster" if r.fast else "slower", "early" if r.early else "end", seed, value)
+        for r in runs(group)
+        for seed, value in r.seeds.items()
+    ]
+    return dict(zip(("variant", "rate", "when", "seed", LOSS), map(list, zip(*rows))))
+
+
+def rates(group: Group) -> tuple[float, ...]:
+    """The learning rates of a group, the slower first."""
+    return tuple(sorted({zoo.recipe(v).lr for v in (*group.ours, *group.rivals)}))
+
+
+def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Learning curves of a variant: {seed: (steps, values)}."""
+    return evidence.learning("mla", variant, METRIC)
+
+
+def learning_table(variants) -> dict[str, list]:
+    """The same as columns."""
+    return evidence.learning_table("mla", {v: v for v in variants}, METRIC, LOSS)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What was run: variants, runs, minutes of one thread on a shared machine, and how near the sizes of rivals are."""
+
+    variants: int
+    runs: int
+    minutes: float
+    parameters: dict[str, tuple[int, int, int]]  # {group: (largest of ours, smallest and largest of its rivals)}
+    told_once: int  # runs on names that are told once, and how many of them recall SOLVED of all in the end
+    solved: int
+
+
+def grid() -> Grid:
+    """The whole table in numbers."""
+    ends: dict[tuple[str, str], float] = {}
+    for row in zoo.table("mla"):
+        ends[row["variant"], row["seed"]] = max(float(row["seconds"]), ends.get((row["variant"], row["seed"]), 0.0))
+
+    def sized(variants) -> list[int]:
+        return [cost.count(zoo.recipe(v).spec, 1).params_total for v in variants]
+
+    parameters = {g.title: (max(sized(g.ours)), min(sized(g.rivals)), max(sized(g.rivals))) for g in GROUPS}
+    once = [r.variant for r in recipes.RECIPES if recipes.LATEST not in r.variant]
+    recalled = [value for v in once for value in evidence.final("mla", v, recipes.METRIC.replace("loss", "recall"))]
+    solved = sum(value >= SOLVED for value in recalled)
+    return Grid(len({v for v, _ in ends}), len(ends), sum(ends.values()) / 60, parameters, len(recalled), solved)

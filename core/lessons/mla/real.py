@@ -1,0 +1,259 @@
+"""Latent attention in released models: what they keep, what other caches of their shape would, both forms' arithmetic, and
+numbers that are often said wrong.
+
+Letters: m the latent attention of a model's first layer, d the width of the model.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from core.count import cost
+from core.lessons.mla.lesson import ABSORBED, EXPANDED, FORMS, RANKS, WIDTH, reads, shapes
+from core.model.mixers.attention import Attention
+from core.model.mixers.latent import Latent
+from core.model.mixers.sparse import Indexed
+from core.model.spec import ModelSpec
+from core.real import catalogue
+
+CONTEXT = 131072  # "128k"
+V2, V3 = "deepseek-v2", "deepseek-v3"
+PREFILL = 4096  # context at which many tokens are answered at once
+
+
+# The models
+
+
+def latents(spec: ModelSpec) -> list[Latent]:
+    """The latent attention of every layer; [] where a layer mixes tokens in another way, or not at all."""
+    mixers = [layer.mixer for layer in spec.layers]
+    return mixers if all(isinstance(m, Latent) for m in mixers) else []
+
+
+def keys() -> list[str]:
+    """Models of the catalogue whose every layer is latent attention, oldest first."""
+    return [key for key, entry in catalogue.entries().items() if latents(entry.reading.spec)]
+
+
+def default() -> str:
+    """The model that stands first in the list of real models."""
+    return V3 if V3 in keys() else keys()[0]
+
+
+def name(key: str) -> str:
+    """A model's name."""
+    return catalogue.entries()[key].name
+
+
+def mixer(key: str) -> Latent:
+    """The latent attention of a real model's first layer."""
+    return catalogue.entries()[key].reading.spec.layers[0].mixer
+
+
+def presets() -> dict[str, dict]:
+    """Slider settings named after real models: the latent that is the same share of the width as theirs, as near as the slider
+    comes, the largest first; {label: {"latent": rank, "rope_key": bool}}."""
+    found: dict[tuple, str] = {}
+    for key in keys():
+        m, d = mixer(key), catalogue.entries()[key].reading.spec.d_model
+        setting = min(RANKS, key=lambda rank: abs(rank / WIDTH - m.kv_rank / d)), bool(m.rope.dim)
+        found.setdefault(setting, f"{name(key).removeprefix('DeepSeek-')}'s share: 1/{round(d / m.kv_rank)}")
+    return {label: {"latent": rank, "rope_key": turned} for (rank, turned), label in sorted(found.items(), reverse=True)}
+
+
+def users() -> list[dict]:
+    """The catalogue's models with latent attention, behind a scorer too, with numbers and bytes a token in 16 bits."""
+    rows = []
+    for entry in catalogue.entries().values():
+        mixers = [layer.mixer.latent if isinstance(layer.mixer, Indexed) else layer.mixer for layer in entry.reading.spec.layers]
+        m = next((m for m in mixers if isinstance(m, Latent)), None)
+        if m:
+            token = cost.count(entry.reading.spec, 2, cache_dtype="bfloat16").cache_bytes // 2
+            rows.append({"entry": entry, "mixer": m, "token_bytes": token})
+    return rows
+
+
+def rope_key(m: Latent) -> str:
+    """The width of a model's rope key; some keep one that is not turned."""
+    return f"{m.rope_dim}" if m.rope.dim or not m.rope_dim else f"{m.rope_dim}, not turned"
+
+
+# Their caches
+
+
+def reshaped(spec: ModelSpec, kv_heads) -> ModelSpec:
+    """The same model with `kv_heads(latent)` heads of keys and values kept instead of the latent."""
+
+    def other(m: Latent) -> Attention:
+        return Attention(m.heads, kv_heads(m), m.nope_dim, m.v_dim)
+
+    return replace(spec, layers=tuple(replace(layer, mixer=other(layer.mixer)) for layer in spec.layers))
+
+
+@dataclass(frozen=True)
+class Real:
+    """A real model as released and with other caches: numbers of one sequence in its context, bytes in 16 bits."""
+
+    key: str
+    name: str
+    latent: int
+    rope_key: int
+    heads: int
+    layers: int
+    released: int
+    multi_head: int
+    grouped: int
+    multi_query: int
+
+
+@lru_cache(maxsize=64)
+def real(key: str, context: int = CONTEXT, dtype: str = "bfloat16") -> Real:
+    """One model, and what it would keep with keys and values of its heads' width: all of them, 8 of them, one."""
+    spec = catalogue.entries()[key].reading.spec
+    m = latents(spec)[0]
+
+    def size(other: ModelSpec) -> int:
+        return cost.count(other, context, cache_dtype=dtype).cache_bytes
+
+    return Real(
+        key, name(key), m.kv_rank, m.rope_dim, m.heads, len(spec.layers), size(spec),
+        *(size(reshaped(spec, kv_heads)) for kv_heads in (lambda m: m.heads, lambda m: 8, lambda m: 1)),
+    )  # fmt: skip
+
+
+def reals(context: int = CONTEXT) -> list[Real]:
+    """Every model of the catalogue with latent attention, the largest multi-head cache first."""
+    return sorted((real(key, context) for key in keys()), key=lambda row: (-row.multi_head, row.name))
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The factors of a latent cache: layers x (latent + rope key) x tokens x 2 bytes."""
+
+    name: str
+    layers: int
+    latent: int
+    rope_key: int
+    context: int
+    bytes: int
+
+
+def formula(key: str) -> Formula:
+    """The cache formula of a real model, with the number that the calculator gives."""
+    r = real(key)
+    return Formula(r.name, r.layers, r.latent, r.rope_key, CONTEXT, r.released)
+
+
+# Their arithmetic
+
+
+def steps(key: str, contexts: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """One decode step of one layer at each context: {"flops" and "reads": {form: values}}. "kept" is expanded with every head's
+    keys and values kept, as multi-head attention would."""
+    m, d = mixer(key), catalogue.entries()[key].reading.spec.d_model
+
+    def of(form: str, part=None):
+        flops = [replace(m, form=form).flops(d, 1, int(n)) for n in contexts]
+        return np.array([sum(f.values()) if part is None else f[part] for f in flops])
+
+    read = {form: np.array([reads(m, form, int(n)) for n in contexts]) for form in FORMS}
+    made = of(EXPANDED, "latent")
+    once = replace(m, form=EXPANDED).flops(d, 1, 1)["latent"]  # its own token's keys and values
+    flops = {EXPANDED: of(EXPANDED), "kept": of(EXPANDED) - made + once, ABSORBED: of(ABSORBED)}
+    return {"flops": flops, "reads": read}
+
+
+def together(key: str, context: int, queries: np.ndarray) -> dict[str, np.ndarray]:
+    """FLOPs of one layer when so many of the last tokens are answered at once, by form."""
+    m, d = mixer(key), catalogue.entries()[key].reading.spec.d_model
+    return {form: np.array([sum(replace(m, form=form).flops(d, int(q), context).values()) for q in queries]) for form in FORMS}
+
+
+def crossing(key: str, context: int) -> int:
+    """The fewest tokens at once for which the expanded form is no more arithmetic than the absorbed one; 0 if there are none."""
+    low, high = 1, context
+
+    def dearer(q: int) -> bool:
+        both = together(key, context, np.array([q]))
+        return bool(both[EXPANDED][0] > both[ABSORBED][0])
+
+    if dearer(high):
+        return 0
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if dearer(middle) else (low, middle)
+    return low
+
+
+# Three answers behind one percentage
+
+OLDER, OLDER_LAYERS = Attention(heads=64, kv_heads=8, k_dim=128, v_dim=128), 95  # DeepSeek 67B
+OLDER_PAPER = "2401.02954"
+BITS, QUANTISED = 16, 6  # 6 bits a number on average: the cache of DeepSeek-V2 as deployed (arXiv 2405.04434, section 3.2.3)
+
+
+@dataclass(frozen=True)
+class Saving:
+    """One way to say how much smaller the cache is: numbers of one token and bits of one number, before and after."""
+
+    against: str
+    before: int
+    before_bits: int
+    after: int
+    after_bits: int
+
+    @property
+    def share(self) -> float:
+        """What is saved, 0 to 1."""
+        return 1 - self.after * self.after_bits / (self.before * self.before_bits)
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        """Bytes of one token before and after."""
+        return self.before * self.before_bits // 8, self.after * self.after_bits // 8
+
+
+def savings() -> tuple[Saving, ...]:
+    """Three true answers to "how much smaller is the cache of DeepSeek-V2?"; () where the catalogue lacks it."""
+    if V2 not in keys():
+        return ()
+    spec = catalogue.entries()[V2].reading.spec
+    now, alike = (cost.count(s, 2).cache_elements // 2 for s in (spec, reshaped(spec, lambda m: m.heads)))
+    older = OLDER_LAYERS * sum(OLDER.cache(1).values())
+    return (
+        Saving("multi-head attention of its own shape", alike, BITS, now, BITS),
+        Saving("DeepSeek 67B, both in 16 bits", older, BITS, now, BITS),
+        Saving("DeepSeek 67B, the new cache in 6 bits", older, BITS, now, QUANTISED),
+    )
+
+
+# What is often said
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Numbers of one real model that common mistakes get wrong: of one token in one layer."""
+
+    name: str
+    latent: int
+    rope_key: int
+    kept: int
+    multi_head: int
+    query_rank: int
+    kept_without_query_rank: int
+    more_flops: float  # absorbed against expanded, for one query and one key
+    fewer_reads: float
+
+
+def facts(key: str) -> Facts:
+    """What is counted for one model."""
+    m = mixer(key)
+    kept, plain = (sum(x.cache(1).values()) for x in (m, replace(m, q_rank=0)))
+    pair = {form: replace(m, form=form).flops(1, 1, 1)["attention"] for form in FORMS}
+    read = {form: reads(m, form, 1) for form in FORMS}
+    multi_head = sum(shapes(m)["MHA"].cache(1).values())
+    return Facts(
+        name(key), m.kv_rank, m.rope_dim, kept, multi_head, m.q_rank, plain,
+        pair[ABSORBED] / pair[EXPANDED], read[EXPANDED] / read[ABSORBED],
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What the page on mixtures of experts works out."""

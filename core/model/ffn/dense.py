@@ -1,0 +1,85 @@
+"""The dense feed-forward layer: every token passes through all of it.
+
+Glossary
+    D   d_model     width of the residual stream
+    F   hidden      inner width (Hugging Face: intermediate_size)
+
+    gated    y = W_down( act(W_gate x) * W_up x )     act = silu: SwiGLU; act = gelu: GeGLU   (arXiv 2002.05202)
+    plain    y = W_down( act(W_up x) )                act = gelu: GPT-2
+
+Simplified: nothing.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from core.errors import flag, number, one_of, whole
+from core.model.blocks import ACTIVATIONS
+from core.model.trace import NOTHING, Trace
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Configuration and formulas, in elements."""
+
+    hidden: int
+    activation: str = "silu"
+    gated: bool = True
+    bias: bool = False
+    gate_scale: float = 1.0  # factor on what the activation reads (Falcon-H1)
+
+    name = "mlp"
+
+    def __post_init__(self):
+        whole("ffn.hidden", self.hidden, high=1 << 24)
+        one_of("ffn.activation", self.activation, tuple(ACTIVATIONS))
+        flag("ffn.gated", self.gated)
+        flag("ffn.bias", self.bias)
+        number("ffn.gate_scale", self.gate_scale)
+
+    def build(self, d_model: int) -> "DenseModule":
+        """The torch module."""
+        return DenseModule(self, d_model)
+
+    def weights(self, d_model: int) -> int:
+        """Elements of the matrices."""
+        return (3 if self.gated else 2) * d_model * self.hidden
+
+    def params(self, d_model: int) -> int:
+        """Learned numbers."""
+        return self.weights(d_model) + self.bias * ((2 if self.gated else 1) * self.hidden + d_model)
+
+    def active(self, d_model: int) -> int:
+        """Learned numbers that one token visits: all."""
+        return self.params(d_model)
+
+    def buffers(self) -> int:
+        """Numbers kept beside the weights: none."""
+        return 0
+
+    def state(self, d_model: int) -> dict[str, int]:
+        """Elements kept from token to token: none."""
+        return {}
+
+    def flops(self, d_model: int, queries: int) -> dict[str, int]:
+        """2 x multiply-adds for `queries` tokens."""
+        return {"ffn": 2 * queries * self.weights(d_model)}
+
+
+class DenseModule(nn.Module):
+    """x (B, T, D) -> y (B, T, D)."""
+
+    def __init__(self, config: Dense, d_model: int):
+        super().__init__()
+        self.config = config
+        if config.gated:
+            self.gate_proj = nn.Linear(d_model, config.hidden, bias=config.bias)
+        self.up_proj = nn.Linear(d_model, config.hidden, bias=config.bias)
+        self.down_proj = nn.Linear(config.hidden, d_model, bias=config.bias)
+
+    def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
+        act = ACTIVATIONS[self.config.activation]
+        up = self.up_proj(x)  # (B, T, F)
+        hidden = act(self.config.gate_scale * self.gate_proj(x)) * up if self.config.gated else act(up)
+        return self.down_proj(hidden), state, shared

@@ -1,0 +1,77 @@
+"""Attention that reads the keys and values of an earlier layer (cross-layer attention) and keeps none itself.
+
+Glossary
+    H, G, d         heads, key/value heads and widths of the attention it would otherwise be
+    own             that attention; its key and value projections are left out
+    ago             how many layers back the keys and values were made
+
+    q = x W_q       o_i = softmax(q_i K_g^T / sqrt(d) + mask) V_g       y = concat(o) W_o       K, V from layer l - ago
+
+A model in which every second layer borrows keeps half the cache.
+
+Papers: Cross-Layer Attention (arXiv 2405.12981), Hunyuan-Large (arXiv 2411.02265). Simplified: nothing.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from core.errors import SpecError, whole
+from core.model.blocks import Counted
+from core.model.mixers.attention import AttentionModule
+
+
+@dataclass(frozen=True)
+class Borrowed(Counted):
+    """Configuration and formulas, in elements."""
+
+    own: object
+    ago: int = 1
+
+    name = "self_attn"
+    kind = "shared"
+    family = "attention with borrowed keys and values"
+
+    def __post_init__(self):
+        whole("borrowed.ago", self.ago, high=4096)
+        if not hasattr(self.own, "kv_heads"):
+            raise SpecError("borrowed.own must be attention")
+
+    def build(self, d_model: int) -> "BorrowedModule":
+        """The torch module."""
+        return BorrowedModule(self, d_model)
+
+    @property
+    def absent(self) -> int:
+        """Outputs of the two projections that are left out."""
+        return self.own.kv_heads * (self.own.k_dim + self.own.v_dim)
+
+    def params(self, d_model: int) -> int:
+        """Learned numbers: those of attention without keys, values, their biases and the keys' norm."""
+        norms = {"none": 0, "bare": 0, "full": self.own.kv_heads * self.own.k_dim}.get(self.own.qk_norm, self.own.k_dim)
+        return self.own.params(d_model) - (d_model + self.own.qkv_bias) * self.absent - norms
+
+    def cache(self, n: int) -> dict[str, int]:
+        """Elements that grow with context: none, they are another layer's."""
+        return {}
+
+    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
+        """2 x multiply-adds for the last `queries` of `context` tokens."""
+        flops = self.own.flops(d_model, queries, context)
+        return {**flops, "projections": flops["projections"] - 2 * queries * d_model * self.absent}
+
+
+class BorrowedModule(AttentionModule):
+    """x (B, T, D) -> y (B, T, D); the state holds the position alone."""
+
+    def __init__(self, config: Borrowed, d_model: int):
+        super().__init__(config.own, d_model)
+        del self.k_proj, self.v_proj
+        if config.own.qk_norm not in ("none", "bare"):
+            del self.k_norm
+
+    def remembered(self, x: Tensor, positions: Tensor, state: dict, shared: dict) -> tuple[Tensor, Tensor, dict]:
+        return *shared["keys and values"], shared
+
+    def kept(self, k: Tensor, v: Tensor, end: int) -> dict:
+        return {"position": end}

@@ -1,0 +1,96 @@
+"""Two mixers side by side in one layer: both read the same normed stream, what they say is added (Falcon-H1).
+
+Glossary
+    first, second   the mixers: attention with a cache that grows, a state space model with a state that does not
+    a, b            factors on what each reads and says
+
+    y = b_1 first(a_1 x) + b_2 second(a_2 x)
+
+The layer pays for both: a cache and a state.
+
+Papers: Falcon-H1 (arXiv 2507.22448). Simplified: nothing.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from core.errors import SpecError, number
+from core.model.blocks import Counted
+from core.model.trace import NOTHING, Trace
+
+
+@dataclass(frozen=True)
+class Parallel(Counted):
+    """Configuration and formulas, in elements."""
+
+    first: object
+    second: object
+    reads: tuple[float, float] = (1.0, 1.0)
+    says: tuple[float, float] = (1.0, 1.0)
+
+    name = "mixers"
+    family = "a layer with two mixers side by side"
+
+    def __post_init__(self):
+        for field in ("reads", "says"):
+            factors = getattr(self, field)
+            if not isinstance(factors, tuple) or len(factors) != 2:
+                raise SpecError(f"parallel.{field} must be two numbers, one a mixer")
+            for factor in factors:
+                number(f"parallel.{field}", factor, low=-1e12)
+
+    def build(self, d_model: int) -> "ParallelModule":
+        """The torch module."""
+        return ParallelModule(self, d_model)
+
+    def unseen(self, d_model: int, queries: int, context: int) -> int:
+        """FLOPs that torch's counter cannot see."""
+        return sum(mixer.unseen(d_model, queries, context) for mixer in (self.first, self.second))
+
+    @property
+    def kind(self) -> str:
+        """Both kinds."""
+        return f"{self.first.kind}+{self.second.kind}"
+
+    def params(self, d_model: int) -> int:
+        """Learned numbers."""
+        return self.first.params(d_model) + self.second.params(d_model)
+
+    def cache(self, n: int) -> dict[str, int]:
+        """Elements kept after n tokens of one sequence."""
+        return added(self.first.cache(n), self.second.cache(n))
+
+    def state(self, d_model: int) -> dict[str, int]:
+        """Elements kept that do not grow."""
+        return added(self.first.state(d_model), self.second.state(d_model))
+
+    def buffers(self) -> int:
+        """Numbers kept beside the weights."""
+        return self.first.buffers() + self.second.buffers()
+
+    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
+        """2 x multiply-adds for the last `queries` of `context` tokens."""
+        return added(self.first.flops(d_model, queries, context), self.second.flops(d_model, queries, context))
+
+
+def added(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:
+    """Two counts name by name."""
+    return {name: a.get(name, 0) + b.get(name, 0) for name in (*a, *b)}
+
+
+class ParallelModule(nn.Module):
+    """x (B, T, D) -> y (B, T, D); the state holds what both hold, under their names."""
+
+    def __init__(self, config: Parallel, d_model: int):
+        super().__init__()
+        self.config = config
+        for mixer in (config.first, config.second):
+            self.add_module(mixer.name, mixer.build(d_model))
+
+    def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
+        c, y, kept = self.config, 0, {}
+        for mixer, reads, says in zip((c.first, c.second), c.reads, c.says):
+            said, new, shared = getattr(self, mixer.name)(reads * x, state, shared, trace)
+            y, kept = y + says * said, kept | new
+        return y, kept, shared

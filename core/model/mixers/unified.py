@@ -1,0 +1,64 @@
+"""Attention whose keys and values may come from one projection (Gemma 4's global layers).
+
+Glossary
+    H, G, d         heads, key/value heads and widths of the attention it is otherwise
+    own             that attention, with a norm on each query and key head
+    one             whether one projection makes both; else they have a projection each, as usual
+
+    p = x W_k       k = rotate(w * norm(p))       v = norm(p)       norm on values: without weights
+    o_i = softmax(q_i K_g^T + mask) V_g           y = concat(o) W_o
+
+Keys and values still differ, by the weights of a norm and by rotation, and both are kept, as the reference does. An engine that
+kept p alone, and made k and v from it whenever they are read, would need half.
+
+Papers: no report is out; grouped-query attention is arXiv 2305.13245. Simplified: formulas only; the module follows. The factor
+on the whole layer, which is loaded and not learned, is counted here as a buffer.
+"""
+
+from dataclasses import dataclass
+
+from core.errors import SpecError, flag
+from core.model.blocks import Counted
+
+
+@dataclass(frozen=True)
+class Unified(Counted):
+    """Configuration and formulas, in elements."""
+
+    own: object
+    one: bool = True
+
+    name = "self_attn"
+    family = "attention with one projection for keys and values"
+
+    def __post_init__(self):
+        flag("unified.one", self.one)
+        if not hasattr(self.own, "kv_heads") or self.own.k_dim != self.own.v_dim:
+            raise SpecError("unified.own must be attention with keys as wide as values")
+
+    @property
+    def kind(self) -> str:
+        """full or sliding, as its attention."""
+        return self.own.kind
+
+    @property
+    def absent(self) -> int:
+        """Outputs of the projection that is left out."""
+        return self.one * self.own.kv_heads * self.own.v_dim
+
+    def params(self, d_model: int) -> int:
+        """Learned numbers."""
+        return self.own.params(d_model) - (d_model + self.own.qkv_bias) * self.absent
+
+    def buffers(self) -> int:
+        """Numbers kept beside the weights: the layer's factor."""
+        return 1
+
+    def cache(self, n: int) -> dict[str, int]:
+        """Elements kept after n tokens of one sequence."""
+        return self.own.cache(n)
+
+    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
+        """2 x multiply-adds for the last `queries` of `context` tokens."""
+        flops = self.own.flops(d_model, queries, context)
+        return {**flops, "projections": flops["projections"] - 2 * queries * d_model * self.absent}

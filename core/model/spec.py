@@ -1,0 +1,205 @@
+"""The one description of an architecture: the calculator counts it, torch runs it, the page draws it.
+
+A model is a stack of layers; a layer mixes tokens (mixer), then channels (ffn). Either may be absent. Everything here is
+frozen, hashable and prints as the call that makes it.
+
+    x = x + mixer(conv(norm(x)))        norms="pre"       (Llama)
+    x = x + norm(mixer(conv(x)))        norms="post"      (OLMo 2)
+    x = x + norm(mixer(conv(norm(x))))  norms="sandwich"  (Gemma 2)
+    x = norm(x + mixer(conv(x)))        norms="outer"     (the first transformer; TRM and HRM)
+    x = norm(x); x = a x + mixer(x)     norms="stream"    (MiniMax-M1: the stream itself is normed, then scaled by a)
+
+and the same again with the ffn (which has no convolution before it).
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from typing import Protocol
+
+from core.errors import DEEPEST, LARGEST_VOCABULARY, SpecError, flag, number, one_of, short, whole
+from core.model.blocks import Norm
+
+
+class Part(Protocol):
+    """What a mixer or an ffn answers. Numbers are elements; bytes and dtypes exist in cost.py alone.
+
+    `build(d_model)` gives a pure module: forward(x, state, shared, trace) -> (y, state, shared). `state` is a dict of
+    tensors (and the position) that the module reads and never writes in place; {} is the start. Its tensors carry the
+    names that `cache` and `state` count. `shared` goes from layer to layer within one pass.
+    """
+
+    name: str  # what the module is called inside its layer, and so in every parameter name
+
+    def build(self, d_model: int): ...  # -> nn.Module
+
+    def params(self, d_model: int) -> int: ...
+
+    def state(self, d_model: int) -> dict[str, int]: ...  # elements of one sequence that do not grow with context
+
+    def buffers(self) -> int: ...  # numbers kept beside the weights that no gradient reaches: a router's bias, tables of decay
+
+
+class Mixer(Part, Protocol):
+    """Mixes tokens. `kind` is one of cost.KINDS."""
+
+    kind: str
+
+    def cache(self, n: int) -> dict[str, int]: ...  # elements of one sequence kept after n tokens
+
+    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]: ...
+
+    def unseen(self, d_model: int, queries: int, context: int) -> int: ...  # FLOPs that FlopCounterMode counts as 0 on a CPU
+
+    def causal(self) -> "Mixer": ...  # the same, reading backwards only
+
+
+class Ffn(Part, Protocol):
+    """Mixes channels."""
+
+    def active(self, d_model: int) -> int: ...  # parameters that one token visits
+
+    def flops(self, d_model: int, queries: int) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Factors on what the mixer and the ffn add to the residual stream (Granite's residual multiplier), and on the stream itself
+    where it is normed (norms="stream")."""
+
+    mixer: float = 1.0
+    ffn: float = 1.0
+    mixer_stream: float = 1.0
+    ffn_stream: float = 1.0
+
+
+def hashed_once(kind: type) -> type:
+    """A description that computes its hash once: deep models are looked up in caches many times for one picture."""
+    computed = kind.__hash__
+
+    def __hash__(self):
+        if "_hash" not in self.__dict__:
+            object.__setattr__(self, "_hash", computed(self))
+        return self._hash
+
+    def __getstate__(self):  # a hash holds for one process only
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
+
+    kind.__hash__, kind.__getstate__ = __hash__, __getstate__
+    return kind
+
+
+@hashed_once
+@dataclass(frozen=True)
+class Layer:
+    """One layer. `input_conv` is the kernel of a short causal convolution on the mixer's input; 0 means none."""
+
+    mixer: Mixer | None
+    ffn: Ffn | None
+    norms: str = "pre"
+    scales: Scales = Scales()
+    input_conv: int = 0
+
+    def __post_init__(self):
+        if self.mixer is None and self.ffn is None:
+            raise SpecError("layer.mixer and layer.ffn are both absent: a layer has at least one")
+        one_of("layer.norms", self.norms, ("pre", "post", "sandwich", "outer", "stream"))
+        for field in ("mixer", "ffn", "mixer_stream", "ffn_stream"):
+            number(f"layer.scales.{field}", getattr(self.scales, field))
+        whole("layer.input_conv", self.input_conv, low=0, high=64)
+        if self.input_conv == 1 or (self.input_conv and self.mixer is None):
+            raise SpecError("layer.input_conv must be 0 (none) or at least 2, on a layer that has a mixer")
+
+    @property
+    def kind(self) -> str:
+        """How its memory grows: the mixer's kind, or none for a layer that only mixes channels."""
+        return self.mixer.kind if self.mixer else "none"
+
+
+@dataclass(frozen=True)
+class Recursion:
+    """How a recursive solver uses its layers in one step: `inner` updates of z, then one of y, `cycles` times (TRM: n and T).
+    The first `low` layers update z and the others y (HRM); low 0: all of them do both. inner 0: there is no z, y is updated from
+    itself and the board (a looped transformer; one cycle is a plain one). `halt` outputs say whether to stop."""
+
+    cycles: int = 1
+    inner: int = 1
+    low: int = 0
+    halt: int = 0
+
+    def __post_init__(self):
+        whole("recursion.cycles", self.cycles, high=1024)
+        whole("recursion.inner", self.inner, low=0, high=1024)
+        if self.low and not self.inner:
+            raise SpecError("recursion.inner must be at least 1 where recursion.low layers update z")
+        whole("recursion.low", self.low, low=0, high=DEEPEST)
+        whole("recursion.halt", self.halt, low=0, high=16)
+
+    def passes(self, layer: int) -> int:
+        """How often a layer runs in one step."""
+        if self.low:
+            return self.cycles * (self.inner if layer < self.low else 1)
+        return self.cycles * (self.inner + 1)
+
+
+@hashed_once
+@dataclass(frozen=True)
+class ModelSpec:
+    """A language model (or a denoiser, or a recursive solver: `decoding` says how its answer is produced)."""
+
+    name: str
+    d_model: int
+    vocab: int
+    layers: tuple[Layer, ...]
+    norm: Norm = Norm()
+    tied: bool = False
+    learned_positions: int = 0  # rows of a learned position table (GPT-2); 0 means none
+    embed_scale: float = 1.0
+    logit_scale: float = 1.0
+    softcap: float = 0.0  # logits pass softcap * tanh(logits / softcap); 0 means not
+    head_bias: bool = False
+    decoding: str = "autoregressive"
+    embed_norm: bool = False  # embeddings pass a norm of their own (RWKV)
+    recursion: Recursion = Recursion()  # of a solver that decodes by "recursion"
+    streams: int = 1  # residual streams that stand side by side; more than one are joined by hyper-connections (DeepSeek-V4)
+
+    def __post_init__(self):
+        whole("d_model", self.d_model)
+        whole("vocab", self.vocab, high=LARGEST_VOCABULARY)
+        if not isinstance(self.layers, tuple) or not 1 <= len(self.layers) <= DEEPEST:
+            raise SpecError(f"layers must be a tuple of 1 to {DEEPEST:,} layers")
+        whole("learned_positions", self.learned_positions, low=0, high=1 << 30)
+        for field in ("embed_scale", "logit_scale", "softcap"):
+            number(field, getattr(self, field))
+        flag("tied", self.tied)
+        flag("head_bias", self.head_bias)
+        flag("embed_norm", self.embed_norm)
+        whole("streams", self.streams, high=64)
+        one_of("decoding", self.decoding, ("autoregressive", "diffusion", "recursion"))
+
+    def cache_names(self) -> frozenset[str]:
+        """Names of the tensors of a state that grow with context; every other tensor does not."""
+        return frozenset(name for layer in self.layers if layer.mixer for name in layer.mixer.cache(1))
+
+    def causal(self) -> "ModelSpec":
+        """The same trunk reading backwards only: what the counts of a denoiser are made on."""
+        made = {layer: replace(layer, mixer=layer.mixer and layer.mixer.causal()) for layer in dict.fromkeys(self.layers)}
+        return replace(self, layers=tuple(made[layer] for layer in self.layers))
+
+
+def expand(pattern: str, kinds: Mapping[str, Layer], depth: int) -> tuple[Layer, ...]:
+    """`depth` layers from a pattern of letters, repeated and cut: expand("LLLLLG", {"L": ..., "G": ...}, 26)."""
+    if not isinstance(pattern, str) or not pattern or set(pattern) - set(kinds):
+        raise SpecError(f"pattern must be made of the letters {', '.join(sorted(kinds))}, not {short(pattern)}")
+    whole("depth", depth, high=DEEPEST)
+    return tuple(kinds[pattern[i % len(pattern)]] for i in range(depth))
+
+
+def brief(value) -> str:
+    """A description as the shortest call that makes it: fields that hold their default are left out, so that a field added
+    later changes no text that was written before."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(brief, value))}{',' * (len(value) == 1)})"
+    if not is_dataclass(value):
+        return repr(value)
+    given = [f for f in fields(value) if f.default is MISSING or getattr(value, f.name) != f.default]
+    return f"{type(value).__name__}({', '.join(f'{f.name}={brief(getattr(value, f.name))}' for f in given)})"

@@ -1,0 +1,202 @@
+"""Why calculators disagree: what a naive one would say of this very model, beside what we count.
+
+Each reason is a mistake that users of calculators report, or a convention that makers differ in. The mistake is made on purpose,
+on the description of the model, and the result is counted like any other; a reason that changes nothing here is left out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
+
+from core.count import cost
+from core.count.dtypes import stored
+from core.errors import SpecError
+from core.model.blocks import Full
+from core.model.mixers.attention import Attention
+from core.model.mixers.borrowed import Borrowed
+from core.model.mixers.latent import Latent
+from core.model.mixers.sparse import Indexed
+from core.model.rope import Rope
+from core.model.spec import ModelSpec
+from core.real import released
+
+LEARNED, VISITED = "parameters", "parameters that a token visits"
+INNER = ("own", "first", "second", "latent")  # mixers that hold another one
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One way to arrive at another number. `what` they do; of which `subject`, in which `unit` ("GB": bytes, written in powers of
+    1000); a `convention` is no mistake."""
+
+    name: str
+    what: str
+    subject: str
+    theirs: int
+    ours: int
+    unit: str = "bytes"
+    convention: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """How many times ours theirs is; infinity where ours is nothing."""
+        return self.theirs / self.ours if self.ours else float("inf")
+
+
+@lru_cache(maxsize=256)
+def reasons(reading, context: int, batch: int = 1) -> tuple[Reason, ...]:
+    """Everything that makes a difference on this model: mistakes, then conventions; the larger the difference, the earlier."""
+    every = (*of_the_cache(reading, context, batch), *of_the_state(reading, context, batch), *of_the_weights(reading, context))
+    told = [reason for reason in every if reason.theirs != reason.ours]
+    return tuple(sorted(told, key=lambda r: (r.convention, -max(r.ratio, 1 / r.ratio if r.ratio else float("inf")))))
+
+
+# The cache
+
+
+def narrow(mixer, spec: ModelSpec):
+    """Heads as wide as hidden size / heads."""
+    if not isinstance(mixer, Attention) or mixer.heads > spec.d_model:
+        return mixer
+    width = spec.d_model // mixer.heads
+    return replace(mixer, k_dim=width, v_dim=width, rope=Rope())
+
+
+def unbounded(mixer, spec: ModelSpec):
+    """No window and no chunk."""
+    return replace(mixer, reach=Full()) if isinstance(mixer, Attention) and mixer.kind in ("sliding", "chunked") else mixer
+
+
+def unshared(mixer, spec: ModelSpec):
+    """A key and a value for every query head."""
+    return replace(mixer, kv_heads=mixer.heads) if isinstance(mixer, Attention) else mixer
+
+
+def expanded(mixer, spec: ModelSpec):
+    """Every head's own keys and values instead of the latent."""
+    latent = getattr(mixer, "latent", mixer)
+    return Attention(latent.heads, latent.heads, latent.k_dim, latent.v_dim) if isinstance(latent, Latent) else mixer
+
+
+def doubled(mixer, spec: ModelSpec):
+    """The latent twice, once for keys and once for values, and no rotated key."""
+    return replace(mixer, rope_dim=mixer.kept, rope=Rope()) if isinstance(mixer, Latent) else mixer
+
+
+def unscored(mixer, spec: ModelSpec):
+    """No keys of the scorer."""
+    return mixer.latent if isinstance(mixer, Indexed) else mixer
+
+
+def owned(mixer, spec: ModelSpec):
+    """Keys and values in the layers that borrow them, too."""
+    return mixer.own if isinstance(mixer, Borrowed) else mixer
+
+
+def attending(mixer, spec: ModelSpec):
+    """Attention in the layers that keep a state, or mix no tokens at all."""
+    if mixer is not None and mixer.kind != "state":
+        return mixer
+    return next((layer.mixer for layer in spec.layers if layer.mixer and layer.mixer.cache(1)), mixer)
+
+
+CACHE: tuple[tuple[str, str, Callable], ...] = (
+    ("head width guessed", "hidden size / heads is taken for the width of a head, which is a field of its own", narrow),
+    ("windows ignored", "every layer is taken to keep the whole context", unbounded),
+    ("sharing ignored", "keys and values are counted for every query head", unshared),
+    ("latents expanded", "every head's keys and values are counted, though one latent is kept for all of them", expanded),
+    ("latents counted twice", "the latent is counted for keys and again for values, and the rotated key forgotten", doubled),
+    ("scorer forgotten", "the keys that pick what is read are left out", unscored),
+    ("borrowing ignored", "keys and values are counted in layers that read those of another layer", owned),
+    ("every layer attends", "layers that keep a state, or mix no tokens, are counted as attention", attending),
+)
+
+
+def of_the_cache(reading, context: int, batch: int) -> list[Reason]:
+    """Mistakes with what grows."""
+    spec, ours = reading.spec, counted(reading, reading.spec, context, batch).cache_bytes
+    if spec.decoding == "recursion":
+        return []
+    if spec.decoding == "diffusion":
+        what = "keys and values are counted as if the released code kept them; it reads both ways and keeps none"
+        return [Reason("a cache that is not kept", what, "cache", ours, 0)]
+    found = []
+    for name, what, change in CACHE:
+        try:
+            theirs = counted(reading, changed(spec, change), context, batch).cache_bytes
+        except SpecError:  # a mistake that no model of these sizes can make
+            continue
+        found.append(Reason(name, what, "cache", theirs, ours))
+    if context % 1024 == 0:
+        fewer = counted(reading, spec, context // 1024 * 1000, batch).cache_bytes
+        what = f"{context:,} tokens are called {context // 1024}K and counted as {context // 1024 * 1000:,}"
+        found.append(Reason("K is a thousand", what, "cache", fewer, ours, convention=True))
+    return found
+
+
+def changed(spec: ModelSpec, change: Callable) -> ModelSpec:
+    """The same model with a mistake made in every mixer."""
+    return replace(spec, layers=tuple(replace(layer, mixer=through(layer.mixer, change, spec)) for layer in spec.layers))
+
+
+def through(mixer, change: Callable, spec: ModelSpec):
+    """A mixer with the mistake made in it, or in the mixers that it holds."""
+    if not is_dataclass(mixer) and mixer is not None:
+        return mixer
+    made = change(mixer, spec)
+    if made is not mixer or mixer is None:
+        return made
+    held = {f.name: through(getattr(mixer, f.name), change, spec) for f in fields(mixer) if f.name in INNER}
+    held = {name: part for name, part in held.items() if part is not getattr(mixer, name)}
+    return replace(mixer, **held) if held else mixer
+
+
+def counted(reading, spec: ModelSpec, context: int, batch: int) -> cost.Cost:
+    """A description in the reading's own dtypes."""
+    return cost.count(spec, context, batch, reading.weight_dtype, reading.cache_dtype, reading.state_dtype)
+
+
+# State and weights
+
+
+def of_the_state(reading, context: int, batch: int) -> list[Reason]:
+    """Mistakes with what does not grow."""
+    c = counted(reading, reading.spec, context, batch)
+    kept, short = c.cache_bytes * (reading.spec.decoding != "diffusion"), stored(c.state_elements, reading.cache_dtype)
+    forgotten = "only what grows is counted, not the state of fixed size"
+    narrowed = f"recurrent matrices are counted in {reading.cache_dtype}; engines keep them in {reading.state_dtype}"
+    return [
+        Reason("state forgotten", forgotten, "memory of sequences", kept, kept + c.state_bytes),
+        Reason("state in the cache's dtype", narrowed, "state", short, c.state_bytes),
+    ]
+
+
+def of_the_weights(reading, context: int) -> list[Reason]:
+    """Mistakes with learned numbers, and conventions about which to name."""
+    spec, c = reading.spec, counted(reading, reading.spec, context, 1)
+    total, active, own = c.params_total, c.params_active, released.weights(reading)
+    twice = total + spec.tied * spec.vocab * spec.d_model
+    less, least = c.params_active_without_input_embedding, c.params_active_without_embeddings
+    rows = (
+        ("every expert runs", "all experts are counted for a token that visits a few", VISITED, total, active, False),
+        ("tied table twice", "one table that serves at both ends is counted at each", LEARNED, twice, total, False),
+        ("buffers counted", "tables and biases that no gradient reaches are counted", LEARNED, total + c.buffers, total, True),
+        (
+            "without the input table",
+            "the input embedding is left out: it is looked up, not multiplied",
+            VISITED,
+            less,
+            active,
+            True,
+        ),
+        ("without both tables", "embedding and output matrix are left out", VISITED, least, active, True),
+    )
+    found = [Reason(name, what, subject, theirs, ours, "parameters", usual) for name, what, subject, theirs, ours, usual in rows]
+    gigabytes = "bytes are divided by 1,024 three times and called GB"
+    whole = own.bytes if own else c.weight_bytes
+    found.append(Reason("GiB written as GB", gigabytes, "weights", whole * 10**9 >> 30, whole, "GB", convention=True))
+    if own and reading.quantisation:
+        named = (reading.quantisation.others or reading.quantisation.experts).dtype
+        what = f"all weights are taken to be in {named}; the release has {own.mix}, and scales beside them"
+        found.append(Reason("one dtype for all", what, "weights", stored(total, named, scales=True), own.bytes))
+    return found

@@ -1,0 +1,59 @@
+"""gpt-oss (model_type "gpt_oss"): every second layer is local; a learned sink in each head; biases everywhere; experts whose
+activation is cut, with a softmax over the picked ones.
+
+The loaded model keeps gate and up of an expert as neighbouring columns, (E, D, 2F), and down as (E, F, D); files hold the same
+numbers in blocks of 4 bits, which are not read here.
+"""
+
+import re
+
+from core.model.ffn.moe import CLAMP, SLOPE, MoE
+from core.model.spec import ModelSpec
+from core.real.hf import parts
+from core.real.hf.fields import Fields
+from core.real.hf.llama import decoder
+from core.real.hf.weights import Deinterleave, Entry, Transpose, outer
+
+DEFAULTS = {
+    "vocab_size": 201088, "intermediate_size": 2880, "num_key_value_heads": 8, "head_dim": 64, "hidden_act": "silu",
+    "rms_norm_eps": 1e-5, "rope_theta": 150000.0, "tie_word_embeddings": False, "attention_bias": True, "sliding_window": 128,
+    "num_local_experts": 128, "num_experts_per_tok": 4, "swiglu_limit": CLAMP, "swiglu_alpha": SLOPE,
+    "max_position_embeddings": 131072,
+    "rope_parameters": {
+        "rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
+        "original_max_position_embeddings": 4096,
+    },
+}  # fmt: skip
+
+ROWS = {
+    "gate_up_proj": (Transpose(), Deinterleave(dim=1)),
+    "gate_up_proj_bias": (Deinterleave(dim=1),),
+    "down_proj": (Transpose(),),
+}
+
+
+def read(f: Fields) -> ModelSpec:
+    """config -> spec. The cut and the slope of the activation are known at one value only."""
+    f.seen.update(("experts_per_token", "initial_context_length"))  # further names of fields that are read
+    f.strange += [name for name, known in (("swiglu_limit", CLAMP), ("swiglu_alpha", SLOPE)) if f.number(name) != known]
+    layers, bias = parts.depth(f), f.flag("attention_bias")
+    reaches = parts.reaches(f, layers, [i % 2 == 0 for i in range(layers)])
+    return decoder(f, reaches, {"sinks": True, "qkv_bias": bias, "out_bias": bias}, ffns=[experts(f)] * layers)
+
+
+def experts(f: Fields) -> MoE:
+    """A softmax over the picked experts is one over all of them divided by the sum of the picked."""
+    count = f.whole("num_local_experts", low=2)
+    picked, hidden = f.whole("num_experts_per_tok", high=count), f.whole("intermediate_size", high=1 << 24)
+    activation = f.choice("hidden_act", {"silu": "clamped"})
+    return MoE(count, picked, hidden, activation=activation, router_bias=True, expert_bias=True)
+
+
+def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
+    """The router has another name; experts are turned, their gates and ups put apart."""
+    return [Entry(outer(re.sub(r"\.mlp\.gate\.", ".mlp.router.", name)), (name,), ops=turned(name)) for name in names]
+
+
+def turned(name: str) -> tuple:
+    """What is done to a tensor of the experts."""
+    return ROWS.get(name.rpartition(".")[2], ()) if ".experts." in name else ()

@@ -1,0 +1,36 @@
+"""SmolLM3 (model_type "smollm3"): Llama without rope on every fourth layer (NoPE)."""
+
+from core.model.rope import Rope
+from core.model.spec import ModelSpec
+from core.real.hf import parts
+from core.real.hf.fields import Fields
+from core.real.hf.llama import decoder, table  # noqa: F401
+
+DEFAULTS = {
+    "vocab_size": 128256, "intermediate_size": 11008, "num_key_value_heads": 4, "hidden_act": "silu", "rms_norm_eps": 1e-6,
+    "rope_theta": 2000000.0, "tie_word_embeddings": True, "attention_bias": False, "mlp_bias": False,
+    "use_sliding_window": False, "sliding_window": None, "no_rope_layer_interval": 4,
+}  # fmt: skip
+
+
+def read(f: Fields) -> ModelSpec:
+    """config -> spec."""
+    layers = parts.depth(f)
+    turned = rotated(f, layers)
+    windowed = f.flag("use_sliding_window") and parts.window(f) is not None
+    f.has("sliding_window")
+    reaches = parts.reaches(f, layers, [windowed and not t for t in turned])
+    bias = f.flag("attention_bias")
+    rope = parts.rope(f, parts.heads(f)[2])
+    ropes = [rope if t else Rope() for t in turned]
+    return decoder(f, reaches, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"), ropes=ropes)
+
+
+def rotated(f: Fields, layers: int) -> list[bool]:
+    """Which layers rotate: `no_rope_layers` holds 1 for those that do; else all but every n-th."""
+    f.has("no_rope_layer_interval")
+    if f.config.get("no_rope_layers") != [] and (stated := parts.bits(f, "no_rope_layers", layers)):
+        return stated
+    f.has("no_rope_layers")
+    every = f.whole("no_rope_layer_interval")
+    return [(i + 1) % every != 0 for i in range(layers)]

@@ -1,0 +1,263 @@
+"""What a reader hands in -> a model that can be counted: a config.json as text or bytes, or one sentence that says what is wrong.
+
+    accept(data, name)     -> Reading
+    take(data, name)       -> Taken: the reading with the config it came from, and what a reader should know about it
+    take_all(files)        -> ([Taken], [sentence]): several at once, each by itself
+    report(taken)          -> the text of "report a wrong count"
+
+Nothing is fetched: a name on the Hugging Face Hub, or an address, gives the sentence on how to get config.json. A config of an
+unknown family that reads like a known one is counted as that one, and says so. A wrapper of an unknown family around a known
+language model (`text_config`, or as `INSIDE` has it) is read for the language model. Another file of a model, or the web page of
+one, is called what it is.
+"""
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from core.count import cost
+from core.errors import SpecError, short
+from core.paths import ROOT
+from core.real import catalogue
+from core.real.hf import reader
+from core.real.hf.fields import HARMLESS
+from core.real.hf.reader import BESIDE, FAMILIES, SAID_OUTSIDE, WRAPPERS, Reading
+from core.real.hf.source import MAX_BYTES, parse
+
+MOST_FILES = 8
+LONGEST_NAME = 60
+UNDERSTOOD = 0.75  # share of a config's fields that a known family must understand for an unknown one to read like it
+HUB = re.compile(r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)?([\w][\w.-]{0,95})/([\w][\w.-]{0,95})(?:/\S*)?")
+ADDRESS = re.compile(r"(?:https?|ftp|file)://\S*|www\.\S+", re.IGNORECASE)
+WORD = re.compile(r"[\w][\w.-]{0,95}")
+INSIDE = ("text_config", "llm_config", "language_config", "thinker_config")  # where wrappers keep their language model
+ROPES = ("rope_scaling", "rope_parameters")
+OTHERS = (  # fields that a model's config does not have, and the file that has them
+    (("weight_map",), "the index of files of weights (model.safetensors.index.json)"),
+    (("peft_type",), "the config of an adapter (adapter_config.json)"),
+    (("added_tokens", "model"), "a tokenizer (tokenizer.json)"),
+    (("tokenizer_class", "model_max_length"), "the config of a tokenizer (tokenizer_config.json)"),
+    (("dim", "n_layers"), "params.json, in its maker's own format"),
+    (("eos_token_id", "temperature"), "the settings of writing text (generation_config.json)"),
+    (("eos_token_id", "transformers_version"), "the settings of writing text (generation_config.json)"),
+)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A config that was read. `note` is a sentence on how, "" where the family is known."""
+
+    reading: Reading
+    config: dict = field(compare=False)
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.reading.spec.name
+
+
+def accept(data: str | bytes, name: str = "") -> Reading:
+    """A config.json, read. SpecError says in one sentence what is wrong and what is accepted."""
+    return take(data, name).reading
+
+
+def take(data: str | bytes, name: str = "") -> Taken:
+    """The same, with the config itself."""
+    if len(data) > MAX_BYTES:
+        raise SpecError(f"a config must be at most 1 MiB, not {len(data):,} bytes")
+    if pointer := elsewhere(data):
+        raise SpecError(pointer)
+    return understood(parse(data), name)
+
+
+def understood(config: dict, name: str = "") -> Taken:
+    """An object -> Taken."""
+    shown = named(config, name)
+    kind = config.get("model_type")
+    if other := another(config):
+        raise SpecError(other)
+    if not isinstance(kind, str) or kind in FAMILIES:
+        return Taken(reader.read(config, shown), config)
+    inside = next((key for key in INSIDE if isinstance(config.get(key), dict)), "")
+    return wrapped(config, shown, inside) if inside else resembling(config, shown)
+
+
+def take_all(files) -> tuple[list[Taken], list[str]]:
+    """(name, data) pairs -> what could be read, and a sentence for each that could not."""
+    found, errors = [], []
+    for at, (name, data) in enumerate(files):
+        try:
+            if at >= MOST_FILES:
+                raise SpecError(f"at most {MOST_FILES} configs are read at once")
+            found.append(take(data, name))
+        except SpecError as error:
+            errors.append(f"{short(name)[1:-1]}: {error}")
+    return apart(found), errors
+
+
+def apart(found: list[Taken]) -> list[Taken]:
+    """Models of one name get numbers, so that a table can tell them apart."""
+    names = [taken.name for taken in found]
+    result = []
+    for at, taken in enumerate(found):
+        name = f"{taken.name} ({names[: at + 1].count(taken.name)})" if names.count(taken.name) > 1 else taken.name
+        result.append(replace(taken, reading=replace(taken.reading, spec=replace(taken.reading.spec, name=name))))
+    return result
+
+
+def named(config: dict, name: str) -> str:
+    """What to call a model: its file, unless that is just config.json; else what the config calls itself; else its family."""
+    stem = re.sub(r"[\s_-]*\(\d+\)$", "", re.sub(r"\.(json|txt)$", "", Path(name).name, flags=re.IGNORECASE)).strip()
+    own = config.get("_name_or_path") or config.get("name_or_path")
+    own = Path(own).name if isinstance(own, str) else ""
+    inner = config.get("model_type")
+    for choice in (stem if stem.lower() not in ("", "config", "pasted") else "", own, inner if isinstance(inner, str) else ""):
+        if clean := " ".join(str(choice).split())[:LONGEST_NAME].strip():
+            return "".join(c for c in clean if c.isprintable())
+    return "config"
+
+
+# Not a config at all
+
+
+def elsewhere(data: str | bytes) -> str:
+    """A sentence where somebody typed where a config is instead of the config; "" otherwise."""
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    text = text.strip()
+    if text[:99].lower().startswith(("<!doctype html", "<html")):
+        return (
+            "this is a web page and no config: on the Hub, open the file itself (its address has /raw/main/config.json), then "
+            "upload or paste that"
+        )
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    if len(text) > 300 or "\n" in text or text.startswith(("{", "[", '"')):
+        return ""
+    if found := HUB.fullmatch(text):
+        return fetch_yourself(f"{found[1]}/{found[2]}")
+    if ADDRESS.fullmatch(text):
+        what = f"{short(text)[1:-1]} is an address, and this server fetches nothing"
+        return f"{what}: open it yourself, then upload or paste the config.json"
+    if WORD.fullmatch(text) and not text.isdigit() and text not in ("true", "false", "null", "NaN", "Infinity"):
+        key = next((key for key, e in catalogue.entries().items() if text.lower() in (key, e.name.lower())), "")
+        where = f"choose {catalogue.entries()[key].name} from the list" if key else "choose a model from the list"
+        return f"{text} is a name and no config: {where}, or upload or paste a config.json"
+    return ""
+
+
+def another(config: dict) -> str:
+    """A sentence where an object is another file of a model; "" otherwise."""
+    if "model_type" in config or any(key in config for key in INSIDE):
+        return ""
+    found = next((what for fields, what in OTHERS if all(field in config for field in fields)), "")
+    return found and f"this reads like {found}, not like a model's config: its config.json usually stands beside it"
+
+
+def fetch_yourself(hub: str) -> str:
+    """How to get the config of a model on the Hub."""
+    listed = next((e.name for e in catalogue.entries().values() if e.fact("link").lower().endswith(f"/{hub.lower()}")), "")
+    instead = f"; or choose {listed} from the list" if listed else ""
+    return (
+        f"{hub} is a name on the Hugging Face Hub, and this server fetches nothing: open "
+        f"https://huggingface.co/{hub}/raw/main/config.json in your browser, then paste the text or upload the file{instead}"
+    )
+
+
+# Families that are not known
+
+
+def wrapped(config: dict, name: str, where: str = "text_config") -> Taken:
+    """A wrapper of an unknown family: the language model inside it is read, what is said about both is said outside."""
+    text = config[where]
+    said = {key: config[key] for key in SAID_OUTSIDE if config.get(key) is not None and text.get(key) is None}
+    inner = understood({**text, **said}, name)
+    outside = set(config) - {where, *BESIDE, *SAID_OUTSIDE, *HARMLESS}
+    unknown = tuple(sorted(key for key in outside if config[key] is not None))
+    kept = tuple(f"{where}.{key}" for key in inner.reading.unknown_fields)
+    reading = replace(inner.reading, unknown_fields=(*kept, *unknown))
+    kind, model = short(config["model_type"])[1:-1], inner.reading.model_type
+    note = f"{kind} is not known here; the language model in its {where} ({model}) is counted, and nothing beside it."
+    return Taken(reading, config, f"{note} {inner.note}".strip())
+
+
+def resembling(config: dict, name: str) -> Taken:
+    """A config of an unknown family, read as the known one that understands most of it. SpecError where none does."""
+    stated = [key for key, value in config.items() if value is not None and key not in HARMLESS]
+    best = min(candidates(config, name, len(stated)), key=lambda row: row[0], default=None)
+    if not best or len(best[2].unknown_fields) > (1 - UNDERSTOOD) * len(stated):
+        reader.read(config, name)  # which says what families there are
+        raise SpecError("model_type must be a known family")
+    _, kind, found = best
+    strange = len(found.unknown_fields)
+    rest = f"all but {strange} of its fields are" if strange else "every field of it is"
+    lead = f"{short(config['model_type'])[1:-1]} is a family that is not known here; it reads like {kind}"
+    note = f"{lead}, where {rest} understood: check the counts."
+    return Taken(replace(found, assumed=(f"model_type (read like {kind})", *found.assumed)), config, note)
+
+
+def candidates(config: dict, name: str, stated: int):
+    """(rank, family, Reading) of every family of causal models that can read a config. Fewest fields that are not understood come
+    first (those of rope change no count), then a family that the name begins with, then the order of the table. A family that
+    would have to assume more than the config says is no likeness."""
+    told = config["model_type"]
+    for at, kind in enumerate(FAMILIES):
+        try:
+            found = leniently({**config, "model_type": kind}, name) if kind not in WRAPPERS else None
+        except SpecError:
+            continue
+        if found and found.spec.decoding == "autoregressive" and len(found.assumed) + len(found.unknown_fields) <= stated:
+            strange = sum(not field.startswith(ROPES) for field in found.unknown_fields)
+            yield (strange, -len(kind) if told.startswith(kind) else 0, at), kind, found
+
+
+def leniently(config: dict, name: str) -> Reading:
+    """A config, read; where that fails, once more with a rope of the usual kind, and the kind that it names not understood."""
+    try:
+        return reader.read(config, name)
+    except SpecError:
+        ropes = {key: config[key] for key in ROPES if isinstance(config.get(key), dict)}
+        kinds = [f"{key}.{kind}" for key, rope in ropes.items() for kind in ("rope_type", "type") if kind in rope]
+        if not kinds:
+            raise
+    usual = {key: {inner: x for inner, x in rope.items() if f"{key}.{inner}" not in kinds} for key, rope in ropes.items()}
+    found = reader.read({**config, **usual}, name)
+    return replace(found, unknown_fields=tuple(dict.fromkeys((*found.unknown_fields, *kinds))))
+
+
+def strange(unknown: tuple[str, ...], most: int = 8) -> str:
+    """Fields that could matter and were not understood, in one sentence; "" where there are none."""
+    more = f" and {len(unknown) - most} more" if len(unknown) > most else ""
+    return f"Not understood and not counted: {', '.join(unknown[:most])}{more}." if unknown else ""
+
+
+# Report a wrong count
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """The version of this program."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return project["project"]["version"]
+
+
+def report(taken: Taken, context: int = 0, batch: int = 1) -> str:
+    """A text to copy: what was counted, by which version, from which config. The reader adds what the count should be."""
+    r = taken.reading
+    c = cost.count(r.spec, context or r.context, batch, r.weight_dtype, r.cache_dtype, r.state_dtype)
+    fields = ("params_total", "params_active", "cache_elements", "state_elements", "cache_bytes", "state_bytes", "weight_bytes")
+    numbers = "\n".join(f"  {name:<16}{getattr(c, name)}" for name in fields)
+    return (
+        f"Wrong count: {taken.name} ({r.model_type})\n\n"
+        f"What is wrong, and what it should be (with the source):\n\n\n"
+        f"Cutaway {version()}, context {c.context}, batch {c.batch}, "
+        f"weights {c.weight_dtype}, cache {c.cache_dtype}, state {c.state_dtype}\n"
+        f"{numbers}\n"
+        f"  layers          {json.dumps(c.layers_by_kind)}\n"
+        f"  assumed         {', '.join(r.assumed) or 'nothing'}\n"
+        f"  not understood  {', '.join(r.unknown_fields) or 'nothing'}\n\n"
+        f"config.json:\n{json.dumps(taken.config, indent=1)}\n"
+    )

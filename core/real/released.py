@@ -1,0 +1,247 @@
+"""The weights of a release as its files hold them: what is quantised, what is not, and what the scales take.
+
+`cost.count` says how large a model is in one dtype. A release mixes: gpt-oss keeps attention, routers and embeddings in bfloat16
+and converts its experts alone, DeepSeek-V3 converts every matrix of its layers but the routers'. Here every tensor of the model
+is looked up in what the config says; what only the files say is written down with the family that has such files (DeepSeek-V4).
+Not counted: modules that predict further tokens, routers' biases and tables of words, index tables of GPTQ.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from fractions import Fraction
+from functools import lru_cache
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from core import units
+from core.count import cost
+from core.count.dtypes import stored
+from core.errors import CountedOnly, short
+from core.model.ffn.hashed import Hashed
+from core.model.model import LayerModule
+from core.model.spec import Layer, ModelSpec
+from core.real.hf.quantisation import Quantisation, Scheme
+from core.real.hf.weights import WeightError, outer
+
+ROUTERS = ("gate", "router")
+SINGLE = Scheme("float32", scale=Fraction(0))  # tensors that a release has in full, whatever its own dtype
+
+
+@dataclass(frozen=True)
+class Part:
+    """All tensors stored alike: learned numbers, the bytes of these numbers, the bytes of their scales."""
+
+    dtype: str
+    numbers: int
+    stored: int
+    scales: int
+
+
+@dataclass(frozen=True)
+class Released:
+    """A release's weights in parts, the largest first. `left` are modules that the config, or the family's files, say are not
+    converted."""
+
+    parts: tuple[Part, ...]
+    left: tuple[str, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Everything."""
+        return sum(part.stored + part.scales for part in self.parts)
+
+    @property
+    def mix(self) -> str:
+        """The dtypes, that of most numbers first: "mxfp4 and bfloat16"."""
+        *most, last = (part.dtype for part in self.parts)
+        return f"{', '.join(most)} and {last}" if most else last
+
+    @property
+    def amounts(self) -> str:
+        """How many numbers are in which dtype, and what is counted."""
+        each = ", ".join(f"{units.count(part.numbers)} in {part.dtype}" for part in self.parts)
+        return f"{each}; scales included, modules that predict further tokens not"
+
+    @property
+    def note(self) -> str:
+        """The parts in words."""
+        scales = [f" with {part.scales:,} bytes of scales" * (part.scales > 0) for part in self.parts]
+        said = ", ".join(f"{part.numbers:,} numbers in {part.dtype}{more}" for part, more in zip(self.parts, scales))
+        names = ", ".join(map(short, self.left[:4])) + ", …" * (len(self.left) > 4)
+        return said + (f" (not converted by name: {names})" if self.left else "")
+
+
+def weights(reading) -> Released | None:
+    """How a release stores its weights; None where its layout is not understood, or where a part has no module to look into."""
+    q, spec = reading.quantisation, reading.spec
+    own = reading.cache_dtype  # the model's own, which whatever is not converted keeps
+    if not q:
+        total = cost.count(spec, 1).params_total
+        return Released((Part(own, total, stored(total, own), 0),), ())
+    if not q.known:
+        return None
+    q, single = filed(reading.model_type, q)
+    try:
+        found = list(tensors(spec, reading.model_type, q, single))
+    except CountedOnly:
+        return None
+    sums: dict[str, list] = {}
+    for (shape, scheme), count in found:
+        dtype = scheme.dtype if scheme else own
+        numbers, scales = math.prod(shape), scaled(shape, scheme) if scheme else Fraction(0)
+        row = sums.setdefault(dtype, [0, Fraction(0)])
+        row[0], row[1] = row[0] + count * numbers, row[1] + count * scales
+    parts = [Part(d, n, stored(n, d), math.ceil(scales)) for d, (n, scales) in sums.items() if n]
+    return Released(tuple(sorted(parts, key=lambda part: -part.numbers)), q.kept)
+
+
+def scaled(shape: tuple[int, ...], scheme: Scheme) -> Fraction:
+    """Bytes of the scales of a matrix (R, C), or of a stack of them."""
+    if not scheme.scale:
+        return Fraction(0)
+    *stack, rows, columns = shape
+    return math.prod(stack) * scheme.scales(rows, columns)
+
+
+# Every tensor
+
+
+def filed(kind: str, q: Quantisation) -> tuple[Quantisation, tuple[str, ...]]:
+    """What only a family's own fp8 files say: more modules that are not converted, and names of tensors in float32."""
+    from core.real.hf.reader import FAMILIES
+
+    family = FAMILIES[kind]
+    if q.method != "fp8" or not hasattr(family, "KEPT"):
+        return q, ()
+    return replace(q, kept=tuple(dict.fromkeys(q.kept + family.KEPT))), family.SINGLE
+
+
+def tensors(spec: ModelSpec, kind: str, q: Quantisation, single: tuple[str, ...] = ()):
+    """((shape, scheme or None), how often) of every tensor; layers alike are looked at once where no name has a number."""
+    hidden, vocab = spec.d_model, spec.vocab
+    if spec.decoding == "recursion":
+        raise CountedOnly("this model")
+    yield ((vocab, hidden), scheme(q, "embed_tokens", "embed_tokens.weight", 2)), 1
+    if not spec.tied:
+        yield ((vocab, hidden), None), 1
+    rest = spec.norm.params(hidden) * (1 + spec.embed_norm) + spec.learned_positions * hidden + spec.head_bias * vocab
+    yield ((rest,), None), 1
+    for name, shape in joins("hc_head", spec.streams, spec.streams, 1, hidden).items():
+        yield (shape, SINGLE if kept(name, single) else None), 1
+    each = any(ch.isdigit() for name in q.kept for ch in name)
+    groups: dict[Layer, list[int]] = {}
+    for i, layer in enumerate(spec.layers):
+        groups.setdefault(layer, []).append(i)
+    theirs = names(spec, kind, [i for places in groups.values() for i in (places if each else places[:1])])
+    for layer, places in groups.items():
+        for i in places if each else places[:1]:
+            for name, shape in inside(layer, hidden, spec.norm, spec.streams):
+                ours, often = f"layers.{i}.{name}", 1 if each else len(places)
+                if kept(name, single):
+                    yield (shape, SINGLE), often
+                    continue
+                for piece in split(name, shape):
+                    yield (piece, scheme(q, theirs.get(ours, outer(ours)), name, len(shape))), often
+
+
+@lru_cache(maxsize=1024)
+def inside(layer: Layer, d_model: int, norm, streams: int = 1) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Names and shapes of a layer's learned numbers. CountedOnly where a part has neither a module nor a list of them."""
+    listed, mixer, ffn = {}, layer.mixer, layer.ffn
+    if hasattr(mixer, "shapes"):
+        listed = {f"{mixer.name}.{name}": shape for name, shape in mixer.shapes(d_model).items()}
+        mixer = Listed(mixer.name)
+    bare = replace(layer, mixer=mixer, ffn=ffn.experts if isinstance(ffn, Hashed) else ffn)  # its table is no learned number
+    with torch.device("meta"), Undrawn():
+        module = LayerModule(bare, ModelSpec("", d_model, 1, (bare,), norm))
+    for name, part in (("attn_hc", layer.mixer), ("ffn_hc", layer.ffn)):
+        listed |= joins(name, streams, streams * (streams + 2), 3, d_model) if part else {}
+    return (*((name, tuple(p.shape)) for name, p in module.named_parameters()), *listed.items())
+
+
+def joins(name: str, streams: int, rows: int, scales: int, d_model: int) -> dict[str, tuple[int, ...]]:
+    """The tensors of a hyper-connection: shares from all streams, their bases, their scales; none where there is one stream."""
+    shapes = {"fn": (rows, streams * d_model), "base": (rows,), "scale": (scales,)}
+    return {f"{name}.{part}": shape for part, shape in shapes.items()} if streams > 1 else {}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """In the place of a mixer that has no module and lists its tensors: a module without numbers."""
+
+    name: str
+
+    def build(self, d_model: int) -> nn.Module:
+        """Nothing inside."""
+        return nn.Module()
+
+
+class Undrawn(TorchFunctionMode):
+    """Shapes alone are wanted: nothing is drawn or scaled, for which torch would load for seconds where there is no memory."""
+
+    SAME = set("normal_ uniform_ mul_ log exp expm1 neg sqrt sigmoid clamp softplus".split())
+    EITHER = set("mul add sub div rsub pow __mul__ __add__ __sub__ __truediv__ __rsub__ __pow__ __rmul__".split())
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        name = function.__name__
+        given = args or tuple((kwargs or {}).values())
+        if name in ("rand", "randn"):
+            return torch.empty(*args)
+        if name == "linspace":
+            return torch.empty(args[2])
+        if name in self.SAME or (name in self.EITHER and len(args) > 1):  # two of one shape, or a number beside one
+            return next(value for value in given if isinstance(value, torch.Tensor))
+        return function(*args, **(kwargs or {}))
+
+
+def names(spec: ModelSpec, kind: str, places: list[int]) -> dict[str, str]:
+    """Our name -> the released one, for the layers at these places."""
+    from core.real.hf.reader import FAMILIES
+
+    ours = [f"layers.{i}.{name}" for i in places for name, _ in inside(spec.layers[i], spec.d_model, spec.norm, spec.streams)]
+    try:
+        entries = FAMILIES[kind].table(spec, ours)
+    except (AttributeError, WeightError, KeyError, IndexError):
+        return {}
+    return {name: entry.theirs for entry in entries for name in entry.ours}
+
+
+def split(name: str, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """gate and up of experts stand in one tensor and are blocked apart."""
+    if name.endswith("gate_up_proj") and len(shape) == 3 and shape[1] % 2 == 0:
+        return [(shape[0], shape[1] // 2, shape[2])] * 2
+    return [shape]
+
+
+# Converted or not
+
+
+def scheme(q: Quantisation, theirs: str, name: str, dimensions: int) -> Scheme | None:
+    """How a tensor is stored; None: as it was. `name` is ours inside its layer, `theirs` the released one."""
+    parts = name.split(".")
+    expert = "experts" in parts
+    matrix = dimensions == 3 if expert else dimensions == 2 and parts[-1] == "weight"
+    if not matrix or parts[0] == "embed_tokens":
+        return None
+    router = not expert and len(parts) > 1 and parts[-2] in ROUTERS
+    if router or any("conv" in part for part in parts):
+        return None
+    found = (q.experts or q.others) if expert else q.others
+    return None if found is None or kept(theirs.removesuffix(".weight"), q.kept) else found
+
+
+def kept(path: str, left: tuple[str, ...]) -> bool:
+    """Does the list of what is not converted name this module, or one that it stands in, in full or by its last words?"""
+    parts = path.split(".")
+    runs = {".".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1)}
+    plain, starred = sorted_names(left)
+    return not runs.isdisjoint(plain) or any(fnmatchcase(run, name) for name in starred for run in runs)
+
+
+@lru_cache(maxsize=64)
+def sorted_names(left: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Names without a * and names with one."""
+    return frozenset(name for name in left if "*" not in name), tuple(name for name in left if "*" in name)

@@ -1,0 +1,40 @@
+"""What `inspect` prints of a model, and what the pages hand out as CSV: one row a model, the same names and numbers."""
+
+import csv
+import io
+import json
+
+from core.count import cost
+from core.count.dtypes import in_words
+from core.real import released
+
+ECHOED = ("name", "model_type", "context", "batch", "weight_dtype", "cache_dtype")
+COUNTED = """params_total params_active params_active_without_input_embedding params_active_without_embeddings buffers
+cache_elements state_elements cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops""".split()
+
+
+def row(r, context: int = 0, batch: int = 1, weight_dtype: str = "", cache_dtype: str = "") -> dict:
+    """One object: what was asked, what was counted, what was assumed. What is not given is the config's own."""
+    c = cost.count(
+        r.spec, context or r.context, batch, weight_dtype or r.weight_dtype, cache_dtype or r.cache_dtype, r.state_dtype
+    )
+    echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, c.weight_dtype, c.cache_dtype)))
+    counted = {field: getattr(c, field) for field in COUNTED}
+    own = released.weights(r)
+    counted |= {"weight_bytes_as_released": own.bytes if own else None, "weight_note": noted(c.weight_dtype, own, r.quantisation)}
+    return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
+
+
+def noted(dtype: str, own, q) -> str:
+    """What `weight_bytes` takes a number for, and what the release's files hold."""
+    apart = f", though all but its experts is in {q.others.dtype}" if q and q.others and q.experts else ""
+    return f"{dtype}: {in_words(dtype)}; as released: {own.note if own else f'not derived{apart}'}"
+
+
+def to_csv(rows: list[dict]) -> str:
+    """Rows as CSV; nested values as JSON."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: json.dumps(v) if isinstance(v, (dict, list)) else v for k, v in row.items()} for row in rows)
+    return out.getvalue()

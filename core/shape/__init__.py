@@ -1,0 +1,1 @@
+"""A description as picture, ladder, twin, text, and as a design that can be edited."""

@@ -1,0 +1,238 @@
+"""An architecture as a networkx graph: what the diagram draws, repeated layers folded as ×N, shapes on the edges.
+
+    graph(spec)    tokens -> embed -> layers -> norm -> head -> logits
+
+Nodes carry `kind` (tokens, embed, norm, mixer, ffn, add, head, logits), `label`, `detail` (the insides in one line), `keeps`,
+`hue` and `run`; edges carry `shape` and `stream` (True on the residual stream). graph.graph holds `runs` (layers in a row that
+are alike, from the first up), `blocks` (runs that repeat together) and `whole`: False where a model has so many runs that every
+kind of layer is drawn once, with how many of it there are.
+
+n stands for the tokens of one sequence everywhere.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+
+import networkx as nx
+
+from core.count import cost
+from core.model.blocks import Window
+from core.model.ffn.beside import Beside
+from core.model.ffn.dense import Dense
+from core.model.ffn.hashed import Hashed
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Attention
+from core.model.mixers.borrowed import Borrowed
+from core.model.mixers.cells import Cells
+from core.model.mixers.compressed import Compressed
+from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.mixers.latent import Latent
+from core.model.mixers.linear import Lightning
+from core.model.mixers.mamba import Mamba1, Mamba2
+from core.model.mixers.parallel import Parallel
+from core.model.mixers.rwkv import ChannelMix, Rwkv7
+from core.model.mixers.shortconv import GatedConv
+from core.model.mixers.sparse import Indexed
+from core.model.mixers.unified import Unified
+from core.model.mixers.xlstm import Lstm, MLstm, SLstm
+from core.model.spec import Layer, ModelSpec
+from core.shape import ladder
+
+MOST_RUNS = 9
+NORMS = {"rms": "RMSNorm", "layer": "LayerNorm"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """`times` layers in a row that are alike; `first` is the number of the first of them, from 0."""
+
+    layer: Layer
+    first: int
+    times: int
+
+
+# One line about the insides
+
+
+def product(*sizes: int) -> str:
+    """ "32 × 128"."""
+    return " × ".join(f"{n:,}" for n in sizes)
+
+
+def attention(m: Attention) -> str:
+    """Heads and what turns, gates and bounds them."""
+    width = product(m.heads, m.k_dim)
+    kv = f"k, v {product(m.kv_heads, m.k_dim)}" if m.k_dim == m.v_dim else f"k {product(m.kv_heads, m.k_dim)}, v × {m.v_dim:,}"
+    extras = [f"window {m.reach.size:,}" if isinstance(m.reach, Window) else "", "q k norm" if m.qk_norm != "none" else ""]
+    extras += ["rope" if m.rope.dim == m.k_dim else f"rope on {m.rope.dim}" if m.rope.dim else "no rope"]
+    extras += ["gate" if m.gate else "", "sinks" if m.sinks else "", "soft cap" if m.softcap else ""]
+    return " · ".join([f"q {width}", kv, *filter(None, extras)])
+
+
+def latent(m: Latent) -> str:
+    """The latent, the rotated key beside it, the heads made from both."""
+    query = f"q via {m.q_rank:,} · " if m.q_rank else ""
+    return f"{query}latent {m.kept:,} + rope key {m.rope_dim} · {m.heads} heads of {m.nope_dim} + {m.rope_dim}"
+
+
+def keys_values(m: GatedDelta) -> str:
+    """Heads of keys and of values."""
+    return f"q, k {product(m.key_heads, m.k_dim)} · v {product(m.value_heads, m.v_dim)}"
+
+
+def experts(f: MoE) -> str:
+    """Router, experts, the shared one."""
+    always = f" · shared {f.shared:,}" if f.shared else ""
+    return f"router picks {f.top_k} of {f.experts:,} · hidden {f.hidden:,} each{always}"
+
+
+DETAILS = {
+    Attention: attention,
+    Latent: latent,
+    Borrowed: lambda m: f"q {product(m.own.heads, m.own.k_dim)} · k, v of a layer before",
+    Unified: lambda m: detail(m.own),
+    Compressed: lambda m: f"{m.heads} heads of {m.width} · window {m.window}" + (f" · 1 entry for {m.ratio}" if m.ratio else ""),
+    Indexed: lambda m: f"scorer {product(m.heads, m.width)} picks {m.top_k:,} · {detail(m.latent)}",
+    GatedDelta: lambda m: (
+        f"q, k {product(m.key_heads, m.k_dim)} · v {product(m.value_heads, m.v_dim)} · convolution {m.kernel} · gate"
+    ),
+    KimiDelta: lambda m: f"q, k, v {product(m.heads, m.width)} · convolution {m.kernel} · decay a channel",
+    Lightning: lambda m: f"q, k, v {product(m.heads, m.width)} · fixed decay a head",
+    Mamba1: lambda m: f"channels {m.inner:,} · state {m.state_size} each · convolution {m.kernel}",
+    Mamba2: lambda m: f"{m.heads} heads of {m.width} · state {m.state_size} · groups {m.groups} · convolution {m.kernel}",
+    Rwkv7: lambda m: f"r, k, v {product(m.heads, m.width)} · decay, erase, write · token shift",
+    Cells: lambda m: f"gate, up → {m.hidden:,} → down, channel by channel",
+    GatedConv: lambda m: f"two gates · {m.kernel} taps",
+    MLstm: lambda m: f"q, k {product(m.heads, m.k_dim)} · v × {m.v_dim} · input and forget gate",
+    SLstm: lambda m: f"{m.heads} heads of {m.width} · cell, normaliser, stabiliser",
+    Lstm: lambda m: f"cell of {m.hidden:,}",
+    Parallel: lambda m: f"{ladder.mixer(m.first)}: {detail(m.first)}",
+    Dense: lambda f: f"{'gate, up' if f.gated else 'up'} → {f.hidden:,} → down",
+    MoE: experts,
+    ChannelMix: lambda f: f"token shift · {f.hidden:,} · ReLU²",
+    Beside: lambda f: f"{detail(f.dense)} · {detail(f.experts)}",
+    Hashed: lambda f: f"experts by word · {detail(f.experts)}",
+}
+
+
+def detail(part) -> str:
+    """The insides of a mixer or a feed-forward part in one line."""
+    return DETAILS.get(type(part), lambda p: "")(part)
+
+
+def kept(layer: Layer, spec: ModelSpec) -> str:
+    """What a layer keeps of one sequence, in numbers: a token's share, and what does not grow."""
+    if spec.decoding != "autoregressive":
+        return "keeps no cache"
+    norm = spec.norm.params(spec.d_model)
+    far, further = (cost.layer_cost(layer, spec.d_model, norm, n, spec.streams) for n in (1 << 24, 1 << 25))
+    grows = (sum(further.cache.values()) - sum(far.cache.values())) / (1 << 24)
+    fixed = 0 if grows else sum(far.cache.values())
+    state = sum(far.state.values())
+    said = [f"n × {grows:,.0f}" if grows else "", f"at most {fixed:,}" if fixed else "", f"{state:,} of state" if state else ""]
+    return "keeps " + (" and ".join(filter(None, said)) or "nothing")
+
+
+# Runs and blocks
+
+
+def runs(spec: ModelSpec) -> tuple[list[Run], list[tuple[int, int, int]], bool]:
+    """Runs from the first layer up, blocks (first run, last run, times) and whether every run is there."""
+    found: list[Run] = []
+    blocks: list[tuple[int, int, int]] = []
+    for block in ladder.folded(spec):
+        start, at = block.start, len(found)
+        for times, _ in block.parts:
+            found.append(Run(spec.layers[start], start, times))
+            start += times
+        if block.times > 1:
+            blocks.append((at, len(found) - 1, block.times))
+    if len(found) <= MOST_RUNS:
+        return found, blocks, True
+    labels = ladder.labels(spec)
+    counts = Counter(labels)
+    once = [Run(spec.layers[labels.index(label)], labels.index(label), times) for label, times in counts.items()]
+    return once[:MOST_RUNS], [], False
+
+
+@lru_cache(maxsize=128)
+def graph(spec: ModelSpec) -> nx.DiGraph:
+    """The whole model, the first layer first."""
+    found, blocks, whole = runs(spec)
+    g = nx.DiGraph(runs=found, blocks=blocks, whole=whole, name=spec.name, order=ladder.said(ladder.folded(spec)))
+    stream = f"n × {spec.d_model:,}" + (f" × {spec.streams} streams" if spec.streams > 1 else "")
+    g.add_node("tokens", kind="tokens", label="tokens", detail="n", hue="soft", run=-1)
+    note = f" + {spec.learned_positions:,} learned positions" if spec.learned_positions else ""
+    g.add_node("embed", kind="embed", label="embedding", detail=f"{product(spec.vocab, spec.d_model)}{note}", hue="soft", run=-1)
+    g.add_edge("tokens", "embed", shape="n", stream=False)
+    last = "embed"
+    for r, run in enumerate(found):
+        last = add_layer(g, spec, r, run.layer, last, stream)
+    g.add_node("norm", kind="norm", label=NORMS[spec.norm.kind], detail="", hue="soft", run=-1)
+    tied = " · the embedding's table" if spec.tied else ""
+    g.add_node("head", kind="head", label="output", detail=f"{product(spec.d_model, spec.vocab)}{tied}", hue="soft", run=-1)
+    g.add_node("logits", kind="logits", label="logits", detail=f"n × {spec.vocab:,}", hue="soft", run=-1)
+    g.add_edge(last, "norm", shape=stream, stream=True)
+    g.add_edge("norm", "head", shape=stream, stream=False)
+    g.add_edge("head", "logits", shape=f"n × {spec.vocab:,}", stream=False)
+    return g
+
+
+def add_layer(g: nx.DiGraph, spec: ModelSpec, r: int, layer: Layer, last: str, stream: str) -> str:
+    """One run's layer: norms, mixer, ffn, and the sums that bring them back; returns its last node."""
+    before, after = layer.norms in ("pre", "sandwich", "stream"), layer.norms in ("post", "sandwich")
+    norm = NORMS[spec.norm.kind]
+    for slot in ("mixer", "ffn"):
+        part = getattr(layer, slot)
+        if part is None:
+            continue
+        label = (ladder.mixer if slot == "mixer" else ladder.ffn)(part)
+        hue = ladder.HUES.get(layer.kind, "kv") if slot == "mixer" else ladder.ffn_hue(part)
+        keeps = kept(layer, spec) if slot == "mixer" else ""
+        g.add_node(f"{r}.{slot}", kind=slot, label=label, detail=inside(layer, part), keeps=keeps, hue=hue, run=r)
+        g.add_node(f"{r}.{slot}.add", kind="add", label="+", detail="", hue="ink", run=r)
+        path = [last]
+        for wanted, name in ((before, f"{r}.{slot}.before"), (True, f"{r}.{slot}"), (after, f"{r}.{slot}.after")):
+            if wanted and name != f"{r}.{slot}":
+                g.add_node(name, kind="norm", label=norm, detail="", hue="soft", run=r)
+            path += [name] * wanted
+        path.append(f"{r}.{slot}.add")
+        for a, b in zip(path, path[1:]):
+            g.add_edge(a, b, shape=stream, stream=False)
+        stem = path[1] if layer.norms == "stream" and before else last
+        g.add_edge(stem, f"{r}.{slot}.add", shape=stream, stream=True)
+        last = f"{r}.{slot}.add"
+        if layer.norms == "outer":
+            g.add_node(f"{r}.{slot}.after", kind="norm", label=norm, detail="", hue="soft", run=r)
+            g.add_edge(last, f"{r}.{slot}.after", shape=stream, stream=True)
+            last = f"{r}.{slot}.after"
+    return last
+
+
+def inside(layer: Layer, part) -> str:
+    """The insides of a part, and the convolution before it where the layer has one."""
+    conv = f"convolution {layer.input_conv} · " if layer.input_conv and part is layer.mixer else ""
+    return conv + detail(part)
+
+
+def alt(spec: ModelSpec) -> str:
+    """The diagram in one sentence."""
+    return (
+        f"{spec.name}: {spec.vocab:,} words to width {spec.d_model:,}, {len(spec.layers)} layers, the first at the bottom "
+        f"({ladder.said(ladder.folded(spec))}), a last norm, and the output to {spec.vocab:,} logits"
+    )
+
+
+def rows(spec: ModelSpec) -> dict[str, list]:
+    """The diagram as columns, for its data table: one row a kind of layer in a row."""
+    found, _, _ = runs(spec)
+    return {
+        "layers": [f"{run.first + 1} and on" if run.times > 1 else f"{run.first + 1}" for run in found],
+        "in a row": [run.times for run in found],
+        "mixer": [ladder.mixer(run.layer.mixer) for run in found],
+        "its insides": [detail(run.layer.mixer) for run in found],
+        "keeps": [kept(run.layer, spec) for run in found],
+        "feed-forward": [ladder.ffn(run.layer.ffn) for run in found],
+        "of it": [detail(run.layer.ffn) for run in found],
+    }

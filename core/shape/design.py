@@ -1,0 +1,460 @@
+"""A design that can be edited: a ModelSpec as JSON and back, brushes that paint its layers, sizes with steps, patterns.
+
+    plain(spec)                    JSON of a spec: distinct layers once, and the strip that says where each stands
+    spec_of(json)                  the spec again; SpecError in one sentence where it is none
+    brushes(spec)                  what layers can be painted with, in sizes that fit this design
+    paint(spec, first, last, b)    layers first..last (from 0) get the brush's mixer or feed-forward part
+    pattern(spec, text)            "LLLLLG" over all layers: capitals are mixers, small letters feed-forward parts
+    SIZES                          what a number field changes, in every layer that has it
+
+Nothing is checked twice: every edit makes a new ModelSpec, whose own classes refuse what cannot be.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
+from typing import get_origin
+
+from core.errors import DEEPEST, SpecError, number, one_of, short, whole
+from core.model.blocks import Chunk, Everything, Full, Norm, Window
+from core.model.ffn.beside import Beside
+from core.model.ffn.dense import Dense
+from core.model.ffn.hashed import Hashed
+from core.model.ffn.moe import MoE
+from core.model.mixers.attention import Attention, Temperature
+from core.model.mixers.borrowed import Borrowed
+from core.model.mixers.cells import Cells
+from core.model.mixers.compressed import Compressed
+from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.mixers.latent import Latent
+from core.model.mixers.linear import Lightning
+from core.model.mixers.mamba import Mamba1, Mamba2
+from core.model.mixers.parallel import Parallel
+from core.model.mixers.rwkv import ChannelMix, Rwkv7
+from core.model.mixers.shortconv import GatedConv
+from core.model.mixers.sparse import Indexed
+from core.model.mixers.unified import Unified
+from core.model.mixers.xlstm import Lstm, MLstm, SLstm
+from core.model.rope import Linear, Llama3, LongRope, NoScaling, Ntk, Rope, Yarn
+from core.model.spec import Layer, ModelSpec, Recursion, Scales, expand
+from core.shape import ladder
+from core.shape.shrink import RULES
+
+MIXERS = (
+    Attention, Borrowed, Cells, Compressed, GatedDelta, KimiDelta, Latent, Lightning, Mamba1, Mamba2, Parallel, Rwkv7, GatedConv,
+    Indexed, Unified, Lstm, MLstm, SLstm,
+)  # fmt: skip
+FFNS = (Dense, MoE, ChannelMix, Beside, Hashed)
+REACHES, SCALINGS = (Full, Window, Chunk, Everything), (NoScaling, Linear, Llama3, Yarn, Ntk, LongRope)
+CLASSES = {c.__name__: c for c in (*MIXERS, *FFNS, *REACHES, *SCALINGS, Temperature, Rope, Norm, Recursion, Scales, Layer)}
+SLOTS = {  # what a field may hold, where that is a description of its own
+    "mixer": MIXERS, "ffn": FFNS, "first": MIXERS, "second": MIXERS, "own": MIXERS, "latent": (Latent,), "rope": (Rope,),
+    "reach": REACHES, "scaling": SCALINGS, "temperature": (Temperature,), "norm": (Norm,), "recursion": (Recursion,),
+    "scales": (Scales,), "dense": (Dense,), "experts": (MoE,),
+}  # fmt: skip
+SCALARS = (int, float, bool, str)
+LONGEST_LIST = 4096
+NESTED = ("own", "latent", "first", "second", "dense", "experts")  # fields that hold a part of their own
+USUAL_MIXERS, USUAL_FFNS = "GLADMRCN", "den"  # letters of the brushes that every design is offered, in their order
+BLANK = "Blank design"
+MOST_DISTINCT = 512
+
+
+# JSON
+
+
+def plain(spec: ModelSpec) -> dict:
+    """A spec as JSON."""
+    kinds = list(dict.fromkeys(spec.layers))
+    at = {layer: i for i, layer in enumerate(kinds)}
+    runs: list[list[int]] = []
+    for layer in spec.layers:
+        if runs and runs[-1][1] == at[layer]:
+            runs[-1][0] += 1
+        else:
+            runs.append([1, at[layer]])
+    strip = " ".join(f"{kind}" if times == 1 else f"{times}*{kind}" for times, kind in runs)
+    rest = {key: value for key, value in written(spec).items() if key not in ("layers", "is")}
+    return {**rest, "kinds": [written(layer) for layer in kinds], "strip": strip}
+
+
+def written(value):
+    """One description as JSON: its class under "is", and the fields that do not hold their default."""
+    if isinstance(value, tuple):
+        return [written(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    given = {f.name: getattr(value, f.name) for f in fields(value)}
+    defaults = {f.name: f.default for f in fields(value)}
+    kept = {name: written(item) for name, item in given.items() if name != "layers" and item != defaults[name]}
+    return {"is": type(value).__name__, **kept}
+
+
+def spec_of(text: dict) -> ModelSpec:
+    """JSON -> spec."""
+    if not isinstance(text, dict) or not isinstance(text.get("kinds"), list) or not isinstance(text.get("strip"), str):
+        raise SpecError("a design must be an object with kinds (a list of layers) and strip (where each stands)")
+    if not 1 <= len(text["kinds"]) <= MOST_DISTINCT:
+        raise SpecError(f"kinds must be a list of 1 to {MOST_DISTINCT} layers, not {len(text['kinds']):,}")
+    kinds = [made(kind, (Layer,), "kinds") for kind in text["kinds"]]
+    layers = tuple(kinds[i] for i in strip(text["strip"], len(kinds)))
+    rest = {key: value for key, value in text.items() if key not in ("kinds", "strip", "is")}
+    if not isinstance(rest.get("name"), str):
+        raise SpecError(f"name must be a text, not {short(rest.get('name'))}")
+    rest["name"] = "".join(c for c in rest["name"] if c.isprintable())[:80]
+    return sound(construct(ModelSpec, {**rest, "layers": layers}, "design"))
+
+
+def strip(text: str, kinds: int) -> list[int]:
+    """ "3*0 1" -> [0, 0, 0, 1], bounded before anything is made."""
+    result: list[int] = []
+    for word in text.split():
+        found = re.fullmatch(r"(?:(\d{1,4})\*)?(\d{1,4})", word)
+        if not found or int(found[2]) >= kinds or len(result) + int(found[1] or 1) > DEEPEST:
+            raise SpecError(f"strip must say which of {kinds} kinds each of at most {DEEPEST:,} layers is, not {short(word)}")
+        result += [int(found[2])] * int(found[1] or 1)
+    return result
+
+
+def made(value, accepted: tuple, where: str):
+    """One description from JSON, one of the accepted classes."""
+    if not isinstance(value, dict):
+        raise SpecError(f"{where} must be an object, not {short(value)}")
+    kind = one_of(f"{where}.is", value.get("is"), [c.__name__ for c in accepted])
+    return construct(CLASSES[kind], {name: item for name, item in value.items() if name != "is"}, where)
+
+
+def construct(kind: type, given: dict, where: str):
+    """An instance of a description's class from JSON values; its own checks say what is wrong."""
+    known = {f.name: f for f in fields(kind)}
+    if strange := sorted(set(given) - set(known)):
+        raise SpecError(f"{where}: {kind.__name__} has no field {short(strange[0])}")
+    if missing := [name for name, f in known.items() if f.default is MISSING and name not in given]:
+        raise SpecError(f"{where}: {kind.__name__} must have a field {missing[0]}")
+    return kind(**{name: inner(known[name], item, f"{where}.{name}") for name, item in given.items()})
+
+
+def inner(f: Field, value, where: str):
+    """The value of one field: a number or a word, which its class checks; a list of numbers; or a description of its own."""
+    if f.name == "layers":  # already made
+        return value
+    if f.type in SCALARS:
+        if isinstance(value, (dict, list)) or value is None or isinstance(value, str) != (f.type is str):
+            raise SpecError(f"{where} must be a {'text' if f.type is str else 'number'}, not {short(value)}")
+        return value
+    if get_origin(f.type) is tuple:
+        return numbers(f, value, where)
+    if value is None and f.name in ("mixer", "ffn"):
+        return None
+    return made(value, SLOTS[f.name], where)
+
+
+def numbers(f: Field, value, where: str) -> tuple:
+    """A list of numbers, as long as the field's default where it has one."""
+    if not isinstance(value, list) or not 1 <= len(value) <= LONGEST_LIST:
+        raise SpecError(f"{where} must be a list of 1 to {LONGEST_LIST:,} numbers, not {short(value)}")
+    if f.default is not MISSING and len(value) != len(f.default):
+        raise SpecError(f"{where} must be a list of {len(f.default)} numbers, not {len(value)}")
+    return tuple(number(where, item, low=-1e12) for item in value)
+
+
+# A blank page, and what must hold between layers
+
+
+def blank() -> ModelSpec:
+    """Where a design from nothing starts: a small dense model with shared keys and values."""
+    layer = Layer(Attention(16, 4, 128, 128, Rope(128, 500_000.0)), Dense(5632))
+    return ModelSpec(BLANK, 2048, 65_536, (layer,) * 24)
+
+
+def sound(spec: ModelSpec) -> ModelSpec:
+    """The spec with its first RWKV-7 layer as the first, if what layers take from each other is there."""
+    layers, seen, first, known = [], set(), True, {}
+    for i, layer in enumerate(spec.layers):
+        mixer = layer.mixer
+        if isinstance(mixer, Rwkv7):
+            if (layer, first) not in known:
+                known[layer, first] = replace(layer, mixer=replace(mixer, first=first))
+            layer, first = known[layer, first], False
+        if isinstance(mixer, Borrowed) and "keys" not in seen:
+            raise SpecError(f"layer {i + 1} borrows keys and values, so a layer before it must be attention with its own")
+        if isinstance(mixer, Indexed) and mixer.reuses and "picks" not in seen:
+            raise SpecError(f"layer {i + 1} takes over picked tokens, so a layer before it must pick some")
+        seen |= {"keys"} if isinstance(mixer, Attention) else set()
+        seen |= {"picks"} if isinstance(mixer, Indexed) and not mixer.reuses else set()
+        layers.append(layer)
+    return replace(spec, layers=tuple(layers))
+
+
+# Brushes
+
+
+@dataclass(frozen=True)
+class Brush:
+    """What layers can be painted with. `slot` is mixer or ffn; `letter` stands for it in patterns; `live`: has a module."""
+
+    letter: str
+    label: str
+    slot: str
+    part: object
+    hue: str
+    live: bool
+    own: bool = False  # it is in the design already
+
+
+def brushes(spec: ModelSpec) -> tuple[Brush, ...]:
+    """What only this design has, then the usual kinds: as it has them, or in sizes that fit it. Painting moves none of them."""
+    found: list[Brush] = []
+    for slot, offered in (("mixer", mixers_for(spec)), ("ffn", ffns_for(spec))):
+        own = list(dict.fromkeys(alike(getattr(layer, slot)) for layer in spec.layers))[:12]
+        letters = iter("XYZUVWTPQSEB" if slot == "mixer" else "xyzuvwtpqsab")
+        taken: set[str] = set()
+        for part in own:
+            letter = next((c for c, other in offered.items() if akin(other, part) and c not in taken), "") or next(letters)
+            taken.add(letter)
+            found.append(brush(letter, slot, part, own=True))
+        found += [brush(c, slot, part) for c, part in offered.items() if c not in taken]
+    places = {c: i for i, c in enumerate((*USUAL_MIXERS, *USUAL_FFNS))}
+    return tuple(sorted(found, key=lambda b: (b.slot == "ffn", places.get(b.letter, -1))))
+
+
+def brush(letter: str, slot: str, part, own: bool = False) -> Brush:
+    """One brush, named as the ladder names it; a window that is only offered by its length."""
+    label = (ladder.mixer if slot == "mixer" else ladder.ffn)(part)
+    label = label.partition(", ")[2] if letter == "L" and not own else label
+    kind = getattr(part, "kind", "none")
+    hue = ladder.HUES.get(kind, "kv") if slot == "mixer" else ladder.ffn_hue(part) or "none"
+    return Brush(letter, label, slot, part, hue if part is not None else "none", part is None or alive(part), own)
+
+
+def alive(part) -> bool:
+    """Has it a module, and all it is made of?"""
+    made_of = [item for name in NESTED if is_dataclass(item := getattr(part, name, None))]
+    return type(part) in RULES and all(map(alive, made_of))
+
+
+def alike(part):
+    """A part wherever it stands: a first RWKV-7 layer is painted as any other, and so is lightning attention at any depth."""
+    if isinstance(part, Lightning):
+        return replace(part, fade=1.0)
+    return replace(part, first=False) if isinstance(part, Rwkv7) else part
+
+
+def akin(a, b) -> bool:
+    """Do two parts go by one letter: the same class, and attention that reaches in the same way?"""
+    if type(a) is not type(b):
+        return False
+    return not isinstance(a, Attention) or a.reach.kind == b.reach.kind
+
+
+def commonest(spec: ModelSpec, kind: type, wanted: Callable = lambda part: True):
+    """The part of a class that most layers have; None where none does."""
+    found: Counter = Counter()
+    for layer, times in Counter(spec.layers).items():
+        for part in inside(layer):
+            if isinstance(part, kind) and wanted(part):
+                found[part] += times
+    return found.most_common(1)[0][0] if found else None
+
+
+def inside(layer: Layer):
+    """Mixer and ffn of a layer and what they are made of."""
+    left = [layer.mixer, layer.ffn]
+    while left:
+        part = left.pop(0)
+        if part is not None:
+            yield part
+            left += [item for name in NESTED if is_dataclass(item := getattr(part, name, None))]
+
+
+def mixers_for(spec: ModelSpec) -> dict[str, object]:
+    """A mixer of every kind, in sizes that fit the design."""
+    d = spec.d_model
+    n = max(1, d // 128)
+    full = commonest(spec, Attention, lambda a: a.kind == "full") or commonest(spec, Attention)
+    full = replace(full, reach=Full()) if full else Attention(n, n // 4 if n % 4 == 0 else n, 128, 128, Rope(128, 500_000.0))
+    window = commonest(spec, Attention, lambda a: a.kind == "sliding") or replace(full, reach=Window(1024))
+    latent = commonest(spec, Latent) or Latent(n, 512, 128, 64, 128, 1536 if d >= 4096 else 0, Rope(64))
+    return {
+        "G": full, "L": window, "A": latent,
+        "D": commonest(spec, GatedDelta) or GatedDelta(n, 2 * n, 128, 128),
+        "M": commonest(spec, Mamba2) or Mamba2(2 * max(1, d // 64), 64, 128),
+        "R": alike(commonest(spec, Rwkv7)) or Rwkv7(max(1, d // 64), 64, 96, 96, 64, 256),
+        "C": commonest(spec, GatedConv) or GatedConv(3),
+        "N": None,
+    }  # fmt: skip
+
+
+def ffns_for(spec: ModelSpec) -> dict[str, object]:
+    """A feed-forward part of every kind, in sizes that fit the design."""
+    dense = commonest(spec, Dense) or Dense(max(1, spec.d_model * 8 // 3 // 64 * 64) if spec.d_model >= 64 else spec.d_model)
+    expert = max(8, dense.hidden // 8 // 64 * 64)
+    return {"d": dense, "e": commonest(spec, MoE) or MoE(64, 8, expert, expert), "n": None}
+
+
+# Painting
+
+
+def paint(spec: ModelSpec, first: int, last: int, b: Brush) -> ModelSpec:
+    """Layers first..last (from 0, both included) get the brush."""
+    depth = len(spec.layers)
+    first, last = sorted((whole("layer", first, 0, depth - 1), whole("layer", last, 0, depth - 1)))
+    return dip(spec, [b if first <= i <= last else None for i in range(depth)])
+
+
+def dip(spec: ModelSpec, strokes: list[Brush | None]) -> ModelSpec:
+    """Every layer with its brush, or as it was; layers alike stay one object, so that deep designs are quick to compare."""
+    known: dict = {}
+    for i, (layer, b) in enumerate(zip(spec.layers, strokes)):
+        if (layer, b) not in known:
+            known[layer, b] = dipped(layer, b, i) if b else layer
+    return sound(replace(spec, layers=tuple(known[pair] for pair in zip(spec.layers, strokes))))
+
+
+def dipped(layer: Layer, b: Brush, at: int) -> Layer:
+    """One layer with the brush's part in its place."""
+    other = layer.ffn if b.slot == "mixer" else layer.mixer
+    if b.part is None and other is None:
+        raise SpecError(f"layer {at + 1} would be empty: a layer has a mixer, a feed-forward part, or both")
+    conv = layer.input_conv if layer.mixer and (b.slot == "ffn" or b.part) else 0
+    return replace(layer, **{b.slot: b.part}, input_conv=conv)
+
+
+def pattern(spec: ModelSpec, text: str) -> ModelSpec:
+    """A pattern of letters over all layers: capitals say mixers, small letters feed-forward parts."""
+    found = brushes(spec)
+    slot = "ffn" if isinstance(text, str) and text.strip().islower() else "mixer"
+    kinds = {b.letter: b for b in found if b.slot == slot}
+    strokes = expand(text.strip(), kinds, len(spec.layers))
+    return dip(spec, strokes)
+
+
+def letters(spec: ModelSpec) -> dict[str, str]:
+    """The strip in letters: {"mixer": "LLLLLG...", "ffn": "dddd..."}."""
+    by = {(b.slot, b.part): b.letter for b in brushes(spec)}
+    return {slot: "".join(by.get((slot, alike(getattr(layer, slot))), "?") for layer in spec.layers) for slot in ("mixer", "ffn")}
+
+
+# Sizes
+
+
+def mapped(spec: ModelSpec, change: Callable) -> ModelSpec:
+    """`change` made to every part of every layer, parts within parts first."""
+    known: dict = {}
+
+    def one(part):
+        if part is None:
+            return None
+        made = {name: one(item) for name in NESTED if is_dataclass(item := getattr(part, name, None))}
+        return change(replace(part, **made) if made else part)
+
+    for layer in dict.fromkeys(spec.layers):
+        known[layer] = replace(layer, mixer=one(layer.mixer), ffn=one(layer.ffn))
+    return sound(replace(spec, layers=tuple(known[layer] for layer in spec.layers)))
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of the design. `read(spec)` is 0 where the design has none; `write(spec, n)` -> spec."""
+
+    key: str
+    label: str
+    read: Callable[[ModelSpec], int]
+    write: Callable[[ModelSpec, int], ModelSpec]
+    step: int = 1
+    high: int = 1 << 20
+    hue: str = "ink"
+
+
+def of(kind: type, field: str, wanted: Callable = lambda part: True):
+    """Reader and writer of one field in every part of a class."""
+
+    def read(spec: ModelSpec) -> int:
+        part = commonest(spec, kind, lambda p: wanted(p) and getattr(p, field))
+        return getattr(part, field) if part else 0
+
+    def write(spec: ModelSpec, n: int) -> ModelSpec:
+        return mapped(spec, lambda p: replace(p, **{field: n}) if isinstance(p, kind) and wanted(p) and getattr(p, field) else p)
+
+    return read, write
+
+
+def head_width(spec: ModelSpec) -> int:
+    """Width of an attention head."""
+    part = commonest(spec, Attention)
+    return part.k_dim if part else 0
+
+
+def widen_heads(spec: ModelSpec, n: int) -> ModelSpec:
+    """Every attention head `n` wide; values and rotated numbers keep their ratio to it."""
+
+    def one(p):
+        if not isinstance(p, Attention):
+            return p
+        v, turned = max(1, p.v_dim * n // p.k_dim), p.rope.dim * n // p.k_dim // 2 * 2
+        return replace(p, k_dim=n, v_dim=v, rope=p.rope.resized(turned) if turned else replace(p.rope, dim=0))
+
+    return mapped(spec, one)
+
+
+def window(spec: ModelSpec) -> int:
+    """Tokens of the window that most layers with one have."""
+    part = commonest(spec, Attention, lambda a: isinstance(a.reach, Window))
+    return part.reach.size if part else 0
+
+
+def widen_windows(spec: ModelSpec, n: int) -> ModelSpec:
+    """Every window or chunk `n` tokens long."""
+
+    def one(p):
+        return replace(p, reach=replace(p.reach, size=n)) if isinstance(p, Attention) and isinstance(p.reach, Window) else p
+
+    return mapped(spec, one)
+
+
+def deepen(spec: ModelSpec, n: int) -> ModelSpec:
+    """So many layers: cut at the end, or its longest repeated block goes on."""
+    whole("layers", n, high=DEEPEST)
+    block = max(ladder.folded(spec), key=lambda b: (b.size * b.times, b.start))
+    period = block.size if block.times > 1 or len(block.parts) > 1 else 1
+    start = block.start if period > 1 else block.start + block.size - 1
+    more = tuple(spec.layers[start + (i - start) % period] for i in range(len(spec.layers), n))
+    return sound(replace(spec, layers=spec.layers[:n] + more))
+
+
+def share(spec: ModelSpec, n: int) -> ModelSpec:
+    """`n` query heads in every attention layer; KV heads stay where they divide them."""
+    return mapped(spec, lambda p: replace(p, heads=n) if isinstance(p, Attention) else p)
+
+
+SIZES = (
+    Size("depth", "Layers", lambda s: len(s.layers), deepen, 1, DEEPEST),
+    Size("width", "Width", lambda s: s.d_model, lambda s, n: replace(s, d_model=n), 128),
+    Size("vocab", "Vocabulary", lambda s: s.vocab, lambda s, n: replace(s, vocab=n), 1024, 1 << 24),
+    Size("heads", "Query heads", of(Attention, "heads")[0], share, 4, hue="query"),
+    Size("kv", "KV heads", *of(Attention, "kv_heads"), 1, hue="kv"),
+    Size("head", "Head width", head_width, widen_heads, 16, hue="kv"),
+    Size("window", "Window", window, widen_windows, 128, 1 << 30, hue="window"),
+    Size("mla_heads", "MLA heads", *of(Latent, "heads"), 8, hue="latent"),
+    Size("rank", "Latent rank", *of(Latent, "kv_rank"), 64, hue="latent"),
+    Size("hidden", "Dense hidden", *of(Dense, "hidden"), 256, 1 << 24),
+    Size("experts", "Experts", *of(MoE, "experts"), 8, hue="routed"),
+    Size("top_k", "Top-k", *of(MoE, "top_k"), 1, hue="routed"),
+    Size("expert", "Expert hidden", *of(MoE, "hidden"), 64, 1 << 24, hue="routed"),
+    Size("shared", "Shared hidden", *of(MoE, "shared"), 64, 1 << 24, hue="shared"),
+)
+
+
+def sizes(spec: ModelSpec) -> dict[str, int]:
+    """The sizes that this design has, by key."""
+    return {size.key: n for size in SIZES if (n := size.read(spec))}
+
+
+def resize(spec: ModelSpec, key: str, n: int) -> ModelSpec:
+    """One size changed. SpecError where the number cannot be."""
+    size = next(size for size in SIZES if size.key == key)
+    whole(size.label.lower(), n, high=size.high)
+    if n == size.read(spec):
+        return spec
+    return size.write(spec, int(n))

@@ -1,0 +1,73 @@
+"""What our own runs show: their tables, the claims with their verdicts, and what papers printed. The rules stand in rules.py."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import one_of
+from core.train import zoo
+from core.train.rules import Claim, last
+
+PUBLISHED = Path(zoo.EVIDENCE) / "published.json"
+
+CLAIMS: dict[str, tuple[Claim, ...]] = {name: module.CLAIMS for name, module in zoo.MECHANISMS.items()}
+
+
+def report(name: str, rows: list[dict] | None = None) -> dict:
+    """The table of a mechanism, its claims with their verdicts, the command that makes the table again."""
+    rows = zoo.tables(name) if rows is None else rows
+    claims = []
+    for claim in CLAIMS.get(name, ()):
+        verdict = claim.check(rows)
+        claims.append({"claim": claim.sentence, "rule": claim.rule, "verdict": verdict.outcome, "numbers": verdict.numbers})
+    seeds = sorted({int(row["seed"]) for row in rows})
+    return {"name": name, "command": f"python -m core train {name}", "seeds": seeds, "claims": claims, "rows": rows}
+
+
+def reports(name: str | None = None) -> list[dict]:
+    """One mechanism's report, or all."""
+    if name is not None:
+        one_of("name", name, tuple(zoo.RECIPES))
+    return [report(n) for n in zoo.RECIPES if name in (None, n)]
+
+
+def as_text(r: dict) -> str:
+    """A report for a terminal."""
+    lines = [f"{r['name']}: {len(r['rows'])} rows, seeds {', '.join(map(str, r['seeds']))} ({r['command']})"]
+    for claim in r["claims"]:
+        lines.append(f"  {claim['verdict'].upper():<14} {claim['claim']}  [{claim['rule']}]")
+        for label, s in claim["numbers"].items():
+            value = "no runs" if s["mean"] is None else f"{s['mean']:.4f} sd {s['sd']:.4f} of {len(s['values'])}"
+            lines.append(f"      {label:<28} {value}")
+    return "\n".join(lines)
+
+
+def published(name: str) -> list[dict]:
+    """Tables that papers printed about a mechanism: title, source, date, link, columns, rows."""
+    return [table for table in json.loads(PUBLISHED.read_text()) if table["mechanism"] == name]
+
+
+def final(name: str, variant: str, metric: str) -> list[float]:
+    """A metric at a variant's last step, one value a seed; [] without runs."""
+    return list(last(zoo.tables(name), variant, metric).values())
+
+
+def learning(name: str, variant: str, metric: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Learning curves of a variant: {seed: (steps, values)}."""
+    curves: dict[int, list] = {}
+    for row in zoo.tables(name):
+        if row["variant"] == variant and row.get(metric):
+            curves.setdefault(int(row["seed"]), []).append((int(row["step"]), float(row[metric])))
+    return {seed: tuple(np.array(column) for column in zip(*points)) for seed, points in curves.items()}
+
+
+def learning_table(name: str, variants: dict[str, str], metric: str, what: str, kind: str = "variant") -> dict[str, list]:
+    """The curves of several variants {as it is written: variant} as columns; `what` heads the metric, `kind` the variants."""
+    rows = [
+        (shown, seed, s, x)
+        for shown, variant in variants.items()
+        for seed, (steps, values) in learning(name, variant, metric).items()
+        for s, x in zip(steps, values)
+    ]
+    return dict(zip((kind, "seed", "step", what), map(list, zip(*rows))))

@@ -1,0 +1,34 @@
+"""Sparse attention: how a scorer is trained beside latent attention, and what its table should show when it picks."""
+
+from core.model.mixers.latent import Latent
+from core.model.mixers.sparse import Indexed
+from core.model.rope import Rope
+from core.train.recipes.mixers import PAIRS, SOLVED, model
+from core.train.rules import Claim, at_least, at_most, every
+from core.train.training import Recipe
+
+SEEDS = (0, 1, 2)
+LENGTH, EVERYTHING = 96, 1 << 16
+LATENT = Latent(heads=4, kv_rank=28, nope_dim=16, rope_dim=4, v_dim=16, q_rank=32, rope=Rope(4))
+PICKS = (1, 2, 4, 8, 16)
+
+
+def indexed(top_k: int) -> Indexed:
+    """The mixer that picks so many tokens; everything while it learns, so that what is imitated is the whole attention."""
+    return Indexed(LATENT, heads=4, width=8, rope_dim=4, top_k=top_k)
+
+
+SETTINGS = {"pairs": PAIRS, "count": 32, "length": LENGTH, "picks": PICKS, "window": 8, "random": 16}
+SPEC = model("indexed", indexed(EVERYTHING), indexed(EVERYTHING))
+RECIPES = (Recipe("indexed", SPEC, "selection", 400, 4e-3, SETTINGS, embed_std=0.5, evaluate_every=80),)
+
+CLAIMS = (
+    Claim(
+        "Reading the 8 tokens that the scorer picks recalls all that the whole attention does (at least .98)",
+        "every, at least",
+        every(at_least(f"recall@{PAIRS}", SOLVED, "indexed"), at_least("recall, 8 picked", SOLVED, "indexed")),
+    ),
+    Claim("The last 8 tokens instead lose most of it (at most .2)", "at most", at_most("recall, last 8", 0.2, "indexed")),
+    Claim("So do 16 tokens picked at random (at most .4)", "at most", at_most("recall, 16 at random", 0.4, "indexed")),
+    Claim("Even 2 picked tokens are enough (at least .9)", "at least", at_least("recall, 2 picked", 0.9, "indexed")),
+)
