@@ -16,6 +16,8 @@ from core.lessons.recall import Answer, Finder
 from core.paths import ROOT
 from core.real import catalogue
 from core.train import evidence, zoo
+from core.train.mechanism import Spelling, at_pairs
+from core.train.rules import Gap, Level
 from core.train.tasks import recall
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
@@ -123,12 +125,12 @@ def digits(n: int) -> str:
 # Prove
 
 
-def verdicts(report: dict, name: Callable[[str], str]) -> None:
-    """Each claim with what our runs say about it and the numbers behind it; `name` says how a variant is written."""
+def verdicts(report: dict, name: Callable[[Level | Gap], str]) -> None:
+    """Each claim with what our runs say about it and the numbers behind it; `name` says how a number is called."""
     lines = []
     for claim in report["claims"]:
         kind = {"shows": "yes", "does not show": "no"}.get(claim["verdict"], "open")
-        numbers = " · ".join(f"{name(label)}: {spread(s)}" for label, s in claim["numbers"].items())
+        numbers = " · ".join(f"{name(number)}: {spread(s)}" for number, s in claim["numbers"].items())
         verdict = f'<span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span>'
         said = f"<p>{html.escape(claim['claim'])}</p><small>{html.escape(numbers)}</small>"
         lines.append(f'<div role="listitem">{verdict}{said}</div>')
@@ -153,17 +155,9 @@ RULES = (
 )
 
 
-def numbers(variant: Callable[[str], str], metric: Callable[[str], str] | None = None) -> Callable[[str], str]:
-    """How the numbers behind verdicts are called: "gqa-2 - mha" is a gap between two variants, "mha, loss@48" a metric of one."""
-
-    def name(text: str) -> str:
-        left, _, right = text.partition(" - ")
-        if right:
-            return f"{variant(left)} minus {variant(right)}"
-        left, _, what = text.partition(", ")
-        return f"{variant(left)}, {metric(what) if metric else what.replace('@', ' at ') + ' pairs'}"
-
-    return name
+def numbers(variant: Callable[[str], str], metric: Callable[[str], str] = at_pairs) -> Callable[[Level | Gap], str]:
+    """How the numbers behind verdicts are called."""
+    return Spelling(variant, metric).number
 
 
 def spread(s: dict) -> str:

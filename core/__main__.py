@@ -216,7 +216,7 @@ def cmd_evidence(args) -> None:
 
     reports = evidence.reports(args.name)
     if args.json:
-        print(json.dumps(reports))
+        print(json.dumps([evidence.as_json(report) for report in reports]))
     else:
         print("\n\n".join(evidence.as_text(report) for report in reports))
 

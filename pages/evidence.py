@@ -112,12 +112,12 @@ def line(row: lesson.Row) -> str:
 
 def names(row: lesson.Row) -> list[str]:
     """How the sides of a claim are written."""
-    return [named(row)(side.label) for side in row.compared]
+    return [named(row)(side.number) for side in row.compared]
 
 
 def named(row: lesson.Row):
     """How a claim's numbers are called."""
-    return live.numbers(*lesson.spelling(row.mechanism))
+    return lesson.spelling(row.mechanism).number
 
 
 def printed(name: str, opened: bool = False) -> str:
@@ -159,7 +159,7 @@ def picture(row: lesson.Row) -> None:
 def said(row: lesson.Row) -> None:
     """The gaps, the rule in words, and how to make the runs again."""
     gaps = "".join(
-        f"<small>{html.escape(named(row)(g.label))}: {live.spread({'mean': g.mean, 'sd': g.sd})}</small>" for g in row.gaps
+        f"<small>{html.escape(named(row)(g.number))}: {live.spread({'mean': g.mean, 'sd': g.sd})}</small>" for g in row.gaps
     )
     rule = "".join(f"<small><b>{html.escape(n)}</b>: {html.escape(words)}.</small>" for n, words in lesson.in_words(row.rule))
     none = "" if row.compared else "<small><b>No runs yet.</b></small>"

@@ -19,27 +19,29 @@ from core.lessons.recursive import evidence as recursive_evidence
 from core.lessons.text_diffusion import lesson as text_diffusion
 from core.model import registry
 from core.train import evidence, rules, zoo
+from core.train.mechanism import Spelling, at_pairs
+from core.train.rules import Gap, Level
 
 WAITING, EVERY = "no runs yet", "every mechanism"
 OUTCOMES = (rules.SHOWS, rules.UNCLEAR, rules.NOT, WAITING)
 FEWEST = 1e-9  # a span below this is a point
 
 # how a mechanism's own page writes variants and metrics; the others are written as in their table
-SPELLING: dict[str, tuple[Callable[[str], str], Callable[[str], str] | None]] = {
-    "gated_deltanet": (gated_deltanet.said, None), "mamba": (mamba.said, None), "liquid": (liquid.said, None),
-    "mixers": (mixers.said, None), "xlstm": (xlstm.spelled, None), "rwkv": (rwkv.spelled, rwkv.measure),
-    "text_diffusion": (text_diffusion.spelled, text_diffusion.measure),
-    "code_world_model": (code_world_evidence.spelled, code_world_evidence.metric),
-    "moe": (moe_words.spelled, moe_words.metric_said),
-    "recursive": (recursive_evidence.spelled, recursive_evidence.measure),
+SPELLING: dict[str, Spelling] = {
+    "gated_deltanet": Spelling(gated_deltanet.said, at_pairs), "mamba": Spelling(mamba.said, at_pairs),
+    "liquid": Spelling(liquid.said, at_pairs), "mixers": Spelling(mixers.said, at_pairs),
+    "xlstm": Spelling(xlstm.spelled, at_pairs), "rwkv": Spelling(rwkv.spelled, rwkv.measure),
+    "text_diffusion": Spelling(text_diffusion.spelled, text_diffusion.measure),
+    "code_world_model": Spelling(code_world_evidence.spelled, code_world_evidence.metric),
+    "moe": moe_words.SPELLING, "recursive": Spelling(recursive_evidence.spelled, recursive_evidence.measure),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Side:
-    """One thing compared: its label in the verdict's numbers, one value a run, and their mean (None without runs)."""
+    """One thing compared: a number of the verdict, one value a run, and their mean (None without runs)."""
 
-    label: str
+    number: Level | Gap
     values: tuple[float, ...]
     mean: float | None
     sd: float | None
@@ -103,10 +105,10 @@ def outcome(claim: dict) -> str:
     return claim["verdict"] if numbers and all(s["values"] for s in numbers) else WAITING
 
 
-def sides(numbers: dict) -> tuple[tuple[Side, ...], tuple[Side, ...]]:
+def sides(numbers: dict[Level | Gap, dict]) -> tuple[tuple[Side, ...], tuple[Side, ...]]:
     """The verdict's numbers as (sides, gaps), those without runs left out."""
-    made = [Side(label, tuple(s["values"]), s["mean"], s["sd"]) for label, s in numbers.items() if s["values"]]
-    return tuple(s for s in made if " - " not in s.label), tuple(s for s in made if " - " in s.label)
+    made = [Side(number, tuple(s["values"]), s["mean"], s["sd"]) for number, s in numbers.items() if s["values"]]
+    return tuple(s for s in made if isinstance(s.number, Level)), tuple(s for s in made if isinstance(s.number, Gap))
 
 
 def titled(name: str) -> str:
@@ -158,9 +160,9 @@ def grouped(found: tuple[Row, ...]) -> dict[str, list[Row]]:
 # What stands beside a claim
 
 
-def spelling(name: str) -> tuple[Callable[[str], str], Callable[[str], str] | None]:
+def spelling(name: str) -> Spelling:
     """How variants and metrics of a mechanism are written."""
-    return SPELLING.get(name, (str, lambda metric: metric.replace("@", " at ")))
+    return SPELLING.get(name, Spelling())
 
 
 def span(row: Row) -> tuple[float, float]:
@@ -206,9 +208,9 @@ def runs(row: Row, side: Side) -> list[str]:
     return [f"run {i}" for i in range(1, len(side.values) + 1)]
 
 
-def table(row: Row, name: Callable[[str], str]) -> dict[str, list]:
+def table(row: Row, name: Callable[[Level | Gap], str]) -> dict[str, list]:
     """Every value behind a verdict as columns; `name` says how a side is written."""
-    lines = [(name(s.label), run, v) for s in (*row.sides, *row.gaps) for run, v in zip(runs(row, s), s.values)]
+    lines = [(name(s.number), run, v) for s in (*row.sides, *row.gaps) for run, v in zip(runs(row, s), s.values)]
     return dict(zip(("side", "run", "value"), map(list, zip(*lines)))) if lines else {"side": [], "run": [], "value": []}
 
 

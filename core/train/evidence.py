@@ -37,10 +37,16 @@ def as_text(r: dict) -> str:
     lines = [f"{r['name']}: {len(r['rows'])} rows, seeds {', '.join(map(str, r['seeds']))} ({r['command']})"]
     for claim in r["claims"]:
         lines.append(f"  {claim['verdict'].upper():<14} {claim['claim']}  [{claim['rule']}]")
-        for label, s in claim["numbers"].items():
+        for number, s in claim["numbers"].items():
             value = "no runs" if s["mean"] is None else f"{s['mean']:.4f} sd {s['sd']:.4f} of {len(s['values'])}"
-            lines.append(f"      {label:<28} {value}")
+            lines.append(f"      {number.key:<28} {value}")
     return "\n".join(lines)
+
+
+def as_json(r: dict) -> dict:
+    """A report for a file: every number under a name of its own."""
+    claims = [{**claim, "numbers": {n.key: s for n, s in claim["numbers"].items()}} for claim in r["claims"]]
+    return {**r, "claims": claims}
 
 
 def published(name: str) -> list[dict]:

@@ -20,11 +20,44 @@ SHOWS, UNCLEAR, NOT = "shows", "unclear", "does not show"
 
 
 @dataclass(frozen=True)
+class Level:
+    """A metric of one variant, one value a seed."""
+
+    variant: str
+    metric: str
+
+    @property
+    def key(self) -> str:
+        """As a file names it."""
+        return f"{self.variant}, {self.metric}"
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far one level lies above another, seed by seed: of two variants, or of two metrics of one variant."""
+
+    high: Level
+    low: Level
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What tells the two levels from each other: their variants, or their metrics where the variant is the same."""
+        if self.high.variant != self.low.variant:
+            return self.high.variant, self.low.variant
+        return self.high.metric, self.low.metric
+
+    @property
+    def key(self) -> str:
+        """As a file names it."""
+        return " - ".join(self.ends)
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The outcome of a rule, and the numbers it rests on."""
+    """The outcome of a rule, and the numbers it rests on: a summary of each level and gap."""
 
     outcome: str
-    numbers: dict
+    numbers: dict[Level | Gap, dict]
 
 
 @dataclass(frozen=True)
@@ -60,22 +93,30 @@ def worst(outcomes: list[str]) -> str:
     return max(outcomes, key=(SHOWS, UNCLEAR, NOT).index, default=UNCLEAR)
 
 
-def differences(rows: list[dict], low: str, high: str, metric: str, until: int = 0) -> list[float]:
-    """high - low, seed by seed."""
-    a, b = last(rows, low, metric, until), last(rows, high, metric, until)
-    return [b[seed] - a[seed] for seed in sorted(set(a) & set(b))]
+def values(rows: list[dict], level: Level, until: int = 0) -> list[float]:
+    """A level, one value a seed."""
+    return list(last(rows, level.variant, level.metric, until).values())
+
+
+def differences(rows: list[dict], gap: Gap, until: int = 0) -> list[float]:
+    """A gap, one value for each seed that both of its levels have."""
+    low, high = (last(rows, level.variant, level.metric, until) for level in (gap.low, gap.high))
+    return [high[seed] - low[seed] for seed in sorted(set(low) & set(high))]
+
+
+def between(metric: str, low: str, high: str) -> Gap:
+    """The gap of a metric between two variants."""
+    return Gap(Level(high, metric), Level(low, metric))
 
 
 def ordered(metric: str, *variants: str) -> Callable[[list[dict]], Verdict]:
     """The metric rises along the variants."""
 
     def check(rows: list[dict]) -> Verdict:
-        gaps = {f"{high} - {low}": differences(rows, low, high, metric) for low, high in zip(variants, variants[1:])}
-        numbers = {
-            **{f"{v}, {metric}": summary(list(last(rows, v, metric).values())) for v in variants},
-            **{name: summary(values) for name, values in gaps.items()},
-        }
-        return Verdict(worst([judge(values) for values in gaps.values()]), numbers)
+        steps = (between(metric, low, high) for low, high in zip(variants, variants[1:]))
+        gaps = {gap: differences(rows, gap) for gap in steps}
+        levels = {level: values(rows, level) for level in (Level(v, metric) for v in variants)}
+        return Verdict(worst([judge(each) for each in gaps.values()]), summaries(levels | gaps))
 
     return check
 
@@ -84,11 +125,10 @@ def lower(by: float, low: tuple[str, str], high: tuple[str, str]) -> Callable[[l
     """The first (variant, metric) lies at least `by` below the second; with 0 simply below."""
 
     def check(rows: list[dict]) -> Verdict:
-        a, b = last(rows, *low), last(rows, *high)
-        gaps = [b[seed] - a[seed] for seed in sorted(set(a) & set(b))]
-        numbers = {f"{variant}, {metric}": summary(list(last(rows, variant, metric).values())) for variant, metric in (low, high)}
-        between = f"{high[0]} - {low[0]}" if low[0] != high[0] else f"{high[1]} - {low[1]}"
-        return Verdict(judge([gap - by for gap in gaps]), numbers | {between: summary(gaps)})
+        gap = Gap(Level(*high), Level(*low))
+        gaps = differences(rows, gap)
+        levels = {level: values(rows, level) for level in (gap.low, gap.high)}
+        return Verdict(judge([each - by for each in gaps]), summaries(levels | {gap: gaps}))
 
     return check
 
@@ -107,11 +147,10 @@ def bounded(metric: str, keeps: Callable[[float], bool], variants: tuple[str, ..
     """Every run of the variants keeps a bound, and each variant has runs."""
 
     def check(rows: list[dict]) -> Verdict:
-        runs = {v: list(last(rows, v, metric).values()) for v in variants}
-        values = [value for each in runs.values() for value in each]
-        kept = sum(keeps(value) for value in values)
-        outcome = SHOWS if kept == len(values) and all(runs.values()) else NOT if values and kept == 0 else UNCLEAR
-        return Verdict(outcome, {f"{v}, {metric}": summary(each) for v, each in runs.items()})
+        runs = {level: values(rows, level) for level in (Level(v, metric) for v in variants)}
+        passed = [keeps(value) for each in runs.values() for value in each]
+        outcome = SHOWS if all(passed) and all(runs.values()) else NOT if passed and not any(passed) else UNCLEAR
+        return Verdict(outcome, summaries(runs))
 
     return check
 
@@ -130,17 +169,16 @@ def closes(metric: str, early: tuple[str, str], late: tuple[str, str]) -> Callab
     """The gap of the pair `late` (low, high) is less than half of that of the pair `early`."""
 
     def check(rows: list[dict]) -> Verdict:
-        before, after = differences(rows, *early, metric), differences(rows, *late, metric)
-        gaps = [b / 2 - a for b, a in zip(before, after)]
-        numbers = {f"{pair[1]} - {pair[0]}": summary(values) for pair, values in ((early, before), (late, after))}
-        return Verdict(judge(gaps), numbers)
+        gaps = {gap: differences(rows, gap) for gap in (between(metric, *early), between(metric, *late))}
+        before, after = gaps.values()
+        return Verdict(judge([b / 2 - a for b, a in zip(before, after)]), summaries(gaps))
 
     return check
 
 
 def best(rows: list[dict], metric: str, variants: tuple[str, ...], until: int = 0) -> str:
     """The variant with the lowest mean; "" where none has run."""
-    means = {v: statistics.fmean(values.values()) for v in variants if (values := last(rows, v, metric, until))}
+    means = {v: statistics.fmean(found) for v in variants if (found := values(rows, Level(v, metric), until))}
     return min(means, key=means.get, default="")
 
 
@@ -149,15 +187,21 @@ def beats(metric: str, ours: tuple[str, ...], rivals: tuple[str, ...], until: in
 
     def check(rows: list[dict]) -> Verdict:
         low, high = best(rows, metric, ours, until), best(rows, metric, rivals, until)
-        gaps = differences(rows, low, high, metric, until) if low and high else []
-        numbers = {f"{v}, {metric}": summary(list(last(rows, v, metric, until).values())) for v in (low, high) if v}
-        return Verdict(judge(gaps), numbers | ({f"{high} - {low}": summary(gaps)} if gaps else {}))
+        gap = between(metric, low, high)
+        gaps = differences(rows, gap, until) if low and high else []
+        levels = {level: values(rows, level, until) for level in (gap.low, gap.high) if level.variant}
+        return Verdict(judge(gaps), summaries(levels | ({gap: gaps} if gaps else {})))
 
     return check
 
 
+def summaries(found: dict[Level | Gap, list[float]]) -> dict[Level | Gap, dict]:
+    """The summary of each."""
+    return {number: summary(each) for number, each in found.items()}
+
+
 def summary(values: list[float]) -> dict:
-    """Mean, standard deviation and every value."""
+    """Mean, standard deviation of a sample (divided by n - 1) and every value."""
     if not values:
         return {"mean": None, "sd": None, "values": []}
     sd = statistics.stdev(values) if len(values) > 1 else 0.0

@@ -13,6 +13,7 @@ from core.lessons.code_world_model import evidence as proved
 from core.lessons.code_world_model import lesson
 from core.train import evidence, zoo
 from core.train.recipes import code_world_model as recipes
+from core.train.rules import Level
 from core.train.tasks import frames, programs, toy, traces
 
 WHILE = lesson.EXAMPLES["while"]
@@ -131,9 +132,9 @@ def test_metrics_and_variants_have_names():
     for variant in proved.MODELS:
         assert zoo.recipe(variant) and proved.spelled(variant) != variant
     for row in evidence.report("code_world_model")["claims"]:
-        for label in row["numbers"]:
-            if ", " in label:
-                assert "@" not in proved.metric(label.split(", ")[1])
+        for number in row["numbers"]:
+            if isinstance(number, Level):
+                assert "@" not in proved.metric(number.metric)
 
 
 def test_a_program_that_is_none_is_refused_in_one_sentence():

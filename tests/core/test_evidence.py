@@ -5,7 +5,8 @@ import json
 import pytest
 
 from core.train import evidence, zoo
-from core.train.rules import NOT, SHOWS, UNCLEAR, at_least, closes, judge, last, ordered
+from core.train.mechanism import Spelling, at_pairs
+from core.train.rules import NOT, SHOWS, UNCLEAR, Gap, Level, at_least, closes, judge, last, ordered
 
 
 def rows(**variants):
@@ -45,7 +46,7 @@ def test_an_order_is_as_strong_as_its_weakest_step():
 def test_gaps_are_taken_seed_by_seed_at_the_last_step():
     verdict = ordered("m", "a", "b")(rows(a=[1, 5, 9], b=[2, 6.1, 9.9]))
     assert verdict.outcome == SHOWS, "the spread between seeds does not hide the order"
-    assert verdict.numbers["b - a"]["mean"] == pytest.approx(1.0)
+    assert verdict.numbers[Gap(Level("b", "m"), Level("a", "m"))]["mean"] == pytest.approx(1.0)
 
 
 def test_a_bound():
@@ -82,10 +83,24 @@ def test_the_aims_of_the_gqa_runs_are_met():
 
 
 def test_reports_are_json_with_command_and_seeds():
-    for report in json.loads(json.dumps(evidence.reports())):
+    for report in evidence.reports():
         assert report["command"] == f"python -m core train {report['name']}" and len(report["seeds"]) >= 3
         assert {c["verdict"] for c in report["claims"]} <= {SHOWS, UNCLEAR, NOT} and report["rows"]
         assert all(c["verdict"].upper() in evidence.as_text(report) for c in report["claims"])
+        file = json.loads(json.dumps(evidence.as_json(report)))
+        for claim, filed in zip(report["claims"], file.pop("claims"), strict=True):
+            assert list(filed["numbers"].values()) == list(claim["numbers"].values()), "no two numbers bear one name"
+            assert {n.key: s for n, s in claim["numbers"].items()} == filed["numbers"]
+        assert file == {k: v for k, v in report.items() if k != "claims"}
+
+
+def test_a_gap_is_named_by_what_tells_its_ends_apart():
+    mha, mqa, early = Level("mha", "loss@48"), Level("mqa", "loss@48"), Level("mha", "loss@4")
+    assert (mha.key, Gap(mqa, mha).key, Gap(mha, early).key) == ("mha, loss@48", "mqa - mha", "loss@48 - loss@4")
+    spelling = Spelling(str.upper, at_pairs)
+    written = [spelling.number(n) for n in (mha, Gap(mqa, mha), Gap(mha, early))]
+    assert written == ["MHA, loss at 48 pairs", "MQA minus MHA", "loss at 48 pairs minus loss at 4 pairs"]
+    assert spelling.number(mha, ": ") == "MHA: loss at 48 pairs"
 
 
 SITES = "arxiv.org/abs", "github.com", "huggingface.co"

@@ -51,17 +51,17 @@ def test_every_seed_is_placed_on_the_scale():
 def test_the_table_of_a_claim_has_every_value_of_its_verdict():
     for row in lesson.rows():
         numbers = evidence.report(row.mechanism)["claims"][int(row.id.split()[-1]) - 1]["numbers"]
-        expected = sorted((label, v) for label, s in numbers.items() for v in s["values"])
-        table = lesson.table(row, str)
+        expected = sorted((number.key, v) for number, s in numbers.items() for v in s["values"])
+        table = lesson.table(row, lambda number: number.key)
         assert sorted(zip(table["side"], table["value"])) == expected
 
 
 def test_every_side_has_a_name_and_every_rule_its_words():
     for row in lesson.rows():
-        variant, metric = lesson.spelling(row.mechanism)
+        spelling = lesson.spelling(row.mechanism)
         for side in row.sides:
-            left, _, what = side.label.partition(", ")
-            assert variant(left) and (metric is None or metric(what))
+            assert spelling.variant(side.number.variant) and spelling.metric(side.number.metric)
+        assert all(" minus " in spelling.number(gap.number) for gap in row.gaps)
         words = dict(lesson.in_words(row.rule))
         assert words and set(words) <= set(lesson.written()) and all(n in rules.__doc__ for n in words)
     assert [name for name, _ in lesson.in_words("every, at least and at most")] == ["every", "at least", "at most"]
@@ -95,9 +95,9 @@ def test_a_mechanism_without_a_table_waits(elsewhere, name):
     found = [row for row in lesson.rows() if row.mechanism == name]
     assert found
     for row in found:
-        if any(label.partition(", ")[0] in own for label in numbers[row.id]):
+        if any(isinstance(n, rules.Level) and n.variant in own for n in numbers[row.id]):
             assert row.outcome == lesson.WAITING, row.id
-        assert not any(side.label.partition(", ")[0] in own for side in row.sides), "a run of a table that is not there"
+        assert not any(side.number.variant in own for side in row.sides), "a run of a table that is not there"
 
 
 def test_without_any_table_every_claim_waits(elsewhere):

@@ -1,6 +1,8 @@
 """The trained mixtures of experts and their numbers in words."""
 
+from core.train.mechanism import Spelling
 from core.train.recipes.moe import FEATURES, TRAINED, Setting
+from core.train.rules import Gap, Level
 
 BALANCED = {"none": "unbalanced", "loss": "aux loss", "bias": "bias"}
 
@@ -29,23 +31,17 @@ def variant_said(variant: str) -> str:
     return " ".join([f"{s.experts} experts", *more]) + f", {BALANCED[s.balance]}"
 
 
-def number_said(text: str) -> str:
-    """The name of a number behind a verdict in words: "dense - moe-16-1-loss" and "moe-16-1-loss, busiest:1"."""
-    left, _, right = text.partition(" - ")
-    if right:
-        return f"{spelled(left)} minus {spelled(right)}"
-    variant, _, metric = text.partition(", ")
-    return f"{variant_said(variant)}: {metric_said(metric)}"
-
-
-def spelled(word: str) -> str:
-    """A variant or a metric in words."""
-    return metric_said(word) if ":" in word else variant_said(word)
-
-
 def metric_said(metric: str) -> str:
     """A column of the table in words."""
     what, _, layer = metric.partition(":")
     words = {"loss": "loss", "busiest": "busiest expert, times the mean", "dead": "dead experts"}
     words |= {feature: f"decided by {feature}" for feature in FEATURES}
     return words[what] + (f", layer {layer}" if layer else "")
+
+
+SPELLING = Spelling(variant_said, metric_said)
+
+
+def number_said(number: Level | Gap) -> str:
+    """The name of a number behind a verdict in words."""
+    return SPELLING.number(number, ": ")

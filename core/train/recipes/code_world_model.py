@@ -6,7 +6,7 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.rules import Claim, Verdict, at_least, every, lower, ordered
+from core.train.rules import Claim, Level, Verdict, at_least, every, lower, ordered
 from core.train.tasks import frames, programs
 from core.train.training import Recipe
 
@@ -49,11 +49,11 @@ def shown(kind: str) -> str:
 
 
 def levels(check):
-    """A check without its gaps, which would bear one name for every kind of program."""
+    """A check without its gaps, which are named by their variants and so alike for every kind of program."""
 
     def checked(rows: list[dict]) -> Verdict:
         verdict = check(rows)
-        return Verdict(verdict.outcome, {label: s for label, s in verdict.numbers.items() if " - " not in label})
+        return Verdict(verdict.outcome, {n: s for n, s in verdict.numbers.items() if isinstance(n, Level)})
 
     return checked
 

@@ -1,0 +1,37 @@
+"""What is known of a mechanism's runs, in one place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.train.rules import Gap, Level
+
+
+def at(metric: str) -> str:
+    """A metric as its table has it, with a word for the sign: "loss@48" is the loss at 48."""
+    return metric.replace("@", " at ")
+
+
+def at_pairs(metric: str) -> str:
+    """The same where what it was measured at is a number of pairs."""
+    return f"{at(metric)} pairs"
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How variants and metrics are written for readers."""
+
+    variant: Callable[[str], str] = str
+    metric: Callable[[str], str] = at
+
+    def level(self, level: Level, joint: str = ", ") -> str:
+        """A metric of a variant."""
+        return f"{self.variant(level.variant)}{joint}{self.metric(level.metric)}"
+
+    def gap(self, gap: Gap) -> str:
+        """A gap by what tells its ends from each other."""
+        written = self.metric if gap.high.variant == gap.low.variant else self.variant
+        return " minus ".join(map(written, gap.ends))
+
+    def number(self, number: Level | Gap, joint: str = ", ") -> str:
+        """A number that a verdict rests on."""
+        return self.gap(number) if isinstance(number, Gap) else self.level(number, joint)
