@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.plot import blank, mark, note
+from core.train import rules
 
 HUES = ("query", "window", "latent", "shared")
 SYMBOLS = ("circle", "square", "diamond", "star")
@@ -62,7 +63,8 @@ def quality(
     counts = sorted({n for runs in found.values() for n in runs})
     for k, (name, runs) in enumerate(found.items()):
         at = np.array([counts.index(n) for n, values in runs.items() if values]) + 0.05 * (k - 1)
-        means, spread = (np.array([f(values) for values in runs.values() if values]) for f in (np.mean, np.std))
+        sums = [rules.summary(values) for values in runs.values() if values]
+        means, spread = ([s[what] for s in sums] for what in ("mean", "sd"))
         colour, hover = colours[HUES[k % len(HUES)]], "%{text}<extra></extra>"
         bars = {"type": "data", "array": spread, "thickness": 1.4 * stroke, "width": 4}
         stroke_of = {"color": colour, "width": 2 * stroke}

@@ -82,10 +82,10 @@ def last(rows: list[dict], variant: str, metric: str, until: int = 0) -> dict[in
 
 def judge(gaps: list[float]) -> str:
     """Gaps that should be positive, one a seed -> a verdict by the rule of "ordered"."""
-    if len(gaps) < 2 or statistics.fmean(gaps) <= 0:
-        return NOT if gaps and statistics.fmean(gaps) <= 0 else UNCLEAR
-    clear = all(gap > 0 for gap in gaps) and statistics.fmean(gaps) > 2 * statistics.stdev(gaps)
-    return SHOWS if clear else UNCLEAR
+    found = summary(gaps)
+    if len(gaps) < 2 or found["mean"] <= 0:
+        return NOT if gaps and found["mean"] <= 0 else UNCLEAR
+    return SHOWS if min(gaps) > 0 and found["mean"] > 2 * found["sd"] else UNCLEAR
 
 
 def worst(outcomes: list[str]) -> str:

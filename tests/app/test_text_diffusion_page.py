@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.figures import text_diffusion as figures
+from app.palette import PALETTE
 from core.lessons.text_diffusion import cost as text_cost
 from core.lessons.text_diffusion import lesson
 from core.lessons.text_diffusion import pairs as text_pairs
@@ -82,3 +84,11 @@ def test_what_is_wrong_becomes_gaps_and_is_filled_again():
     fine(at.button(key="cw-mend").click().run())
     assert at.text_input(key="prompt").value == lesson.without_wrong(made)
     assert sentences.parse(lesson.without_wrong(made)).gaps == made.wrong
+
+
+def test_error_bars_are_deviations_of_a_sample():
+    """Three seeds 1, 2, 3 deviate by 1, as captions, tables and rules say; a single one by nothing."""
+    fig = figures.quality({"surest first": {4: [1.0, 2.0, 3.0], 8: [5.0]}}, "share", PALETTE["light"])
+    lines = next(t for t in fig.data if t.mode == "lines")
+    assert list(lines.y) == [2.0, 5.0] and list(lines.error_y.array) == [1.0, 0.0]
+    assert lesson.spread([1.0, 2.0, 3.0], 2) == "2.00 ± 1.00" and lesson.spread([5.0], 2) == "5.00 ± 0.00"

@@ -1,10 +1,12 @@
 """Verdicts follow from the table: another table, another verdict."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from core.train import evidence, zoo
+from core.train import evidence, rules, zoo
 from core.train.mechanism import Spelling, at_pairs
 from core.train.rules import NOT, SHOWS, UNCLEAR, Gap, Level, at_least, closes, judge, last, ordered
 
@@ -47,6 +49,15 @@ def test_gaps_are_taken_seed_by_seed_at_the_last_step():
     verdict = ordered("m", "a", "b")(rows(a=[1, 5, 9], b=[2, 6.1, 9.9]))
     assert verdict.outcome == SHOWS, "the spread between seeds does not hide the order"
     assert verdict.numbers[Gap(Level("b", "m"), Level("a", "m"))]["mean"] == pytest.approx(1.0)
+
+
+def test_the_deviation_is_that_of_a_sample_and_computed_in_one_place():
+    assert rules.summary([1.0, 2.0, 3.0]) == {"mean": 2.0, "sd": 1.0, "values": [1.0, 2.0, 3.0]}
+    assert rules.summary([4.0])["sd"] == 0.0 and rules.summary([])["sd"] is None
+    root = Path(rules.__file__).parents[2]
+    files = [p for folder in ("core/lessons", "core/train", "app", "pages") for p in (root / folder).rglob("*.py")]
+    using = [p.name for p in files if re.search(r"\b(np|statistics)\.(nan)?p?st(d|dev)\b", p.read_text())]
+    assert using == ["rules.py"]
 
 
 def test_a_bound():

@@ -13,7 +13,7 @@ import torch
 from core.count import cost
 from core.lessons.text_diffusion import cost as text_cost
 from core.model.decoding.diffusion import Sampler, denoise
-from core.train import evidence, zoo
+from core.train import evidence, rules, zoo
 from core.train.recipes import text_diffusion as recipes
 from core.train.tasks import sentences, stories
 from core.train.tasks.stories import INDEX, LENGTH, WORDS
@@ -189,7 +189,8 @@ def cost_rows() -> list[tuple]:
 
 def spread(values: list[float], digits: int) -> str:
     """Mean and standard deviation."""
-    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=min(1, len(values) - 1)):.{digits}f}"
+    s = rules.summary(values)
+    return f"{s['mean']:.{digits}f} ± {s['sd']:.{digits}f}"
 
 
 def own() -> dict[str, float]:
