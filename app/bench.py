@@ -12,8 +12,8 @@ from app import controls, intake, panels, state
 from core.count.hardware import Deployment
 from core.errors import SpecError
 from core.lessons import workbench as lesson
+from core.lessons.common import CONTEXTS
 from core.lessons.inference import lesson as inference
-from core.lessons.sliding_window import CONTEXTS
 from core.lessons.workbench import Design
 from core.model.spec import ModelSpec
 from core.real.intake import Taken

@@ -11,7 +11,9 @@ from core.errors import SpecError
 from core.lessons import sliding_window
 from core.lessons.code_world_model import evidence as proved
 from core.lessons.code_world_model import lesson
+from core.lessons.common import AXIS, model_name
 from core.model.registry import question
+from core.train import evidence
 from core.train.recipes import code_world_model as recipes
 from core.train.tasks import programs, toy, traces
 from core.units import binary, decimal
@@ -176,12 +178,10 @@ def ours(scene: lesson.Scene, config: dict) -> None:
 def cwm(config: dict) -> None:
     """CWM's cache against context."""
     key, context = proved.CWM, proved.context()
-    live.heading(f"{sliding_window.name(key)}: cache against context")
+    live.heading(f"{model_name(key)}: cache against context")
     contexts, r = 2 ** np.arange(6, 18), sliding_window.real(key, context)
     whole, released = sliding_window.memory(key, contexts)
-    fig = window.memory(
-        contexts, whole, released, sliding_window.AXIS, r.window, context, binary, theme.colours(), theme.stroke()
-    )
+    fig = window.memory(contexts, whole, released, AXIS, r.window, context, binary, theme.colours(), theme.stroke())
     alt = f"Cache of {r.name} against context, with every layer global and as released; the two part at {r.window:,} tokens"
     table = {"context": contexts, "every layer global, B": whole, "as released, B": released}
     frame.figure(fig, key="cwm", alt=alt, table=table, config=config)
@@ -221,7 +221,7 @@ def others(config: dict) -> None:
     alt = f"Cache of {len(rows)} real models at {proved.context():,} tokens, with every layer global and as released"
     table = {"model": names, "every layer global, B": whole, "as released, B": released}
     frame.figure(fig, key="models", alt=alt, table=table, config=config)
-    panels.caption(f"**{sliding_window.name(proved.CWM)} is marked.** One sequence, 16 bits a number; models of all sizes.")
+    panels.caption(f"**{model_name(proved.CWM)} is marked.** One sequence, 16 bits a number; models of all sizes.")
 
 
 # Prove
@@ -229,7 +229,7 @@ def others(config: dict) -> None:
 
 def prove(scene: lesson.Scene, reads: str, at: int) -> None:
     """Our trained runs, the verdicts that follow from them, what was printed about CWM."""
-    report = proved.report()
+    report = evidence.report("code_world_model")
     live.verdicts(report, live.numbers(proved.spelled, proved.metric))
     if live.ran(report):
         config = {"command": report["command"]}

@@ -13,9 +13,9 @@ from app.figures import frame
 from app.panels import Bar
 from core.count.dtypes import DTYPES
 from core.errors import SpecError
+from core.lessons.common import CONTEXTS
 from core.lessons.compare import crossings as solved
 from core.lessons.compare import fields, lesson, words
-from core.lessons.sliding_window import CONTEXTS
 from core.real import catalogue
 from core.real import intake as taking
 from core.real.intake import Taken

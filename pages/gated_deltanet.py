@@ -9,9 +9,11 @@ from app import controls, live, panels, state, theme
 from app.figures import delta, frame
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import gated_deltanet as lesson
+from core.lessons.common import AXIS, USUAL_CONTEXT, model_name, spec_of
 from core.lessons.gated_deltanet import FULL, GATED, LEARNED, PURE, Setting, Shown
 from core.model.registry import question
 from core.real import catalogue
+from core.train import evidence
 from core.train.tasks import recall
 from core.units import binary, count, decimal, power
 
@@ -43,7 +45,7 @@ HELP_KEYS = "Rows of the matrix of a head: how many keys it can tell apart. Trai
 PANELS = ("memory before, decayed", "− erased", "+ written", "= memory")
 MIXED = {PURE: "pure", lesson.HYBRID: "three to one", FULL: "attention alone"}
 READER = "the one that answers"
-CONTEXT = power(lesson.CONTEXT)
+CONTEXT = power(USUAL_CONTEXT)
 MIXED_UP = (
     "**The delta rule is not decay.** Decay shrinks the whole matrix; the delta rule takes out what stands at one key and leaves "
     "the rest. A model may do either, both or neither at a token: set the two sliders apart and see.",
@@ -76,11 +78,11 @@ def choose() -> tuple[Setting, str, str, str]:
                 rule = controls.choice("rule", "Rule", lesson.RULES, GATED, "state", HELP_RULE)
                 if (mix, rule) == (PURE, GATED):
                     keys = controls.choice("keys", "Width of keys", lesson.KEYS, lesson.USUAL, "state", HELP_KEYS)
-            key = controls.pick("real", "Real model", lesson.users(), lesson.FIRST, lesson.name)
+            key = controls.pick("real", "Real model", lesson.users(), lesson.FIRST, model_name)
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
         with place:
             controls.presets("model", presets(), "state")
-    return Setting(mix, rule, keys, decay, write), key, lesson.name(key), prompt
+    return Setting(mix, rule, keys, decay, write), key, model_name(key), prompt
 
 
 def presets() -> dict[str, dict]:
@@ -293,10 +295,10 @@ def ours(setting: Setting, config: dict) -> None:
 def real(key: str, name: str, config: dict) -> None:
     """A real model's memory against context."""
     live.heading(f"{name}: memory against context")
-    contexts, spec = 2 ** np.arange(6, 21), lesson.described(key)
+    contexts, spec = 2 ** np.arange(6, 21), spec_of(key)
     whole, own = lesson.lines(spec, contexts)
     crossing = lesson.crossover(spec)
-    fig = delta.memory(contexts, whole, own, lesson.AXIS, crossing, binary, theme.colours(), theme.stroke())
+    fig = delta.memory(contexts, whole, own, AXIS, crossing, binary, theme.colours(), theme.stroke())
     table = {"context": contexts, "attention in every layer, B": whole, "as released, B": own}
     alt = f"Memory of {name} against context, with attention in every layer and as released; they meet at {crossing:,} tokens"
     frame.figure(fig, key="memory", alt=alt, table=table, config=config)
@@ -325,7 +327,7 @@ def formula(key: str) -> None:
         f"**Convention.** One sequence; matrices in 32 bits, cache and columns of the convolution in 16; KiB, MiB and GiB "
         f"are powers of 1024. The state is {decimal(f.bytes)} in powers of 1000; tokens are rounded up to the first that pays. "
         "The command line gives the same: {code}.",
-        code=f"<code>python -m core inspect {key} --context {lesson.CONTEXT}</code>",
+        code=f"<code>python -m core inspect {key} --context {USUAL_CONTEXT}</code>",
     )
 
 
@@ -339,7 +341,7 @@ def real_models(config: dict) -> None:
     alt = f"State and cache of {len(rows)} real models at {CONTEXT} tokens, beside attention in every layer"
     frame.figure(fig, key="models", alt=alt, table={"model": names, **{f"{k}, B": v for k, v in sizes.items()}}, config=config)
     panels.caption(
-        f"**One sequence of {lesson.CONTEXT:,} tokens.** At this length the state is a sliver; the cache of the layers of "
+        f"**One sequence of {USUAL_CONTEXT:,} tokens.** At this length the state is a sliver; the cache of the layers of "
         "attention is what is left."
     )
 
@@ -349,7 +351,7 @@ def real_models(config: dict) -> None:
 
 def prove(setting: Setting, key: str, name: str, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = lesson.report()
+    report = evidence.report("gated_deltanet")
     live.verdicts(report, live.numbers(lesson.said))
     table, config = lesson.recalled(), {"command": report["command"]}
     if table:
@@ -409,7 +411,7 @@ def users(setting: Setting, key: str, name: str, text: str) -> None:
         ],
     )
     panels.caption(
-        f"**Every row is counted from the config as released**, {lesson.CONTEXT:,} tokens, cache in 16 bits, matrices in 32. "
+        f"**Every row is counted from the config as released**, {USUAL_CONTEXT:,} tokens, cache in 16 bits, matrices in 32. "
         "Pays from: the first length at which it keeps less than with attention in every layer. Click a name for its own page."
     )
 

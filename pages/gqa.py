@@ -10,9 +10,10 @@ from app.figures import evidence as evidence_figures
 from app.figures import frame, sharing
 from app.figures.maps import Tape, encode_probability, maps
 from core.lessons import gqa as lesson
+from core.lessons.common import USUAL_CONTEXT, model_name
 from core.model.registry import question
 from core.shape import diagram
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.tasks import recall
 from core.units import binary, decimal, power
 
@@ -33,7 +34,7 @@ HELP_MODEL = (
     "One layer with a short convolution, which hands each token its neighbours; or two layers without it, where the first layer "
     "must learn to look at the previous token: trained with 8 KV heads only."
 )
-CONTEXT = power(lesson.CONTEXT)
+CONTEXT = power(USUAL_CONTEXT)
 NAMES = {"mha": "MHA", "gqa-4": "GQA-4", "gqa-2": "GQA-2", "mqa": "MQA"}
 
 
@@ -172,8 +173,8 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
     variant = lesson.variant(kv_heads)
     lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
     lines, kept = lesson.curve(lengths), lesson.measured(variant)
-    key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", lesson.name)
-    config = live.about(variant, kv_heads=kv_heads, real_model=lesson.name(key))
+    key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", model_name)
+    config = live.about(variant, kv_heads=kv_heads, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Our model: cache against tokens")
@@ -187,7 +188,7 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
         )
         panels.check(int(lines[variant][points[-1] - 1]), int(kept[-1]))
     with right:
-        live.heading(f"{lesson.name(key)}: arithmetic of one token")
+        live.heading(f"{model_name(key)}: arithmetic of one token")
         contexts = 2 ** np.arange(10, 18)
         full, shared = lesson.arithmetic(key, 1, contexts), lesson.arithmetic(key, factor, contexts)
         table = {
@@ -196,7 +197,7 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
             **{f"{p}, shared": shared[p] for p in shared},
         }
         alt = (
-            f"FLOPs of one token of {lesson.name(key)}: attention is the same line shared or not, the projections shrink a little"
+            f"FLOPs of one token of {model_name(key)}: attention is the same line shared or not, the projections shrink a little"
         )
         frame.figure(
             sharing.arithmetic(contexts, full, shared, colours, stroke), key="arithmetic", alt=alt, table=table, config=config
@@ -242,7 +243,7 @@ def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None
     table = {"model": names, **{f"{f}, B": values for f, values in sizes.items()}}
     frame.figure(fig, key="models", alt=alt, table=table, config=config)
     panels.caption(
-        f"**{factor} query head{'s' * (factor > 1)} a KV head, one sequence of {lesson.CONTEXT:,} tokens, 16-bit cache, "
+        f"**{factor} query head{'s' * (factor > 1)} a KV head, one sequence of {USUAL_CONTEXT:,} tokens, 16-bit cache, "
         "whether or not the model was made for so long a context.** Log scale. "
         "Models whose heads do not divide by it, or that have other layers than attention, are left out."
     )
@@ -254,7 +255,7 @@ def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None
 def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
-    report = lesson.report()
+    report = evidence.report("gqa")
     command = {"command": report["command"]}
     live.verdicts(report, live.numbers(spelled))
     groups = lesson.groups()

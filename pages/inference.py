@@ -10,10 +10,10 @@ from app.panels import Bar
 from core.count import hardware
 from core.count.hardware import SPLITS, Deployment
 from core.lessons.card import limited
+from core.lessons.common import CONTEXTS
 from core.lessons.inference import lesson
 from core.lessons.inference import words as in_words
 from core.lessons.inference.techniques import effects
-from core.lessons.sliding_window import CONTEXTS
 from core.real.intake import strange
 from core.units import binary, decimal, sized
 

@@ -12,9 +12,11 @@ from app.figures import ladder as ladder_figures
 from app.figures import liquid as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import liquid as lesson
+from core.lessons.common import AXIS, CONTEXTS, model_name
 from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
+from core.train import evidence
 from core.train.tasks import recall
 from core.units import binary, count
 
@@ -55,15 +57,15 @@ def choose() -> tuple[str, str, int, str]:
     with controls.row():
         place = controls.slider_choice("attention", "Attention", tuple(lesson.PLACES), lesson.LAST, "kv", HELP_PLACE)
         presets = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(live.summary(lesson.users(), lesson.users()[0], lesson.name, lesson.CONTEXTS, "32k", EXAMPLES)):
+        with controls.more(live.summary(lesson.users(), lesson.users()[0], model_name, CONTEXTS, "32k", EXAMPLES)):
             with controls.row("real"):
-                key = controls.pick("real", "Real model", lesson.users(), lesson.users()[0], lesson.name)
-                said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "32k", "ink", HELP_CONTEXT)
+                key = controls.pick("real", "Real model", lesson.users(), lesson.users()[0], model_name)
+                said = controls.slider_choice("context", "Context", tuple(CONTEXTS), "32k", "ink", HELP_CONTEXT)
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
         with presets:
-            options = {lesson.name(k): {"attention": "third", "real": k} for k in lesson.users()}
+            options = {model_name(k): {"attention": "third", "real": k} for k in lesson.users()}
             controls.presets("model", options, "kv")
-    return place, key, lesson.CONTEXTS[said], prompt
+    return place, key, CONTEXTS[said], prompt
 
 
 def surprise(rng: random.Random) -> str:
@@ -260,7 +262,7 @@ def bars(whole: int, mine: int, text, hue: str) -> None:
 
 def counts(place: str, key: str, context: int, text: str) -> None:
     """Ladders of the released models; memory against context, counted beside measured."""
-    config = live.about(lesson.PLACES[place], model=lesson.name(key), context=context)
+    config = live.about(lesson.PLACES[place], model=model_name(key), context=context)
     live.heading(f"The released models, layer by layer, at {context:,} tokens")
     models = lesson.ladders(context)
     alt = f"Layers of {', '.join(models)}, first at the bottom; only those that attend keep a cache"
@@ -297,10 +299,10 @@ def ours(place: str, config: dict) -> None:
 
 def theirs(key: str, config: dict) -> None:
     """A released model's memory against context."""
-    live.heading(f"{lesson.name(key)}: memory against context")
+    live.heading(f"{model_name(key)}: memory against context")
     contexts, r = 2 ** np.arange(0, 18), lesson.real(key, 1)
     whole, own = lesson.lines(key, contexts)
-    fig = delta.memory(contexts, whole, own, lesson.AXIS, r.crossover, binary, theme.colours(), theme.stroke(), "window")
+    fig = delta.memory(contexts, whole, own, AXIS, r.crossover, binary, theme.colours(), theme.stroke(), "window")
     alt = f"Memory of {r.name} against context, with attention in every layer and as released; they meet at {r.crossover} tokens"
     table = {"context": contexts, "attention in every layer, B": whole, "as released, B": own}
     frame.figure(fig, key="memory", alt=alt, table=table, config=config)
@@ -336,7 +338,7 @@ def formula(key: str, context: int) -> None:
 
 def real_models(config: dict) -> None:
     """The released models at several contexts."""
-    rows = lesson.reals(tuple(lesson.CONTEXTS[said] for said in ("8k", "16k", "32k")))
+    rows = lesson.reals(tuple(CONTEXTS[said] for said in ("8k", "16k", "32k")))
     live.heading("The released models at several contexts")
     names = [f"{r.name}, {n:,}" for n, r in rows]
     whole, cache, kept = (np.array([getattr(r, part) for _, r in rows]) for part in ("whole", "cache", "state"))
@@ -352,7 +354,7 @@ def real_models(config: dict) -> None:
 
 def prove(place: str, key: str, context: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = lesson.report()
+    report = evidence.report("liquid")
     live.verdicts(report, live.numbers(lesson.said))
     found = lesson.by_pairs()
     if live.ran({**report, "rows": list(found)}):

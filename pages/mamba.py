@@ -12,9 +12,11 @@ from app.figures import ladder as ladder_figures
 from app.figures import mamba as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import mamba as lesson
+from core.lessons.common import AXIS, CONTEXTS, model_name
 from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
+from core.train import evidence
 from core.train.tasks import recall
 from core.units import binary
 
@@ -67,14 +69,14 @@ def choose() -> tuple[str, int, str, int, str]:
             panels.caption(f"**State: {size}.** The hybrid was trained with nothing else.")
         share = controls.choice("share", "Attention", lesson.SHARES, lesson.PURE, "kv", HELP_SHARE)
         place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(live.summary(lesson.hybrids(), lesson.reference(), lesson.name, lesson.CONTEXTS, "128k", EXAMPLES)):
+        with controls.more(live.summary(lesson.hybrids(), lesson.reference(), model_name, CONTEXTS, "128k", EXAMPLES)):
             with controls.row("real"):
-                key = controls.pick("real", "Real model", lesson.hybrids(), lesson.reference(), lesson.name)
-                said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "128k", "ink", HELP_CONTEXT)
+                key = controls.pick("real", "Real model", lesson.hybrids(), lesson.reference(), model_name)
+                said = controls.slider_choice("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
         with place:
             controls.presets("model", presets(), "state")
-    return share, size, key, lesson.CONTEXTS[said], prompt
+    return share, size, key, CONTEXTS[said], prompt
 
 
 def presets() -> dict[str, dict]:
@@ -267,7 +269,7 @@ def real_bars(r: lesson.Real) -> None:
 
 def count(share: str, size: int, key: str, context: int, text: str) -> None:
     """Ladders of real hybrids; memory against context, counted beside measured."""
-    config = live.about(lesson.variant(share, size), model=lesson.name(key), context=context)
+    config = live.about(lesson.variant(share, size), model=model_name(key), context=context)
     ladders(context, config)
     left, right = st.columns(2, gap="large")
     with left:
@@ -318,13 +320,13 @@ def ours(share: str, size: int, config: dict) -> None:
 
 def theirs(key: str, config: dict) -> None:
     """A real hybrid's memory against context, and where it meets attention alone."""
-    live.heading(f"{lesson.name(key)}: memory against context")
+    live.heading(f"{model_name(key)}: memory against context")
     contexts, cross = 2 ** np.arange(6, 21), lesson.crossover(key)
     lines = lesson.memories(key, contexts)
     whole, own = lines["attention alone"], lines["as released"]
-    fig = delta.memory(contexts, whole, own, lesson.AXIS, cross, binary, theme.colours(), theme.stroke())
+    fig = delta.memory(contexts, whole, own, AXIS, cross, binary, theme.colours(), theme.stroke())
     met = f"they meet at {cross:,} tokens" if cross else "they do not meet"
-    alt = f"Memory of {lesson.name(key)} against context, with attention in the place of Mamba and as released; {met}"
+    alt = f"Memory of {model_name(key)} against context, with attention in the place of Mamba and as released; {met}"
     frame.figure(
         fig, key="memory", alt=alt, table={"context": contexts, **{f"{name}, B": y for name, y in lines.items()}}, config=config
     )
@@ -379,7 +381,7 @@ def real_models(context: int, config: dict) -> None:
 
 def prove(share: str, size: int, key: str, context: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = lesson.report()
+    report = evidence.report("mamba")
     live.verdicts(report, live.numbers(lesson.said))
     if lesson.by_pairs():
         drawn(report)

@@ -10,8 +10,10 @@ from app.figures import frame, mixers
 from app.figures.maps import encode_probability, maps
 from app.panels import Bar
 from core.lessons import mixers as lesson
+from core.lessons.common import USUAL_CONTEXT
 from core.model.registry import question
 from core.real import catalogue
+from core.train import evidence
 from core.train.tasks import recall
 from core.units import binary, power
 
@@ -43,7 +45,7 @@ HELP_GRADIENT = (
     "LSTM and sLSTM read their own last output, so what they say is no sum over tokens. Their panel is the length of the "
     "gradient of the expected word's logit with respect to each token's embedding, as shares of 1."
 )
-CONTEXT = power(lesson.CONTEXT)
+CONTEXT = power(USUAL_CONTEXT)
 PLOT = 280.0  # px of the plot that names are placed for: a phone; a wider one has more room
 PAPERS = ("2312.04927", "2510.26692", "2405.21060", "2503.14456", "2405.04517", "2511.23404", "1706.03762")
 FILES = (
@@ -146,7 +148,7 @@ def pareto(kind: str) -> None:
     if not points:
         panels.caption("**No runs in the table yet.** The command under Prove makes it.")
         return
-    report = lesson.report()
+    report = evidence.report("mixers")
     fig = mixers.drawn_pareto(points, kind, PLOT, theme.mode(), theme.stroke())
     alt = f"Recall at {lesson.MOST} pairs against bytes for {len(points)} variants; a line joins those that none beats"
     table = {
@@ -214,7 +216,7 @@ def real_models(config: dict) -> None:
     alt = f"State and cache of {len(rows)} real models at {CONTEXT} tokens, on a logarithmic axis"
     frame.figure(fig, key="models", alt=alt, table={"model": names, "state, B": state_, "cache, B": cache}, config=config)
     panels.caption(
-        f"**One sequence of {lesson.CONTEXT:,} tokens, cache in 16 bits, recurrent state in 32.** No diamond: nothing grows."
+        f"**One sequence of {USUAL_CONTEXT:,} tokens, cache in 16 bits, recurrent state in 32.** No diamond: nothing grows."
     )
 
 
@@ -223,7 +225,7 @@ def real_models(config: dict) -> None:
 
 def prove(pairs: int, kind: str, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    live.verdicts(lesson.report(), live.numbers(lesson.said))
+    live.verdicts(evidence.report("mixers"), live.numbers(lesson.said))
     live.heading("Recall per byte: every seed")
     pareto(lesson.EVERY)
     rows = lesson.table()
@@ -252,7 +254,7 @@ def users(pairs: int, kind: str, text: str) -> None:
         [(entries[r.key], r.recurs, r.attends, binary(r.state), binary(r.cache) if r.cache else "none") for r in lesson.reals()],
     )
     panels.caption(
-        f"**Every model of the catalogue with a layer that keeps a state**, counted at {lesson.CONTEXT:,} tokens, "
+        f"**Every model of the catalogue with a layer that keeps a state**, counted at {USUAL_CONTEXT:,} tokens, "
         "cache in 16 bits, recurrent state in 32. A layer that does both counts twice. Click a name for the model's own page."
     )
 

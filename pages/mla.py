@@ -10,6 +10,7 @@ from app.figures import evidence as evidence_figures
 from app.figures import frame, latent, sharing
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from app.panels import Bar
+from core.lessons.common import USUAL_CONTEXT, model_name
 from core.lessons.mla import evidence as proved
 from core.lessons.mla import lesson
 from core.lessons.mla import real as models
@@ -17,6 +18,7 @@ from core.lessons.mla.lesson import Choice
 from core.lessons.recall import LENGTHS, Scene, finder
 from core.model.registry import question
 from core.shape import diagram
+from core.train import evidence
 from core.train.tasks import recall
 from core.units import binary, decimal, power
 
@@ -45,7 +47,7 @@ HELP_FORM = (
 )
 HELP_MADE = "The largest latent cut down after training, or a model that learned with so many numbers from the start."
 HELP_TASK = "What the models learned: every name is told once; or every name is told twice, and only the later thing is right."
-CONTEXT = power(models.CONTEXT)
+CONTEXT = power(USUAL_CONTEXT)
 SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures compare
 
 
@@ -287,7 +289,7 @@ def count(choice: Choice, text: str) -> None:
     if not models.keys():
         growth(choice, colours, stroke)
         return
-    key = controls.pick("real", "Real model", models.keys(), models.default(), models.name)
+    key = controls.pick("real", "Real model", models.keys(), models.default(), model_name)
     left, right = st.columns(2, gap="large")
     with left:
         growth(choice, colours, stroke)
@@ -327,11 +329,11 @@ def reads(choice: Choice, key: str, colours: dict, stroke: float) -> None:
     """Numbers that attention reads for one token of a real model."""
     contexts = 2 ** np.arange(10, 18)
     values, f = models.steps(key, contexts)["reads"], models.facts(key)
-    live.heading(f"{models.name(key)}: numbers read for one token")
+    live.heading(f"{model_name(key)}: numbers read for one token")
     fig = latent.lines(contexts, values, "numbers read in one layer", "numbers", colours, DASHES, stroke)
     table = {"context": contexts, **{f"{form}, numbers": y for form, y in values.items()}}
-    alt = f"Numbers read by one layer of {models.name(key)} against context, absorbed and expanded"
-    frame.figure(fig, key="reads", alt=alt, table=table, config=about(choice, real_model=models.name(key)))
+    alt = f"Numbers read by one layer of {model_name(key)} against context, absorbed and expanded"
+    frame.figure(fig, key="reads", alt=alt, table=table, config=about(choice, real_model=model_name(key)))
     panels.caption(
         f"**Absorbed reads {f.fewer_reads:.0f} times less:** {f.kept} numbers a token, whatever the number of heads. "
         "Expanded reads every head's own keys and values."
@@ -342,11 +344,11 @@ def arithmetic(choice: Choice, key: str, colours: dict, stroke: float) -> None:
     """FLOPs of one decode step of a real model."""
     contexts = 2 ** np.arange(10, 18)
     values, f = models.steps(key, contexts)["flops"], models.facts(key)
-    live.heading(f"{models.name(key)}: arithmetic of one token")
+    live.heading(f"{model_name(key)}: arithmetic of one token")
     fig = latent.lines(contexts, values, "FLOPs of one layer", "FLOP", colours, DASHES, stroke)
     table = {"context": contexts, **{f"{form}, FLOPs": y for form, y in values.items()}}
-    alt = f"FLOPs of one layer of {models.name(key)} for one token against context, three ways"
-    frame.figure(fig, key="arithmetic", alt=alt, table=table, config=about(choice, real_model=models.name(key)))
+    alt = f"FLOPs of one layer of {model_name(key)} for one token against context, three ways"
+    frame.figure(fig, key="arithmetic", alt=alt, table=table, config=about(choice, real_model=model_name(key)))
     panels.caption(
         f"**For one query and one key the absorbed form costs {f.more_flops:.1f} times the arithmetic,** but makes nothing anew. "
         "Expanded makes the keys and values of the whole context for every token, unless all are kept, as in multi-head "
@@ -360,11 +362,11 @@ def at_once(choice: Choice, key: str, colours: dict, stroke: float) -> None:
     queries = np.unique(np.geomspace(1, context, 40).astype(int))
     values, at = models.together(key, context, queries), models.crossing(key, context)
     height = models.together(key, context, np.array([max(at, 1)]))[lesson.ABSORBED][0]
-    live.heading(f"{models.name(key)}: many tokens at once, the last of {context:,}")
+    live.heading(f"{model_name(key)}: many tokens at once, the last of {context:,}")
     fig = latent.crossing(queries, values, at, height, colours, stroke)
     table = {"tokens at once": queries, **{f"{form}, FLOPs": y for form, y in values.items()}}
     alt = f"FLOPs of one layer against the tokens answered at once; expanded is cheaper from {at:,} on"
-    frame.figure(fig, key="at-once", alt=alt, table=table, config=about(choice, real_model=models.name(key)))
+    frame.figure(fig, key="at-once", alt=alt, table=table, config=about(choice, real_model=model_name(key)))
     panels.caption(
         f"**From {at:,} tokens at once the expanded form is cheaper.** So prompts are read expanded and answers written "
         "absorbed, with the same weights."
@@ -400,7 +402,7 @@ def real_models(choice: Choice, colours: dict, stroke: float) -> None:
         fig, key="models", alt=alt, table={"model": names, **{f"{f}, B": v for f, v in sizes.items()}}, config=about(choice)
     )
     panels.caption(
-        f"**One sequence of {models.CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
+        f"**One sequence of {USUAL_CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
         "Log scale. Ring and square keep keys and values as wide as the model's heads."
     )
 
@@ -410,7 +412,7 @@ def three_answers() -> None:
     savings = models.savings()
     if not savings:
         return
-    live.heading(f"“{savings[-1].share:.1%} smaller”: three true answers for {models.name(models.V2)}")
+    live.heading(f"“{savings[-1].share:.1%} smaller”: three true answers for {model_name(models.V2)}")
     live.table(
         ("compared with", "smaller by", "numbers a token", "bits each", "a token", "latent: numbers", "bits each", "a token"),
         [
@@ -466,7 +468,7 @@ def often_said(key: str) -> None:
 def prove(choice: Choice, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
-    report = proved.report()
+    report = evidence.report("mla")
     live.verdicts(report, live.numbers(label))
     columns = st.columns(2, gap="large")
     for i, group in enumerate(proved.GROUPS):

@@ -10,11 +10,12 @@ from app.figures import experts as figures
 from app.figures import frame
 from app.figures.maps import encode_probability, maps
 from app.panels import Bar
+from core.lessons.common import spec_of
 from core.lessons.moe import evidence as runs
 from core.lessons.moe import lesson
 from core.lessons.moe.words import BALANCED, balance_said, model_said, number_said, trained_as, variant_said
 from core.model.registry import question
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.recipes.moe import Setting
 from core.train.tasks import domains
 from core.units import count, decimal
@@ -249,7 +250,7 @@ def counts(setting: Setting, key: str, batch: int, text: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading(f"{r.name}: {count(r.total)} parameters, {count(r.active)} active")
-        blocks = lesson.blocks(lesson.spec(key))
+        blocks = lesson.blocks(spec_of(key))
         table = {"part": [b[0] for b in blocks], "parameters": [b[1] for b in blocks]}
         alt = f"{r.name}: {count(r.total)} parameters as areas, of which a token visits {count(r.active)}"
         frame.figure(
@@ -380,7 +381,7 @@ def real_models(key: str, colours: dict, stroke: float) -> None:
 
 def prove(setting: Setting, key: str, batch: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke, report = theme.colours(), theme.stroke(), runs.report()
+    colours, stroke, report = theme.colours(), theme.stroke(), evidence.report("moe")
     command = {"command": report["command"]}
     live.verdicts(report, number_said)
     left, right = st.columns(2, gap="large")

@@ -11,6 +11,7 @@ from core.errors import SpecError
 from core.lessons.recursive import evidence as proved
 from core.lessons.recursive import lesson
 from core.model.registry import question
+from core.train import evidence
 from core.train.tasks import maze
 from core.units import decimal
 
@@ -290,7 +291,7 @@ def formula(steps: int, variant: str, inner, rounds) -> None:
 
 def prove(*_) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = proved.report()
+    report = evidence.report("recursive")
     live.verdicts(report, live.numbers(proved.spelled, proved.measure))
     if live.ran(report):
         config = {"command": report["command"]}

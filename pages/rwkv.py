@@ -12,7 +12,9 @@ from app.figures.maps import encode_probability, encode_signed, maps
 from core.errors import SpecError
 from core.lessons import recurrent
 from core.lessons import rwkv as lesson
+from core.lessons.common import model_name
 from core.model.registry import question
+from core.train import evidence
 from core.train.tasks import cups, recall
 from core.units import binary, decimal
 
@@ -184,7 +186,7 @@ def side(removal: float, at: int, prompt: recall.Prompt, watched: recurrent.Watc
         cache = recurrent.cached(key, context)
         panels.bars(
             [
-                panels.Bar(f"{lesson.name(key)}, {context:,} tokens", 1.0, binary(cache), "kv"),
+                panels.Bar(f"{model_name(key)}, {context:,} tokens", 1.0, binary(cache), "kv"),
                 panels.Bar("RWKV-7 2.9B, any number", s.bytes / cache, binary(s.bytes), "state", changed=True),
             ],
             "A cache that grows against a state that does not",
@@ -250,8 +252,8 @@ def swap_said(words: tuple[str, ...], removal: float) -> str:
 def count(removal: float, at: int, text: str, game: str) -> None:
     """State against tokens, ours and the real model; the formula; where caches catch up."""
     colours, stroke = theme.colours(), theme.stroke()
-    key = controls.pick("real", "Cache of", recurrent.growing(), "llama3.2-1b", lesson.name)
-    config = live.about(lesson.MODEL, real_model=lesson.name(key))
+    key = controls.pick("real", "Cache of", recurrent.growing(), "llama3.2-1b", model_name)
+    config = live.about(lesson.MODEL, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
     with left:
         ours(config, colours, stroke)
@@ -281,10 +283,10 @@ def ours(config: dict, colours: dict, stroke: float) -> None:
 
 def real(key: str, config: dict, colours: dict, stroke: float) -> None:
     """A real cache passing a real state."""
-    live.heading(f"RWKV-7 2.9B against {lesson.name(key)}")
+    live.heading(f"RWKV-7 2.9B against {model_name(key)}")
     contexts, at = 2 ** np.arange(2, 18), lesson.crossover(key)
     cache, kept = recurrent.crossing(key, lesson.state().bytes, contexts)
-    names = lesson.name(key), "RWKV-7 2.9B"
+    names = model_name(key), "RWKV-7 2.9B"
     fig = xlstm.crossing(contexts, cache, kept, at, names, binary, colours, stroke)
     alt = f"Cache of {names[0]} against context passes the constant state of {names[1]} at {at} tokens"
     table = {"context": contexts, f"{names[0]}, B": cache, f"{names[1]}, B": kept}
@@ -315,7 +317,7 @@ def catching_up(key: str, config: dict, colours: dict, stroke: float) -> None:
     """After how many tokens every real cache has caught up."""
     live.heading("When real caches have grown to the state of RWKV-7 2.9B")
     rows = recurrent.caught_up(lesson.state().bytes)
-    names, values = [lesson.name(k) for k, _ in rows], np.array([n for _, n in rows])
+    names, values = [model_name(k) for k, _ in rows], np.array([n for _, n in rows])
     fig = xlstm.tokens(names, values, [k for k, _ in rows].index(key), "as large at", colours, stroke)
     alt = f"Tokens at which the cache of each of {len(rows)} models is as large as the state of RWKV-7 2.9B"
     frame.figure(fig, key="models", alt=alt, table={"model": names, "tokens": values}, config=config)
@@ -330,7 +332,7 @@ def catching_up(key: str, config: dict, colours: dict, stroke: float) -> None:
 def prove(removal: float, at: int, text: str, game: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
-    report = lesson.report()
+    report = evidence.report("rwkv")
     live.verdicts(report, live.numbers(lesson.spelled, lesson.measure))
     if report["rows"]:
         left, right = st.columns(2, gap="large")

@@ -9,8 +9,10 @@ from app import controls, live, panels, state, theme
 from app.figures import frame, window
 from app.figures.maps import Tape, encode_probability, maps
 from core.lessons import sliding_window as lesson
+from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
 from core.model.registry import question
 from core.real import catalogue
+from core.train import evidence
 from core.train.tasks import recall
 from core.units import binary, count, decimal
 
@@ -60,14 +62,14 @@ def choose() -> tuple[int, str, str, int, str]:
         size = controls.slider_choice("window", "Window", lesson.WINDOWS, lesson.TRAINED, "window", HELP_WINDOW)
         pattern = controls.choice("pattern", "Pattern", tuple(lesson.PATTERNS), "5:1", "window", HELP_PATTERN)
         place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(live.summary(lesson.users(), lesson.reference(FIRST), lesson.name, lesson.CONTEXTS, "128k", EXAMPLES)):
+        with controls.more(live.summary(lesson.users(), lesson.reference(FIRST), model_name, CONTEXTS, "128k", EXAMPLES)):
             with controls.row("real"):
-                key = controls.pick("real", "Real model", lesson.users(), lesson.reference(FIRST), lesson.name)
-                said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "128k", "ink", HELP_CONTEXT)
+                key = controls.pick("real", "Real model", lesson.users(), lesson.reference(FIRST), model_name)
+                said = controls.slider_choice("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
         with place:
             controls.presets("model", presets(), "window")
-    return size, pattern, key, lesson.CONTEXTS[said], prompt
+    return size, pattern, key, CONTEXTS[said], prompt
 
 
 def presets() -> dict[str, dict]:
@@ -213,7 +215,7 @@ def range_said(size: int) -> str:
 
 def counts(size: int, pattern: str, key: str, context: int, text: str) -> None:
     """Memory against context, counted beside measured; then the real models."""
-    config = live.about(lesson.PATTERNS[pattern], window=size, model=lesson.name(key), context=context)
+    config = live.about(lesson.PATTERNS[pattern], window=size, model=model_name(key), context=context)
     left, right = st.columns(2, gap="large")
     with left:
         ours(size, pattern, config)
@@ -247,10 +249,10 @@ def kept(size: int, pattern: str, key: str, context: int, config: dict) -> None:
     """The share of an all-global cache, ours and a real model's, and the limits that they go to."""
     live.heading("How much of an all-global cache is kept")
     contexts, points = 2 ** np.arange(0, 21), np.array(lesson.LENGTHS)
-    specs = {f"ours, {lesson.said(pattern)}": lesson.spec(pattern, size), lesson.name(key): lesson.described(key)}
+    specs = {f"ours, {lesson.said(pattern)}": lesson.spec(pattern, size), model_name(key): spec_of(key)}
     lines, limits = ({name: f(spec) for name, spec in specs.items()} for f in (lambda s: lesson.share(s, contexts), lesson.limit))
     shares = lesson.measured_share(pattern, size)
-    fig = window.shares(contexts, lines, limits, points, shares, lesson.AXIS, context, theme.colours(), theme.stroke())
+    fig = window.shares(contexts, lines, limits, points, shares, AXIS, context, theme.colours(), theme.stroke())
     said = ", ".join(f"{limit:.1%} for {name}" for name, limit in limits.items())
     alt = f"Share of an all-global cache against context: it falls from 100% at the window to {said}"
     frame.figure(fig, key="shares", alt=alt, table={"context": contexts, **lines}, config=config)
@@ -280,11 +282,11 @@ def formula(key: str, context: int) -> None:
 
 def memory(key: str, context: int, config: dict) -> None:
     """A real model's cache against context."""
-    live.heading(f"{lesson.name(key)}: memory against context")
+    live.heading(f"{model_name(key)}: memory against context")
     contexts, r = 2 ** np.arange(6, 21), lesson.real(key, context)
     whole, released = lesson.memory(key, contexts)
     colours, stroke = theme.colours(), theme.stroke()
-    fig = window.memory(contexts, whole, released, lesson.AXIS, r.window, context, binary, colours, stroke)
+    fig = window.memory(contexts, whole, released, AXIS, r.window, context, binary, colours, stroke)
     table = {"context": contexts, "every layer global, B": whole, "as released, B": released}
     alt = f"Cache of {r.name} against context, with every layer global and as released; the two part at {r.window:,} tokens"
     frame.figure(fig, key="memory", alt=alt, table=table, config=config)
@@ -334,7 +336,7 @@ def real_models(key: str, context: int, config: dict) -> None:
 def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
-    report = lesson.report()
+    report = evidence.report("sliding_window")
     live.verdicts(report, live.numbers(variant_said, distance_said))
     left, right = st.columns(2, gap="large")
     command = {"command": report["command"]}

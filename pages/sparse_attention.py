@@ -9,8 +9,10 @@ from app import controls, live, panels, state, theme
 from app.figures import frame, sparse
 from app.figures.maps import Tape, encode_probability, maps
 from core.lessons import sparse_attention as lesson
+from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
 from core.model.registry import question
 from core.real import catalogue
+from core.train import evidence
 from core.train.tasks import recall
 from core.units import binary, decimal
 
@@ -46,14 +48,14 @@ def choose() -> tuple[int, str, int, str]:
     with controls.row():
         top_k = controls.slider_choice("top_k", "Top-k", lesson.TOP_K, 4, "latent", HELP_K)
         place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(live.summary(lesson.users(), lesson.reference(), lesson.name, lesson.CONTEXTS, "128k", EXAMPLES)):
+        with controls.more(live.summary(lesson.users(), lesson.reference(), model_name, CONTEXTS, "128k", EXAMPLES)):
             with controls.row("real"):
-                key = controls.pick("real", "Real model", lesson.users(), lesson.reference(), lesson.name)
-                said = controls.slider_choice("context", "Context", tuple(lesson.CONTEXTS), "128k", "ink", HELP_CONTEXT)
+                key = controls.pick("real", "Real model", lesson.users(), lesson.reference(), model_name)
+                said = controls.slider_choice("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
             prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
         with place:
             controls.presets("model", lesson.presets(), "latent")
-    return top_k, key, lesson.CONTEXTS[said], prompt
+    return top_k, key, CONTEXTS[said], prompt
 
 
 def surprise(rng: random.Random) -> str:
@@ -211,14 +213,14 @@ def operations(n: float) -> str:
 
 def count(top_k: int, key: str, context: int, text: str) -> None:
     """Arithmetic and memory against context, ours and a real model's; then all models with a scorer."""
-    config = live.about(lesson.VARIANT, top_k=top_k, model=lesson.name(key), context=context)
+    config = live.about(lesson.VARIANT, top_k=top_k, model=model_name(key), context=context)
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Our model: FLOPs of one token")
         arithmetic(lesson.ours(top_k), 2 ** np.arange(3, 15), f"our model with top-k {top_k}", "ours", config)
     with right:
-        live.heading(f"{lesson.name(key)}: FLOPs of one token")
-        arithmetic(lesson.spec(key), 2 ** np.arange(10, 21), lesson.name(key), "theirs", config)
+        live.heading(f"{model_name(key)}: FLOPs of one token")
+        arithmetic(spec_of(key), 2 ** np.arange(10, 21), model_name(key), "theirs", config)
     formula(key, context)
     left, right = st.columns(2, gap="large")
     with left:
@@ -233,7 +235,7 @@ def arithmetic(spec, contexts, who: str, name: str, config: dict) -> None:
     s, pays, over = lesson.split(spec, contexts), lesson.pays(spec), lesson.overtakes(spec)
     there = {"fewer FLOPs from": pays, "more of them the scorer's from": over}
     marks = {what: n for what, n in there.items() if contexts[0] <= n <= contexts[-1]}
-    fig = sparse.split(contexts, s, marks, lesson.AXIS, theme.colours(), theme.stroke())
+    fig = sparse.split(contexts, s, marks, AXIS, theme.colours(), theme.stroke())
     table = {"context": contexts, "scorer": s.scorer, "attention to the picked": s.attention, "attention to everything": s.dense}
     alt = f"FLOPs of one token of {who} against context: the scorer's line rises for ever, attention to the picked ends at top-k"
     frame.figure(fig, key=name, alt=alt, table=table, config=config)
@@ -291,7 +293,7 @@ def memory(key: str, context: int) -> None:
 
 def real_models(config: dict) -> None:
     """Every model with a scorer, at several contexts."""
-    contexts = tuple(lesson.CONTEXTS[name] for name in ("1k", "4k", "16k", "128k", "1M"))
+    contexts = tuple(CONTEXTS[name] for name in ("1k", "4k", "16k", "128k", "1M"))
     rows = [r for n in contexts for r in lesson.reals(n)]
     rows.sort(key=lambda r: (lesson.users().index(r.key), r.context))
     live.heading("Real models: what is left of the arithmetic")
@@ -314,7 +316,7 @@ def real_models(config: dict) -> None:
 
 def prove(top_k: int, key: str, context: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = lesson.report()
+    report = evidence.report("sparse_attention")
     live.verdicts(report, live.numbers(lambda v: "scorer beside MLA" if v == lesson.VARIANT else v, metric_said))
     if live.ran(report):
         drawn(report)

@@ -9,8 +9,10 @@ from app import controls, live, panels, state, theme
 from app.figures import frame
 from app.figures import text_diffusion as figures
 from app.figures.maps import Passes, encode_probability, maps
+from core.lessons.common import model_name
 from core.lessons.text_diffusion import cost, lesson, pairs
 from core.model.registry import question
+from core.train import evidence
 from core.train.tasks import sentences
 from core.units import count as short
 
@@ -174,9 +176,9 @@ def count(how: lesson.Sampler, seed: int, text: str) -> None:
     """FLOPs against passes, ours and a real model; seconds against how many texts; the formula."""
     colours, stroke = theme.colours(), theme.stroke()
     with controls.row("real"):
-        key = controls.pick("real", "The real model", cost.denoisers(), cost.REAL, cost.name)
+        key = controls.pick("real", "The real model", cost.denoisers(), cost.REAL, model_name)
         n = controls.slider_choice("passes", f"Its passes for {cost.ANSWER:,} words", cost.REAL_STEPS, 64, "query")
-    config = live.about(lesson.MODEL, real_model=cost.name(key), passes=n)
+    config = live.about(lesson.MODEL, real_model=model_name(key), passes=n)
     left, right = st.columns(2, gap="large")
     with left:
         ours(how, config, colours, stroke)
@@ -205,7 +207,7 @@ def ours(how: lesson.Sampler, config: dict, colours: dict, stroke: float) -> Non
 
 def real(key: str, n: int, config: dict, colours: dict, stroke: float) -> None:
     """A real denoiser: FLOPs of an answer against passes."""
-    name = cost.name(key)
+    name = model_name(key)
     live.heading(f"{name}: FLOPs of an answer against passes")
     steps, flops, level = np.array(cost.REAL_STEPS), cost.real_flops(key), cost.real_cached(key)
     now = (n, n * cost.real_pass(key))
@@ -221,7 +223,7 @@ def real(key: str, n: int, config: dict, colours: dict, stroke: float) -> None:
 
 def formula(key: str, n: int) -> None:
     """FLOPs of an answer with the numbers put in."""
-    live.heading(f"{cost.name(key)}: {n} passes")
+    live.heading(f"{model_name(key)}: {n} passes")
     per, whole = cost.real_pass(key), cost.GIVEN + cost.ANSWER
     st.latex(
         r"\underbrace{%d}_{\text{passes}} \cdot \underbrace{%s}_{\text{one pass over } %s \text{ words}} = %s \ \text{FLOPs}"
@@ -233,7 +235,7 @@ def formula(key: str, n: int) -> None:
 def waiting(key: str, n: int, config: dict, colours: dict, stroke: float) -> None:
     """Seconds an answer takes at best, against how many are made at once."""
     live.heading("Why it can be fast all the same, and when not")
-    w, name = cost.wait(key, n), cost.name(key)
+    w, name = cost.wait(key, n), model_name(key)
     names = f"<b>{n} passes</b>", "&nbsp;&nbsp;a word a pass, with a cache"
     fig = figures.waits(w.batches, w.denoiser, w.cached, w.turn, names, colours, stroke)
     alt = f"Seconds for answers against how many at once: {n} passes of {name}, and the same layers with a cache"
@@ -255,7 +257,7 @@ def waiting(key: str, n: int, config: dict, colours: dict, stroke: float) -> Non
 def prove(how: lesson.Sampler, seed: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
-    report = lesson.report()
+    report = evidence.report("text_diffusion")
     live.verdicts(report, live.numbers(lesson.spelled, lesson.measure))
     if live.ran(report):
         left, right = st.columns(2, gap="large")

@@ -11,7 +11,9 @@ from app.figures import frame, xlstm
 from app.figures.maps import encode_probability, encode_signed, maps
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
+from core.lessons.common import model_name
 from core.model.registry import question
+from core.train import evidence
 from core.train.tasks import recall
 from core.units import binary, decimal
 
@@ -203,9 +205,9 @@ def side(shift, keys, heads, prompt, variant, watched, layer, step: int, config:
         key = "llama3-8b"
         few, many = (recurrent.cached(key, n) for n in CONTEXTS)
         bars = [
-            panels.Bar(f"{lesson.name(key)}, {CONTEXTS[0]:,} tokens", few / many, binary(few), "kv"),
+            panels.Bar(f"{model_name(key)}, {CONTEXTS[0]:,} tokens", few / many, binary(few), "kv"),
             panels.Bar("xLSTM 7B, any number", m.bytes / many, binary(m.bytes), "state", changed=True),
-            panels.Bar(f"{lesson.name(key)}, {CONTEXTS[1]:,} tokens", 1.0, binary(many), "kv"),
+            panels.Bar(f"{model_name(key)}, {CONTEXTS[1]:,} tokens", 1.0, binary(many), "kv"),
         ]
         panels.bars(bars, "A cache that grows against a memory that does not")
         at = lesson.crossover(key, heads)
@@ -234,8 +236,8 @@ def count(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
     """Memory against tokens, ours and the real model; the formula; where caches catch up."""
     colours, stroke = theme.colours(), theme.stroke()
     variant = lesson.variant(cell, keys)
-    key = controls.pick("real", "Cache of", recurrent.growing(), "llama3-8b", lesson.name)
-    config = live.about(variant, keys=keys, heads=heads, real_model=lesson.name(key))
+    key = controls.pick("real", "Cache of", recurrent.growing(), "llama3-8b", model_name)
+    config = live.about(variant, keys=keys, heads=heads, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
     with left:
         ours(cell, keys, variant, config, colours, stroke)
@@ -265,10 +267,10 @@ def ours(cell: str, keys: int, variant: str, config: dict, colours: dict, stroke
 
 def real(key: str, heads: int, config: dict, colours: dict, stroke: float) -> None:
     """A real cache passing a real memory."""
-    live.heading(f"xLSTM 7B against {lesson.name(key)}")
+    live.heading(f"xLSTM 7B against {model_name(key)}")
     contexts, at = 2 ** np.arange(4, 18), lesson.crossover(key, heads)
     cache, memory = recurrent.crossing(key, lesson.memory(heads).bytes, contexts)
-    names = lesson.name(key), f"xLSTM 7B, {heads} heads"
+    names = model_name(key), f"xLSTM 7B, {heads} heads"
     fig = xlstm.crossing(contexts, cache, memory, at, names, binary, colours, stroke)
     alt = f"Cache of {names[0]} against context passes the constant memory of {names[1]} at {at} tokens"
     table = {"context": contexts, f"{names[0]}, B": cache, f"{names[1]}, B": memory}
@@ -304,7 +306,7 @@ def cut() -> None:
         for m in map(lesson.memory, lesson.HEADS)
     ]
     live.table(
-        ("heads", "matrix of one", "matrices", "tokens of multi-head, float32", f"tokens of {lesson.name('llama3-8b')}, 16-bit"),
+        ("heads", "matrix of one", "matrices", "tokens of multi-head, float32", f"tokens of {model_name('llama3-8b')}, 16-bit"),
         rows,
         narrow=True,
     )
@@ -314,7 +316,7 @@ def catching_up(key: str, heads: int, config: dict, colours: dict, stroke: float
     """After how many tokens every real cache has caught up."""
     live.heading(f"When real caches have grown to the memory of xLSTM 7B, {heads} heads")
     rows = recurrent.caught_up(lesson.memory(heads).bytes)
-    names, values = [lesson.name(k) for k, _ in rows], np.array([n for _, n in rows])
+    names, values = [model_name(k) for k, _ in rows], np.array([n for _, n in rows])
     fig = xlstm.tokens(names, values, [k for k, _ in rows].index(key), "as large at", colours, stroke)
     alt = f"Tokens at which the cache of each of {len(rows)} models is as large as the memory of xLSTM 7B"
     frame.figure(fig, key="models", alt=alt, table={"model": names, "tokens": values}, config=config)
@@ -329,7 +331,7 @@ def catching_up(key: str, heads: int, config: dict, colours: dict, stroke: float
 def prove(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
-    report = lesson.report()
+    report = evidence.report("xlstm")
     live.verdicts(report, live.numbers(lesson.spelled))
     if report["rows"]:
         runs({"command": report["command"]}, {v: hue(v) for v in lesson.PROVED}, colours, stroke)

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from core.count import cost
 from core.errors import LONGEST
+from core.lessons import common
+from core.lessons.common import USUAL_CONTEXT, columns, first_context, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, counted, play
 from core.lessons.recurrent import GATES, Layer, layer_of
-from core.lessons.sliding_window import AXIS  # noqa: F401
 from core.model.mixers.delta import GatedDelta, KimiDelta
 from core.model.model import Model
 from core.model.spec import ModelSpec
@@ -37,9 +38,7 @@ USUAL = 32  # width of keys where a page does not say another
 LEARNED = "learned"
 DECAYS = (LEARNED, "0.5", "0.8", "0.9", "0.95", "0.99", "1")
 WRITES = (LEARNED, "0", "0.25", "0.5", "0.75", "1")
-PARTS = ("stays", "erased", "written", "memory")
 COUNTS = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
-CONTEXT = 131072  # "128k"
 FOUND = 0.1  # a head is said to find a word from this share of its read-out on
 DELTAS = GatedDelta, KimiDelta
 SPECIAL = {(GATED, FULL): "attention-4", (KIMI, FULL): "latent-2", (GATED, HYBRID): "delta-3-1", (KIMI, HYBRID): "kimi-3-1"}
@@ -252,13 +251,7 @@ def crossover(spec: ModelSpec, dtype: str = "bfloat16") -> int:
     def smaller(n: int) -> bool:
         return total(spec, n, dtype) < total(whole, n, dtype)
 
-    low, high = 0, LONGEST
-    if whole == spec or not smaller(high):
-        return 0
-    while high - low > 1:  # the attended model grows faster, so there is one such point
-        middle = (low + high) // 2
-        low, high = (low, middle) if smaller(middle) else (middle, high)
-    return high
+    return 0 if whole == spec else first_context(smaller, LONGEST)  # the attended model grows faster: there is one such point
 
 
 @dataclass(frozen=True)
@@ -290,9 +283,9 @@ def ours(setting: Setting, tokens: int) -> Kept:
     return kept(setting.variant, zoo.recipe(setting.variant).spec, tokens, DTYPE)
 
 
-def real(key: str, tokens: int = CONTEXT) -> Kept:
+def real(key: str, tokens: int = USUAL_CONTEXT) -> Kept:
     """A real model."""
-    return kept(name(key), described(key), tokens)
+    return kept(model_name(key), spec_of(key), tokens)
 
 
 def lines(spec: ModelSpec, lengths: np.ndarray, dtype: str = "bfloat16") -> tuple[np.ndarray, np.ndarray]:
@@ -308,18 +301,8 @@ def grown(setting: Setting, tokens: int) -> np.ndarray:
 @lru_cache(maxsize=32)
 def measured(variant: str) -> np.ndarray:
     """Bytes really kept by the live model after each of LENGTHS tokens of a random prompt."""
-    scene = play(zoo.load(variant), recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15)))
+    scene = play(zoo.load(variant), measured_prompt())
     return (scene.cache_bytes + scene.state_bytes)[np.array(LENGTHS) - 1]
-
-
-def described(key: str) -> ModelSpec:
-    """The spec of a row of the catalogue."""
-    return catalogue.entries()[key].reading.spec
-
-
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
 
 
 @lru_cache(maxsize=1)
@@ -336,7 +319,7 @@ def rule(key: str) -> str:
 
 def first(key: str):
     """The first delta layer's mixer of a real model."""
-    spec = described(key)
+    spec = spec_of(key)
     return spec.layers[places(spec)[0]].mixer
 
 
@@ -357,22 +340,17 @@ class Formula:
 
 def formula(key: str) -> Formula:
     """The formula with a real model's numbers, and the bytes that the calculator gives."""
-    spec, m = described(key), first(key)
+    spec, m = spec_of(key), first(key)
     heads, k_dim, v_dim = (m.value_heads, m.k_dim, m.v_dim) if isinstance(m, GatedDelta) else (m.heads, m.width, m.width)
     grows = memory(attended(spec), 2)[0] - memory(spec, 2)[0]
-    columns = m.state(spec.d_model)["conv"]
-    return Formula(name(key), len(places(spec)), heads, k_dim, v_dim, columns, memory(spec, 1)[1], grows // 2, crossover(spec))
+    conv, state = m.state(spec.d_model)["conv"], memory(spec, 1)[1]
+    return Formula(model_name(key), len(places(spec)), heads, k_dim, v_dim, conv, state, grows // 2, crossover(spec))
 
 
 # Prove
 
 
 LINES = ("attention-4", "delta-3-1", "kimi-3-1", "kimi-16", *(f"delta-{keys}" for keys in KEYS))
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("gated_deltanet")
 
 
 def said(name: str) -> str:
@@ -390,21 +368,18 @@ def styles() -> dict[str, tuple[str, float]]:
 
 def recalled() -> dict[str, dict[int, list[float]]]:
     """{variant: {pairs: recall of every seed}}, of the variants that have run."""
-    table = {v: {n: evidence.final("gated_deltanet", v, f"recall@{n}") for n in COUNTS} for v in LINES}
-    return {v: by for v, by in table.items() if any(by.values())}
+    return common.by_pairs("gated_deltanet", LINES, COUNTS)
 
 
 def recalled_table() -> dict[str, list]:
     """The same as columns."""
     rows = [(said(v), n, i, x) for v, by in recalled().items() for n, values in by.items() for i, x in enumerate(values)]
-    columns = zip(*rows) if rows else ((),) * 4
-    return dict(zip(("model", "pairs", "run", "recall"), map(list, columns)))
+    return columns(("model", "pairs", "run", "recall"), rows)
 
 
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
     """Learning curves {variant: {seed: (steps, loss)}} of the variants that have run."""
-    curves = {v: evidence.learning("gated_deltanet", v, LOSS) for v in LINES}
-    return {v: seeds for v, seeds in curves.items() if seeds}
+    return common.learning_curves("gated_deltanet", LINES, LOSS)
 
 
 def learning_table() -> dict[str, list]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
+from core.lessons.common import USUAL_CONTEXT, columns, model_name, spec_of
 from core.lessons.recall import LENGTHS, Scene, counted, finder, measured, scene  # noqa: F401
 from core.model.mixers.attention import Attention
 from core.model.spec import ModelSpec
@@ -19,7 +20,6 @@ from core.train.recipes import gqa as recipes
 
 HEADS = recipes.HEADS
 KV_HEADS = (1, 2, 4, 8)
-CONTEXT = 131072  # "128k"
 METRIC = "loss@48"
 PAIRS = int(METRIC.removeprefix("loss@"))
 LOSS = f"loss at {PAIRS} pairs, nats"
@@ -68,7 +68,6 @@ class Shared:
     multi_head: int
     released: int
     moved: int
-    multi_query: int
 
 
 def attentions(spec: ModelSpec) -> list[Attention]:
@@ -91,7 +90,7 @@ def reshare(spec: ModelSpec, kv_heads) -> ModelSpec:
 
 
 @lru_cache(maxsize=512)
-def real(key: str, factor: int, context: int = CONTEXT, dtype: str = "bfloat16") -> Shared | None:
+def real(key: str, factor: int, context: int = USUAL_CONTEXT, dtype: str = "bfloat16") -> Shared | None:
     """One model of the catalogue with `factor` query heads a KV head; None where they do not divide or are not attention."""
     entry = catalogue.entries()[key]
     spec = entry.reading.spec
@@ -105,18 +104,13 @@ def real(key: str, factor: int, context: int = CONTEXT, dtype: str = "bfloat16")
 
     released = cost.count(spec, context, cache_dtype=dtype).cache_bytes
     moved, chosen = size(lambda m: m.heads // factor), a.heads // factor
-    return Shared(key, entry.name, a.heads, a.kv_heads, chosen, size(lambda m: m.heads), released, moved, size(lambda m: 1))
+    return Shared(key, entry.name, a.heads, a.kv_heads, chosen, size(lambda m: m.heads), released, moved)
 
 
-def reals(factor: int, context: int = CONTEXT) -> list[Shared]:
+def reals(factor: int, context: int = USUAL_CONTEXT) -> list[Shared]:
     """Every model of the catalogue that can share by this factor, the largest multi-head cache first."""
     rows = [real(key, factor, context) for key in catalogue.entries()]
     return sorted((row for row in rows if row), key=lambda row: -row.multi_head)
-
-
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
 
 
 def dividing(factor: int) -> list[str]:
@@ -126,7 +120,7 @@ def dividing(factor: int) -> list[str]:
 
 def arithmetic(key: str, factor: int, contexts: np.ndarray) -> dict[str, np.ndarray]:
     """FLOPs of one decode step by part ("attention", "projections") at each context, with `factor` heads a KV head."""
-    spec = reshare(catalogue.entries()[key].reading.spec, lambda m: m.heads // factor)
+    spec = reshare(spec_of(key), lambda m: m.heads // factor)
     flops = [cost.count(spec, int(n)).flops for n in contexts]
     return {part: np.array([f[part] for f in flops]) for part in ("attention", "projections")}
 
@@ -146,10 +140,10 @@ class Formula:
 
 def formula(key: str, factor: int) -> Formula:
     """The cache formula of a real model at a sharing, with the number that the calculator gives."""
-    released = catalogue.entries()[key].reading.spec
+    released = spec_of(key)
     spec = reshare(released, lambda m: m.heads // factor)
-    a, size, whole = spec.layers[0].mixer, cost.count(spec, CONTEXT).cache_bytes, cost.count(released, CONTEXT).cache_bytes
-    return Formula(name(key), len(spec.layers), a.kv_heads, a.k_dim, a.reach.kept(CONTEXT), size, whole)
+    a, (size, whole) = spec.layers[0].mixer, (cost.count(s, USUAL_CONTEXT).cache_bytes for s in (spec, released))
+    return Formula(model_name(key), len(spec.layers), a.kv_heads, a.k_dim, a.reach.kept(USUAL_CONTEXT), size, whole)
 
 
 # Prove
@@ -159,11 +153,6 @@ GROUPS = {
     f"{what}, {zoo.recipe('mha' + tail).steps} steps": tail
     for what, tail in ((NONE_SAID, ""), ("rope", "-rope"), (NONE_SAID, "-long"))
 }
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("gqa")
 
 
 def groups() -> dict[str, dict[str, list[float]]]:
@@ -183,7 +172,7 @@ def loss_table() -> dict[str, list]:
         for v in recipes.SHARING.values()
         for seed, (_, values) in learning(v + tail).items()
     ]
-    return dict(zip(("runs", "variant", "seed", LOSS), map(list, zip(*rows))))
+    return columns(("runs", "variant", "seed", LOSS), rows)
 
 
 def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:

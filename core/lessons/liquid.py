@@ -14,11 +14,11 @@ from torch import Tensor
 
 from core.count import cost
 from core.count.dtypes import DTYPES
-from core.lessons import recurrent
-from core.lessons.mamba import first
+from core.lessons import common, recurrent
+from core.lessons.common import columns, first_context, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, counted, finder, scene
 from core.lessons.recurrent import Watched
-from core.lessons.sliding_window import AXIS, CONTEXTS, FOUND  # noqa: F401
+from core.lessons.sliding_window import FOUND
 from core.model.mixers.attention import Attention
 from core.model.mixers.shortconv import GatedConv
 from core.model.spec import ModelSpec
@@ -34,7 +34,7 @@ PLACES = {NONE: "conv-4", "first": "conv-a1", "second": "conv-a2", "third": "con
 ALONE = "attention-4"
 DEPTH, KERNEL = len(recipes.RECIPES[0].spec.layers), recipes.KERNEL
 SHORT = recipes.RECIPES[0].spec.layers[0].input_conv
-METRIC, PAIRS = recipes.METRIC, recipes.RECIPES[0].settings["pairs"]
+PAIRS = recipes.RECIPES[0].settings["pairs"]
 LOSS = f"loss@{PAIRS}"
 MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
 SMALL = 3.5e9  # parameters of a model that is compared with one for a phone
@@ -194,8 +194,7 @@ def kept_live(shown: Scene) -> np.ndarray:
 @lru_cache(maxsize=16)
 def measured(place: str) -> np.ndarray:
     """What a live model really keeps at the lengths that a curve marks."""
-    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
-    return kept_live(scene(PLACES[place], prompt))[np.array(LENGTHS) - 1]
+    return kept_live(scene(PLACES[place], measured_prompt()))[np.array(LENGTHS) - 1]
 
 
 @lru_cache(maxsize=4096)
@@ -212,7 +211,7 @@ def curve(name: str, lengths: np.ndarray) -> np.ndarray:
 
 def lighter(place: str) -> int:
     """From how many tokens on the live model keeps less than attention in every layer."""
-    return first(lambda n: kept(PLACES[place], n) < kept(ALONE, n))
+    return first_context(lambda n: kept(PLACES[place], n) < kept(ALONE, n))
 
 
 @lru_cache(maxsize=512)
@@ -226,19 +225,9 @@ def rungs(place: str, tokens: int) -> tuple[tuple[str, int], ...]:
 # Real models
 
 
-def described(key: str) -> ModelSpec:
-    """The description of a row of the catalogue."""
-    return catalogue.entries()[key].reading.spec
-
-
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
-
-
 def mixers(key: str) -> list:
     """What mixes tokens in each layer, the layers without it left out."""
-    return [layer.mixer for layer in described(key).layers if layer.mixer]
+    return [layer.mixer for layer in spec_of(key).layers if layer.mixer]
 
 
 @lru_cache(maxsize=1)
@@ -296,11 +285,19 @@ def total(s: ModelSpec, context: int) -> int:
 @lru_cache(maxsize=256)
 def real(key: str, context: int) -> Real:
     """One model at one context, 16 bits."""
-    s = described(key)
+    s = spec_of(key)
     c, places = cost.count(s, context), tuple(i for i, x in enumerate(s.layers, 1) if isinstance(x.mixer, Attention))
-    cross = first(lambda n: total(s, n) < total(everywhere(s), n))
+    cross = first_context(lambda n: total(s, n) < total(everywhere(s), n))
     return Real(
-        key, name(key), len(s.layers), len(places), places, c.cache_bytes, c.state_bytes, total(everywhere(s), context), cross
+        key,
+        model_name(key),
+        len(s.layers),
+        len(places),
+        places,
+        c.cache_bytes,
+        c.state_bytes,
+        total(everywhere(s), context),
+        cross,
     )
 
 
@@ -311,12 +308,12 @@ def reals(contexts: tuple[int, ...]) -> list[tuple[int, Real]]:
 
 def lines(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bytes at each context: attention in every layer, as released."""
-    return tuple(np.array([total(s, int(n)) for n in contexts]) for s in (everywhere(described(key)), described(key)))
+    return tuple(np.array([total(s, int(n)) for n in contexts]) for s in (everywhere(spec_of(key)), spec_of(key)))
 
 
 def ladders(context: int) -> dict[str, tuple]:
     """The released models as ladders."""
-    return ladder.ladders({name(key): described(key) for key in users()}, context)
+    return ladder.ladders({model_name(key): spec_of(key) for key in users()}, context)
 
 
 @dataclass(frozen=True)
@@ -337,7 +334,7 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """A released model's, with the bytes that the calculator gives."""
-    r, s = real(key, context), described(key)
+    r, s = real(key, context), spec_of(key)
     a, m = (next(x for x in mixers(key) if isinstance(x, kind)) for kind in (Attention, GatedConv))
     return Formula(
         r.name, context, r.attention, a.kv_heads, a.k_dim, r.layers - r.attention, m.kernel - 1, s.d_model, r.cache, r.state
@@ -346,30 +343,25 @@ def formula(key: str, context: int) -> Formula:
 
 def weights(key: str) -> tuple[int, int]:
     """Elements of the matrices of one convolution and of one layer of attention."""
-    d = described(key).d_model
+    d = spec_of(key).d_model
     return tuple(next(x for x in mixers(key) if isinstance(x, kind)).weights(d) for kind in (GatedConv, Attention))
 
 
 def size(key: str) -> tuple[int, int]:
     """Parameters of a model, all and active."""
-    c = cost.count(described(key), 1)
+    c = cost.count(spec_of(key), 1)
     return c.params_total, c.params_active
 
 
 def cached(key: str, context: int) -> int:
     """Cache bytes of one sequence, 16 bits."""
-    return cost.count(described(key), context).cache_bytes
+    return cost.count(spec_of(key), context).cache_bytes
 
 
 # Prove
 
 
 SAID = {"conv-4": "no attention", **{v: f"attention {p}" for p, v in PLACES.items() if p != NONE}, ALONE: "attention, 4 layers"}
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("liquid")
 
 
 def said(variant: str) -> str:
@@ -379,20 +371,18 @@ def said(variant: str) -> str:
 
 def by_pairs() -> dict[str, dict[int, list[float]]]:
     """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
-    every = {v: {n: evidence.final("liquid", v, f"recall@{n}") for n in MEASURED} for v in SAID}
-    return {v: runs for v, runs in every.items() if any(runs.values())}
+    return common.by_pairs("liquid", SAID, MEASURED)
 
 
 def pairs_table() -> dict[str, list]:
     """The same as columns."""
     rows = [(said(v), n, i, x) for v, runs in by_pairs().items() for n, xs in runs.items() for i, x in enumerate(xs)]
-    return dict(zip(("variant", "pairs", "run", "recall"), map(list, zip(*rows))))
+    return columns(("variant", "pairs", "run", "recall"), rows)
 
 
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
     """Learning curves of the variants that have runs: {variant: {seed: (steps, loss)}}."""
-    every = {v: evidence.learning("liquid", v, LOSS) for v in SAID}
-    return {v: runs for v, runs in every.items() if runs}
+    return common.learning_curves("liquid", SAID, LOSS)
 
 
 def learning_table() -> dict[str, list]:

@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
-from core.lessons import recurrent
+from core.lessons import common, recurrent
+from core.lessons.common import columns, first_context, measured_prompt, model_name, spec_of
 from core.lessons.recall import LENGTHS, Scene, counted, scene
 from core.lessons.recurrent import Layer, Watched
-from core.lessons.sliding_window import AXIS, CONTEXTS  # noqa: F401
 from core.model.mixers.attention import Attention
 from core.model.mixers.mamba import Mamba1, Mamba2
 from core.model.mixers.parallel import Parallel
@@ -28,7 +28,7 @@ PURE, HYBRID = "none", "1 of 4"
 SHARES = (PURE, HYBRID)
 STATES = recipes.STATES
 TYPICAL = 16  # the state that the hybrid was trained with
-METRIC, LOSS = recipes.METRIC, f"loss@{recipes.RECIPES[0].settings['pairs']}"
+LOSS = f"loss@{recipes.RECIPES[0].settings['pairs']}"
 PAIRS = recipes.RECIPES[0].settings["pairs"]
 ATTENTION = {PURE: "attention-2", HYBRID: "attention-4"}  # as many layers of attention alone
 LADDERS = ("nemotron-h-8b", "granite-4.0-h-small", "jamba-v0.1", "falcon-h1-7b")
@@ -154,8 +154,7 @@ def grown(share: str, tokens: int) -> np.ndarray:
 @lru_cache(maxsize=64)
 def measured(name: str) -> np.ndarray:
     """What a live model really keeps at the lengths that a curve marks."""
-    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
-    return kept_live(scene(name, prompt))[np.array(LENGTHS) - 1]
+    return kept_live(scene(name, measured_prompt()))[np.array(LENGTHS) - 1]
 
 
 def curves(share: str, state: int, lengths: np.ndarray) -> dict[str, np.ndarray]:
@@ -166,18 +165,7 @@ def curves(share: str, state: int, lengths: np.ndarray) -> dict[str, np.ndarray]
 @lru_cache(maxsize=64)
 def lighter(share: str, state: int) -> int:
     """From how many tokens on the live model keeps less than attention alone."""
-    return first(lambda n: kept(variant(share, state), n) < kept(ATTENTION[share], n))
-
-
-def first(holds) -> int:
-    """The first context at which something holds that does not change back, up to 2^24 tokens; 0 where it never does."""
-    low, high = 0, 1 << 24
-    if not holds(high):
-        return 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+    return first_context(lambda n: kept(variant(share, state), n) < kept(ATTENTION[share], n))
 
 
 # Real models
@@ -186,16 +174,6 @@ def first(holds) -> int:
 def inside(mixer) -> tuple:
     """The mixers of a layer: one, two where they stand side by side, none."""
     return (mixer.first, mixer.second) if isinstance(mixer, Parallel) else (mixer,) if mixer else ()
-
-
-def spec(key: str) -> ModelSpec:
-    """The description of a row of the catalogue."""
-    return catalogue.entries()[key].reading.spec
-
-
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
 
 
 @dataclass(frozen=True)
@@ -222,7 +200,7 @@ class Layers:
 @lru_cache(maxsize=256)
 def layers(key: str) -> Layers:
     """One model's layers."""
-    found = [inside(layer.mixer) for layer in spec(key).layers]
+    found = [inside(layer.mixer) for layer in spec_of(key).layers]
     mambas = [next((m for m in parts if isinstance(m, MAMBA)), None) for parts in found]
     attention = sum(any(isinstance(m, Attention) for m in parts) for parts in found)
     kind = next((ladder.mixer(m) for m in mambas if m), "")
@@ -283,19 +261,20 @@ class Real:
 @lru_cache(maxsize=512)
 def real(key: str, context: int) -> Real:
     """One hybrid at one context."""
-    return Real(key, name(key), *bytes_kept(spec(key), context), sum(bytes_kept(attentive(spec(key)), context)), crossover(key))
+    spec = spec_of(key)
+    return Real(key, model_name(key), *bytes_kept(spec, context), sum(bytes_kept(attentive(spec), context)), crossover(key))
 
 
 @lru_cache(maxsize=64)
 def crossover(key: str) -> int:
     """Tokens from which a hybrid keeps less than the same model with attention in the place of Mamba."""
-    return first(lambda n: sum(bytes_kept(spec(key), n)) < sum(bytes_kept(attentive(spec(key)), n)))
+    return first_context(lambda n: sum(bytes_kept(spec_of(key), n)) < sum(bytes_kept(attentive(spec_of(key)), n)))
 
 
 def memories(key: str, contexts: np.ndarray) -> dict[str, np.ndarray]:
     """Bytes at each context: attention alone, cache and state as released, and the state's part of it."""
-    released = np.array([bytes_kept(spec(key), int(n)) for n in contexts])
-    whole = np.array([sum(bytes_kept(attentive(spec(key)), int(n))) for n in contexts])
+    released = np.array([bytes_kept(spec_of(key), int(n)) for n in contexts])
+    whole = np.array([sum(bytes_kept(attentive(spec_of(key)), int(n))) for n in contexts])
     return {"attention alone": whole, "as released": released.sum(1), "its state": released[:, 1]}
 
 
@@ -306,7 +285,7 @@ def reals(context: int) -> list[Real]:
 
 def ladders(context: int) -> dict[str, tuple]:
     """Real hybrids as ladders: {name: (rungs, folded blocks)}."""
-    return ladder.ladders({name(key): spec(key) for key in LADDERS if key in hybrids()}, context)
+    return ladder.ladders({model_name(key): spec_of(key) for key in LADDERS if key in hybrids()}, context)
 
 
 LAYOUT = "2505.15431"  # the paper of a layout without weights
@@ -320,7 +299,7 @@ def layout() -> dict[str, int]:
 
 def sizes(key: str, context: int) -> tuple[int, int]:
     """Bytes of cache and state of one sequence, of any model with Mamba layers."""
-    return bytes_kept(spec(key), context)
+    return bytes_kept(spec_of(key), context)
 
 
 @dataclass(frozen=True)
@@ -342,12 +321,14 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """A real hybrid's, with the bytes that the calculator gives."""
-    s, found = spec(key), layers(key)
+    s, found = spec_of(key), layers(key)
     mixers = [m for layer in s.layers for m in inside(layer.mixer)]
     a, m = (next(x for x in mixers if isinstance(x, kind)) for kind in (Attention, MAMBA))
-    columns = sum(x.state(s.d_model)["conv"] for x in mixers if isinstance(x, MAMBA))
+    conv = sum(x.state(s.d_model)["conv"] for x in mixers if isinstance(x, MAMBA))
     sizes = bytes_kept(s, context)
-    return Formula(name(key), context, found.attention, a.kv_heads, a.k_dim, found.mamba, m.inner, m.state_size, columns, *sizes)
+    return Formula(
+        model_name(key), context, found.attention, a.kv_heads, a.k_dim, found.mamba, m.inner, m.state_size, conv, *sizes
+    )
 
 
 # Prove
@@ -364,11 +345,6 @@ SAID = {
 MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
 
 
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("mamba")
-
-
 def said(name: str) -> str:
     """A variant in a few words."""
     return SAID.get(name, name)
@@ -382,20 +358,18 @@ def trained_steps() -> str:
 
 def by_pairs() -> dict[str, dict[int, list[float]]]:
     """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
-    every = {v: {n: evidence.final("mamba", v, f"recall@{n}") for n in MEASURED} for names in GROUPS.values() for v in names}
-    return {v: found for v, found in every.items() if any(found.values())}
+    return common.by_pairs("mamba", sum(GROUPS.values(), ()), MEASURED)
 
 
 def pairs_table() -> dict[str, list]:
     """The same as columns."""
     rows = [(said(v), n, i, x) for v, found in by_pairs().items() for n, xs in found.items() for i, x in enumerate(xs)]
-    return dict(zip(("variant", "pairs", "run", "recall"), map(list, zip(*rows))))
+    return columns(("variant", "pairs", "run", "recall"), rows)
 
 
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
     """Learning curves of the variants that have runs: {variant: {seed: (steps, loss)}}."""
-    every = {v: evidence.learning("mamba", v, LOSS) for names in GROUPS.values() for v in names}
-    return {v: runs for v, runs in every.items() if runs}
+    return common.learning_curves("mamba", sum(GROUPS.values(), ()), LOSS)
 
 
 def learning_table() -> dict[str, list]:

@@ -11,6 +11,7 @@ import torch
 
 from core.count import cost
 from core.count.dtypes import DTYPES
+from core.lessons.common import USUAL_CONTEXT
 from core.lessons.recall import DTYPE, Answer, counted
 from core.lessons.recurrent import Layer, layer_of
 from core.model.model import Model, elements
@@ -25,7 +26,6 @@ from core.train.tasks import recall
 
 PAIRS = (4, 8, 12, 16, 20, 24)
 COUNTS = tuple(n for n in recall.PAIR_COUNTS if n <= MOST)
-CONTEXT = 131072  # "128k"
 ATTENDS, WRITTEN, GRADIENT = "attention", "written out", "influence"
 PADDING_SEED = 11
 
@@ -239,17 +239,17 @@ def recurs(spec: ModelSpec | None) -> int:
 
 def attends(spec: ModelSpec) -> int:
     """Layers whose cache grows."""
-    return sum(bool(layer.mixer and sum(layer.mixer.cache(CONTEXT).values())) for layer in spec.layers)
+    return sum(bool(layer.mixer and sum(layer.mixer.cache(USUAL_CONTEXT).values())) for layer in spec.layers)
 
 
 @lru_cache(maxsize=1)
 def reals() -> tuple[Real, ...]:
-    """Models of the catalogue that recur somewhere, by what they hold after CONTEXT tokens, the smallest first."""
+    """Models of the catalogue that recur somewhere, by what they hold after USUAL_CONTEXT tokens, the smallest first."""
     rows = []
     for key, entry in catalogue.entries().items():
         spec = entry.reading.spec
         if recurs(spec):
-            made = cost.count(spec, CONTEXT)
+            made = cost.count(spec, USUAL_CONTEXT)
             rows.append(Real(key, entry.name, recurs(spec), attends(spec), made.state_bytes, made.cache_bytes))
     return tuple(sorted(rows, key=lambda row: row.state + row.cache))
 
@@ -294,11 +294,6 @@ def frontier(rows: list[tuple[int, float]]) -> set[int]:
         for i, (size, value) in enumerate(rows)
         if not any(s <= size and v >= value and (s, v) != (size, value) for s, v in rows)
     }
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("mixers")
 
 
 def table() -> list[tuple]:

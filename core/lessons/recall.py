@@ -10,6 +10,7 @@ import numpy as np
 
 from core.count import cost
 from core.count.dtypes import DTYPES
+from core.lessons.common import measured_prompt
 from core.model.decoding.autoregressive import Run, record
 from core.model.model import Model
 from core.train import zoo
@@ -101,6 +102,5 @@ def counted(name: str, tokens: int) -> cost.Cost:
 @lru_cache(maxsize=64)
 def measured(name: str, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
     """Cache bytes really kept by a live model after each length of a random prompt."""
-    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
-    kept = scene(name, prompt).cache_bytes
+    kept = scene(name, measured_prompt()).cache_bytes
     return np.array([kept[n - 1] for n in lengths])

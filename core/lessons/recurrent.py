@@ -5,7 +5,6 @@ Letters: L layers, T tokens, H heads, d numbers of a key, v of a value. Pages on
 and the one that puts them side by side read their pictures from here.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +14,7 @@ import torch
 from core.count import cost
 from core.count.cost import LONGEST
 from core.count.dtypes import DTYPES
+from core.lessons.common import first_context, measured_prompt, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, counted, scene, script
 from core.model.decoding.autoregressive import Run, Step, elements, follow
 from core.model.model import Model
@@ -122,15 +122,14 @@ def bytes_of(variant: str, tokens: int) -> int:
 @lru_cache(maxsize=16)
 def measured(variant: str) -> np.ndarray:
     """The same, measured on the live model at LENGTHS."""
-    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
     model = zoo.load(variant)
-    kept = [sum(elements(step.state).values()) for step in follow(model, script(prompt))]
+    kept = [sum(elements(step.state).values()) for step in follow(model, script(measured_prompt()))]
     return np.array([kept[n - 1] for n in LENGTHS]) * int(DTYPES[DTYPE][0])
 
 
 def overtakes(variant: str) -> int:
     """The number of tokens from which on our attention model keeps more than a purely recurrent one."""
-    return bisect_left(range(1, 1 << 16), bytes_of(variant, 1) + 1, key=lambda n: bytes_of(ATTENTION, n)) + 1
+    return first_context(lambda n: bytes_of(ATTENTION, n) > bytes_of(variant, 1), 1 << 16)
 
 
 # Real models
@@ -139,7 +138,7 @@ def overtakes(variant: str) -> int:
 @dataclass(frozen=True)
 class Keeper:
     """A model of the catalogue that keeps a state: by which mixer, its size in one layer, in how many of its layers, bytes of one
-    sequence in float32, and the cache a token beside it."""
+    sequence in float32."""
 
     entry: Entry
     mixer: str
@@ -147,7 +146,6 @@ class Keeper:
     layers: int
     depth: int
     bytes: int
-    token_bytes: int
 
 
 @lru_cache(maxsize=1)
@@ -162,9 +160,8 @@ def keeper(entry: Entry, spec: ModelSpec) -> Keeper | None:
     holding = [layer.mixer for layer in spec.layers if layer.mixer and layer.mixer.state(spec.d_model)]
     if not holding or spec.decoding != "autoregressive":
         return None
-    counted, m = cost.count(spec, 2, state_dtype="float32"), holding[0]
-    sizes = counted.state_bytes, counted.cache_bytes // 2
-    return Keeper(entry, ladder.mixer(m), ladder.size(m), len(holding), len(spec.layers), *sizes)
+    m, size = holding[0], cost.count(spec, 1, state_dtype="float32").state_bytes
+    return Keeper(entry, ladder.mixer(m), ladder.size(m), len(holding), len(spec.layers), size)
 
 
 @lru_cache(maxsize=1)
@@ -188,14 +185,13 @@ def cache(spec: ModelSpec, tokens: int) -> int:
 
 def cached(key: str, tokens: int) -> int:
     """Cache bytes of a real model after so many tokens."""
-    return cache(catalogue.entries()[key].reading.spec, tokens)
+    return cache(spec_of(key), tokens)
 
 
 @lru_cache(maxsize=1024)
 def reached(key: str, size: int) -> int:
     """The first token from which on the cache of a model is at least so many bytes."""
-    spec = catalogue.entries()[key].reading.spec
-    return bisect_left(range(1, LONGEST + 1), size, key=lambda n: cache(spec, n)) + 1
+    return first_context(lambda n: cached(key, n) >= size, LONGEST)
 
 
 def caught_up(size: int) -> list[tuple[str, int]]:

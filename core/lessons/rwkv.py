@@ -15,13 +15,13 @@ import torch
 
 from core.count import cost
 from core.lessons import recurrent
+from core.lessons.common import columns, spec_of
 from core.lessons.recall import script
 from core.lessons.recurrent import ATTENTION, Watched, bytes_of, reached, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
 from core.model.mixers.rwkv import SLOWEST, Rwkv7Module
 from core.model.model import Model
 from core.model.trace import Trace
-from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.recipes import rwkv as recipes
 from core.train.tasks import cups, recall
@@ -251,14 +251,9 @@ class State:
 @lru_cache(maxsize=1)
 def state() -> State:
     """Counted from the row of the catalogue."""
-    spec = catalogue.entries()[RWKV].reading.spec
+    spec = spec_of(RWKV)
     m, counted = spec.layers[0].mixer, cost.count(spec, 1, state_dtype="float32")
     return State(len(spec.layers), m.heads, m.width, spec.d_model, counted.state_elements, counted.state_bytes)
-
-
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
 
 
 def curves(lengths: np.ndarray) -> dict[str, np.ndarray]:
@@ -278,11 +273,6 @@ def users() -> list[recurrent.Keeper]:
 
 
 # Prove
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("rwkv")
 
 
 def spelled(variant: str) -> str:
@@ -313,7 +303,7 @@ def by_moves() -> dict[str, dict[int, list[float]]]:
 def as_table(found: dict[str, dict[int, list[float]]], count: str, what: str) -> dict[str, list]:
     """Either of them as columns, one row a run."""
     rows = [(spelled(v), n, value) for v, runs in found.items() for n, values in runs.items() for value in values]
-    return dict(zip(("model", count, what), map(list, zip(*rows)))) or {"model": [], what: []}
+    return columns(("model", count, what), rows)
 
 
 def tracking_said() -> list[str]:

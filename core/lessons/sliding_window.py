@@ -14,6 +14,7 @@ import networkx as nx
 import numpy as np
 
 from core.count import cost
+from core.lessons.common import columns, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, play
 from core.lessons.recall import scene as trained_scene
 from core.model.blocks import Full, Reach
@@ -26,14 +27,11 @@ from core.shape import diagram
 from core.train import evidence, zoo
 from core.train.recipes import sliding_window as recipes
 from core.train.tasks import recall
-from core.units import power
 
 WINDOWS = (2, 4, 8, 16, 32, 64)
 TRAINED = recipes.WINDOW
 FULL, ALL_LOCAL = "global", "local"
 PATTERNS = {FULL: "full", "1:1": "local-1-1", "3:1": "local-3-1", "5:1": "local-5-1", ALL_LOCAL: "all-local"}
-CONTEXTS = {power(n): n for n in (1 << k for k in range(10, 21))}
-AXIS = {power(n): n for n in (1 << k for k in range(0, 21, 4))}  # ticks
 PAIRS = recipes.RECIPES[0].settings["pairs"]
 METRIC, LOSS = f"loss@{PAIRS}", f"loss at {PAIRS} pairs, nats"
 FOUND = 0.1  # a head is said to find a word from this attention weight on
@@ -200,7 +198,7 @@ def counted(pattern: str, window: int, tokens: int) -> cost.Cost:
 @lru_cache(maxsize=64)
 def kept(pattern: str, window: int) -> np.ndarray:
     """Cache bytes really kept by the live model after each token of a long random prompt (126,)."""
-    return scene(pattern, window, recall.parse(recall.surprise(recall.MAX_PAIRS - 1, seed=0, asked=16))).cache_bytes
+    return scene(pattern, window, measured_prompt(recall.MAX_PAIRS - 1, asked=16)).cache_bytes
 
 
 def measured(pattern: str, window: int) -> np.ndarray:
@@ -252,13 +250,13 @@ def limit(spec: ModelSpec) -> float:
 
 def memory(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A real model's cache bytes at each context: with every layer global, and as released."""
-    spec = described(key)
+    spec = spec_of(key)
     return tuple(np.array([cache(s, int(n)) for n in contexts]) for s in (everywhere(spec), spec))
 
 
 def weights(key: str) -> int:
     """Parameters of a real model; windows have none."""
-    return cost.count(described(key), 1).params_total
+    return cost.count(spec_of(key), 1).params_total
 
 
 @dataclass(frozen=True)
@@ -298,29 +296,19 @@ def windows(spec: ModelSpec) -> list[Reach]:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models that have windows, oldest first."""
-    return tuple(key for key in catalogue.entries() if windows(described(key)))
-
-
-def described(key: str) -> ModelSpec | None:
-    """The spec of a row of the catalogue."""
-    return catalogue.entries()[key].reading.spec
-
-
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
+    return tuple(key for key in catalogue.entries() if windows(spec_of(key)))
 
 
 @lru_cache(maxsize=1024)
 def real(key: str, context: int) -> Windowed:
     """One model at one context."""
-    spec = described(key)
+    spec = spec_of(key)
     local = windows(spec)
     full = everywhere(spec)
     flops = [cost.count(s, context).flops["attention"] for s in (spec, full)]
     sizes = cache(spec, context), cache(full, context)
     outside = len(spec.layers) - len(local)
-    return Windowed(key, name(key), local[0].size, local[0].kind, len(local), outside, *sizes, limit(spec), *flops)
+    return Windowed(key, model_name(key), local[0].size, local[0].kind, len(local), outside, *sizes, limit(spec), *flops)
 
 
 def reals(context: int) -> list[Windowed]:
@@ -368,24 +356,19 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """The cache formula of a real model, with the numbers that the calculator gives."""
-    spec, counts = described(key), {}
+    spec, counts = spec_of(key), {}
     for layer in spec.layers:
         m = attention(layer.mixer)
         term = layer.kind, m.reach.kept(context), m.kv_heads, m.k_dim, m.v_dim
         counts[term] = counts.get(term, 0) + 1
     terms = tuple(Term(kind, n, *sizes) for (kind, *sizes), n in sorted(counts.items()))
-    return Formula(name(key), context, terms, cache(spec, context), cache(everywhere(spec), context))
+    return Formula(model_name(key), context, terms, cache(spec, context), cache(everywhere(spec), context))
 
 
 # Prove
 
 
 GEMMA, GEMMAS = "2503.19786", "gemma3-27b"  # the report, and the row of the catalogue whose window it is
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("sliding_window")
 
 
 def buckets() -> tuple[str, ...]:
@@ -409,7 +392,7 @@ def distance_table() -> dict[str, list]:
         for bucket in buckets()
         for seed, (_, values) in evidence.learning("sliding_window", variant, bucket).items()
     ]
-    return dict(zip(("pattern", "tokens back", "seed", "recall"), map(list, zip(*rows))))
+    return columns(("pattern", "tokens back", "seed", "recall"), rows)
 
 
 def learning(pattern: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -450,7 +433,7 @@ def overheads() -> tuple[float, int, list[Overhead]]:
     """What the ideal formula makes of Gemma 3's printed overhead of a global-only model -> that overhead, its context, and what
     is left at the two ratios that are often mixed up."""
     table = gemma()
-    base, window = float(table["rows"][0][1].rstrip(" %")) / 100, windows(described(GEMMAS))[0].size
+    base, window = float(table["rows"][0][1].rstrip(" %")) / 100, windows(spec_of(GEMMAS))[0].size
     context = int(re.search(r"(\d+)K tokens", table["what"])[1]) << 10
     left = [Overhead(r, window, base * kept_share(r, window, context)) for r in (3, 5)]
     return base, context, left

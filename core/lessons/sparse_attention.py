@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from core.count import cost
+from core.lessons.common import CONTEXTS, columns, first_context, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Scene, play
 from core.lessons.recall import scene as trained_scene
-from core.lessons.sliding_window import AXIS, CONTEXTS  # noqa: F401
 from core.model.mixers.sparse import Indexed
 from core.model.model import Model
 from core.model.spec import ModelSpec
@@ -31,7 +31,7 @@ EVERYTHING, TYPICAL = TOP_K[-1], 8
 LAYERS = tuple(range(1, len(recipes.SPEC.layers) + 1))
 SHOWN = {"deepseek-v3.2": "32k", "glm-5": "128k"}  # presets: a model, and the context that its share of is shown at
 PAIRS = recipes.PAIRS
-METRIC, LOSS = f"recall@{PAIRS}", f"recall at {PAIRS} pairs"
+METRIC = f"recall@{PAIRS}"
 
 
 # On the reader's words
@@ -144,11 +144,6 @@ def said(top_k: int, prompt: recall.Prompt) -> tuple[Said, ...]:
     return tuple(Said(a.name, a.truth, a.said, recall.WORDS[last[b.position]], b.said) for a, b in pairs)
 
 
-def right(answers: tuple[Said, ...], way: str) -> int:
-    """How many questions one way answers right."""
-    return sum(getattr(a, way) == a.truth for a in answers)
-
-
 # Count
 
 
@@ -181,8 +176,7 @@ def cache(c: cost.Cost) -> Cache:
 @lru_cache(maxsize=1)
 def measured() -> np.ndarray:
     """Cache bytes really kept by the live model at the lengths that a curve marks."""
-    prompt = recall.parse(recall.surprise(recall.MAX_PAIRS, seed=0, asked=15))
-    return whole(prompt).cache_bytes[np.array(LENGTHS) - 1]
+    return whole(measured_prompt()).cache_bytes[np.array(LENGTHS) - 1]
 
 
 def dense(spec: ModelSpec) -> ModelSpec:
@@ -218,28 +212,26 @@ def ours(top_k: int) -> ModelSpec:
     return model(top_k).spec
 
 
-def first(spec: ModelSpec, above) -> int:
-    """The first context at which `above(split)` holds, found by bisection up to 2^24 tokens; 0 where it never does. It must not
-    change back."""
-    low, high = 0, 1 << 24
-    if not above(split(spec, [high])):
-        return 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if above(split(spec, [middle])) else (middle, high)
-    return high
+def cheaper(s: Split) -> bool:
+    """Do scorer and attention together need fewer FLOPs than attention to everything, at the first context?"""
+    return bool(s.total[0] < s.dense[0])
 
 
 @lru_cache(maxsize=256)
 def pays(spec: ModelSpec) -> int:
     """The first context at which scorer and attention together need fewer FLOPs than attention to everything."""
-    return first(spec, lambda s: s.total[0] < s.dense[0])
+    return first_context(lambda n: cheaper(split(spec, [n])))
 
 
 @lru_cache(maxsize=256)
 def overtakes(spec: ModelSpec) -> int:
     """The first context at which the scorer needs more than the attention that it saves for."""
-    return first(spec, lambda s: s.scorer[0] > s.attention[0] and s.total[0] < s.dense[0])
+
+    def above(n: int) -> bool:
+        s = split(spec, [n])
+        return bool(s.scorer[0] > s.attention[0] and cheaper(s))
+
+    return first_context(above)
 
 
 # Real models
@@ -248,7 +240,9 @@ def overtakes(spec: ModelSpec) -> int:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models that score over latent attention, oldest first."""
-    return tuple(k for k, e in catalogue.entries().items() if all(isinstance(layer.mixer, Indexed) for layer in spec(k).layers))
+    return tuple(
+        k for k, e in catalogue.entries().items() if all(isinstance(layer.mixer, Indexed) for layer in spec_of(k).layers)
+    )
 
 
 @lru_cache(maxsize=1)
@@ -256,20 +250,10 @@ def others() -> tuple[tuple[str, str], ...]:
     """Models whose latent attention reads everything, and those that pick compressed entries: (key, what a layer keeps)."""
     found = []
     for key in catalogue.entries():
-        mixers = [layer.mixer for layer in spec(key).layers if layer.mixer]
+        mixers = [layer.mixer for layer in spec_of(key).layers if layer.mixer]
         if (mixers and all(m.kind == "mla" for m in mixers)) or any(m.kind == "compressed" for m in mixers):
             found.append((key, ladder.mixer(max(mixers, key=lambda m: getattr(m, "top_k", 0)))))
     return tuple(found)
-
-
-def spec(key: str) -> ModelSpec:
-    """The description of a row of the catalogue."""
-    return catalogue.entries()[key].reading.spec
-
-
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
 
 
 def reference() -> str:
@@ -311,9 +295,11 @@ class Real:
 @lru_cache(maxsize=256)
 def real(key: str, context: int) -> Real:
     """One model at one context, 16-bit cache."""
-    s, m = split(spec(key), [context]), spec(key).layers[0].mixer
-    kept = cache(cost.count(spec(key), context, cache_dtype="bfloat16"))
-    return Real(key, name(key), m.top_k, m.heads, m.width, context, int(s.scorer[0]), int(s.attention[0]), int(s.dense[0]), kept)
+    s, m = split(spec_of(key), [context]), spec_of(key).layers[0].mixer
+    kept = cache(cost.count(spec_of(key), context, cache_dtype="bfloat16"))
+    return Real(
+        key, model_name(key), m.top_k, m.heads, m.width, context, int(s.scorer[0]), int(s.attention[0]), int(s.dense[0]), kept
+    )
 
 
 def reals(context: int) -> list[Real]:
@@ -324,9 +310,13 @@ def reals(context: int) -> list[Real]:
 def presets() -> dict[str, dict]:
     """Each real model at a context: its top-k is the same share of that context as the live one of the first prompt."""
     there = {key: said_ for key, said_ in SHOWN.items() if key in users()}
-    rows = {key: (spec(key).layers[0].mixer.top_k, context) for key, context in there.items()}
+    rows = {key: (spec_of(key).layers[0].mixer.top_k, context) for key, context in there.items()}
     return {
-        f"{name(key).split(' ')[0]}: {k:,} of {context}": {"real": key, "context": context, "top_k": alike(k, CONTEXTS[context])}
+        f"{model_name(key).split(' ')[0]}: {k:,} of {context}": {
+            "real": key,
+            "context": context,
+            "top_k": alike(k, CONTEXTS[context]),
+        }
         for key, (k, context) in rows.items()
     }
 
@@ -355,21 +345,16 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """A real model's, from its first layer."""
-    s = spec(key)
+    s = spec_of(key)
     m = s.layers[0].mixer
     f = m.flops(s.d_model, 1, context)
     return Formula(
-        name(key), context, m.heads, m.width, m.weights(s.d_model), m.latent.heads, m.latent.kv_rank, m.latent.rope_dim,
+        model_name(key), context, m.heads, m.width, m.weights(s.d_model), m.latent.heads, m.latent.kv_rank, m.latent.rope_dim,
         min(context, m.top_k), f["indexer"], f["attention"],
     )  # fmt: skip
 
 
 # Prove
-
-
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("sparse_attention")
 
 
 WINDOW, RANDOM = recipes.SETTINGS["window"], recipes.SETTINGS["random"]
@@ -389,7 +374,7 @@ def by_top_k() -> dict[str, dict[int, list[float]]]:
 def pick_table() -> dict[str, list]:
     """The same as columns."""
     rows = [(what, k, i, v) for what, found in by_top_k().items() for k, values in found.items() for i, v in enumerate(values)]
-    return dict(zip(("what", "tokens read", "run", "share"), map(list, zip(*rows))))
+    return columns(("what", "tokens read", "run", "share"), rows)
 
 
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
@@ -401,4 +386,4 @@ def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
 def learning_table() -> dict[str, list]:
     """The same as columns."""
     rows = [(w, seed, s, x) for w, runs in learning().items() for seed, (steps, xs) in runs.items() for s, x in zip(steps, xs)]
-    return dict(zip(("read", "seed", "step", "recall"), map(list, zip(*rows))))
+    return columns(("read", "seed", "step", "recall"), rows)

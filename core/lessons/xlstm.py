@@ -14,13 +14,13 @@ import torch
 from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons import recurrent
+from core.lessons.common import columns, spec_of
 from core.lessons.recall import Answer, script
 from core.lessons.recurrent import ATTENTION, Watched, bytes_of, overtakes, reached, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
 from core.model.mixers.xlstm import Lstm, MLstm, SLstm
 from core.model.model import Model
 from core.model.spec import ModelSpec
-from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.recipes import xlstm as recipes
 from core.train.tasks import recall
@@ -217,7 +217,7 @@ def overtaken(keys: int, cell: str) -> int:
 
 def released() -> ModelSpec:
     """xLSTM 7B as released."""
-    return catalogue.entries()[XLSTM].reading.spec
+    return spec_of(XLSTM)
 
 
 def reheaded(heads: int) -> ModelSpec:
@@ -257,11 +257,6 @@ def memory(heads: int) -> Memory:
     return Memory(heads, blocks, m.k_dim, m.v_dim, matrices, everything, matrices / token)
 
 
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
-
-
 def crossover(key: str, heads: int) -> int:
     """The first token from which on the cache of a model is at least as large as the memory of xLSTM 7B."""
     return reached(key, memory(heads).bytes)
@@ -287,11 +282,6 @@ def kind(variant: str) -> str:
     return {"mlstm": "mLSTM", "slstm": "sLSTM", "lstm": "LSTM"}.get(variant.split("-")[0], "attention")
 
 
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("xlstm")
-
-
 PROVED = (*(f"mlstm-{keys}" for keys in KEYS), "slstm", "lstm", "mlstm-3-1", "lstm-3-1", ATTENTION)
 
 
@@ -308,7 +298,7 @@ def pairs_table() -> dict[str, list]:
         for n in PAIRS
         for seed, (_, values) in evidence.learning("xlstm", v, f"recall@{n}").items()
     ]
-    return dict(zip(("variant", "pairs", "seed", "recall"), map(list, zip(*rows)))) or {"variant": [], "recall": []}
+    return columns(("variant", "pairs", "seed", "recall"), rows)
 
 
 PURE = tuple(v for v in PROVED if v != ATTENTION and not v.endswith("-3-1"))
@@ -322,7 +312,7 @@ def by_size() -> dict[str, tuple[int, list[float]]]:
 def size_table() -> dict[str, list]:
     """The same as columns."""
     rows = [(v, size, value) for v, (size, values) in by_size().items() for value in values]
-    return dict(zip(("variant", "numbers kept", "recall"), map(list, zip(*rows)))) or {"variant": [], "recall": []}
+    return columns(("variant", "numbers kept", "recall"), rows)
 
 
 def training_said() -> str:

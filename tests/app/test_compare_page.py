@@ -13,9 +13,9 @@ from app.figures import ladder as figure
 from app.figures.frame import unpack
 from app.palette import PALETTE
 from core.count import cost
+from core.lessons.common import CONTEXTS
 from core.lessons.compare import crossings as solved
 from core.lessons.compare import lesson, words
-from core.lessons.sliding_window import CONTEXTS
 from core.real import catalogue
 from core.shape import ladder
 from core.units import binary

@@ -5,6 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.lessons import gated_deltanet as lesson
+from core.lessons.common import model_name
 from core.lessons.gated_deltanet import GATED, HYBRID, KIMI, PURE, Setting
 from core.train import zoo
 from core.train.tasks import recall
@@ -53,7 +54,7 @@ def test_without_a_matrix_there_is_nothing_to_set():
 
 @pytest.mark.parametrize("key", lesson.users())
 def test_the_crossover_of_a_real_model_is_said_where_it_is_counted(key):
-    at = opened(section="Count", real=lesson.name(key))
+    at = opened(section="Count", real=model_name(key))
     f = lesson.formula(key)
     latex = "\n".join(str(e.proto.body) for e in at.get("markdown")) + "\n".join(str(m.value) for m in at.latex)
     assert binary(f.bytes) in latex and f"{f.crossover:,}".replace(",", "{,}") in latex

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from app import live
 from app.figures.frame import unpack
 from core.lessons import gqa as lesson
+from core.lessons.common import model_name
 from core.train import zoo
 from tests.app import opening
 from tests.app.opening import fine, text
@@ -35,7 +36,7 @@ def test_the_link_of_a_figure_opens_the_same_state():
     assert len(configs) == 3
     for config in configs:
         again = opened(**dict(parse_qsl(urlsplit(config["link"]).query)))
-        assert config["real_model"] == lesson.name(again.selectbox(key="real").value) == "Mistral 7B v0.1"
+        assert config["real_model"] == model_name(again.selectbox(key="real").value) == "Mistral 7B v0.1"
         assert again.select_slider(key="kv_heads").value == 4
 
 

@@ -3,6 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from core.lessons import liquid as lesson
+from core.lessons.common import model_name
 from core.train import zoo
 from core.units import binary
 from tests.app import opening
@@ -48,7 +49,7 @@ def test_the_gates_of_every_channel_are_shown_when_asked_for():
 def test_real_models_are_counted_where_the_reader_asks():
     for key in lesson.users():
         r = lesson.real(key, 16384)
-        shown = text(opened(real=lesson.name(key), context="16k"))
+        shown = text(opened(real=model_name(key), context="16k"))
         assert f"{r.attention} of {r.layers} layers attend" in shown and binary(r.total) in shown and binary(r.whole) in shown
 
 

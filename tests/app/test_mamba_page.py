@@ -3,6 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from core.lessons import mamba as lesson
+from core.lessons.common import model_name
 from core.train import zoo
 from core.units import binary
 from tests.app import opening
@@ -18,7 +19,7 @@ def test_presets_open_the_hybrid_and_set_the_real_model():
     at = opened()
     for label in at.pills(key="cw-pick-model").options:
         fine(at.pills(key="cw-pick-model").set_value(label).run())
-        assert at.segmented_control(key="share").value == lesson.HYBRID and label.split()[0] in lesson.name(
+        assert at.segmented_control(key="share").value == lesson.HYBRID and label.split()[0] in model_name(
             at.selectbox(key="real").value
         )
         assert "state" not in drawn(at) and f"<b>State: {lesson.TYPICAL}.</b>" in text(at)
@@ -45,11 +46,11 @@ def test_the_layout_without_weights_says_so():
 
 def test_real_hybrids_are_counted_where_the_reader_asks():
     r = lesson.real("nemotron-h-8b", 32768)
-    shown = text(opened(real=lesson.name("nemotron-h-8b"), context="32k"))
+    shown = text(opened(real=model_name("nemotron-h-8b"), context="32k"))
     assert f"from {r.crossover:,} tokens on" in shown and binary(r.cache) in shown and binary(r.attention) in shown
-    assert "no cache is saved" in text(opened(real=lesson.name("falcon-h1-7b")))
+    assert "no cache is saved" in text(opened(real=model_name("falcon-h1-7b")))
     for key in lesson.hybrids():
-        fine(opened(section="Count", real=lesson.name(key)))
+        fine(opened(section="Count", real=model_name(key)))
 
 
 def test_two_visitors_interleaved_each_see_their_own():

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.figures.frame import unpack
+from core.lessons.common import model_name
 from core.lessons.mla import evidence as proved
 from core.lessons.mla import lesson
 from core.lessons.mla import real as models
@@ -63,7 +64,7 @@ def test_the_link_of_a_figure_opens_the_same_state():
     assert len(configs) == 5
     for config in configs:
         again = opened(**dict(parse_qsl(urlsplit(config["link"]).query)))
-        assert models.name(again.selectbox(key="real").value) == "Kimi K2"
+        assert model_name(again.selectbox(key="real").value) == "Kimi K2"
         assert again.select_slider(key="latent").value == 6 == config["latent"] and config["rope_key"] == 0
         assert again.toggle(key="rope_key").value is False
 

@@ -12,6 +12,7 @@ import pytest
 
 from core.lessons import gated_deltanet, gqa, liquid, mamba, mixers, rwkv, sliding_window, sparse_attention, xlstm
 from core.lessons.code_world_model import evidence as code_world_evidence
+from core.lessons.common import model_name
 from core.lessons.mla import lesson as mla
 from core.lessons.mla import real as mla_real
 from core.lessons.moe import lesson as moe
@@ -87,7 +88,7 @@ PAGES = (
         "sliding_window", ({"window": "2", "pattern": "local"}, {"window": "64", "pattern": "global"}),
         f"window pattern context real cw-pick-model {PROMPT}", {}, sliding_window.users(), RECALL,
         bad(("window", "99"), ("window", "abc"), ("pattern", "x"), ("context", "12")),
-        ("class AttentionModule", "class Window"), lambda: [sliding_window.name(key) for key in sliding_window.users()],
+        ("class AttentionModule", "class Window"), lambda: [model_name(key) for key in sliding_window.users()],
     ),
     Page(
         "moe", ({"experts": "8"}, {"experts": "16"}),
@@ -113,7 +114,7 @@ PAGES = (
         "gated_deltanet", ({"write": "0"}, {"write": "1", "decay": "0.5", "mix": "3:1", "rule": "Kimi (KDA)"}),
         f"write decay mix rule keys matrix real cw-pick-model {PROMPT}", {}, gated_deltanet.users(), RECALL,
         bad(("write", "2"), ("decay", "0"), ("mix", "x"), ("rule", "x"), ("keys", "5"), ("matrix", "layer 9, head 9")),
-        ("class GatedDeltaModule", "def scan"), lambda: [gated_deltanet.name(key) for key in gated_deltanet.users()], fewest=3,
+        ("class GatedDeltaModule", "def scan"), lambda: [model_name(key) for key in gated_deltanet.users()], fewest=3,
     ),
     Page(
         "mixers", ({"pairs": "4"}, {"pairs": "24", "mixers": "all"}), f"pairs mixers cw-pick-facts {PROMPT}", {}, (), RECALL,
@@ -124,19 +125,19 @@ PAGES = (
         "sparse_attention", ({"top_k": "1"}, {"top_k": "128"}), f"top_k real context cw-pick-model {PROMPT}", {},
         sparse_attention.users(), RECALL, bad(("top_k", "3"), ("top_k", "x"), ("context", "12")),
         ("class IndexedModule", "arXiv 2512.02556"),
-        lambda: [sparse_attention.name(key) for key in (*sparse_attention.users(), *dict(sparse_attention.others()))],
+        lambda: [model_name(key) for key in (*sparse_attention.users(), *dict(sparse_attention.others()))],
         stated=False,
     ),
     Page(
         "mamba", ({"state": "4"}, {"state": "32"}), f"state share layer real context cw-pick-model {PROMPT}",
         {"layer": {"share": mamba.HYBRID}}, mamba.hybrids()[:3], RECALL,
         (*bad(("state", "5"), ("state", "x"), ("share", "2 of 4"), ("context", "12")), {"state": "32", "layer": "4"}),
-        ("class Mamba2Module", "arXiv 2405.21060"), lambda: [mamba.name(key) for key in mamba.users()], stated=False,
+        ("class Mamba2Module", "arXiv 2405.21060"), lambda: [model_name(key) for key in mamba.users()], stated=False,
     ),
     Page(
         "liquid", ({"attention": "none"}, {"attention": "last"}), f"attention gates real context cw-pick-model {PROMPT}", {},
         liquid.users(), RECALL, bad(("attention", "fifth"), ("context", "12")), ("class GatedConvModule", "arXiv 2511.23404"),
-        lambda: [liquid.name(key) for key in (*liquid.users(), *liquid.others())], stated=False,
+        lambda: [model_name(key) for key in (*liquid.users(), *liquid.others())], stated=False,
     ),
     Page(
         "recursive", ({"steps": "1"}, {"steps": "16", "puzzle": "maze"}),
@@ -150,7 +151,7 @@ PAGES = (
         "text_diffusion", ({"steps": "1", "order": "any order"}, {"steps": "48", "order": "any, and take back"}),
         f"steps order block temperature seed pair cw-pick-sampler {PROMPT}", {}, text_cost.denoisers(), GAPS,
         bad(("steps", "3"), ("steps", "x"), ("order", "x"), ("block", "5"), ("temperature", "9"), ("seed", "99"), ("pair", "x")),
-        ("def denoise", "arXiv 2502.09992"), lambda: [text_cost.name(key) for key in text_cost.denoisers()], fewest=2,
+        ("def denoise", "arXiv 2502.09992"), lambda: [model_name(key) for key in text_cost.denoisers()], fewest=2,
     ),
     Page(
         "code_world_model", ({"at": "0"}, {"at": "9", "reads": "true history"}),

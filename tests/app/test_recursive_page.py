@@ -8,7 +8,7 @@ from app.figures import boards as figure
 from app.figures.frame import unpack
 from core.lessons.recursive import evidence as proved
 from core.lessons.recursive import lesson
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.tasks import maze, sudoku
 from tests.app import opening
 from tests.app.opening import fine, text
@@ -141,4 +141,5 @@ def test_verdicts_and_numbers_are_the_tables(monkeypatch):
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
     shown = text(opened(section="Prove"))
     assert "95.0% in one step and 95.0% in 8" in shown and "No runs yet." not in shown
-    assert f">{proved.report()['claims'][0]['verdict']}</span>" in shown
+    verdict = evidence.report("recursive")["claims"][0]["verdict"]
+    assert f">{verdict}</span>" in shown

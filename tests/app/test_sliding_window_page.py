@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app import state
 from app.figures.maps import Tape
 from core.lessons import sliding_window as lesson
+from core.lessons.common import model_name
 from core.train import zoo
 from core.units import binary
 from tests.app import opening
@@ -71,7 +72,7 @@ def test_the_link_of_a_figure_opens_the_same_state():
 
 @pytest.mark.parametrize("key", lesson.users())
 def test_the_formula_says_what_is_counted(key):
-    at = opened(section="Count", real=lesson.name(key))
+    at = opened(section="Count", real=model_name(key))
     f = lesson.formula(key, 131072)
     latex = "\n".join(str(e.proto.body) for e in at.get("markdown")) + "\n".join(str(m.value) for m in at.latex)
     assert binary(f.bytes) in latex and binary(f.whole) in text(at) and f"inspect {key} " in text(at)

@@ -3,6 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from core.lessons import sparse_attention as lesson
+from core.lessons.common import model_name
 from core.train import zoo
 from tests.app import opening
 from tests.app.opening import fine, text
@@ -39,9 +40,9 @@ def test_the_answers_are_found_by_the_scorer_and_lost_by_a_window_of_equal_cost(
 
 def test_real_models_are_counted_where_the_reader_asks():
     r = lesson.real("glm-5", 32768)
-    shown = text(opened(real=lesson.name("glm-5"), context="32k"))
+    shown = text(opened(real=model_name("glm-5"), context="32k"))
     assert f"{r.fewer:.1f} times fewer" in shown and f"{r.share:.0%} of what is left" in shown
-    few = text(opened(real=lesson.name("glm-5"), context="1k"))
+    few = text(opened(real=model_name("glm-5"), context="1k"))
     assert "times as many" in few
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.palette import PALETTE
-from core.lessons import sliding_window
+from core.lessons.common import model_name
 from core.lessons.mla import lesson as mla
 from core.lessons.mla import real as mla_real
 from core.model.registry import question
@@ -61,7 +61,7 @@ PAGES = (
     ),
     Page(
         "sliding_window", "window", 6, 5, "reach", ("bands 8 wide", "places in the stack can still reach ann"),
-        ("Mistral 7B v0.1", {"pattern": "local", "real": sliding_window.name("mistral-7b-v0.1")}), ("4", "32"),
+        ("Mistral 7B v0.1", {"pattern": "local", "real": model_name("mistral-7b-v0.1")}), ("4", "32"),
         ("window=4&pattern=1:1", "pattern=local&row=10&step=20", "window=32&prompt=zoe+wheel+leo+plum+%3F+leo"),
         "window pattern context real section prompt v", "shares", ("ann lampp ? ann", "lampp"), (".st-key-pattern",),
     ),

@@ -6,11 +6,12 @@ import torch
 
 from core.count import cost
 from core.lessons import gated_deltanet as lesson
+from core.lessons.common import spec_of
 from core.lessons.gated_deltanet import FULL, GATED, HYBRID, KIMI, PURE, Setting
 from core.lessons.recall import script
 from core.model.decoding.autoregressive import follow
 from core.model.model import build
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.tasks import recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope ? bo ann")
@@ -110,7 +111,7 @@ def test_memories_are_named_by_layer_and_head():
 
 @pytest.mark.parametrize("key", lesson.users())
 def test_the_crossover_is_where_the_memories_meet(key):
-    spec = lesson.described(key)
+    spec = spec_of(key)
     n = lesson.crossover(spec)
     whole = lesson.attended(spec)
     assert lesson.total(spec, n) < lesson.total(whole, n) and lesson.total(spec, n - 1) >= lesson.total(whole, n - 1)
@@ -174,7 +175,7 @@ def rows(values: dict[str, float]) -> list[dict]:
 def test_recall_comes_from_the_table_and_is_empty_without_one(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: [])
     assert lesson.recalled() == {} and lesson.learning() == {} and lesson.recalled_table()["recall"] == []
-    assert {claim["verdict"] for claim in lesson.report()["claims"]} == {"unclear"}
+    assert {claim["verdict"] for claim in evidence.report("gated_deltanet")["claims"]} == {"unclear"}
     table = rows({"attention-4": 1.0, "delta-16": 0.8, "delta-3-1": 0.9})
     monkeypatch.setattr(zoo, "table", lambda name: table if name == "gated_deltanet" else [])
     recalled = lesson.recalled()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.count import cost, hardware, roofline
+from core.lessons.common import CONTEXTS
 from core.lessons.inference import lesson, techniques
 from core.lessons.inference import words as in_words
-from core.lessons.sliding_window import CONTEXTS
 from core.model.blocks import Window
 from core.model.ffn.moe import MoE
 from core.model.mixers.attention import Attention

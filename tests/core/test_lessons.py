@@ -5,6 +5,7 @@ import pytest
 
 from core.count import cost
 from core.lessons import gqa
+from core.lessons.common import USUAL_CONTEXT
 from core.model.registry import EXAMPLES
 from core.real import catalogue
 from core.shape import diagram
@@ -75,7 +76,7 @@ def test_models_of_other_layers_are_left_out_and_mixed_ones_have_no_one_formula(
 def test_released_sharing_of_the_catalogue_is_what_the_calculator_gives():
     for row in gqa.reals(1):
         spec = catalogue.entries()[row.key].reading.spec
-        assert row.released == cost.count(spec, gqa.CONTEXT).cache_bytes <= row.multi_head
+        assert row.released == cost.count(spec, USUAL_CONTEXT).cache_bytes <= row.multi_head
 
 
 def test_layers_that_share_differently_are_all_named():

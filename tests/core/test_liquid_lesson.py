@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from core.lessons import liquid as lesson
+from core.lessons.common import spec_of
 from core.model.trace import Trace
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.recipes.mixers import model as stack
 from core.train.tasks import recall
 
@@ -100,7 +101,7 @@ def test_lfm2_keeps_what_is_published():
 
 def test_crossovers_are_where_the_counts_change_places():
     for key in lesson.users():
-        n, s = lesson.real(key, 1).crossover, lesson.described(key)
+        n, s = lesson.real(key, 1).crossover, spec_of(key)
         whole = lesson.everywhere(s)
         assert lesson.total(s, n) < lesson.total(whole, n) and lesson.total(s, n - 1) >= lesson.total(whole, n - 1)
 
@@ -116,4 +117,4 @@ def test_the_word_that_is_changed_is_the_answer_that_is_asked_for():
 
 def test_without_runs_there_is_nothing_to_draw(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: [])
-    assert lesson.by_pairs() == {} and lesson.learning() == {} and lesson.report()["rows"] == []
+    assert lesson.by_pairs() == {} and lesson.learning() == {} and evidence.report("liquid")["rows"] == []

@@ -5,8 +5,9 @@ import pytest
 
 from core.count import cost
 from core.lessons import mamba as lesson
+from core.lessons.common import spec_of
 from core.real import catalogue
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.tasks import recall
 
 PROMPT = recall.parse(recall.surprise(10, seed=4, asked=3))
@@ -88,7 +89,7 @@ def test_the_formula_gives_what_the_calculator_gives():
 
 def test_crossovers_are_where_the_counts_change_places_and_parallel_heads_have_none():
     for key in lesson.hybrids():
-        n, spec = lesson.crossover(key), lesson.spec(key)
+        n, spec = lesson.crossover(key), spec_of(key)
         if key.startswith("falcon-h1"):
             assert n == 0 and lesson.real(key, 1 << 20).total > lesson.real(key, 1 << 20).attention
             continue
@@ -106,7 +107,7 @@ def test_the_published_layout_adds_up():
 
 def test_without_runs_there_is_nothing_to_draw_and_with_them_every_seed_is(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: [])
-    assert lesson.by_pairs() == {} and lesson.learning() == {} and lesson.report()["rows"] == []
+    assert lesson.by_pairs() == {} and lesson.learning() == {} and evidence.report("mamba")["rows"] == []
     rows = [
         {"variant": v, "seed": s, "step": 9, **{f"recall@{n}": 0.5 for n in lesson.MEASURED}, lesson.LOSS: 1.5}
         for v in ("mamba-4", "mamba-3-1") for s in (0, 1)

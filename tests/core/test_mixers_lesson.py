@@ -6,6 +6,7 @@ import torch
 
 from core.count import cost
 from core.lessons import mixers as lesson
+from core.lessons.common import USUAL_CONTEXT
 from core.lessons.recall import script
 from core.model.decoding.autoregressive import record
 from core.model.model import build
@@ -125,7 +126,7 @@ def test_models_that_recur_are_counted():
     rows = lesson.reals()
     assert [r.state + r.cache for r in rows] == sorted(r.state + r.cache for r in rows) and len(rows) >= 5
     for r in rows:
-        made = cost.count(lesson.catalogue.entries()[r.key].reading.spec, lesson.CONTEXT)
+        made = cost.count(lesson.catalogue.entries()[r.key].reading.spec, USUAL_CONTEXT)
         assert (r.state, r.cache) == (made.state_bytes, made.cache_bytes) and (r.attends == 0) == (r.cache == 0)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from core.count import cost
+from core.lessons.common import spec_of
 from core.lessons.moe import evidence as runs
 from core.lessons.moe import lesson
 from core.lessons.moe.words import trained_as
@@ -111,9 +112,9 @@ def test_tastes_count_the_words_of_each_domain():
 
 @pytest.mark.parametrize("key", list(lesson.named()))
 def test_parts_add_up_to_what_the_calculator_counts(key):
-    parts, r = lesson.parts(lesson.spec(key)), lesson.real(key)
+    parts, r = lesson.parts(spec_of(key)), lesson.real(key)
     assert sum(p.total for p in parts) == r.total and sum(p.active for p in parts) == r.active
-    assert sum(n for _, n, _ in lesson.blocks(lesson.spec(key))) == r.total
+    assert sum(n for _, n, _ in lesson.blocks(spec_of(key))) == r.total
     assert all(p.active == p.total for p in parts if p.name != "routed experts")
 
 
@@ -174,4 +175,4 @@ def test_users_are_every_mixture_of_the_catalogue():
     keys = {r.key for r in lesson.users()}
     for key, entry in catalogue.entries().items():
         assert (key in keys) == (lesson.mixtures(entry.reading.spec) != []), key
-    assert cost.count(lesson.spec("deepseek-v3"), 1).params_active == lesson.real("deepseek-v3").active
+    assert cost.count(spec_of("deepseek-v3"), 1).params_active == lesson.real("deepseek-v3").active

@@ -11,7 +11,7 @@ from core.count import cost
 from core.lessons import recurrent
 from core.lessons import rwkv as lesson
 from core.real.catalogue import entries
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.tasks import cups, recall
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
@@ -163,7 +163,7 @@ def test_prove_says_what_the_table_says(monkeypatch):
     assert said["LSTM"].startswith("follows the ball at every length")
     assert said["RWKV-7"].startswith(f"follows it for {lesson.MOVES[0]} moves and has lost it after {lesson.MOVES[1]}")
     assert "45% after 24" in said["RWKV-7"] and said["Attention"].startswith("does not follow it")
-    verdicts = [c["verdict"] for c in lesson.report()["claims"]]
+    verdicts = [c["verdict"] for c in evidence.report("rwkv")["claims"]]
     assert verdicts[0] == verdicts[1] == "unclear" and verdicts[3] == "does not show"
     table = lesson.as_table(lesson.by_moves(), "moves", "right")
     assert len(table["right"]) == 3 * 3 * len(lesson.MOVES) and set(table["model"]) == set(lesson.TRACKING.values())

@@ -9,6 +9,7 @@ import torch
 
 from core.count import cost
 from core.lessons import sliding_window as lesson
+from core.lessons.common import spec_of
 from core.model.blocks import Chunk, Full, Window
 from core.model.model import Model, build
 from core.model.spec import Layer, ModelSpec
@@ -262,7 +263,7 @@ def test_the_formula_adds_up_to_the_counted_bytes(key):
 
 @pytest.mark.parametrize("key", lesson.users())
 def test_a_window_leaves_parameters_and_saves_attention(key):
-    spec, r = lesson.described(key), lesson.real(key, 131072)
+    spec, r = spec_of(key), lesson.real(key, 131072)
     assert cost.count(spec, 1).params_total == cost.count(lesson.everywhere(spec), 1).params_total == lesson.weights(key)
     assert r.flops < r.whole_flops and r.local + r.full == len(spec.layers)
     assert r.released / r.whole >= r.limit - 1e-9

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from core.lessons import sparse_attention as lesson
+from core.lessons.common import CONTEXTS, spec_of
 from core.model.trace import Trace
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.tasks import recall, selection
 
 PROMPT = recall.parse(recall.surprise(16, seed=4, asked=3))
@@ -55,7 +56,8 @@ def test_scores_are_what_the_scorer_was_trained_to_guess():
 
 def test_the_trained_scorer_finds_the_answers_and_as_many_last_tokens_do_not():
     answers = lesson.said(8, PROMPT)
-    assert lesson.right(answers, "picked") == lesson.right(answers, "whole") == len(answers) > lesson.right(answers, "window")
+    right = {way: sum(getattr(a, way) == a.truth for a in answers) for way in ("picked", "whole", "window")}
+    assert right["picked"] == right["whole"] == len(answers) > right["window"]
 
 
 def test_a_window_holds_the_token_itself_and_those_just_before():
@@ -78,7 +80,7 @@ def test_deepseeks_arithmetic_is_the_published_formula():
 
 
 def test_where_it_pays_is_where_the_counts_change_places():
-    for spec in (lesson.spec("glm-5"), lesson.ours(4), lesson.ours(16)):
+    for spec in (spec_of("glm-5"), lesson.ours(4), lesson.ours(16)):
         for found, above in (
             (lesson.pays(spec), lambda s: s.total < s.dense),
             (lesson.overtakes(spec), lambda s: s.scorer > s.attention),
@@ -91,11 +93,15 @@ def test_where_it_pays_is_where_the_counts_change_places():
 
 def test_presets_are_the_same_share_of_a_text():
     for values in lesson.presets().values():
-        k = lesson.spec(values["real"]).layers[0].mixer.top_k
-        assert values["top_k"] in lesson.TOP_K and values["context"] in lesson.CONTEXTS
-        assert values["top_k"] <= max(1, 2 * 42 * k / lesson.CONTEXTS[values["context"]])
+        k = spec_of(values["real"]).layers[0].mixer.top_k
+        assert values["top_k"] in lesson.TOP_K and values["context"] in CONTEXTS
+        assert values["top_k"] <= max(1, 2 * 42 * k / CONTEXTS[values["context"]])
 
 
 def test_without_runs_there_is_nothing_to_draw(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: [])
-    assert not any(lesson.by_top_k().values()) and not any(lesson.learning().values()) and lesson.report()["rows"] == []
+    assert (
+        not any(lesson.by_top_k().values())
+        and not any(lesson.learning().values())
+        and evidence.report("sparse_attention")["rows"] == []
+    )

@@ -146,9 +146,9 @@ def test_prove_follows_the_table(monkeypatch):
         for s in range(3)
     ]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
-    assert {c["verdict"] for c in lesson.report()["claims"]} == {"shows"}
+    assert {c["verdict"] for c in evidence.report("xlstm")["claims"]} == {"shows"}
     assert lesson.by_pairs()["mlstm-8"][24] == [0.5, 0.501, 0.502] and lesson.by_pairs()[recurrent.ATTENTION][24] == []
     assert lesson.by_size()["lstm"] == (256, [0.1, 0.101, 0.102])
     assert len(lesson.pairs_table()["recall"]) == len(good) * 3 * len(lesson.PAIRS)
     monkeypatch.setattr(zoo, "tables", lambda name: [])
-    assert {c["verdict"] for c in lesson.report()["claims"]} == {"unclear"} and json.dumps(lesson.pairs_table())
+    assert {c["verdict"] for c in evidence.report("xlstm")["claims"]} == {"unclear"} and json.dumps(lesson.pairs_table())

@@ -108,11 +108,6 @@ def supervised(steps: int) -> dict[str, int]:
 # Prove
 
 
-def report() -> dict:
-    """The table and its verdicts."""
-    return evidence.report(FACTS)
-
-
 def spelled(variant: str) -> str:
     """A variant, or a metric that is compared with another, as it is written on the page."""
     return metric(variant) if "@" in variant else MODELS.get(variant, variant)

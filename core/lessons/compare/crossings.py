@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from core.errors import LONGEST
+from core.lessons.common import CONTEXTS
 from core.lessons.compare.lesson import QUANTITIES, Side, distinct, inner
-from core.lessons.sliding_window import CONTEXTS
 from core.model.blocks import Chunk, Window
 from core.model.mixers.compressed import Compressed
 from core.model.mixers.sparse import Indexed

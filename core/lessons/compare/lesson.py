@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from core.count import cost
 from core.count.dtypes import stored
+from core.lessons.common import columns
 from core.lessons.inference.lesson import as_released
 from core.model.blocks import Norm
 from core.model.spec import Layer, ModelSpec
@@ -128,7 +129,7 @@ def rung_table(models: dict[str, tuple]) -> dict[str, list]:
         for r in rungs
     ]
     heads = ("model", "layer", "mixer", "state size", "feed-forward", "parameters", "active", "cached numbers", "state numbers")
-    return dict(zip(heads, map(list, zip(*rows))))
+    return columns(heads, rows)
 
 
 # What they cost

@@ -15,11 +15,6 @@ LOSS = f"loss at {PAIRS} pairs, nats"
 SOLVED = 0.98
 
 
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("mla")
-
-
 @dataclass(frozen=True)
 class Group:
     """Runs that are compared: ours and their rivals at equal numbers a token."""

@@ -13,6 +13,7 @@ import torch
 
 from core.count import cost
 from core.lessons import recall
+from core.lessons.common import measured_prompt
 from core.lessons.recall import DTYPE, LENGTHS, Scene
 from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
@@ -229,5 +230,5 @@ def curve(choice: Choice, lengths: np.ndarray) -> dict[str, np.ndarray]:
 @lru_cache(maxsize=64)
 def measured(choice: Choice, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
     """Cache bytes really kept by the live model after each length of a random prompt."""
-    kept = scene(choice, task.parse(task.surprise(task.MAX_PAIRS, seed=0, asked=15))).cache_bytes
+    kept = scene(choice, measured_prompt()).cache_bytes
     return np.array([kept[n - 1] for n in lengths])

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
+from core.lessons.common import USUAL_CONTEXT, first_context, model_name, spec_of
 from core.lessons.mla.lesson import ABSORBED, EXPANDED, FORMS, RANKS, WIDTH, reads, shapes
 from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
@@ -17,7 +18,6 @@ from core.model.mixers.sparse import Indexed
 from core.model.spec import ModelSpec
 from core.real import catalogue
 
-CONTEXT = 131072  # "128k"
 V2, V3 = "deepseek-v2", "deepseek-v3"
 PREFILL = 4096  # context at which many tokens are answered at once
 
@@ -41,14 +41,9 @@ def default() -> str:
     return V3 if V3 in keys() else keys()[0]
 
 
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
-
-
 def mixer(key: str) -> Latent:
     """The latent attention of a real model's first layer."""
-    return catalogue.entries()[key].reading.spec.layers[0].mixer
+    return spec_of(key).layers[0].mixer
 
 
 def presets() -> dict[str, dict]:
@@ -56,9 +51,9 @@ def presets() -> dict[str, dict]:
     comes, the largest first; {label: {"latent": rank, "rope_key": bool}}."""
     found: dict[tuple, str] = {}
     for key in keys():
-        m, d = mixer(key), catalogue.entries()[key].reading.spec.d_model
+        m, d = mixer(key), spec_of(key).d_model
         setting = min(RANKS, key=lambda rank: abs(rank / WIDTH - m.kv_rank / d)), bool(m.rope.dim)
-        found.setdefault(setting, f"{name(key).removeprefix('DeepSeek-')}'s share: 1/{round(d / m.kv_rank)}")
+        found.setdefault(setting, f"{model_name(key).removeprefix('DeepSeek-')}'s share: 1/{round(d / m.kv_rank)}")
     return {label: {"latent": rank, "rope_key": turned} for (rank, turned), label in sorted(found.items(), reverse=True)}
 
 
@@ -104,25 +99,24 @@ class Real:
     released: int
     multi_head: int
     grouped: int
-    multi_query: int
 
 
 @lru_cache(maxsize=64)
-def real(key: str, context: int = CONTEXT, dtype: str = "bfloat16") -> Real:
-    """One model, and what it would keep with keys and values of its heads' width: all of them, 8 of them, one."""
-    spec = catalogue.entries()[key].reading.spec
+def real(key: str, context: int = USUAL_CONTEXT, dtype: str = "bfloat16") -> Real:
+    """One model, and what it would keep with keys and values of its heads' width: all of them, and 8 of them."""
+    spec = spec_of(key)
     m = latents(spec)[0]
 
     def size(other: ModelSpec) -> int:
         return cost.count(other, context, cache_dtype=dtype).cache_bytes
 
     return Real(
-        key, name(key), m.kv_rank, m.rope_dim, m.heads, len(spec.layers), size(spec),
-        *(size(reshaped(spec, kv_heads)) for kv_heads in (lambda m: m.heads, lambda m: 8, lambda m: 1)),
+        key, model_name(key), m.kv_rank, m.rope_dim, m.heads, len(spec.layers), size(spec),
+        *(size(reshaped(spec, kv_heads)) for kv_heads in (lambda m: m.heads, lambda m: 8)),
     )  # fmt: skip
 
 
-def reals(context: int = CONTEXT) -> list[Real]:
+def reals(context: int = USUAL_CONTEXT) -> list[Real]:
     """Every model of the catalogue with latent attention, the largest multi-head cache first."""
     return sorted((real(key, context) for key in keys()), key=lambda row: (-row.multi_head, row.name))
 
@@ -142,7 +136,7 @@ class Formula:
 def formula(key: str) -> Formula:
     """The cache formula of a real model, with the number that the calculator gives."""
     r = real(key)
-    return Formula(r.name, r.layers, r.latent, r.rope_key, CONTEXT, r.released)
+    return Formula(r.name, r.layers, r.latent, r.rope_key, USUAL_CONTEXT, r.released)
 
 
 # Their arithmetic
@@ -151,7 +145,7 @@ def formula(key: str) -> Formula:
 def steps(key: str, contexts: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
     """One decode step of one layer at each context: {"flops" and "reads": {form: values}}. "kept" is expanded with every head's
     keys and values kept, as multi-head attention would."""
-    m, d = mixer(key), catalogue.entries()[key].reading.spec.d_model
+    m, d = mixer(key), spec_of(key).d_model
 
     def of(form: str, part=None):
         flops = [replace(m, form=form).flops(d, 1, int(n)) for n in contexts]
@@ -166,24 +160,18 @@ def steps(key: str, contexts: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
 
 def together(key: str, context: int, queries: np.ndarray) -> dict[str, np.ndarray]:
     """FLOPs of one layer when so many of the last tokens are answered at once, by form."""
-    m, d = mixer(key), catalogue.entries()[key].reading.spec.d_model
+    m, d = mixer(key), spec_of(key).d_model
     return {form: np.array([sum(replace(m, form=form).flops(d, int(q), context).values()) for q in queries]) for form in FORMS}
 
 
 def crossing(key: str, context: int) -> int:
     """The fewest tokens at once for which the expanded form is no more arithmetic than the absorbed one; 0 if there are none."""
-    low, high = 1, context
 
-    def dearer(q: int) -> bool:
-        both = together(key, context, np.array([q]))
-        return bool(both[EXPANDED][0] > both[ABSORBED][0])
+    def no_dearer(queries: int) -> bool:
+        both = together(key, context, np.array([queries]))
+        return bool(both[EXPANDED][0] <= both[ABSORBED][0])
 
-    if dearer(high):
-        return 0
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if dearer(middle) else (low, middle)
-    return low
+    return first_context(no_dearer, context)
 
 
 # Three answers behind one percentage
@@ -218,7 +206,7 @@ def savings() -> tuple[Saving, ...]:
     """Three true answers to "how much smaller is the cache of DeepSeek-V2?"; () where the catalogue lacks it."""
     if V2 not in keys():
         return ()
-    spec = catalogue.entries()[V2].reading.spec
+    spec = spec_of(V2)
     now, alike = (cost.count(s, 2).cache_elements // 2 for s in (spec, reshaped(spec, lambda m: m.heads)))
     older = OLDER_LAYERS * sum(OLDER.cache(1).values())
     return (
@@ -254,6 +242,6 @@ def facts(key: str) -> Facts:
     read = {form: reads(m, form, 1) for form in FORMS}
     multi_head = sum(shapes(m)["MHA"].cache(1).values())
     return Facts(
-        name(key), m.kv_rank, m.rope_dim, kept, multi_head, m.q_rank, plain,
+        model_name(key), m.kv_rank, m.rope_dim, kept, multi_head, m.q_rank, plain,
         pair[ABSORBED] / pair[EXPANDED], read[EXPANDED] / read[ABSORBED],
     )  # fmt: skip

@@ -16,11 +16,6 @@ from core.train.recipes.moe import Setting
 from core.train.tasks import domains
 
 
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("moe")
-
-
 @lru_cache(maxsize=1)
 def floor() -> float:
     """The loss that no model can beat on the fixed text."""

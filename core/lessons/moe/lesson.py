@@ -270,11 +270,6 @@ def parts(spec: ModelSpec) -> list[Part]:
     return [row for row in rows if row.total]
 
 
-def spec(key: str) -> ModelSpec:
-    """A real model's description."""
-    return catalogue.entries()[key].reading.spec
-
-
 def blocks(spec: ModelSpec) -> list[tuple[str, int, str]]:
     """The same as areas: (name, parameters, hue), with the routed experts cut into those a token visits and the others."""
     found = []

@@ -18,11 +18,6 @@ GRADED = {"6x6": "trm-mlp", "9x9": "trm-9x9"}
 RECURSIVE = ("trm-mlp", "trm-attention", "hrm", "looped")
 
 
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("recursive")
-
-
 def spelled(variant: str) -> str:
     """A variant as the page writes it."""
     return VARIANTS.get(variant, variant)

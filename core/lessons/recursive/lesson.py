@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from core.count import cost
+from core.lessons.common import columns
 from core.model.decoding.recursion import State, answer, start, update
 from core.model.model import Model, elements
 from core.model.spec import ModelSpec
@@ -242,7 +243,7 @@ def rivals(puzzle: str, solver: str, all_of_them: bool) -> tuple[str, ...]:
 def race_table(runs: list[Run]) -> dict[str, list]:
     """The same as columns."""
     rows = [(run.name, int(n), float(share)) for run in runs for n, share in zip(run.passes, run.right)]
-    return dict(zip(("solver", "passes", "gaps right"), map(list, zip(*rows))))
+    return columns(("solver", "passes", "gaps right"), rows)
 
 
 def mistakes(puzzle: Puzzle, thought: Thought) -> tuple[int, int]:

@@ -12,8 +12,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.count import cost, hardware
+from core.lessons.common import spec_of
 from core.model.decoding.diffusion import MASK
-from core.model.spec import ModelSpec
 from core.real import catalogue
 from core.real.catalogue import Entry
 from core.train import zoo
@@ -74,16 +74,6 @@ def measured_flops(steps: np.ndarray) -> np.ndarray:
 
 
 # Real models
-
-
-def spec_of(key: str) -> ModelSpec:
-    """A real model's description."""
-    return catalogue.entries()[key].reading.spec
-
-
-def name(key: str) -> str:
-    """A model's name."""
-    return catalogue.entries()[key].name
 
 
 @lru_cache(maxsize=1)

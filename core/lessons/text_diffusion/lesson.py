@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from core.count import cost
+from core.lessons.common import columns
 from core.lessons.text_diffusion import cost as text_cost
 from core.model.decoding.diffusion import Sampler, denoise
 from core.train import evidence, rules, zoo
@@ -142,11 +143,6 @@ def named(faults: np.ndarray) -> list[str]:
 # Prove
 
 
-def report() -> dict:
-    """The claims with their verdicts."""
-    return evidence.report("text_diffusion")
-
-
 def spelled(variant: str) -> str:
     """A variant, or a metric where a gap is between two of them, as the page writes it."""
     return measure(variant) if "@" in variant else {MODEL: "diffusion", TWIN: "left to right"}[variant]
@@ -201,7 +197,7 @@ def own() -> dict[str, float]:
 def table_of(found: dict[str, dict[int, list[float]]], what: str) -> dict[str, list]:
     """Runs as columns, one row a run."""
     rows = [(order, n, seed, v) for order, runs in found.items() for n, values in runs.items() for seed, v in enumerate(values)]
-    return dict(zip(("order", "passes", "run", what), map(list, zip(*rows)))) or {"order": [], what: []}
+    return columns(("order", "passes", "run", what), rows)
 
 
 def nats(variant: str) -> list[float]:
