@@ -18,6 +18,7 @@ from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.mechanism import Spelling, at_pairs
 from core.train.rules import Gap, Level
+from core.train.task import Task
 from core.train.tasks import recall
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
@@ -49,7 +50,7 @@ def summary(models: Collection[str], first: str, name: Callable[[str], str], con
     return f"{name(real(models, first, name))} at {state.peek('context', context, tuple(contexts))} · {asked(examples)}"
 
 
-def parsed(text: str, otherwise: str, task=recall):
+def parsed(text: str, otherwise: str, task: Task = recall.TASK):
     """The reader's prompt, read by a task. Where it cannot be read one sentence says why, unknown words are marked with the
     nearest known one, and `otherwise` runs instead."""
     try:
@@ -58,7 +59,7 @@ def parsed(text: str, otherwise: str, task=recall):
         panels.error(f"{error}. The picture shows the first example meanwhile.")
         return task.parse(otherwise)
     if prompt.problems:
-        mark(prompt, task.VOCABULARY)
+        mark(prompt, task.vocabulary)
         return task.parse(otherwise)
     return prompt
 

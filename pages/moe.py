@@ -17,7 +17,7 @@ from core.lessons.moe.words import BALANCED, balance_said, model_said, number_sa
 from core.model.registry import question
 from core.train import evidence, zoo
 from core.train.recipes.moe import Setting
-from core.train.tasks import domains
+from core.train.tasks import domains, experts
 from core.units import count, decimal
 
 QUESTION = question("moe")
@@ -98,7 +98,7 @@ def surprise(rng: random.Random) -> str:
 
 def see(setting: Setting, key: str, batch: int, text: str) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, FIRST, domains)
+    prompt = live.parsed(text, FIRST, experts.TASK)
     scene = lesson.scene(setting.variant, tuple(prompt.tokens))
     left, right = panels.beside()
     with left:

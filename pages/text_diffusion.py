@@ -73,7 +73,7 @@ def surprise(rng: random.Random) -> str:
 
 def see(how: lesson.Sampler, seed: int, text: str) -> None:
     """The text, pass by pass."""
-    canvas = live.parsed(text, next(iter(lesson.EXAMPLES.values())), sentences).words
+    canvas = live.parsed(text, next(iter(lesson.EXAMPLES.values())), sentences.TASK).words
     made = lesson.watch(canvas, how, seed)
     config = live.about(lesson.MODEL, text=text, seed=seed, **lesson.settings(how))
     left, right = panels.beside()

@@ -5,7 +5,6 @@ are written beside their place and renamed, so there is never half a file. Nothi
 are safetensors with json inside or beside them.
 """
 
-import importlib
 import json
 import math
 import os
@@ -20,6 +19,7 @@ from torch import nn
 
 from core.model.model import Model
 from core.model.spec import ModelSpec
+from core.train.task import Task
 
 SNAPSHOT_SECONDS = 10.0
 
@@ -30,7 +30,7 @@ class Recipe:
 
     variant: str
     spec: ModelSpec
-    task: str
+    task: Task
     steps: int
     lr: float
     settings: dict = field(default_factory=dict, hash=False)
@@ -40,21 +40,13 @@ class Recipe:
     evaluate_every: int = 65
     ships: bool = True  # whether the first seed's weights are kept; runs that only fill a table need none
 
-    @property
-    def module(self):
-        """The task: training_batch(step, generator, **settings), loss(model, *batch, **settings), evaluate(model, **settings);
-        after(model, *batch, **settings) where there is something to do once the optimiser has stepped, prepare(model, **settings)
-        before the first step, finish(model, **settings) after the last. What such a task keeps is buffers of the model."""
-        return importlib.import_module(f"core.train.tasks.{self.task}")
-
 
 def fresh(recipe: Recipe, seed: int) -> Model:
     """The model before its first step, the same for the same seed on every device."""
     torch.manual_seed(seed)
     model = Model(recipe.spec)
     nn.init.normal_(model.embed_tokens.weight, std=recipe.embed_std)
-    if hasattr(recipe.module, "prepare"):
-        recipe.module.prepare(model, **recipe.settings)
+    recipe.task.prepare(model, **recipe.settings)
     return model
 
 
@@ -89,15 +81,14 @@ def run(recipe: Recipe, seed: int, device="cpu", snapshot: Path | None = None, t
             save_snapshot(snapshot, model, adam, progress)
             saved = now
         tick(1)
-    if hasattr(recipe.module, "finish"):
-        recipe.module.finish(model, **recipe.settings)
+    recipe.task.finish(model, **recipe.settings)
     return model.cpu().eval(), rows
 
 
 def train_step(recipe: Recipe, model: nn.Module, adam: torch.optim.Optimizer, seed: int, step: int, device: str) -> None:
     """One optimiser step on the batch that (seed, step) gives."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    task, settings = recipe.module, recipe.settings
+    task, settings = recipe.task, recipe.settings
     data = [t.to(device) for t in task.training_batch(step, generator, **settings)]
     for group in adam.param_groups:
         group["lr"] = learning_rate(recipe, step)
@@ -105,14 +96,13 @@ def train_step(recipe: Recipe, model: nn.Module, adam: torch.optim.Optimizer, se
     task.loss(model, *data, **settings).backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     adam.step()
-    if hasattr(task, "after"):
-        task.after(model, *data, **settings)
+    task.after(model, *data, **settings)
 
 
 def evaluate(recipe: Recipe, model: nn.Module) -> dict:
     """The task's metrics on the CPU, where every reader can reproduce them."""
     device = next(model.parameters()).device
-    metrics = recipe.module.evaluate(model.cpu().eval(), **recipe.settings)
+    metrics = recipe.task.evaluate(model.cpu().eval(), **recipe.settings)
     model.to(device).train()
     return metrics
 

@@ -19,6 +19,7 @@ from core.model.spec import Layer, ModelSpec, Recursion
 from core.real.hf import reader
 from core.shape import twin
 from core.train import training as train
+from core.train.tasks import sudoku
 from core.train.training import Recipe, fresh, run, train_step
 
 CELLS, WIDTH, WORDS = 16, 24, 5
@@ -183,7 +184,7 @@ UNROLLED = {"size": 4, "count": 6, "depths": (1, 3), "ema": 0.9}
 
 def recipe(settings, steps=9):
     made = replace(spec("trm" if "most" in settings else "looped"), vocab=5)
-    return Recipe("t", made, "sudoku", steps, 4e-3, settings, evaluate_every=100)
+    return Recipe("t", made, sudoku.TASK, steps, 4e-3, settings, evaluate_every=100)
 
 
 def weights(model):
@@ -193,8 +194,6 @@ def weights(model):
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Few puzzles: they are made once a process."""
-    from core.train.tasks import sudoku
-
     monkeypatch.setattr(sudoku, "TRAINING", 40)
     monkeypatch.setattr(sudoku, "TESTS", 10)
     for made in (sudoku.practised, sudoku.known, sudoku.tests):

@@ -1,6 +1,7 @@
 """Training: the same seed gives the same weights, interrupted or not; files are whole or absent."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from core.train.tasks import recall
 from core.train.training import Recipe, learning_rate, run
 
 SPEC = ModelSpec("t", 16, len(recall.WORDS), (Layer(Attention(2, 1, 4, 4), None, input_conv=3),))
-RECIPE = Recipe("t", SPEC, "recall", 12, 4e-3, {"pairs": 6, "count": 4, "length": 20, "ramp": 6}, 0.125, evaluate_every=5)
+RECIPE = Recipe("t", SPEC, recall.TASK, 12, 4e-3, {"pairs": 6, "count": 4, "length": 20, "ramp": 6}, 0.125, evaluate_every=5)
 
 
 def weights(model):
@@ -63,16 +64,12 @@ def test_a_snapshot_of_another_recipe_is_not_resumed(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "SNAPSHOT_SECONDS", 0.0)
     snapshot = tmp_path / "s.safetensors"
     interrupted_at(7, snapshot)
-    from dataclasses import replace
-
     other, steps = replace(RECIPE, lr=1e-3), []
     model, _ = run(other, 3, snapshot=snapshot, tick=steps.append)
     assert steps[0] == 0 and torch.equal(weights(model), weights(run(other, 3)[0]))
 
 
 def test_the_rate_warms_up_and_falls_to_nothing():
-    from dataclasses import replace
-
     rates = [learning_rate(replace(RECIPE, steps=100), s) for s in range(100)]
     assert rates[0] == pytest.approx(RECIPE.lr / 5) and max(rates) == RECIPE.lr and rates[-1] < RECIPE.lr / 1000
     assert rates[5:] == sorted(rates[5:], reverse=True)
@@ -93,3 +90,19 @@ def test_snapshots_hold_no_pickle(tmp_path, monkeypatch):
     interrupted_at(7, snapshot)
     head = snapshot.read_bytes()
     assert json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
+
+
+def test_a_recipe_is_written_alike_in_every_process():
+    """Notes and snapshots hold a recipe as text: what differs from process to process must not stand in it."""
+    assert "task=Task(name='recall')" in repr(RECIPE) and " at 0x" not in repr(RECIPE)
+
+
+def test_a_task_is_called_before_the_first_step_after_each_and_after_the_last():
+    calls = []
+
+    def noted(name):
+        return lambda model, *_, **settings: calls.append((name, settings["pairs"]))
+
+    task = replace(recall.TASK, **{name: noted(name) for name in ("prepare", "after", "finish")})
+    run(replace(RECIPE, task=task, steps=2), 3)
+    assert calls == [(name, 6) for name in ("prepare", "after", "after", "finish")]

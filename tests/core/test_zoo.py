@@ -18,7 +18,7 @@ VARIANTS, SHIPPED = [r.variant for r in RECIPES], [r.variant for r in RECIPES if
 @pytest.mark.parametrize("variant", SHIPPED)
 def test_a_checkpoint_reproduces_its_recorded_metrics(variant):
     r, record = zoo.recipe(variant), zoo.checkpoint(variant)
-    metrics = r.module.evaluate(zoo.load(variant), **r.settings)
+    metrics = r.task.evaluate(zoo.load(variant), **r.settings)
     assert set(metrics) == set(record.metrics)
     for name, value in record.metrics.items():
         assert numbers(metrics[name]) == pytest.approx(numbers(value), abs=2e-3, rel=2e-2), name

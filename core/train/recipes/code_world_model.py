@@ -7,7 +7,7 @@ from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
 from core.train.rules import Claim, Level, Verdict, at_least, every, lower, ordered
-from core.train.tasks import frames, programs
+from core.train.tasks import frames, programs, traces
 from core.train.training import Recipe
 
 SEEDS = (0, 1, 2)
@@ -30,7 +30,7 @@ def practised(variant: str, mode: str, kinds: tuple[str, ...], steps: int, count
     """A model for programs of these kinds; `mode` says whether it gives the whole trace or the last state."""
     spec = ModelSpec(variant, WIDTH, len(frames.WORDS), LAYERS[mode])
     settings = {"mode": mode, "kinds": kinds, "count": count, "ramp": steps // 3, "stock": STOCK[mode]}
-    return Recipe(variant, spec, "traces", steps, 4e-3, settings, embed_std=0.5, evaluate_every=steps)
+    return Recipe(variant, spec, traces.TASK, steps, 4e-3, settings, embed_std=0.5, evaluate_every=steps)
 
 
 TRACE, ANSWER = "code-trace", "code-answer"

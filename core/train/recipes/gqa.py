@@ -22,7 +22,7 @@ def sharing(kv_heads: int, rope: bool, long: bool = False) -> Recipe:
     spec = ModelSpec(variant, WIDTH, len(recall.WORDS), (Layer(mixer, None, input_conv=3),))
     settings = {"pairs": 48, "count": 24, "length": 128}
     steps = 260 * (LONG if long else 1)
-    return Recipe(variant, spec, "recall", steps, 4e-3, settings, embed_std=0.125, evaluate_every=steps // 4)
+    return Recipe(variant, spec, recall.TASK, steps, 4e-3, settings, embed_std=0.125, evaluate_every=steps // 4)
 
 
 def induction() -> Recipe:
@@ -30,7 +30,7 @@ def induction() -> Recipe:
     mixer = Attention(HEADS, HEADS, HEAD, HEAD, Rope(HEAD))
     spec = ModelSpec("induction", WIDTH, len(recall.WORDS), (Layer(mixer, None),) * 2)
     settings = {"pairs": 16, "count": 64, "length": 64}
-    return Recipe("induction", spec, "recall", 700, 6e-3, settings, embed_std=0.125, evaluate_every=70)
+    return Recipe("induction", spec, recall.TASK, 700, 6e-3, settings, embed_std=0.125, evaluate_every=70)
 
 
 RECIPES = (

@@ -36,7 +36,7 @@ def model(variant: str, *mixers) -> ModelSpec:
 def learned(variant: str, *mixers, steps: int = STEPS, lr: float = RATE) -> Recipe:
     """A stack of mixers, trained on recall as every other one."""
     settings = {"pairs": PAIRS, "count": 32, "length": LENGTH}
-    return Recipe(variant, model(variant, *mixers), "recall", steps, lr, settings, embed_std=0.5, evaluate_every=steps // 5)
+    return Recipe(variant, model(variant, *mixers), recall.TASK, steps, lr, settings, embed_std=0.5, evaluate_every=steps // 5)
 
 
 def hybrid(variant: str, mixer, last=ATTENTION, lr: float = RATE) -> Recipe:

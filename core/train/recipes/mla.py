@@ -36,7 +36,7 @@ def recipe(variant: str, mixer, ships: bool = False) -> Recipe:
     task = LATEST if LATEST in variant else ""
     settings = {"pairs": PAIRS, "count": 16, "length": 72, "ramp": 100} | ({"retell": True} if task else {})
     rate = RATES[task] * (2 if variant.endswith(FAST) else 1)
-    return Recipe(variant, spec, "recall", STEPS[task], rate, settings, embed_std=0.125, evaluate_every=80, ships=ships)
+    return Recipe(variant, spec, recall.TASK, STEPS[task], rate, settings, embed_std=0.125, evaluate_every=80, ships=ships)
 
 
 def latent(rank: int, key: int, tail: str = "", ships: bool = False) -> Recipe:

@@ -14,7 +14,7 @@ from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
 from core.train.rules import Claim, at_least, at_most, every, lower, ordered
-from core.train.tasks import domains
+from core.train.tasks import domains, experts
 from core.train.training import Recipe
 
 SEEDS = (0, 1, 2)
@@ -77,7 +77,15 @@ def recipe(variant: str, ffn: Dense | MoE, **settings) -> Recipe:
     spec = ModelSpec(variant, WIDTH, len(domains.WORDS), (Layer(MIXER, ffn, input_conv=3),) * LAYERS)
     batch = {"count": 32, "length": domains.MAX_TOKENS}
     return Recipe(
-        variant, spec, "experts", STEPS, RATE, batch | settings, embed_std=0.25, evaluate_every=STEPS // 6, ships=bool(settings)
+        variant,
+        spec,
+        experts.TASK,
+        STEPS,
+        RATE,
+        batch | settings,
+        embed_std=0.25,
+        evaluate_every=STEPS // 6,
+        ships=bool(settings),
     )
 
 

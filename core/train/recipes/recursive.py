@@ -7,7 +7,8 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.cells import Cells
 from core.model.spec import Layer, ModelSpec, Recursion
 from core.train.rules import Claim, at_least, at_most, every, ordered
-from core.train.tasks import maze
+from core.train.task import Task
+from core.train.tasks import maze, sudoku
 from core.train.training import Recipe
 
 SEEDS = (0, 1, 2)
@@ -20,7 +21,7 @@ STAY = 8  # steps that a board stays under way at most
 # or 24 for two or eight layers that run once. What runs once gets as many steps as make the same sum as for TRM.
 STEPS, LONG = 1500, 5000  # TRM, and TRM with attention, which learns more slowly
 SHALLOW, DEEP = 16 / 6, 16 / 24
-MAZES = {"task": "maze", "size": maze.SIZE, "count": 32, "lr": 3e-3}
+MAZES = {"task": maze.TASK, "size": maze.SIZE, "count": 32, "lr": 3e-3}
 
 
 def solver(variant: str, attention: bool, recursion: Recursion, size: int = 6, words: int = 7, layers: int = 2) -> ModelSpec:
@@ -31,7 +32,7 @@ def solver(variant: str, attention: bool, recursion: Recursion, size: int = 6, w
     return ModelSpec(variant, WIDTH, words, stack, BARE, learned_positions=places, decoding="recursion", recursion=recursion)
 
 
-def recipe(spec: ModelSpec, steps: int = STEPS, task: str = "sudoku", lr: float = 2e-3, **settings) -> Recipe:
+def recipe(spec: ModelSpec, steps: int = STEPS, task: Task = sudoku.TASK, lr: float = 2e-3, **settings) -> Recipe:
     """AdamW on small batches; measured at the end."""
     shipped = len(spec.layers) <= 4
     return Recipe(spec.name, spec, task, steps, lr, settings, evaluate_every=steps, ships=shipped)

@@ -23,7 +23,7 @@ def tracking(variant: str, *mixers) -> Recipe:
     """A stack of mixers, trained to say after every move where the ball is."""
     layers = tuple(Layer(mixer, None, input_conv=CONVOLUTION) for mixer in mixers)
     spec = ModelSpec(variant, WIDTH, len(cups.WORDS), layers)
-    return Recipe(variant, spec, "cups", 600, 4e-3, {"moves": 24, "count": 64, "ramp": 400}, embed_std=0.5, evaluate_every=120)
+    return Recipe(variant, spec, cups.TASK, 600, 4e-3, {"moves": 24, "count": 64, "ramp": 400}, embed_std=0.5, evaluate_every=120)
 
 
 RECIPES = (

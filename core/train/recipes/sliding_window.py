@@ -46,7 +46,7 @@ def windowed(variant: str) -> Recipe:
     """One pattern, trained on recall; every other batch asks only for one of the last three mentions, so that what a window can
     hold is practised as well."""
     settings = {"pairs": 16, "count": 24, "length": 64, "distances": DISTANCES, "near": 3}
-    return Recipe(variant, spec(variant), "recall", 800, 8e-3, settings, embed_std=0.5, evaluate_every=100)
+    return Recipe(variant, spec(variant), recall.TASK, 800, 8e-3, settings, embed_std=0.5, evaluate_every=100)
 
 
 RECIPES = tuple(windowed(variant) for variant in PATTERNS)

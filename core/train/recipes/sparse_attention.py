@@ -5,6 +5,7 @@ from core.model.mixers.sparse import Indexed
 from core.model.rope import Rope
 from core.train.recipes.mixers import PAIRS, SOLVED, model
 from core.train.rules import Claim, at_least, at_most, every
+from core.train.tasks import selection
 from core.train.training import Recipe
 
 SEEDS = (0, 1, 2)
@@ -20,7 +21,7 @@ def indexed(top_k: int) -> Indexed:
 
 SETTINGS = {"pairs": PAIRS, "count": 32, "length": LENGTH, "picks": PICKS, "window": 8, "random": 16}
 SPEC = model("indexed", indexed(EVERYTHING), indexed(EVERYTHING))
-RECIPES = (Recipe("indexed", SPEC, "selection", 400, 4e-3, SETTINGS, embed_std=0.5, evaluate_every=80),)
+RECIPES = (Recipe("indexed", SPEC, selection.TASK, 400, 4e-3, SETTINGS, embed_std=0.5, evaluate_every=80),)
 
 CLAIMS = (
     Claim(

@@ -27,7 +27,7 @@ def stack(variant: str, reach, decoding: str) -> ModelSpec:
 def learned(variant: str, reach, decoding: str) -> Recipe:
     """One of the two: the same texts, steps and rates."""
     spec = stack(variant, reach, decoding)
-    return Recipe(variant, spec, "sentences", 2000, 6e-3, {"count": 64}, evaluate_every=1000)
+    return Recipe(variant, spec, sentences.TASK, 2000, 6e-3, {"count": 64}, evaluate_every=1000)
 
 
 RECIPES = (learned(DENOISER, Everything(), "diffusion"), learned(TWIN, Full(), "autoregressive"))

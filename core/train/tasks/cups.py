@@ -17,6 +17,7 @@ from torch import Tensor
 
 from core.errors import SpecError
 from core.lookalike import nearest
+from core.train.task import Task
 
 PLACES = ("left", "middle", "right")
 MOVES = ("left-middle", "middle-right", "left-right", "wait")
@@ -80,3 +81,6 @@ def truth(words: tuple[str, ...]) -> list[str]:
         at = int(SWAPS[INDEX[word] - len(PLACES), at])
         places.append(at)
     return [PLACES[place] for place in places]
+
+
+TASK = Task("cups", training_batch, loss, evaluate, parse=parse)

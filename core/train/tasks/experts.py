@@ -15,8 +15,9 @@ from torch import Tensor
 
 from core.model.ffn.moe import MoEModule
 from core.model.trace import Trace
+from core.train.task import Task
 from core.train.tasks import domains
-from core.train.tasks.domains import training_batch  # noqa: F401  the same text
+from core.train.tasks.domains import training_batch
 
 DEAD = 0.01  # of its fair share: an expert with less is called dead
 
@@ -100,3 +101,6 @@ def loads(routing: Tensor, experts: int) -> Tensor:
     """The load of each expert over the mean (E,): all ones where every expert gets the same."""
     count = picks(routing, experts).double()
     return count / count.mean()
+
+
+TASK = Task("experts", training_batch, loss, evaluate, after=after, parse=domains.parse, vocabulary=domains.VOCABULARY)

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from core.errors import SpecError
-from core.train.tasks.supervision import after, averaged, finish, lengths, loss, outcome, prepare, share  # noqa: F401
+from core.train.task import Task
+from core.train.tasks.supervision import after, averaged, finish, lengths, loss, outcome, prepare, share
 
 WORDS = "#.SGo"
 WALL, OPEN, START, GOAL, WAY = range(5)
@@ -196,3 +197,6 @@ def evaluate(model, size: int, **settings) -> dict:
     with averaged(model):
         o = outcome(model, board, ways, **settings)
     return o.shares("unseen") | {"long": share(o.answered[long])}
+
+
+TASK = Task("maze", training_batch, loss, evaluate, prepare, after, finish)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from core import lookalike
 from core.errors import SpecError
+from core.train.task import Task
 
 FUNCTION = "? . , and then who has _".split()
 NAMES = """ann bo cy dan eva fay gus hal ian jo kim leo mia ned ola pam quin ray sam tess uma vic wes xena yan zoe abe bea
@@ -212,3 +213,6 @@ def surprise(pairs: int, seed: int, asked: int = 1) -> str:
     picked = torch.randperm(pairs, generator=generator)[:asked]
     words = [WORDS[t] for pair in zip(names[0], things[0]) for t in pair]
     return " ".join([*words, "?", *(WORDS[t] for t in names[0][picked])])
+
+
+TASK = Task("recall", training_batch, loss, evaluate, parse=parse, vocabulary=VOCABULARY)

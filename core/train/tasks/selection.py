@@ -15,9 +15,9 @@ from torch import Tensor
 
 from core.model.model import Model
 from core.model.trace import Trace
+from core.train.task import Task
 from core.train.tasks import recall
 
-training_batch = recall.training_batch
 TINY = 1e-9
 
 
@@ -105,3 +105,6 @@ def latest(n: int) -> Tensor:
 def anywhere(n: int, generator: torch.Generator) -> Tensor:
     """Scores (n, n) at random, but for the token itself, which comes first."""
     return torch.rand(n, n, generator=generator).fill_diagonal_(2.0)
+
+
+TASK = Task("selection", recall.training_batch, loss, evaluate)

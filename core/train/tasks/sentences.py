@@ -21,8 +21,9 @@ from core.errors import SpecError
 from core.lookalike import nearest
 from core.model.decoding import diffusion
 from core.model.decoding.diffusion import Sampler
+from core.train.task import Task
 from core.train.tasks import stories
-from core.train.tasks.stories import INDEX, LENGTH, MASK, VOCABULARY, WORDS  # noqa: F401
+from core.train.tasks.stories import INDEX, LENGTH, MASK, VOCABULARY, WORDS
 
 STEPS = (1, 2, 4, 8, 12, 24)
 SAMPLES, SEED, ROUNDS = 256, 2024, 4
@@ -156,3 +157,6 @@ def surprise(seed: int, gaps: int = 0) -> str:
     gaps = gaps or int(torch.randint(4, LENGTH - 2, (), generator=generator))
     hidden = set(torch.randperm(LENGTH, generator=generator)[:gaps].tolist())
     return written(MASK if i in hidden else word for i, word in enumerate(words))
+
+
+TASK = Task("sentences", training_batch, loss, evaluate, prepare, parse=parse, vocabulary=VOCABULARY)

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from core.errors import SpecError
-from core.train.tasks.supervision import after, averaged, finish, lengths, loss, outcome, prepare, share  # noqa: F401
+from core.train.task import Task
+from core.train.tasks.supervision import after, averaged, finish, lengths, loss, outcome, prepare, share
 
 BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # rows and columns of a box
 CLASSES = {4: 2, 6: 49}  # of the sizes whose full boards are all listed
@@ -427,3 +428,6 @@ def evaluate(model, size: int, **settings) -> dict:
     right = torch.cat(answered)
     marks = {g: torch.tensor([g == other for other in grades]) for g in GRADES}
     return found | {f"needs {g}": share(right[at]) for g, at in marks.items() if at.any()}
+
+
+TASK = Task("sudoku", training_batch, loss, evaluate, prepare, after, finish)

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.train.task import Task
 from core.train.tasks import frames, programs, toy
 from core.train.tasks.frames import END, FRAME, INDEX, NAMES, NO, PAD, SOURCE_LINE, START, STATE, YES
 
@@ -272,3 +273,6 @@ def drift(by_step: list[tuple[Tensor, Tensor, Tensor]]) -> dict:
             parts = [found[which][found[0] >= s, s - 1] for found in by_step if found[which].shape[1] >= s]
             metrics[f"{name}@{s}"] = share(torch.cat([*parts, torch.zeros(0, dtype=torch.bool)]))
     return metrics
+
+
+TASK = Task("traces", training_batch, loss, evaluate)
