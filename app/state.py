@@ -205,29 +205,12 @@ def publish() -> None:
 # What is too large for a control: a config, a painted strip
 
 PACKED, INFLATED = 4096, 1 << 18  # characters in an address; bytes of JSON that they may hold
-
-
-def difference(value, example):
-    """What turns `example` into `value`, both JSON: {"=": replaced, ">": changed inside, "-": left out}, or ["=", value]."""
-    if not (isinstance(value, dict) and isinstance(example, dict)):
-        return ["=", value]
-    changed = {key: item for key, item in value.items() if key not in example or not same(item, example[key])}
-    inside = {k: v for k, v in changed.items() if isinstance(v, dict) and isinstance(example.get(k), dict)}
-    parts = {
-        "=": {key: item for key, item in changed.items() if key not in inside},
-        ">": {key: difference(item, example[key]) for key, item in inside.items()},
-        "-": [key for key in example if key not in value],
-    }
-    return {name: part for name, part in parts.items() if part}
-
-
-def same(a, b) -> bool:
-    """Equal as JSON text: 1 is not 1.0, and true is not 1."""
-    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+WITH_DICTIONARY = "."  # before what is deflated with a dictionary; older links hold a difference and do not begin with it
 
 
 def applied(change, example):
-    """`example` with a difference made to it. SpecError where the difference is none."""
+    """`example` with a difference made to it, as links said it before they had a dictionary: {"=": replaced, ">": changed inside,
+    "-": left out}, or ["=", value]. SpecError where the difference is none."""
     if isinstance(change, list) and len(change) == 2 and change[0] == "=":
         return change[1]
     if not isinstance(change, dict) or not isinstance(example, dict) or set(change) - {"=", ">", "-"}:
@@ -242,19 +225,29 @@ def applied(change, example):
 
 
 def pack(value, example) -> str:
-    """A JSON value as text for `s=`: its difference from an example, deflated, in base64url. It may be too long: see PACKED."""
-    text = json.dumps(difference(value, example), separators=(",", ":"), ensure_ascii=False)
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    data = deflate.compress(text.encode()) + deflate.flush()
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    """A JSON value as text for `s=`: deflated with an example as preset dictionary, so that only what differs takes room. It may
+    be too long: see PACKED."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, zdict=compact(example))
+    return WITH_DICTIONARY + base64.urlsafe_b64encode(deflate.compress(compact(value)) + deflate.flush()).decode().rstrip("=")
+
+
+def compact(value) -> bytes:
+    """JSON without spaces."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def unpack(text: str, example):
     """The value again, inflated up to a limit and checked as a typed one. SpecError in one sentence where it is none."""
     if len(text) > PACKED:
         raise SpecError(f"the s of a link must be at most {PACKED:,} characters, not {len(text):,}")
+    if text.startswith(WITH_DICTIONARY):
+        return inflated(text.removeprefix(WITH_DICTIONARY), zlib.decompressobj(zdict=compact(example)))
+    return applied(inflated(text, zlib.decompressobj(-15)), example)
+
+
+def inflated(text: str, inflate):
+    """base64url -> the JSON value in it, by a fresh decompressor. Its checksum, where it has one, covers the dictionary."""
     try:
-        inflate = zlib.decompressobj(-15)
         data = inflate.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), INFLATED)
     except (ValueError, zlib.error):
         raise SpecError("the s of this link is damaged: copy the link once more") from None
@@ -266,7 +259,7 @@ def unpack(text: str, example):
         outer = {}
     if set(outer) != {""} or not writable(outer):
         raise SpecError("the s of this link is damaged: copy the link once more")
-    return applied(outer[""], example)
+    return outer[""]
 
 
 def writable(value) -> bool:

@@ -22,7 +22,7 @@ from core.real.intake import Taken
 from core.shape import ladder
 from core.units import binary, count, decimal
 
-FILES = tuple(f"core/lessons/compare/lesson{part}.py" for part in ("", "_crossings", "_fields", "_words"))
+FILES = tuple(f"core/lessons/compare/{part}.py" for part in ("lesson", "crossings", "fields", "words"))
 QUESTION = "How do two models differ?"
 SECTIONS = ("See", "Fields", "Count", "Read")
 NONE, HANDED = "none", "cw-compare-handed-in"

@@ -8,16 +8,25 @@ import zlib
 
 import pytest
 
-from app import state
+from app import bench, state
 from core.errors import SpecError
+from core.lessons import workbench
 from core.real import catalogue
+from core.shape import design
 
 EXAMPLE = catalogue.entries()["llama3-8b"].config
 
 
 def packed(text: bytes) -> str:
+    """Deflated as links were before they had a dictionary."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     return base64.urlsafe_b64encode(deflate.compress(text) + deflate.flush()).decode().rstrip("=")
+
+
+def worded(text: bytes, dictionary: bytes = state.compact(EXAMPLE)) -> str:
+    """Deflated with a dictionary, as links are now."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, zdict=dictionary)
+    return "." + base64.urlsafe_b64encode(deflate.compress(text) + deflate.flush()).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +46,41 @@ def test_a_change_inside_is_small(key):
     assert len(text) < 80 and state.unpack(text, config) == {**config, "vocab_size": 1234}
 
 
+OLD = (  # links of version 0.1.0, before there was a dictionary
+    ("q1ayVbKqVirLT05Mii_OrEpVsjI0MjbRUSrKL0iNL05OzMnMSwepAPNLKguACpRSUtMSS3NKlGprawE",
+     {**EXAMPLE, "vocab_size": 1234, "rope_scaling": {"rope_type": "default"}}),
+    ("q1ayVbKqVkpUsoo21MkrzcmJrdVR0gXylMrykxOT4oszq1KVYmsB",
+     {**{key: value for key, value in EXAMPLE.items() if key != "vocab_size"}, "a": [1, None]}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text, value", OLD)
+def test_links_of_before_still_open(text, value):
+    assert state.unpack(text, EXAMPLE) == value
+
+
+def test_a_painted_design_of_before_still_opens():
+    """Copied from the workbench of version 0.1.0: Llama 3 8B with layers 3 to 6 painted."""
+    text = (
+        "zVDBagMhEP0VmeNiirqbEIQWEnrsqZccSllsnLDS6opKmnTZf-8IYdtzT52DM-_New91ggfQE-SIx9rv6xGMR9Dw9GG8YS3b7jmLxoWCFji8u2Az6JcJXK"
+        "4ic8VEtHcX6vrG7krBUNwYaDOgqYZWkffc39CWQG-dBy0VzedfcxojLkHPFXD42b6ZTNu1qHUnZg5hTL7HSGKJK7Em5nQKi_8RQ64Bg7MWiZZd227mmf-X"
+        "2yc0x2HRH-hvx09yZPdFOilU99cXvlJISS6SQjWCdY1katMImKm-AQ"
+    )
+    d = workbench.restored("llama3-8b", state.unpack(text, workbench.example("llama3-8b")))
+    before = workbench.start("llama3-8b").spec.layers
+    assert [i for i, (new, old) in enumerate(zip(d.spec.layers, before)) if new != old] == [2, 3, 4, 5]
+    assert workbench.restored("llama3-8b", state.unpack(bench.pack(d), workbench.example("llama3-8b"))) == d
+
+
+@pytest.mark.parametrize("key", ["llama3-8b", "deepseek-v3", "gemma3-27b", "jamba-v0.1", "qwen3-next-80b-a3b"])
+def test_a_painted_design_is_a_short_link(key):
+    """Two strokes of four layers: a third of what a link of a difference took (344 to 510 characters)."""
+    d = workbench.start(key)
+    first, second = design.brushes(d.spec)[1:3]
+    painted = design.paint(design.paint(d.spec, 2, 5, first), 8, 11, second)
+    assert len(bench.pack(workbench.repainted(d, painted))) < 180
+
+
 def test_every_config_of_the_catalogue_fits_beside_another():
     assert all(len(state.pack(entry.config, {})) <= state.PACKED for entry in catalogue.entries().values())
 
@@ -45,7 +89,9 @@ def test_every_config_of_the_catalogue_fits_beside_another():
     "text",
     ["", "!", "AAAA", "a" * 5000, "é" * 8, packed(b"{"), packed(b'["=",1],"x":2'), packed(b'{"x": 1}'), packed(b"[]"),
      packed(b'{"=": 3}'), packed(b'["=",NaN]'), packed(b'["=",' + b"[" * 40 + b"]" * 40 + b"]"),
-     packed(b'{">": {"model_type": {"=": {}}}}'), packed(b'["=", "' + b"a" * (1 << 20) + b'"]')],
+     packed(b'{">": {"model_type": {"=": {}}}}'), packed(b'["=", "' + b"a" * (1 << 20) + b'"]'),
+     ".", ".!", ".AAAA", worded(b"{"), worded(b"NaN"), worded(b'1,"x":2'), worded(b"[" * 40 + b"]" * 40),
+     worded(b'"' + b"a" * (1 << 20) + b'"'), worded(b"{}", b"another example"), "~" + worded(b"{}")[1:]],
 )  # fmt: skip
 def test_nonsense_is_one_sentence(text):
     with pytest.raises(SpecError) as error:
@@ -53,11 +99,14 @@ def test_nonsense_is_one_sentence(text):
     assert "\n" not in str(error.value)
 
 
-def test_random_bytes_never_do_more_than_a_sentence():
-    rng, good = random.Random(0), state.pack({**EXAMPLE, "hidden_size": 64}, EXAMPLE)
+@pytest.mark.parametrize("mark, good", [("", OLD[0][0]), (".", state.pack({**EXAMPLE, "hidden_size": 64}, EXAMPLE)[1:])])
+def test_damaged_links_never_do_more_than_a_sentence(mark, good):
+    """With a dictionary the checksum finds damage: such a link says so, or opens what it was copied from."""
+    rng = random.Random(0)
     for _ in range(400):
         data = bytearray(base64.urlsafe_b64decode(good + "=" * (-len(good) % 4)))
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         with contextlib.suppress(SpecError):
-            state.unpack(base64.urlsafe_b64encode(bytes(data)).decode(), EXAMPLE)
+            value = state.unpack(mark + base64.urlsafe_b64encode(bytes(data)).decode(), EXAMPLE)
+            assert not mark or value == {**EXAMPLE, "hidden_size": 64}
