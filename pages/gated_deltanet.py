@@ -11,6 +11,7 @@ from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import gated_deltanet as lesson
 from core.lessons.common import AXIS, USUAL_CONTEXT, model_name, spec_of
 from core.lessons.gated_deltanet import FULL, GATED, LEARNED, PURE, Setting, Shown
+from core.lessons.recall import LENGTHS, measured_memory
 from core.model.registry import question
 from core.real import catalogue
 from core.train import evidence
@@ -159,7 +160,7 @@ def tape(setting: Setting, shown: Shown) -> Tape:
     n, kinds = len(shown.words), [layer.implicit for layer in shown.layers]
     lanes = tuple(f"layer {i}" for i, implicit in enumerate(kinds, 1) if not implicit)
     legend = {"kv": ", ".join(lanes)} if lanes else {"state": "no layer grows"}
-    kept, whole = shown.scene.cache_bytes + shown.scene.state_bytes, lesson.grown(setting, n)
+    kept, whole = shown.scene.memory_bytes, lesson.grown(setting, n)
     return Tape(lanes, kept, len(kinds), whole, "attention in every layer", title="Memory", legend=legend)
 
 
@@ -231,7 +232,7 @@ def made_of(setting: Setting, prompt: recall.Prompt, shown: Shown, layer: int, h
 def side(setting: Setting, shown: Shown, key: str) -> None:
     """The memory here, the memory of a real model."""
     n = len(shown.words)
-    here, kept = lesson.ours(setting, n), int((shown.scene.cache_bytes + shown.scene.state_bytes)[-1])
+    here, kept = lesson.ours(setting, n), int((shown.scene.memory_bytes)[-1])
     with panels.card(f"Memory after {n} tokens", "cache"):
         bars(here, lambda v: f"{v:,} B")
         panels.check(here.bytes, kept)
@@ -278,7 +279,7 @@ def ours(setting: Setting, config: dict) -> None:
     live.heading("Our model: memory against tokens")
     colours, stroke, lengths = theme.colours(), theme.stroke(), np.arange(1, 129)
     whole, own = lesson.lines(lesson.spec(setting), lengths, lesson.DTYPE)
-    points, values = np.array(lesson.LENGTHS), lesson.measured(setting.variant)
+    points, values = np.array(LENGTHS), measured_memory(setting.variant)
     crossing, names = lesson.ours(setting, 1).crossover, ("attention in every layer", f"{setting.rule}, {setting.mix}")
     fig = delta.growth(lengths, whole, own, points, values, crossing, names, colours, stroke)
     meet = f", which it undercuts from {crossing} tokens on" if crossing else ""

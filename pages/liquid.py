@@ -13,6 +13,7 @@ from app.figures import liquid as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import liquid as lesson
 from core.lessons.common import AXIS, CONTEXTS, model_name
+from core.lessons.recall import LENGTHS, live_bytes, measured_memory
 from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
@@ -136,9 +137,7 @@ def tape(place: str, shown) -> Tape:
     lanes = (f"layer {attends + 1}",) if attends >= 0 else ()
     legend = {"kv": lanes[0]} if lanes else {"window": "two columns a layer, no growth"}
     whole = lesson.curve(lesson.ALONE, np.arange(1, n + 1))
-    return Tape(
-        lanes, lesson.kept_live(shown.scene), lesson.DEPTH, whole, "attention in every layer", title="Memory", legend=legend
-    )
+    return Tape(lanes, shown.scene.memory_bytes, lesson.DEPTH, whole, "attention in every layer", title="Memory", legend=legend)
 
 
 def reach(place: str, prompt: recall.Prompt, shown, row: int | None) -> None:
@@ -181,10 +180,10 @@ def side(place: str, key: str, context: int, prompt: recall.Prompt, shown, chose
     n, variant = len(shown.words), lesson.PLACES[place]
     with panels.card("Where attention stands, and what each layer keeps", "ladder"):
         our_ladder(place, n)
-    mine, whole = lesson.kept(variant, n), lesson.kept(lesson.ALONE, n)
+    mine, whole = live_bytes(variant, n), live_bytes(lesson.ALONE, n)
     with panels.card(f"Memory after {n} tokens", "cache"):
         bars(whole, mine, lambda b: f"{b:,} B", "kv" if lesson.attends(place) >= 0 else "window")
-        panels.check(mine, int(lesson.kept_live(shown.scene)[-1]))
+        panels.check(mine, int(shown.scene.memory_bytes[-1]))
     r = lesson.real(key, context)
     with panels.card(f"{r.name}, {context:,} tokens", "real"):
         bars(r.whole, r.total, binary, "kv")
@@ -284,8 +283,8 @@ def counts(place: str, key: str, context: int, text: str) -> None:
 def ours(place: str, config: dict) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
-    lengths, points, variant = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.PLACES[place]
-    whole, own, values = lesson.curve(lesson.ALONE, lengths), lesson.curve(variant, lengths), lesson.measured(place)
+    lengths, points, variant = np.arange(1, 129), np.array(LENGTHS), lesson.PLACES[place]
+    whole, own, values = lesson.curve(lesson.ALONE, lengths), lesson.curve(variant, lengths), measured_memory(variant)
     names = "attention in every layer", stack(place)
     cross = lesson.lighter(place)
     fig = delta.growth(lengths, whole, own, points, values, cross, names, theme.colours(), theme.stroke(), "window")

@@ -13,6 +13,8 @@ from app.figures import mamba as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import mamba as lesson
 from core.lessons.common import AXIS, CONTEXTS, model_name
+from core.lessons.recall import LENGTHS, live_bytes, measured_memory
+from core.lessons.recurrent import watch
 from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
@@ -97,7 +99,7 @@ def see(share: str, size: int, key: str, context: int, text: str) -> None:
     """The live model on the reader's prompt."""
     prompt = live.parsed(text, FIRST)
     variant = lesson.variant(share, size)
-    shown = lesson.watch(variant, prompt)
+    shown = watch(variant, prompt)
     left, right = panels.beside()
     with left:
         depth = tuple(range(1, lesson.depth(variant) + 1))
@@ -134,7 +136,7 @@ def tape(share: str, shown) -> Tape:
     """The cache: a lane for each layer that attends, outlines for what the others would cache as attention."""
     lanes = tuple(f"layer {i}" for i, layer in enumerate(shown.layers, 1) if not layer.implicit)
     legend = {"kv": ", ".join(lanes)} if lanes else {"state": "no layer grows"}
-    kept, whole = lesson.kept_live(shown.scene), lesson.grown(share, len(shown.words))
+    kept, whole = shown.scene.memory_bytes, lesson.grown(share, len(shown.words))
     return Tape(lanes, kept, len(shown.layers), whole, "attention in every layer", title="Memory", legend=legend)
 
 
@@ -235,7 +237,7 @@ def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
 def side(share: str, size: int, key: str, context: int, shown) -> None:
     """What is kept here and by a real model."""
     n, variant = len(shown.words), lesson.variant(share, size)
-    mine, whole = lesson.kept(variant, n), lesson.kept(lesson.ATTENTION[share], n)
+    mine, whole = live_bytes(variant, n), live_bytes(lesson.ATTENTION[share], n)
     with panels.card(f"Memory after {n} tokens", "cache"):
         top = max(mine, whole)
         rows = [
@@ -243,7 +245,7 @@ def side(share: str, size: int, key: str, context: int, shown) -> None:
             panels.Bar("this model", mine / top, f"{mine:,} B", "state", True),
         ]
         panels.bars(rows, "attention in every layer against this model")
-        panels.check(mine, int(lesson.kept_live(shown.scene)[-1]))
+        panels.check(mine, int(shown.scene.memory_bytes[-1]))
         live.small(f"less than attention from {lesson.lighter(share, size)} tokens on")
     r = lesson.real(key, context)
     with panels.card(f"{r.name}, {context:,} tokens", "real"):
@@ -303,9 +305,9 @@ def ladders(context: int, config: dict) -> None:
 def ours(share: str, size: int, config: dict) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
-    lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
+    lengths, points = np.arange(1, 129), np.array(LENGTHS)
     variant, alone = lesson.variant(share, size), lesson.ATTENTION[share]
-    lines, values, cross = lesson.curves(share, size, lengths), lesson.measured(variant), lesson.lighter(share, size)
+    lines, values, cross = lesson.curves(share, size, lengths), measured_memory(variant), lesson.lighter(share, size)
     names = "attention in every layer", lesson.described(variant)
     fig = delta.growth(lengths, lines[alone], lines[variant], points, values, cross, names, theme.colours(), theme.stroke())
     alt = f"Bytes against tokens: {names[1]} keeps less than attention from {cross} tokens on; the measured bytes lie on its line"

@@ -1,9 +1,11 @@
-"""What lessons share: models of the catalogue by key, the contexts that sliders and axes show, a search for the context from
-which on something holds, the prompt that live models are measured on, runs by variant, rows turned into columns.
+"""What lessons share: models of the catalogue by key and what they keep, the contexts that sliders and axes show, a search for
+the context from which on something holds, the prompt that live models are measured on, runs by variant, rows as columns.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
+from core.count import cost
 from core.model.spec import ModelSpec
 from core.real import catalogue
 from core.train import evidence
@@ -23,6 +25,28 @@ def model_name(key: str) -> str:
 def spec_of(key: str) -> ModelSpec:
     """The description of a model of the catalogue."""
     return catalogue.entries()[key].reading.spec
+
+
+def keys_where(holds: Callable[[ModelSpec], object]) -> tuple[str, ...]:
+    """Keys of the models of the catalogue of whose description something holds, oldest first."""
+    return tuple(key for key, entry in catalogue.entries().items() if holds(entry.reading.spec))
+
+
+@lru_cache(maxsize=16384)
+def memory_bytes(spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> tuple[int, int]:
+    """Bytes of the cache and of the recurrent state of one sequence; the state is in 32 bits."""
+    counted = cost.count(spec, tokens, cache_dtype=dtype)
+    return counted.cache_bytes, counted.state_bytes
+
+
+def cache_bytes(spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> int:
+    """The cache alone."""
+    return memory_bytes(spec, tokens, dtype)[0]
+
+
+def total_bytes(spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> int:
+    """Both together."""
+    return sum(memory_bytes(spec, tokens, dtype))
 
 
 def measured_prompt(pairs: int = recall.MAX_PAIRS, asked: int = 15) -> recall.Prompt:

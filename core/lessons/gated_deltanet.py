@@ -13,17 +13,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.count import cost
 from core.errors import LONGEST
 from core.lessons import common
-from core.lessons.common import USUAL_CONTEXT, columns, first_context, measured_prompt, model_name, spec_of
-from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, counted, play
+from core.lessons.common import (
+    USUAL_CONTEXT,
+    columns,
+    first_context,
+    keys_where,
+    memory_bytes,
+    model_name,
+    spec_of,
+    total_bytes,
+)
+from core.lessons.recall import DTYPE, Answer, Finder, Scene, counted, play
 from core.lessons.recurrent import GATES, Layer, layer_of
 from core.model.mixers.delta import GatedDelta, KimiDelta
 from core.model.model import Model
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
-from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.recipes import gated_deltanet as recipes
 from core.train.recipes.mixers import LOSS, PAIRS
@@ -226,21 +233,9 @@ def like(spec: ModelSpec):
     return zoo.recipe(SPECIAL[rule, HYBRID]).spec.layers[-1].mixer
 
 
-@lru_cache(maxsize=4096)
-def memory(spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> tuple[int, int]:
-    """Cache and state in bytes after so many tokens of one sequence; recurrent state is float32."""
-    made = cost.count(spec, tokens, cache_dtype=dtype)
-    return made.cache_bytes, made.state_bytes
-
-
 def spec(setting: Setting) -> ModelSpec:
     """The live model of a setting."""
     return zoo.recipe(setting.variant).spec
-
-
-def total(spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> int:
-    """Both together."""
-    return sum(memory(spec, tokens, dtype))
 
 
 @lru_cache(maxsize=64)
@@ -249,7 +244,7 @@ def crossover(spec: ModelSpec, dtype: str = "bfloat16") -> int:
     whole = attended(spec)
 
     def smaller(n: int) -> bool:
-        return total(spec, n, dtype) < total(whole, n, dtype)
+        return total_bytes(spec, n, dtype) < total_bytes(whole, n, dtype)
 
     return 0 if whole == spec else first_context(smaller, LONGEST)  # the attended model grows faster: there is one such point
 
@@ -274,7 +269,7 @@ class Kept:
 
 def kept(name: str, spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> Kept:
     """A model at a context."""
-    both, whole = memory(spec, tokens, dtype), total(attended(spec), tokens, dtype)
+    both, whole = memory_bytes(spec, tokens, dtype), total_bytes(attended(spec), tokens, dtype)
     return Kept(name, *both, whole, crossover(spec, dtype), len(spec.layers), len(places(spec)))
 
 
@@ -290,7 +285,7 @@ def real(key: str, tokens: int = USUAL_CONTEXT) -> Kept:
 
 def lines(spec: ModelSpec, lengths: np.ndarray, dtype: str = "bfloat16") -> tuple[np.ndarray, np.ndarray]:
     """Bytes at each length: with attention in every layer, and as it is."""
-    return tuple(np.array([total(s, int(n), dtype) for n in lengths]) for s in (attended(spec), spec))
+    return tuple(np.array([total_bytes(s, int(n), dtype) for n in lengths]) for s in (attended(spec), spec))
 
 
 def grown(setting: Setting, tokens: int) -> np.ndarray:
@@ -298,18 +293,10 @@ def grown(setting: Setting, tokens: int) -> np.ndarray:
     return lines(zoo.recipe(setting.variant).spec, np.arange(1, tokens + 1), DTYPE)[0]
 
 
-@lru_cache(maxsize=32)
-def measured(variant: str) -> np.ndarray:
-    """Bytes really kept by the live model after each of LENGTHS tokens of a random prompt."""
-    scene = play(zoo.load(variant), measured_prompt())
-    return (scene.cache_bytes + scene.state_bytes)[np.array(LENGTHS) - 1]
-
-
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models that have delta layers, oldest first."""
-    specs = {key: entry.reading.spec for key, entry in catalogue.entries().items()}
-    return tuple(key for key, spec in specs.items() if spec is not None and places(spec))
+    return keys_where(places)
 
 
 def rule(key: str) -> str:
@@ -342,8 +329,8 @@ def formula(key: str) -> Formula:
     """The formula with a real model's numbers, and the bytes that the calculator gives."""
     spec, m = spec_of(key), first(key)
     heads, k_dim, v_dim = (m.value_heads, m.k_dim, m.v_dim) if isinstance(m, GatedDelta) else (m.heads, m.width, m.width)
-    grows = memory(attended(spec), 2)[0] - memory(spec, 2)[0]
-    conv, state = m.state(spec.d_model)["conv"], memory(spec, 1)[1]
+    grows = memory_bytes(attended(spec), 2)[0] - memory_bytes(spec, 2)[0]
+    conv, state = m.state(spec.d_model)["conv"], memory_bytes(spec, 1)[1]
     return Formula(model_name(key), len(places(spec)), heads, k_dim, v_dim, conv, state, grows // 2, crossover(spec))
 
 

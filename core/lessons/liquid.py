@@ -15,15 +15,14 @@ from torch import Tensor
 from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons import common, recurrent
-from core.lessons.common import columns, first_context, measured_prompt, model_name, spec_of
-from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, counted, finder, scene
+from core.lessons.common import columns, first_context, keys_where, model_name, spec_of, total_bytes
+from core.lessons.recall import DTYPE, Answer, Finder, Scene, counted, finder, live_bytes, scene
 from core.lessons.recurrent import Watched
 from core.lessons.sliding_window import FOUND
 from core.model.mixers.attention import Attention
 from core.model.mixers.shortconv import GatedConv
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
-from core.real import catalogue
 from core.shape import ladder
 from core.train import evidence, zoo
 from core.train.recipes import liquid as recipes
@@ -186,32 +185,14 @@ def changed(shown: Scene, row: int | None) -> tuple[int, int]:
 # Count
 
 
-def kept_live(shown: Scene) -> np.ndarray:
-    """The same, measured after each token (T,)."""
-    return shown.cache_bytes + shown.state_bytes
-
-
-@lru_cache(maxsize=16)
-def measured(place: str) -> np.ndarray:
-    """What a live model really keeps at the lengths that a curve marks."""
-    return kept_live(scene(PLACES[place], measured_prompt()))[np.array(LENGTHS) - 1]
-
-
-@lru_cache(maxsize=4096)
-def kept(name: str, tokens: int) -> int:
-    """Bytes that a live model keeps: cache and state."""
-    c = counted(name, tokens)
-    return c.cache_bytes + c.state_bytes
-
-
 def curve(name: str, lengths: np.ndarray) -> np.ndarray:
     """Bytes kept at each length, counted."""
-    return np.array([kept(name, int(n)) for n in lengths])
+    return np.array([live_bytes(name, int(n)) for n in lengths])
 
 
 def lighter(place: str) -> int:
     """From how many tokens on the live model keeps less than attention in every layer."""
-    return first_context(lambda n: kept(PLACES[place], n) < kept(ALONE, n))
+    return first_context(lambda n: live_bytes(PLACES[place], n) < live_bytes(ALONE, n))
 
 
 @lru_cache(maxsize=512)
@@ -233,20 +214,19 @@ def mixers(key: str) -> list:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models with gated convolutions, oldest first."""
-    return tuple(key for key in catalogue.entries() if any(isinstance(m, GatedConv) for m in mixers(key)))
+    return keys_where(lambda spec: any(isinstance(layer.mixer, GatedConv) for layer in spec.layers))
 
 
 @lru_cache(maxsize=1)
 def others() -> tuple[str, ...]:
     """Keys of models of a phone's size that attend in every layer."""
-    return tuple(
-        key
-        for key, entry in catalogue.entries().items()
-        if mixers(key)
-        and all(isinstance(m, Attention) for m in mixers(key))
-        and entry.reading.spec.decoding == "autoregressive"
-        and cost.count(entry.reading.spec, 1).params_total <= SMALL
-    )
+
+    def is_other(spec: ModelSpec) -> bool:
+        mixers = [layer.mixer for layer in spec.layers if layer.mixer]
+        attends = bool(mixers) and all(isinstance(m, Attention) for m in mixers)
+        return attends and spec.decoding == "autoregressive" and cost.count(spec, 1).params_total <= SMALL
+
+    return keys_where(is_other)
 
 
 def everywhere(s: ModelSpec) -> ModelSpec:
@@ -275,19 +255,12 @@ class Real:
         return self.cache + self.state
 
 
-@lru_cache(maxsize=4096)
-def total(s: ModelSpec, context: int) -> int:
-    """Bytes of cache and state."""
-    c = cost.count(s, context)
-    return c.cache_bytes + c.state_bytes
-
-
 @lru_cache(maxsize=256)
 def real(key: str, context: int) -> Real:
     """One model at one context, 16 bits."""
     s = spec_of(key)
     c, places = cost.count(s, context), tuple(i for i, x in enumerate(s.layers, 1) if isinstance(x.mixer, Attention))
-    cross = first_context(lambda n: total(s, n) < total(everywhere(s), n))
+    cross = first_context(lambda n: total_bytes(s, n) < total_bytes(everywhere(s), n))
     return Real(
         key,
         model_name(key),
@@ -296,7 +269,7 @@ def real(key: str, context: int) -> Real:
         places,
         c.cache_bytes,
         c.state_bytes,
-        total(everywhere(s), context),
+        total_bytes(everywhere(s), context),
         cross,
     )
 
@@ -308,7 +281,7 @@ def reals(contexts: tuple[int, ...]) -> list[tuple[int, Real]]:
 
 def lines(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bytes at each context: attention in every layer, as released."""
-    return tuple(np.array([total(s, int(n)) for n in contexts]) for s in (everywhere(spec_of(key)), spec_of(key)))
+    return tuple(np.array([total_bytes(s, int(n)) for n in contexts]) for s in (everywhere(spec_of(key)), spec_of(key)))
 
 
 def ladders(context: int) -> dict[str, tuple]:

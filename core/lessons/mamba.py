@@ -9,11 +9,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.count import cost
-from core.lessons import common, recurrent
-from core.lessons.common import columns, first_context, measured_prompt, model_name, spec_of
-from core.lessons.recall import LENGTHS, Scene, counted, scene
-from core.lessons.recurrent import Layer, Watched
+from core.lessons import common
+from core.lessons.common import columns, first_context, memory_bytes, model_name, spec_of, total_bytes
+from core.lessons.recall import live_bytes
+from core.lessons.recurrent import Layer
 from core.model.mixers.attention import Attention
 from core.model.mixers.mamba import Mamba1, Mamba2
 from core.model.mixers.parallel import Parallel
@@ -61,11 +60,6 @@ def opening(name: str) -> int:
     """The layer that is shown first, counted from 1: the last one of Mamba-2."""
     kinds = [layer.kind for layer in zoo.recipe(name).spec.layers]
     return len(kinds) - kinds[::-1].index("state")
-
-
-def watch(name: str, prompt: recall.Prompt) -> Watched:
-    """A variant on a prompt, with everything that its layers recorded."""
-    return recurrent.watch(name, prompt)
 
 
 # One layer, two ways
@@ -135,37 +129,20 @@ def strongest(layer: Layer) -> int:
 # Count
 
 
-def kept(name: str, tokens: int) -> int:
-    """Bytes that a live model keeps after so many tokens: cache and state."""
-    c = counted(name, tokens)
-    return c.cache_bytes + c.state_bytes
-
-
-def kept_live(shown: Scene) -> np.ndarray:
-    """The same, measured after each token (T,)."""
-    return shown.cache_bytes + shown.state_bytes
-
-
 def grown(share: str, tokens: int) -> np.ndarray:
     """What attention in every layer would keep after each token (tokens,), counted."""
-    return np.array([kept(ATTENTION[share], n + 1) for n in range(tokens)])
-
-
-@lru_cache(maxsize=64)
-def measured(name: str) -> np.ndarray:
-    """What a live model really keeps at the lengths that a curve marks."""
-    return kept_live(scene(name, measured_prompt()))[np.array(LENGTHS) - 1]
+    return np.array([live_bytes(ATTENTION[share], n + 1) for n in range(tokens)])
 
 
 def curves(share: str, state: int, lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Bytes kept at each length: this model, and as many layers of attention alone."""
-    return {name: np.array([kept(name, int(n)) for n in lengths]) for name in (ATTENTION[share], variant(share, state))}
+    return {name: np.array([live_bytes(name, int(n)) for n in lengths]) for name in (ATTENTION[share], variant(share, state))}
 
 
 @lru_cache(maxsize=64)
 def lighter(share: str, state: int) -> int:
     """From how many tokens on the live model keeps less than attention alone."""
-    return first_context(lambda n: kept(variant(share, state), n) < kept(ATTENTION[share], n))
+    return first_context(lambda n: live_bytes(variant(share, state), n) < live_bytes(ATTENTION[share], n))
 
 
 # Real models
@@ -234,13 +211,6 @@ def attentive(s: ModelSpec) -> ModelSpec:
     return replace(s, layers=tuple(replace(layer, mixer=instead(layer.mixer)) for layer in s.layers))
 
 
-@lru_cache(maxsize=4096)
-def bytes_kept(s: ModelSpec, context: int) -> tuple[int, int]:
-    """Cache and state of one sequence: 16-bit cache, recurrent state in 32 bits."""
-    c = cost.count(s, context)
-    return c.cache_bytes, c.state_bytes
-
-
 @dataclass(frozen=True)
 class Real:
     """A real hybrid at a context: bytes of one sequence as released, and with attention alone."""
@@ -262,19 +232,19 @@ class Real:
 def real(key: str, context: int) -> Real:
     """One hybrid at one context."""
     spec = spec_of(key)
-    return Real(key, model_name(key), *bytes_kept(spec, context), sum(bytes_kept(attentive(spec), context)), crossover(key))
+    return Real(key, model_name(key), *memory_bytes(spec, context), total_bytes(attentive(spec), context), crossover(key))
 
 
 @lru_cache(maxsize=64)
 def crossover(key: str) -> int:
     """Tokens from which a hybrid keeps less than the same model with attention in the place of Mamba."""
-    return first_context(lambda n: sum(bytes_kept(spec_of(key), n)) < sum(bytes_kept(attentive(spec_of(key)), n)))
+    return first_context(lambda n: total_bytes(spec_of(key), n) < total_bytes(attentive(spec_of(key)), n))
 
 
 def memories(key: str, contexts: np.ndarray) -> dict[str, np.ndarray]:
     """Bytes at each context: attention alone, cache and state as released, and the state's part of it."""
-    released = np.array([bytes_kept(spec_of(key), int(n)) for n in contexts])
-    whole = np.array([sum(bytes_kept(attentive(spec_of(key)), int(n))) for n in contexts])
+    released = np.array([memory_bytes(spec_of(key), int(n)) for n in contexts])
+    whole = np.array([total_bytes(attentive(spec_of(key)), int(n)) for n in contexts])
     return {"attention alone": whole, "as released": released.sum(1), "its state": released[:, 1]}
 
 
@@ -299,7 +269,7 @@ def layout() -> dict[str, int]:
 
 def sizes(key: str, context: int) -> tuple[int, int]:
     """Bytes of cache and state of one sequence, of any model with Mamba layers."""
-    return bytes_kept(spec_of(key), context)
+    return memory_bytes(spec_of(key), context)
 
 
 @dataclass(frozen=True)
@@ -325,7 +295,7 @@ def formula(key: str, context: int) -> Formula:
     mixers = [m for layer in s.layers for m in inside(layer.mixer)]
     a, m = (next(x for x in mixers if isinstance(x, kind)) for kind in (Attention, MAMBA))
     conv = sum(x.state(s.d_model)["conv"] for x in mixers if isinstance(x, MAMBA))
-    sizes = bytes_kept(s, context)
+    sizes = memory_bytes(s, context)
     return Formula(
         model_name(key), context, found.attention, a.kv_heads, a.k_dim, found.mamba, m.inner, m.state_size, conv, *sizes
     )

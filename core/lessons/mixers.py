@@ -12,7 +12,7 @@ import torch
 from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons.common import USUAL_CONTEXT
-from core.lessons.recall import DTYPE, Answer, counted
+from core.lessons.recall import DTYPE, Answer, counted, live_bytes
 from core.lessons.recurrent import Layer, layer_of
 from core.model.model import Model, elements
 from core.model.spec import ModelSpec
@@ -143,7 +143,7 @@ def run(mixer: Mixer, model: Model, prompt: recall.Prompt) -> Played:
     weights, how, layer, head = looks(model, tokens, trace, found)
     kept = sum(elements(state).values()) * int(DTYPES[DTYPE][0])
     words = tuple(recall.WORDS[t] for t in tokens)
-    return Played(mixer, words, tuple(found), weights, how, layer, head, held(mixer.variant, len(tokens)), kept)
+    return Played(mixer, words, tuple(found), weights, how, layer, head, live_bytes(mixer.variant, len(tokens)), kept)
 
 
 def answer(prompt: recall.Prompt, position: int, i: int, said: str, probability: float) -> Answer:
@@ -208,16 +208,9 @@ def words(played: list[Played]) -> tuple[str, ...]:
 # Count
 
 
-@lru_cache(maxsize=8192)
-def held(variant: str, tokens: int) -> int:
-    """Bytes that a live model holds after so many tokens, cache and state."""
-    made = counted(variant, tokens)
-    return made.cache_bytes + made.state_bytes
-
-
 def lines(kind: str, lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Bytes of each mixer of a set at each length."""
-    return {m.variant: np.array([held(m.variant, int(n)) for n in lengths]) for m in SETS[kind]}
+    return {m.variant: np.array([live_bytes(m.variant, int(n)) for n in lengths]) for m in SETS[kind]}
 
 
 @dataclass(frozen=True)
@@ -282,7 +275,7 @@ def points(metric: str = METRIC) -> tuple[Point, ...]:
     """Every variant that has run: what it holds, what it recalls."""
     table = zoo.tables("mixers")
     found = {v: last(table, v, metric).values() for v in variants()} if table else {}
-    rows = [(held(v, LENGTH), tuple(values), v) for v, values in found.items() if values]
+    rows = [(live_bytes(v, LENGTH), tuple(values), v) for v, values in found.items() if values]
     front = frontier([(size, float(np.mean(values))) for size, values, _ in rows])
     return tuple(Point(v, variants()[v], size, values, i in front) for i, (size, values, v) in enumerate(rows))
 

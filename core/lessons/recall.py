@@ -42,6 +42,11 @@ class Scene:
     cache_bytes: np.ndarray
     state_bytes: np.ndarray
 
+    @property
+    def memory_bytes(self) -> np.ndarray:
+        """Cache and state together (T,)."""
+        return self.cache_bytes + self.state_bytes
+
 
 def script(prompt: recall.Prompt) -> list[int | None]:
     """The facts, then each asked name and room for the model's answer; the last answer is told, not read."""
@@ -97,6 +102,19 @@ def finder(scene: Scene, answer: Answer) -> Finder:
 def counted(name: str, tokens: int) -> cost.Cost:
     """A live model counted at so many tokens."""
     return cost.count(zoo.recipe(name).spec, tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
+
+
+@lru_cache(maxsize=8192)
+def live_bytes(name: str, tokens: int) -> int:
+    """Bytes that a live model keeps after so many tokens, counted: cache and state."""
+    c = counted(name, tokens)
+    return c.cache_bytes + c.state_bytes
+
+
+@lru_cache(maxsize=64)
+def measured_memory(name: str) -> np.ndarray:
+    """Cache and state really kept by a live model after each of LENGTHS tokens of a random prompt."""
+    return scene(name, measured_prompt()).memory_bytes[np.array(LENGTHS) - 1]
 
 
 @lru_cache(maxsize=64)

@@ -14,8 +14,8 @@ import torch
 from core.count import cost
 from core.count.cost import LONGEST
 from core.count.dtypes import DTYPES
-from core.lessons.common import first_context, measured_prompt, spec_of
-from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, counted, scene, script
+from core.lessons.common import cache_bytes, first_context, keys_where, measured_prompt, spec_of
+from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, live_bytes, scene, script
 from core.model.decoding.autoregressive import Run, Step, elements, follow
 from core.model.model import Model
 from core.model.spec import ModelSpec
@@ -112,13 +112,6 @@ def recorded(steps: list[Step], i: int, name: str) -> np.ndarray:
 # What the live models keep
 
 
-@lru_cache(maxsize=4096)
-def bytes_of(variant: str, tokens: int) -> int:
-    """Cache and state of a live model after so many tokens."""
-    c = counted(variant, tokens)
-    return c.cache_bytes + c.state_bytes
-
-
 @lru_cache(maxsize=16)
 def measured(variant: str) -> np.ndarray:
     """The same, measured on the live model at LENGTHS."""
@@ -129,7 +122,7 @@ def measured(variant: str) -> np.ndarray:
 
 def overtakes(variant: str) -> int:
     """The number of tokens from which on our attention model keeps more than a purely recurrent one."""
-    return first_context(lambda n: bytes_of(ATTENTION, n) > bytes_of(variant, 1), 1 << 16)
+    return first_context(lambda n: live_bytes(ATTENTION, n) > live_bytes(variant, 1), 1 << 16)
 
 
 # Real models
@@ -167,25 +160,19 @@ def keeper(entry: Entry, spec: ModelSpec) -> Keeper | None:
 @lru_cache(maxsize=1)
 def growing() -> tuple[str, ...]:
     """Keys of the catalogue's models that keep a cache and no recurrent state."""
-    return tuple(key for key, entry in catalogue.entries().items() if grows(entry.reading.spec))
+    return keys_where(grows)
 
 
 def grows(spec: ModelSpec) -> bool:
     """Does its cache grow with every token, in some layer, and is there nothing else?"""
     if spec.decoding != "autoregressive" or cost.count(spec, 1).state_elements:
         return False
-    return cache(spec, 1 << 17) > cache(spec, 1 << 16)
-
-
-@lru_cache(maxsize=4096)
-def cache(spec: ModelSpec, tokens: int) -> int:
-    """Cache bytes of one sequence in 16 bits."""
-    return cost.count(spec, tokens, cache_dtype="bfloat16").cache_bytes
+    return cache_bytes(spec, 1 << 17) > cache_bytes(spec, 1 << 16)
 
 
 def cached(key: str, tokens: int) -> int:
     """Cache bytes of a real model after so many tokens."""
-    return cache(spec_of(key), tokens)
+    return cache_bytes(spec_of(key), tokens)
 
 
 @lru_cache(maxsize=1024)

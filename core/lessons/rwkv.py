@@ -16,8 +16,8 @@ import torch
 from core.count import cost
 from core.lessons import recurrent
 from core.lessons.common import columns, spec_of
-from core.lessons.recall import script
-from core.lessons.recurrent import ATTENTION, Watched, bytes_of, reached, recorded, scene_of
+from core.lessons.recall import live_bytes, script
+from core.lessons.recurrent import ATTENTION, Watched, reached, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
 from core.model.mixers.rwkv import SLOWEST, Rwkv7Module
 from core.model.model import Model
@@ -259,7 +259,7 @@ def state() -> State:
 def curves(lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Bytes kept at each length, counted, cache and state: attention of the same width, a hybrid, RWKV-7 alone."""
     names = {"attention": ATTENTION, "3 : 1": HYBRID, "RWKV-7": MODEL}
-    return {shown: np.array([bytes_of(v, int(n)) for n in lengths]) for shown, v in names.items()}
+    return {shown: np.array([live_bytes(v, int(n)) for n in lengths]) for shown, v in names.items()}
 
 
 def crossover(key: str) -> int:

@@ -14,7 +14,7 @@ import networkx as nx
 import numpy as np
 
 from core.count import cost
-from core.lessons.common import columns, measured_prompt, model_name, spec_of
+from core.lessons.common import cache_bytes, columns, keys_where, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, play
 from core.lessons.recall import scene as trained_scene
 from core.model.blocks import Full, Reach
@@ -22,7 +22,6 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.unified import Unified
 from core.model.model import Model
 from core.model.spec import ModelSpec
-from core.real import catalogue
 from core.shape import diagram
 from core.train import evidence, zoo
 from core.train.recipes import sliding_window as recipes
@@ -231,15 +230,9 @@ def everywhere(spec: ModelSpec) -> ModelSpec:
     return replace(spec, layers=tuple(replace(layer, mixer=reaching(layer.mixer)) for layer in spec.layers))
 
 
-@lru_cache(maxsize=4096)
-def cache(spec: ModelSpec, context: int, dtype: str = "bfloat16") -> int:
-    """Cache bytes of one sequence."""
-    return cost.count(spec, context, cache_dtype=dtype).cache_bytes
-
-
 def share(spec: ModelSpec, contexts: np.ndarray) -> np.ndarray:
     """What is kept of the cache that the same model would need with every layer global, at each context (0 to 1)."""
-    return np.array([cache(spec, int(n)) / cache(everywhere(spec), int(n)) for n in contexts])
+    return np.array([cache_bytes(spec, int(n)) / cache_bytes(everywhere(spec), int(n)) for n in contexts])
 
 
 def limit(spec: ModelSpec) -> float:
@@ -251,7 +244,7 @@ def limit(spec: ModelSpec) -> float:
 def memory(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A real model's cache bytes at each context: with every layer global, and as released."""
     spec = spec_of(key)
-    return tuple(np.array([cache(s, int(n)) for n in contexts]) for s in (everywhere(spec), spec))
+    return tuple(np.array([cache_bytes(s, int(n)) for n in contexts]) for s in (everywhere(spec), spec))
 
 
 def weights(key: str) -> int:
@@ -296,7 +289,7 @@ def windows(spec: ModelSpec) -> list[Reach]:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models that have windows, oldest first."""
-    return tuple(key for key in catalogue.entries() if windows(spec_of(key)))
+    return keys_where(windows)
 
 
 @lru_cache(maxsize=1024)
@@ -306,7 +299,7 @@ def real(key: str, context: int) -> Windowed:
     local = windows(spec)
     full = everywhere(spec)
     flops = [cost.count(s, context).flops["attention"] for s in (spec, full)]
-    sizes = cache(spec, context), cache(full, context)
+    sizes = cache_bytes(spec, context), cache_bytes(full, context)
     outside = len(spec.layers) - len(local)
     return Windowed(key, model_name(key), local[0].size, local[0].kind, len(local), outside, *sizes, limit(spec), *flops)
 
@@ -362,7 +355,7 @@ def formula(key: str, context: int) -> Formula:
         term = layer.kind, m.reach.kept(context), m.kv_heads, m.k_dim, m.v_dim
         counts[term] = counts.get(term, 0) + 1
     terms = tuple(Term(kind, n, *sizes) for (kind, *sizes), n in sorted(counts.items()))
-    return Formula(model_name(key), context, terms, cache(spec, context), cache(everywhere(spec), context))
+    return Formula(model_name(key), context, terms, cache_bytes(spec, context), cache_bytes(everywhere(spec), context))
 
 
 # Prove

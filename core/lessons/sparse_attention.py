@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from core.count import cost
-from core.lessons.common import CONTEXTS, columns, first_context, measured_prompt, model_name, spec_of
+from core.lessons.common import CONTEXTS, columns, first_context, keys_where, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Scene, play
 from core.lessons.recall import scene as trained_scene
 from core.model.mixers.sparse import Indexed
@@ -240,9 +240,7 @@ def overtakes(spec: ModelSpec) -> int:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models that score over latent attention, oldest first."""
-    return tuple(
-        k for k, e in catalogue.entries().items() if all(isinstance(layer.mixer, Indexed) for layer in spec_of(k).layers)
-    )
+    return keys_where(lambda spec: all(isinstance(layer.mixer, Indexed) for layer in spec.layers))
 
 
 @lru_cache(maxsize=1)

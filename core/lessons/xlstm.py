@@ -15,8 +15,8 @@ from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons import recurrent
 from core.lessons.common import columns, spec_of
-from core.lessons.recall import Answer, script
-from core.lessons.recurrent import ATTENTION, Watched, bytes_of, overtakes, reached, recorded, scene_of
+from core.lessons.recall import Answer, live_bytes, script
+from core.lessons.recurrent import ATTENTION, Watched, overtakes, reached, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
 from core.model.mixers.xlstm import Lstm, MLstm, SLstm
 from core.model.model import Model
@@ -207,7 +207,7 @@ def memory_of(variant: str) -> int:
 def curves(lengths: np.ndarray, keys: int = 16) -> dict[str, np.ndarray]:
     """Bytes kept at each length, counted, cache and state: attention of the same width and the three cells."""
     names = {"attention": ATTENTION} | {cell: variant(cell, keys) for cell in CELLS}
-    return {name: np.array([bytes_of(v, int(n)) for n in lengths]) for name, v in names.items()}
+    return {name: np.array([live_bytes(v, int(n)) for n in lengths]) for name, v in names.items()}
 
 
 def overtaken(keys: int, cell: str) -> int:

@@ -6,7 +6,7 @@ import torch
 
 from core.count import cost
 from core.lessons import gated_deltanet as lesson
-from core.lessons.common import spec_of
+from core.lessons.common import spec_of, total_bytes
 from core.lessons.gated_deltanet import FULL, GATED, HYBRID, KIMI, PURE, Setting
 from core.lessons.recall import script
 from core.model.decoding.autoregressive import follow
@@ -114,7 +114,7 @@ def test_the_crossover_is_where_the_memories_meet(key):
     spec = spec_of(key)
     n = lesson.crossover(spec)
     whole = lesson.attended(spec)
-    assert lesson.total(spec, n) < lesson.total(whole, n) and lesson.total(spec, n - 1) >= lesson.total(whole, n - 1)
+    assert total_bytes(spec, n) < total_bytes(whole, n) and total_bytes(spec, n - 1) >= total_bytes(whole, n - 1)
     assert len(whole.layers) == len(spec.layers) and not lesson.places(whole)
 
 

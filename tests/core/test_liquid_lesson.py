@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from core.lessons import liquid as lesson
-from core.lessons.common import spec_of
+from core.lessons.common import spec_of, total_bytes
+from core.lessons.recall import live_bytes
 from core.model.trace import Trace
 from core.train import evidence, zoo
 from core.train.recipes.mixers import model as stack
@@ -18,13 +19,13 @@ PLACES = tuple(lesson.PLACES)
 @pytest.mark.parametrize("place", PLACES)
 def test_counted_bytes_are_measured_after_every_token(place):
     shown = lesson.watch(place, PROMPT).scene
-    assert lesson.kept_live(shown).tolist() == [lesson.kept(lesson.PLACES[place], n + 1) for n in range(len(shown.words))]
+    assert shown.memory_bytes.tolist() == [live_bytes(lesson.PLACES[place], n + 1) for n in range(len(shown.words))]
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_the_rungs_add_up_to_what_is_kept(place):
     rungs = lesson.rungs(place, 30)
-    assert sum(kept for _, kept in rungs) == lesson.kept(lesson.PLACES[place], 30)
+    assert sum(kept for _, kept in rungs) == live_bytes(lesson.PLACES[place], 30)
     assert [what == "attention" for what, _ in rungs] == [i == lesson.attends(place) for i in range(lesson.DEPTH)]
 
 
@@ -103,7 +104,7 @@ def test_crossovers_are_where_the_counts_change_places():
     for key in lesson.users():
         n, s = lesson.real(key, 1).crossover, spec_of(key)
         whole = lesson.everywhere(s)
-        assert lesson.total(s, n) < lesson.total(whole, n) and lesson.total(s, n - 1) >= lesson.total(whole, n - 1)
+        assert total_bytes(s, n) < total_bytes(whole, n) and total_bytes(s, n - 1) >= total_bytes(whole, n - 1)
 
 
 def test_the_word_that_is_changed_is_the_answer_that_is_asked_for():

@@ -5,7 +5,9 @@ import pytest
 
 from core.count import cost
 from core.lessons import mamba as lesson
-from core.lessons.common import spec_of
+from core.lessons.common import memory_bytes, spec_of
+from core.lessons.recall import live_bytes
+from core.lessons.recurrent import watch
 from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.tasks import recall
@@ -15,14 +17,14 @@ SETTINGS = [*((lesson.PURE, n) for n in lesson.STATES), (lesson.HYBRID, lesson.T
 
 
 def memories(share, size):
-    return [layer for layer in lesson.watch(lesson.variant(share, size), PROMPT).layers if layer.implicit]
+    return [layer for layer in watch(lesson.variant(share, size), PROMPT).layers if layer.implicit]
 
 
 @pytest.mark.parametrize("share, size", SETTINGS)
 def test_counted_bytes_are_measured_after_every_token_and_pure_models_do_not_grow(share, size):
-    shown = lesson.watch(lesson.variant(share, size), PROMPT).scene
-    counted = [lesson.kept(lesson.variant(share, size), n + 1) for n in range(len(shown.words))]
-    assert lesson.kept_live(shown).tolist() == counted
+    shown = watch(lesson.variant(share, size), PROMPT).scene
+    counted = [live_bytes(lesson.variant(share, size), n + 1) for n in range(len(shown.words))]
+    assert shown.memory_bytes.tolist() == counted
     assert (len(set(counted)) == 1) == (share == lesson.PURE)
 
 
@@ -60,14 +62,14 @@ def test_what_is_left_of_a_step_never_exceeds_it_and_the_last_token_is_whole():
 
 
 def test_the_hybrid_answers_what_it_is_asked():
-    shown = lesson.watch(lesson.variant(lesson.HYBRID, lesson.TYPICAL), PROMPT).scene
+    shown = watch(lesson.variant(lesson.HYBRID, lesson.TYPICAL), PROMPT).scene
     assert all(a.said == a.truth for a in shown.answers)
 
 
 @pytest.mark.parametrize("share, size", SETTINGS)
 def test_it_keeps_less_than_attention_from_the_crossover_on(share, size):
     n, ours, alone = lesson.lighter(share, size), lesson.variant(share, size), lesson.ATTENTION[share]
-    assert lesson.kept(ours, n) < lesson.kept(alone, n) and lesson.kept(ours, n - 1) >= lesson.kept(alone, n - 1)
+    assert live_bytes(ours, n) < live_bytes(alone, n) and live_bytes(ours, n - 1) >= live_bytes(alone, n - 1)
 
 
 def test_nemotron_h_keeps_what_is_published():
@@ -93,7 +95,7 @@ def test_crossovers_are_where_the_counts_change_places_and_parallel_heads_have_n
         if key.startswith("falcon-h1"):
             assert n == 0 and lesson.real(key, 1 << 20).total > lesson.real(key, 1 << 20).attention
             continue
-        own, whole = (lambda k, s=s: sum(lesson.bytes_kept(s, k)) for s in (spec, lesson.attentive(spec)))
+        own, whole = (lambda k, s=s: sum(memory_bytes(s, k)) for s in (spec, lesson.attentive(spec)))
         assert own(n) < whole(n) and own(n - 1) >= whole(n - 1)
 
 

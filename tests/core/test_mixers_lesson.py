@@ -7,7 +7,7 @@ import torch
 from core.count import cost
 from core.lessons import mixers as lesson
 from core.lessons.common import USUAL_CONTEXT
-from core.lessons.recall import script
+from core.lessons.recall import live_bytes, script
 from core.model.decoding.autoregressive import record
 from core.model.model import build
 from core.train import zoo
@@ -113,10 +113,10 @@ def test_every_variant_has_a_name_of_its_own():
 
 def test_the_first_mixers_hold_what_their_formula_says():
     n, conv = 50, 2 * 2 * 64 * 4
-    assert lesson.held("attention-2", n) == 2 * n * 4 * (16 + 16) * 4 + conv
-    assert lesson.held("latent-2", n) == 2 * n * (28 + 4) * 4 + conv
-    assert lesson.held("window-2", n) == 2 * 8 * 4 * (16 + 16) * 4 + conv
-    assert lesson.held("lstm", n) == lesson.held("lstm", 2 * n) == 2 * 2 * 64 * 4 + conv
+    assert live_bytes("attention-2", n) == 2 * n * 4 * (16 + 16) * 4 + conv
+    assert live_bytes("latent-2", n) == 2 * n * (28 + 4) * 4 + conv
+    assert live_bytes("window-2", n) == 2 * 8 * 4 * (16 + 16) * 4 + conv
+    assert live_bytes("lstm", n) == live_bytes("lstm", 2 * n) == 2 * 2 * 64 * 4 + conv
 
 
 # Real models
@@ -152,5 +152,5 @@ def test_points_come_from_the_table_and_are_none_without_one(monkeypatch):
     points = {p.variant: p for p in lesson.points()}
     assert points.keys() == recalls.keys() and points["lstm"].recall == pytest.approx((0.4, 0.41, 0.42))
     assert points["attention-2"].best and points["lstm"].best
-    assert points["delta-16"].bytes == lesson.held("delta-16", 64)
+    assert points["delta-16"].bytes == live_bytes("delta-16", 64)
     assert [row[0] for row in lesson.table()] == [lesson.said(v) for v in lesson.variants() if v in recalls]

@@ -10,6 +10,7 @@ import torch
 from core.count import cost
 from core.lessons import recurrent
 from core.lessons import rwkv as lesson
+from core.lessons.recall import live_bytes
 from core.real.catalogue import entries
 from core.train import evidence, zoo
 from core.train.tasks import cups, recall
@@ -137,7 +138,7 @@ def test_the_state_of_the_released_model_is_counted():
     assert s.bytes == s.layers * (s.heads * s.width**2 * 4 + 2 * s.d_model * 2)
     at = lesson.crossover("llama3.2-1b")
     assert recurrent.cached("llama3.2-1b", at) >= s.bytes > recurrent.cached("llama3.2-1b", at - 1)
-    assert recurrent.measured(lesson.MODEL).tolist() == [recurrent.bytes_of(lesson.MODEL, n) for n in recurrent.LENGTHS]
+    assert recurrent.measured(lesson.MODEL).tolist() == [live_bytes(lesson.MODEL, n) for n in recurrent.LENGTHS]
     assert lesson.users()[0].entry.key == lesson.RWKV
 
 

@@ -226,7 +226,7 @@ def test_at_most(values, outcome):
 def test_every_is_as_weak_as_its_weakest():
     both = rules.every(rules.at_most("m", 0.15, "a"), rules.at_least("k", 0.5, "b"))
     assert both(rows(a=[0.1], b=[0.9])).outcome == rules.SHOWS and both(rows(a=[0.1], b=[0.3])).outcome == rules.NOT
-    assert set(both(rows(a=[0.1], b=[0.9])).numbers) == {"a, m", "b, k"}
+    assert set(both(rows(a=[0.1], b=[0.9])).numbers) == {rules.Level("a", "m"), rules.Level("b", "k")}
 
 
 # Count

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
-from core.lessons.common import USUAL_CONTEXT, first_context, model_name, spec_of
+from core.lessons.common import USUAL_CONTEXT, first_context, keys_where, model_name, spec_of
 from core.lessons.mla.lesson import ABSORBED, EXPANDED, FORMS, RANKS, WIDTH, reads, shapes
 from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
@@ -31,9 +31,9 @@ def latents(spec: ModelSpec) -> list[Latent]:
     return mixers if all(isinstance(m, Latent) for m in mixers) else []
 
 
-def keys() -> list[str]:
+def keys() -> tuple[str, ...]:
     """Models of the catalogue whose every layer is latent attention, oldest first."""
-    return [key for key, entry in catalogue.entries().items() if latents(entry.reading.spec)]
+    return keys_where(latents)
 
 
 def default() -> str:

@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.count import cost, hardware
-from core.lessons.common import spec_of
+from core.lessons.common import keys_where, spec_of
 from core.model.decoding.diffusion import MASK
 from core.real import catalogue
 from core.real.catalogue import Entry
@@ -79,7 +79,7 @@ def measured_flops(steps: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def denoisers() -> tuple[str, ...]:
     """Keys of the catalogue's denoisers."""
-    return tuple(key for key in catalogue.entries() if spec_of(key).decoding == "diffusion")
+    return keys_where(lambda spec: spec.decoding == "diffusion")
 
 
 @lru_cache(maxsize=64)
