@@ -23,6 +23,9 @@ DESIGN, REFUSED, WRITTEN, HANDED, PAST = (f"cw-bench-{name}" for name in ("desig
 MOST_PAST = 40
 HELP_CONTEXT = "Tokens that every user has in the cache: prompt and answer so far."
 DEFAULT = "llama3-8b"
+ACCELERATOR = controls.Pick("accelerator", "on", list(inference.cards()), inference.ACCELERATOR, name=inference.cards().get)
+DEVICES = controls.Slider("devices", "Devices", inference.DEVICES, 1, "ink")
+USERS = controls.Slider("users", "Users", inference.USERS, 16, "kv")
 
 
 # What is being designed
@@ -219,18 +222,13 @@ def sizes(spec) -> None:
 def where() -> tuple[str, int, int]:
     """On what, on how many of it, for how many: the same controls as on the page on inference."""
     with controls.row("where"):
-        accelerator = controls.pick("accelerator", "on", list(inference.cards()), inference.ACCELERATOR, inference.cards().get)
-        devices = controls.slider_choice("devices", "Devices", inference.DEVICES, 1, "ink")
-        users = controls.slider_choice("users", "Users", inference.USERS, 16, "kv")
-    return accelerator, devices, users
+        return ACCELERATOR.draw(), DEVICES.draw(), USERS.draw()
 
 
 def where_said() -> str:
     """What those controls are going to hold."""
-    cards, key = inference.cards(), state.peek("accelerator", inference.ACCELERATOR)
-    devices = state.peek("devices", 1, inference.DEVICES)
-    users = state.peek("users", 16, inference.USERS)
-    return f"on {devices} × {cards.get(key, key)} · {users} user{'s' * (users != 1)}"
+    users = USERS.peek()
+    return f"on {DEVICES.peek()} × {ACCELERATOR.name(ACCELERATOR.peek())} · {users} user{'s' * (users != 1)}"
 
 
 def deployed(d: Design) -> dict:

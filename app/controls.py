@@ -2,12 +2,17 @@
 
 Every wrapper notes its value and default for "Copy link". `hue` names what the control changes ("kv", "latent", ...)
 and colours it. Options are written in links as they are shown, so a label, once published, stays.
+
+A control is an object, so that its default is said once: `KV = Slider("kv_heads", "KV heads", (1, 2, 4, 8), 2, hue="kv")`,
+then `KV.peek()` is the value that it is going to hold, for a summary above it, and `KV.draw()` draws it. A control that is
+drawn on the spot and asked for nothing else is a function: `slider_choice`, `choice`, `pick`, `switch`.
 """
 
 import html
 import random
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -182,6 +187,108 @@ def prompt_box(
                 st.button("Surprise me", key=f"cw-surprise-{key}", on_click=_surprise, args=(key, surprise, max_chars))
     state.note(key, value, default, label)
     return value
+
+
+@contextmanager
+def presets_first(key: str, options: dict[str, dict], hue: str = "ink"):
+    """The presets stand before what is drawn inside, but come after it: they read and set the controls drawn there."""
+    place = st.container(width="content", gap=None)
+    yield
+    with place:
+        presets(key, options, hue)
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control: its query parameter, what readers call it, its options and the one that it holds at first."""
+
+    key: str
+    label: str
+    options: Sequence
+    default: object
+    hue: str = "ink"
+    help: str | None = None
+
+    def peek(self):
+        """What it is going to hold, before it is drawn."""
+        return state.peek(self.key, self.default, self.options)
+
+
+@dataclass(frozen=True)
+class Slider(Control):
+    """A slider over a few given values."""
+
+    hue: str = "query"
+
+    def draw(self):
+        """Draw it; its value."""
+        return slider_choice(self.key, self.label, self.options, self.default, self.hue, self.help)
+
+
+@dataclass(frozen=True)
+class Choice(Control):
+    """One of a few options, side by side."""
+
+    def draw(self):
+        """Draw it; its value."""
+        return choice(self.key, self.label, self.options, self.default, self.hue, self.help)
+
+
+@dataclass(frozen=True)
+class Switch(Control):
+    """On or off; off at first."""
+
+    options: Sequence = (True, False)
+    default: object = False
+
+    def draw(self) -> bool:
+        """Draw it; its value."""
+        return switch(self.key, self.label, bool(self.default), self.hue, self.help)
+
+
+@dataclass(frozen=True)
+class Pick(Control):
+    """One of many options, from a list that opens; `name` says how an option is shown."""
+
+    name: Callable[[object], str] = str
+
+    def peek(self):
+        """What it is going to hold, before it is drawn; a link may give an option or its name."""
+        asked, named = state.peek(self.key, self.default), {self.name(option): option for option in self.options}
+        return asked if asked in self.options else named.get(asked, self.default)
+
+    def draw(self):
+        """Draw it; its value."""
+        return pick(self.key, self.label, self.options, self.default, self.name, self.hue)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The reader's prompt, with examples ({"name": "text"}; the first is the default)."""
+
+    key: str
+    label: str
+    examples: dict[str, str]
+    surprise: Callable[[random.Random], str] | None = None
+    max_chars: int = 400
+    hue: str = "query"
+
+    @property
+    def default(self) -> str:
+        """The first example."""
+        return next(iter(self.examples.values()))
+
+    def peek(self) -> str:
+        """The text that it is going to hold, before it is drawn."""
+        return state.peek(self.key, "") or self.default
+
+    def example(self, own: str = "your words") -> str:
+        """The name of the example that it is going to hold; `own` where it is none of them."""
+        return next((name for name, text in self.examples.items() if text == self.peek()), own)
+
+    def draw(self) -> str:
+        """Draw it; its text."""
+        return prompt_box(self.key, self.label, self.examples, self.surprise, self.max_chars, self.hue)
 
 
 def sections(names: Sequence[str]) -> str:

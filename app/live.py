@@ -2,8 +2,9 @@
 
 import html
 import math
+import random
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 
 import streamlit as st
 
@@ -24,30 +25,30 @@ from core.train.tasks import recall
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 
 
-def page(question: str, answer: str, correction: str, choose: Callable[[], tuple], *opening: Callable[..., None]) -> None:
+def page(question: str, answer: str, correction: str, choose: Callable[[], object], *opening: Callable[..., None]) -> None:
     """Title, controls, and the section that is open, given what the controls hold; `opening` has one for each of SECTIONS."""
     panels.title(question, answer, correction)
     chosen = choose()
     section = controls.sections(SECTIONS)
-    dict(zip(SECTIONS, opening, strict=True))[section](*chosen)
+    dict(zip(SECTIONS, opening, strict=True))[section](chosen)
     panels.answer(answer, correction)
 
 
-def asked(examples: dict[str, str], key: str = "prompt", own: str = "your words") -> str:
-    """The name of the prompt that a box is going to hold, before it is drawn; `own` where it is none of the examples."""
-    text = state.peek(key, "")
-    return next((name for name, example in examples.items() if text in ("", example)), own)
+def names_and_things(examples: dict[str, str], pairs: tuple[int, int] = (5, 14), questions: int = 3) -> controls.Prompt:
+    """The prompt of a page whose models recall who has what; "Surprise me" draws so many pairs and up to so many questions."""
+
+    def surprise(rng: random.Random) -> str:
+        return recall.surprise(rng.randint(*pairs), rng.randrange(1 << 30), rng.randint(1, questions))
+
+    return controls.Prompt("prompt", "Who has what", examples, surprise, recall.MAX_CHARACTERS)
 
 
-def real(models: Collection[str], first: str, name: Callable[[str], str]) -> str:
-    """The key of the real model that a list is going to hold, before it is drawn; a link may give its name."""
-    given, keys = state.peek("real", first), {name(key): key for key in models}
-    return given if given in models else keys.get(given, first)
-
-
-def summary(models: Collection[str], first: str, name: Callable[[str], str], contexts, context: str, examples: dict) -> str:
-    """What the folded controls are going to hold: a real model, at how many tokens, and the prompt."""
-    return f"{name(real(models, first, name))} at {state.peek('context', context, tuple(contexts))} · {asked(examples)}"
+def model_and_prompt(real: controls.Pick, context: controls.Slider, prompt: controls.Prompt) -> tuple[str, str, str]:
+    """A real model, at how many tokens, and the prompt: folded, under a line that names all three."""
+    with controls.more(f"{real.name(real.peek())} at {context.peek()} · {prompt.example()}"):
+        with controls.row("real"):
+            held = real.draw(), context.draw()
+        return *held, prompt.draw()
 
 
 def parsed(text: str, otherwise: str, task: Task = recall.TASK):

@@ -12,7 +12,7 @@ from app.panels import Bar
 from core.errors import SpecError
 from core.real import local
 from core.shape.ladder import HUES
-from core.units import binary, count
+from core.units import binary
 
 EXAMPLES = {
     "A fact": "The capital of France is Paris. The capital of Italy is",
@@ -26,10 +26,6 @@ WORDS = {
     "config": "<code>config.json</code>", "tokenizer": "<code>tokenizer.json</code>", "weights": "<code>*.safetensors</code>",
     "save": "<code>save_pretrained</code>",
 }  # fmt: skip
-HELP_MODEL = (
-    f"At most {count(local.PARAMETERS)} parameters and {binary(local.BYTES)} of files are loaded, in float32, into the modules "
-    "that every page runs."
-)
 
 
 def show(key: str) -> None:
@@ -72,8 +68,9 @@ def chosen(key: str, usable: list[str]) -> None:
     with controls.row(f"{key}-local"):
         name = controls.pick(f"{key}_model", "Model", usable, usable[0])
         new = controls.choice(f"{key}_new", "New tokens", MORE, MORE[1], "kv")
-        with controls.more(f"Prompt: {live.asked(EXAMPLES, f'{key}_prompt')}", f"{key}-local"):
-            prompt = controls.prompt_box(f"{key}_prompt", "Prompt", EXAMPLES, max_chars=local.CHARACTERS)
+        box = controls.Prompt(f"{key}_prompt", "Prompt", EXAMPLES, max_chars=local.CHARACTERS)
+        with controls.more(f"Prompt: {box.example()}", f"{key}-local"):
+            prompt = box.draw()
     try:
         with st.spinner(f"{name} is loaded and run"):
             own, seen = local.opened(name), local.look(name, prompt)

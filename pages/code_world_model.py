@@ -1,9 +1,11 @@
 """Code world models: can a model run code in its head?"""
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
-from app import controls, live, panels, program, state, theme
+from app import controls, live, panels, program, theme
 from app.figures import code_world_model as drawing
 from app.figures import evidence as evidence_figures
 from app.figures import frame, window
@@ -26,6 +28,7 @@ HELP_READS = (
     "On its own words the model reads the lines and states that it predicted itself, so errors add up. With the true history it "
     "reads what really happened up to each step (teacher forcing), and only the next step is its own."
 )
+READ = controls.Choice("reads", "It reads", lesson.HISTORIES, lesson.OWN, "query", HELP_READS)
 PRESETS = {label: {"program": name} for label, name in lesson.PRESETS.items()}
 PATHS, PAPERS = ("core/train/tasks/frames.py", "core/train/tasks/traces.py", "core/train/tasks/toy.py"), ("2510.02387",)
 HUES = {recipes.TRACE: "query", recipes.ANSWER: "shared", recipes.TRACE_STRAIGHT: "latent", recipes.ANSWER_STRAIGHT: "window"}
@@ -33,28 +36,30 @@ READS = {lesson.OWN: "query", lesson.TRUE: "saved"}
 KIND_HUES = dict(zip(proved.KINDS, ("query", "kv", "latent", "window", "state")))
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    scene: lesson.Scene
+    reads: str
+    at: int
 
 
-def choose() -> tuple[lesson.Scene, str, int]:
+def choose() -> Choice:
     """The controls: step with programs as presets; what the model reads, and the program itself, folded."""
-    text = program.current(lesson.EXAMPLES, toy.MAX_CHARACTERS)
-    scene, wrong = opened(text)
-    reads = state.peek("reads", lesson.OWN, lesson.HISTORIES)
+    scene, wrong = opened(program.current(lesson.EXAMPLES, toy.MAX_CHARACTERS))
     steps = tuple(range(max(1, scene.steps) + 1))
     if "at" in st.session_state and st.session_state["at"] not in steps:
         st.session_state["at"] = steps[-1]
     with controls.row():
         at = controls.slider_choice("at", "Step", steps, steps[-1], "query", HELP_STEP)
-        reads = controls.choice("reads", "It reads", lesson.HISTORIES, lesson.OWN, "query", HELP_READS)
+        reads = READ.draw()
         with controls.more(f"{len(scene.lines)} lines, {scene.steps} steps: write your own"):
             program.box(lesson.EXAMPLES, lesson.surprise, toy.MAX_CHARACTERS)
         controls.presets("programs", PRESETS, "query")
     if wrong:
         panels.error(f"{wrong}. The picture shows the first example meanwhile.")
-    return scene, reads, at
+    return Choice(scene, reads, at)
 
 
 def opened(text: str) -> tuple[lesson.Scene, str]:
@@ -71,15 +76,15 @@ def opened(text: str) -> tuple[lesson.Scene, str]:
 # See
 
 
-def see(scene: lesson.Scene, reads: str, at: int) -> None:
+def see(choice: Choice) -> None:
     """The true run beside the model's; the state at the step; answering at once; accuracy against trace length."""
-    said = None if scene.problem else lesson.told(scene.source, reads)
-    config = live.about(recipes.TRACE, program=scene.source, reads=reads, step=at)
+    said = None if choice.scene.problem else lesson.told(choice.scene.source, choice.reads)
+    config = live.about(recipes.TRACE, program=choice.scene.source, reads=choice.reads, step=choice.at)
     left, right = panels.beside()
     with left:
-        picture(scene, said, at, config)
+        picture(choice.scene, said, choice.at, config)
     with right:
-        side(scene, said, at)
+        side(choice.scene, said, choice.at)
     drift_and_length(config)
 
 
@@ -146,12 +151,12 @@ def drift_and_length(config: dict) -> None:
 # Count
 
 
-def count(scene: lesson.Scene, reads: str, at: int) -> None:
+def count(choice: Choice) -> None:
     """What tracing takes in our model, and in CWM 32B with its windows."""
-    config = live.about(recipes.TRACE, program=scene.source)
+    config = live.about(recipes.TRACE, program=choice.scene.source)
     left, right = st.columns(2, gap="large")
     with left:
-        ours(scene, config)
+        ours(choice.scene, config)
     with right:
         cwm(config)
     formula()
@@ -227,7 +232,7 @@ def others(config: dict) -> None:
 # Prove
 
 
-def prove(scene: lesson.Scene, reads: str, at: int) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what was printed about CWM."""
     report = evidence.report("code_world_model")
     live.verdicts(report, live.numbers(proved.spelled, proved.metric))
@@ -297,7 +302,7 @@ def budget() -> None:
 # Read
 
 
-def read(scene: lesson.Scene, reads: str, at: int) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     live.reading(*PATHS, listed=PAPERS)
 
@@ -305,7 +310,7 @@ def read(scene: lesson.Scene, reads: str, at: int) -> None:
 # Who uses it
 
 
-def users(scene: lesson.Scene, reads: str, at: int) -> None:
+def users(_: Choice) -> None:
     """The catalogue's row."""
     r = sliding_window.real(proved.CWM, proved.context())
     rows = [(u.entry, u.layers, u.cache) for u in proved.users(binary)]
@@ -321,4 +326,4 @@ def programs_said() -> str:
     return f"Ours practised {len(programs.KINDS)} kinds of program with {programs.LENGTHS[0]} to {programs.LENGTHS[-1]} lines."
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import dataclass
 from itertools import groupby
 
 import streamlit as st
@@ -30,45 +31,64 @@ NAMES = {NONE: NONE, **lesson.names()}
 FIRST, SECOND = next(iter(lesson.PRESETS.values()))
 PRESETS = {label: {"a": a, "b": b} for label, (a, b) in lesson.PRESETS.items()}
 HELP_CONTEXT = "How many tokens one sequence has so far. The bars of the ladders and all numbers are for this many."
+KEYS = [key for key in NAMES if key != NONE]
+PAIR = (
+    controls.Pick("a", "Model A", KEYS, FIRST, name=NAMES.get),
+    controls.Pick("b", "Model B", [*KEYS, NONE], SECOND, name=NAMES.get),
+)
+OTHERS = tuple(controls.Pick(letter, f"Model {letter.upper()}", [NONE, *KEYS], NONE, name=NAMES.get) for letter in "cd")
+CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
+KINDS = {key: controls.Pick(key, f"{key.capitalize()} in", (lesson.OWN, *DTYPES), lesson.OWN) for key in ("weights", "cache")}
 
 
 def page() -> None:
     """Title, controls, and the section that is open; the answer is what follows from the two models."""
     top = st.container(key="compare-top")
-    sides, context = choose()
-    said = words.summary(sides, context)
-    lead = said[1:] if len(sides) == 1 else said[:2]
+    choice = choose()
+    alone, said = len(choice.sides) == 1, choice.said
+    lead = said[1:] if alone else said[:2]
     with top:
         panels.title(QUESTION, *lead)
-    if len(sides) == 1:
+    if alone:
         panels.notice(said[0])
     section = controls.sections(SECTIONS)
-    {"See": see, "Fields": differing, "Count": counts, "Read": read}[section](sides, context, said)
+    {"See": see, "Fields": differing, "Count": counts, "Read": read}[section](choice)
     panels.answer(*lead)
 
 
 # Controls
 
 
-def choose() -> tuple[tuple[lesson.Side, ...], int]:
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    sides: tuple[lesson.Side, ...]
+    context: int
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What follows from the models, in sentences."""
+        return words.summary(self.sides, self.context)
+
+
+def choose() -> Choice:
     """The controls: two models with presets, the context; more models, the reader's own configs and dtypes folded."""
-    keys = [key for key in NAMES if key != NONE]
     with controls.row():
-        chosen = [pick("a", keys, FIRST), pick("b", [*keys, NONE], SECOND)]
+        chosen = [control.draw() for control in PAIR]
         controls.presets("pair", PRESETS)
-        context = CONTEXTS[controls.slider_choice("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)]
+        context = CONTEXTS[CONTEXT.draw()]
         with controls.more(folded()):
             with controls.row("others"):
-                chosen += [pick(letter, [NONE, *keys], NONE) for letter in "cd"]
+                chosen += [control.draw() for control in OTHERS]
             with controls.row("dtypes"):
-                options = (lesson.OWN, *DTYPES)
-                dtypes = [controls.pick(key, f"{key.capitalize()} in", options, lesson.OWN) for key in ("weights", "cache")]
+                dtypes = [control.draw() for control in KINDS.values()]
             given = intake.own("config", several=True)
     own = given or linked()
     keep(given)
     listed = [lesson.side(key, *dtypes) for key in dict.fromkeys(chosen) if key != NONE]
     mine = [lesson.of(taken.reading, taken.name, "", *dtypes) for taken in own]
-    return lesson.apart((*listed, *mine)[: lesson.MOST]), context
+    return Choice(lesson.apart((*listed, *mine)[: lesson.MOST]), context)
 
 
 def keep(given: list[Taken]) -> None:
@@ -103,23 +123,13 @@ def linked() -> list[Taken]:
     return taking.apart(found)
 
 
-def pick(letter: str, keys: list[str], default: str) -> str:
-    """The control of one model."""
-    return controls.pick(letter, f"Model {letter.upper()}", keys, default, NAMES.get)
-
-
 def folded() -> str:
     """The line over the folded controls, naming what they hold."""
-    more = [shown for letter in "cd" if (shown := named(state.peek(letter, NONE))) != NONE]
-    dtypes = [f"{what} {shown}" for what in ("weights", "cache") if (shown := state.peek(what, lesson.OWN)) != lesson.OWN]
+    more = [NAMES[key] for control in OTHERS if (key := control.peek()) != NONE]
+    dtypes = [f"{what} {dtype}" for what, control in KINDS.items() if (dtype := control.peek()) != lesson.OWN]
     own = any(st.session_state.get(f"config-{way}") for way in ("text", "file")) or st.query_params.get(state.PAYLOAD)
     models = [*more, *(["your config"] if own else [])] or ["more models"]
     return " · ".join([*models, *(dtypes or [lesson.OWN])])
-
-
-def named(key: str) -> str:
-    """A model by its name, whether the control or the address said it."""
-    return NAMES.get(key, key if key in NAMES.values() else NONE)
 
 
 def about(sides: tuple[lesson.Side, ...], context: int) -> dict:
@@ -130,16 +140,16 @@ def about(sides: tuple[lesson.Side, ...], context: int) -> dict:
 # See
 
 
-def see(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
+def see(choice: Choice) -> None:
     """Ladders side by side; the difference in sentences; what one sequence keeps, and from where on that is less."""
     left, right = panels.beside()
     with left:
-        picture(sides, context)
-        if said[2:]:
+        picture(choice.sides, choice.context)
+        if choice.said[2:]:
             live.heading("The difference in words")
-            st.html(f'<div class="cw-answers" role="list">{"".join(map(sentence, said[2:]))}</div>')
+            st.html(f'<div class="cw-answers" role="list">{"".join(map(sentence, choice.said[2:]))}</div>')
     with right:
-        memory(sides, context)
+        memory(choice.sides, choice.context)
 
 
 def sentence(text: str) -> str:
@@ -189,14 +199,14 @@ def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
 # Fields
 
 
-def differing(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
+def differing(choice: Choice) -> None:
     """Every field in which they differ; all of them where asked."""
-    alone = len(sides) == 1
+    alone = len(choice.sides) == 1
     every = alone or controls.switch("all", "All fields", help="Also the fields in which the models agree.")
-    rows = fields.table(sides)
+    rows = fields.table(choice.sides)
     shown = [row for row in rows if row.differs or every]
     with st.container(key="cw-compact-fields"):
-        live.table(("field", *(s.name for s in sides)), [line for group in grouped(shown) for line in lines(group, every)])
+        live.table(("field", *(s.name for s in choice.sides)), [line for group in grouped(shown) for line in lines(group, every)])
     equal = len(rows) - sum(row.differs for row in rows)
     hidden = "" if every else " and not shown"
     told = f"**{len(rows) - equal} of {len(rows)} fields differ**, {equal} are equal{hidden}."
@@ -234,17 +244,18 @@ def cell(text: str, marked: bool) -> live.Link:
 # Count
 
 
-def counts(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
+def counts(choice: Choice) -> None:
     """Memory and arithmetic against context with their crossovers; every count with its difference."""
-    if any(s.keeps for s in sides):
+    if any(s.keeps for s in choice.sides):
         headings = ("What one sequence keeps", "kept"), ("Arithmetic of one token", "arithmetic")
         for column, (heading, quantity) in zip(st.columns(2, gap="large"), headings):
             with column:
                 live.heading(heading)
-                curve(sides, context, quantity)
-                where = words.crossed(sides, quantity)
-                panels.caption(f"**{where}** Solved on the counts themselves, token by token." if where else f"**{said[0]}**")
-    exact(sides, context)
+                curve(choice.sides, choice.context, quantity)
+                where = words.crossed(choice.sides, quantity)
+                solved_on = f"**{where}** Solved on the counts themselves, token by token."
+                panels.caption(solved_on if where else f"**{choice.said[0]}**")
+    exact(choice.sides, choice.context)
 
 
 def curve(sides: tuple[lesson.Side, ...], context: int, quantity: str, small: bool = False) -> None:
@@ -283,12 +294,12 @@ def delta(row: lesson.Delta) -> tuple:
 # Read
 
 
-def read(sides: tuple[lesson.Side, ...], context: int, said: tuple[str, ...]) -> None:
+def read(choice: Choice) -> None:
     """Where the configs come from, what they leave out; the code that counted."""
     live.heading("Where the numbers come from")
     live.table(
         ("model", "released", "organisation", "licence", "config", "assumed", "not understood"),
-        [(*facts(s), ", ".join(s.assumed) or "nothing", ", ".join(s.unknown) or "nothing") for s in sides],
+        [(*facts(s), ", ".join(s.assumed) or "nothing", ", ".join(s.unknown) or "nothing") for s in choice.sides],
     )
     panels.caption(
         "**Assumed** are fields that a config leaves out: they have the value that its own reference gives them. "

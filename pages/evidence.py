@@ -18,6 +18,7 @@ KINDS = {"shows": "yes", "does not show": "no"}
 SAID = {"shows": "show", "unclear": "unclear", "does not show": "do not show", lesson.WAITING: "without runs yet"}
 HELP_CLAIM = "Opens a claim: all its runs, and its rule in words. Each row below opens its own."
 HELP_VERDICT = live.RULES + " No verdict chosen shows all claims."
+MECHANISM = controls.Pick("mechanism", "Mechanism", lesson.mechanisms(), lesson.EVERY)
 
 
 def page() -> None:
@@ -42,7 +43,7 @@ def choose() -> tuple[lesson.Row, str, list[str]]:
         chosen = controls.slider_choice("claim", "Claim", tuple(known), next(iter(known)), "query", HELP_CLAIM)
         with controls.more(filters()), controls.row("further"):
             wanted = controls.several("verdict", "Verdict", lesson.outcomes(), HELP_VERDICT)
-            mechanism = controls.pick("mechanism", "Mechanism", lesson.mechanisms(), lesson.EVERY)
+            mechanism = MECHANISM.draw()
     return known[chosen], mechanism, wanted
 
 
@@ -50,7 +51,7 @@ def filters() -> str:
     """What the folded controls are going to hold."""
     asked = st.session_state.get("verdict", st.query_params.get_all("verdict")) or ()
     words = ", ".join(outcome for outcome in lesson.outcomes() if outcome in asked)
-    return f"{state.peek('mechanism', lesson.EVERY, lesson.mechanisms())} · {words or 'every verdict'}"
+    return f"{MECHANISM.peek()} · {words or 'every verdict'}"
 
 
 # The claims

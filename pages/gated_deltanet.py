@@ -1,6 +1,6 @@
 """Gated DeltaNet and Kimi Delta Attention: what if memory is a matrix you erase and write?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -43,6 +43,13 @@ HELP_MIX = (
 )
 HELP_RULE = "The same rule but for the decay: one number a head, or one for every row of the matrix."
 HELP_KEYS = "Rows of the matrix of a head: how many keys it can tell apart. Trained for Gated DeltaNet alone."
+WRITE = controls.Slider("write", "Write strength", lesson.WRITES, LEARNED, "state", HELP_WRITE)
+DECAY = controls.Slider("decay", "What stays", lesson.DECAYS, LEARNED, "state", HELP_DECAY)
+MIX = controls.Choice("mix", "Layers", lesson.MIXES, PURE, "state", HELP_MIX)
+RULE = controls.Choice("rule", "Rule", lesson.RULES, GATED, "state", HELP_RULE)
+KEYS = controls.Choice("keys", "Width of keys", lesson.KEYS, lesson.USUAL, "state", HELP_KEYS)
+REAL = controls.Pick("real", "Real model", lesson.users(), lesson.FIRST, name=model_name)
+PROMPT = live.names_and_things(EXAMPLES)
 PANELS = ("memory before, decayed", "− erased", "+ written", "= memory")
 MIXED = {PURE: "pure", lesson.HYBRID: "three to one", FULL: "attention alone"}
 READER = "the one that answers"
@@ -60,30 +67,33 @@ MIXED_UP = (
 PAPERS = ("2412.06464", "2406.06484", "2510.26692", "2312.04927")
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    setting: Setting
+    key: str  # of the real model
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The real model's name."""
+        return model_name(self.key)
 
 
-def choose() -> tuple[Setting, str, str, str]:
+def choose() -> Choice:
     """The controls: write strength, decay and presets; mix, rule, keys, real model and prompt folded."""
-    mix, rule = state.peek("mix", PURE, lesson.MIXES), state.peek("rule", GATED, lesson.RULES)
-    write, decay, keys = LEARNED, LEARNED, lesson.USUAL
     with controls.row():
-        write = controls.slider_choice("write", "Write strength", lesson.WRITES, LEARNED, "state", HELP_WRITE)
-        decay = controls.slider_choice("decay", "What stays", lesson.DECAYS, LEARNED, "state", HELP_DECAY)
-        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(f"{rule}, {mix} · {live.asked(EXAMPLES)}"):
+        write, decay = WRITE.draw(), DECAY.draw()
+        with (
+            controls.presets_first("model", presets(), "state"),
+            controls.more(f"{RULE.peek()}, {MIX.peek()} · {PROMPT.example()}"),
+        ):
             with controls.row("model"):
-                mix = controls.choice("mix", "Layers", lesson.MIXES, PURE, "state", HELP_MIX)
-                rule = controls.choice("rule", "Rule", lesson.RULES, GATED, "state", HELP_RULE)
-                if (mix, rule) == (PURE, GATED):
-                    keys = controls.choice("keys", "Width of keys", lesson.KEYS, lesson.USUAL, "state", HELP_KEYS)
-            key = controls.pick("real", "Real model", lesson.users(), lesson.FIRST, model_name)
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-        with place:
-            controls.presets("model", presets(), "state")
-    return Setting(mix, rule, keys, decay, write), key, model_name(key), prompt
+                mix, rule = MIX.draw(), RULE.draw()
+                keys = KEYS.draw() if (mix, rule) == (PURE, GATED) else lesson.USUAL
+            key, prompt = REAL.draw(), PROMPT.draw()
+    return Choice(Setting(mix, rule, keys, decay, write), key, prompt)
 
 
 def presets() -> dict[str, dict]:
@@ -92,31 +102,26 @@ def presets() -> dict[str, dict]:
     return {f"{name} {hybrid}": {"mix": hybrid, "rule": rule, "real": key} for key, (name, rule) in lesson.REAL.items()}
 
 
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
-
-
 # See
 
 
-def see(setting: Setting, key: str, name: str, text: str) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, EXAMPLES["8 pairs"])
-    shown = lesson.run(setting, prompt)
+    prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
+    shown = lesson.run(choice.setting, prompt)
     left, right = panels.beside()
     with left:
-        if setting.mix == FULL:
-            attention(setting, shown, text)
+        if choice.setting.mix == FULL:
+            attention(choice.setting, shown, choice.text)
         else:
-            layer, head = memory_of(setting, prompt)
-            picture(setting, shown, layer, head, text)
-            said(setting, shown, layer, head)
+            layer, head = memory_of(choice.setting, prompt)
+            picture(choice.setting, shown, layer, head, choice.text)
+            said(choice.setting, shown, layer, head)
         live.answers([(a, lesson.found(shown, a)) for a in shown.scene.answers])
     with right:
-        if setting.mix != FULL:
-            made_of(setting, prompt, shown, layer, head)
-        side(setting, shown, key)
+        if choice.setting.mix != FULL:
+            made_of(choice.setting, prompt, shown, layer, head)
+        side(choice.setting, shown, choice.key)
 
 
 def memory_of(setting: Setting, prompt: recall.Prompt) -> tuple[int, int]:
@@ -262,15 +267,15 @@ def bars(kept: lesson.Kept, text) -> None:
 # Count
 
 
-def counts(setting: Setting, key: str, name: str, text: str) -> None:
+def counts(choice: Choice) -> None:
     """Memory against tokens, counted beside measured; then the real models."""
-    config = live.about(setting.variant, model=name)
+    config = live.about(choice.setting.variant, model=choice.name)
     left, right = st.columns(2, gap="large")
     with left:
-        ours(setting, config)
+        ours(choice.setting, config)
     with right:
-        real(key, name, config)
-    formula(key)
+        real(choice.key, choice.name, config)
+    formula(choice.key)
     real_models(config)
 
 
@@ -350,7 +355,7 @@ def real_models(config: dict) -> None:
 # Prove
 
 
-def prove(setting: Setting, key: str, name: str, text: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("gated_deltanet")
     live.verdicts(report, live.numbers(lesson.said))
@@ -393,7 +398,7 @@ def learned(config: dict, colours: dict, stroke: float) -> None:
 # Read
 
 
-def read(setting: Setting, key: str, name: str, text: str) -> None:
+def read(_: Choice) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
     live.reading("core/model/mixers/delta.py", "core/model/scan.py", listed=PAPERS, mixed_up=MIXED_UP)
 
@@ -401,7 +406,7 @@ def read(setting: Setting, key: str, name: str, text: str) -> None:
 # Who uses it
 
 
-def users(setting: Setting, key: str, name: str, text: str) -> None:
+def users(_: Choice) -> None:
     """The catalogue's rows."""
     rows = [(catalogue.entries()[k], lesson.real(k), lesson.rule(k), lesson.formula(k)) for k in lesson.users()]
     live.users(
@@ -417,4 +422,4 @@ def users(setting: Setting, key: str, name: str, text: str) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)

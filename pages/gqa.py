@@ -1,6 +1,6 @@
 """Grouped-query attention: what if heads share their keys and values?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -34,6 +34,10 @@ HELP_MODEL = (
     "One layer with a short convolution, which hands each token its neighbours; or two layers without it, where the first layer "
     "must learn to look at the previous token: trained with 8 KV heads only."
 )
+KV = controls.Slider("kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", HELP_KV)
+POSITIONS = controls.Choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
+MODEL = controls.Choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
+PROMPT = live.names_and_things(EXAMPLES)
 CONTEXT = power(USUAL_CONTEXT)
 NAMES = {"mha": "MHA", "gqa-4": "GQA-4", "gqa-2": "GQA-2", "mqa": "MQA"}
 
@@ -60,60 +64,61 @@ def spelled(variant: str) -> str:
     return label(variant) + tail
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    kv_heads: int
+    positions: str
+    model: str
+    text: str
 
 
-def choose() -> tuple[int, str, str, str]:
+def choose() -> Choice:
     """The controls: KV heads with presets; prompt, positions and model folded."""
-    model = state.peek("model", lesson.SHORT, lesson.MODELS)
-    positions = lesson.placed(state.peek("positions", lesson.NONE, lesson.POSITIONS), model)
+    model = MODEL.peek()
+    positions = lesson.placed(POSITIONS.peek(), model)
     said = lesson.NONE_SAID if positions == lesson.NONE else positions
     with controls.row():
         if lesson.trained(model) == lesson.KV_HEADS:
-            kv_heads = controls.slider_choice("kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", HELP_KV)
+            kv_heads = KV.draw()
             controls.presets("shape", PRESETS, "kv")
         else:
             kv_heads = lesson.HEADS
             panels.caption(f"**KV heads: {kv_heads}, {said}.** The two-layer model was trained with nothing else.")
-        with controls.more(f"{live.asked(EXAMPLES)} · {said} · {model}"):
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
+        with controls.more(f"{PROMPT.example()} · {said} · {model}"):
+            prompt = PROMPT.draw()
             with controls.row("further"):
                 if lesson.trained(model) == lesson.KV_HEADS:
-                    positions = controls.choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
-                model = controls.choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
-    return kv_heads, positions, model, prompt
-
-
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
+                    positions = POSITIONS.draw()
+                model = MODEL.draw()
+    return Choice(kv_heads, positions, model, prompt)
 
 
 # See
 
 
-def see(kv_heads: int, positions: str, model: str, text: str) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, EXAMPLES["8 pairs"])
-    variant = lesson.variant(kv_heads, positions, model)
+    prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
+    variant = lesson.variant(choice.kv_heads, choice.positions, choice.model)
     scene = lesson.scene(variant, prompt)
-    layer = controls.choice("layer", "Layer", (1, 2), 2) - 1 if model == lesson.INDUCTION else 0
+    layer = controls.choice("layer", "Layer", (1, 2), 2) - 1 if choice.model == lesson.INDUCTION else 0
     left, right = panels.beside()
     with left:
-        whole = lesson.scene(lesson.variant(lesson.HEADS, positions, model), prompt)
-        chosen = picture(kv_heads, layer, variant, scene, whole, text)
+        whole = lesson.scene(lesson.variant(lesson.HEADS, choice.positions, choice.model), prompt)
+        chosen = picture(choice.kv_heads, layer, variant, scene, whole, choice.text)
         panels.caption(
-            f"**8 query heads, {kv_heads} KV head{'s' * (kv_heads > 1)}, {len(scene.words)} tokens.** Heads under one orange "
-            "line read the same {keys}. Row = token asking, column = token read. Tap a head or a token to isolate it.",
+            f"**8 query heads, {choice.kv_heads} KV head{'s' * (choice.kv_heads > 1)}, {len(scene.words)} tokens.** "
+            "Heads under one orange line read the same {keys}. Row = token asking, column = token read. "
+            "Tap a head or a token to isolate it.",
             keys=panels.term(
                 "keys and values", "What a token leaves behind for later ones: a key to be found by, a value to be read."
             ),
         )
         verdict(scene)
     with right:
-        side(kv_heads, variant, scene, whole, chosen["head"])
+        side(choice.kv_heads, variant, scene, whole, chosen["head"])
 
 
 def picture(kv_heads: int, layer: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, text: str) -> dict:
@@ -167,14 +172,14 @@ def side(kv_heads: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, 
 # Count
 
 
-def count(kv_heads: int, positions: str, model: str, text: str) -> None:
+def count(choice: Choice) -> None:
     """Memory and arithmetic against context, counted beside measured; then the real models."""
-    colours, stroke, factor = theme.colours(), theme.stroke(), lesson.HEADS // kv_heads
-    variant = lesson.variant(kv_heads)
+    colours, stroke, factor = theme.colours(), theme.stroke(), lesson.HEADS // choice.kv_heads
+    variant = lesson.variant(choice.kv_heads)
     lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
     lines, kept = lesson.curve(lengths), lesson.measured(variant)
     key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", model_name)
-    config = live.about(variant, kv_heads=kv_heads, real_model=model_name(key))
+    config = live.about(variant, kv_heads=choice.kv_heads, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Our model: cache against tokens")
@@ -183,7 +188,7 @@ def count(kv_heads: int, positions: str, model: str, text: str) -> None:
         alt = f"Cache bytes of four sharings against tokens; the measured bytes of {label(variant)} lie on its counted line"
         frame.figure(fig, key="growth", alt=alt, table=table, config=config)
         panels.caption(
-            f"**{label(variant)}: {kv_heads} of {lesson.HEADS} KV heads.** "
+            f"**{label(variant)}: {choice.kv_heads} of {lesson.HEADS} KV heads.** "
             "Lines are counted; rings are bytes in the tensors of the live model."
         )
         panels.check(int(lines[variant][points[-1] - 1]), int(kept[-1]))
@@ -252,7 +257,7 @@ def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None
 # Prove
 
 
-def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("gqa")
@@ -279,7 +284,7 @@ def prove(kv_heads: int, positions: str, model: str, text: str) -> None:
 # Read
 
 
-def read(kv_heads: int, positions: str, model: str, text: str) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     papers = ("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864")
     live.reading("core/model/mixers/attention.py", listed=papers)
@@ -288,7 +293,7 @@ def read(kv_heads: int, positions: str, model: str, text: str) -> None:
 # Who uses it
 
 
-def users(kv_heads: int, positions: str, model: str, text: str) -> None:
+def users(_: Choice) -> None:
     """The catalogue's rows."""
     live.users(
         ("query heads", "KV heads", "sharing", "cache a token"),
@@ -299,4 +304,4 @@ def users(kv_heads: int, positions: str, model: str, text: str) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

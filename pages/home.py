@@ -25,6 +25,10 @@ HELP_RATE = (
     "that dots compare. State of a fixed size is not in it."
 )
 NOBODY = "no card"
+ORGANISATION = controls.Pick("organisation", "Built by", (lesson.EVERY, *lesson.organisations()), lesson.EVERY)
+LICENCE = controls.Choice("licence", "Licence", lesson.LICENCES, lesson.LICENCES[0])
+SIZE = controls.Choice("size", "Total parameters", tuple(lesson.SIZES), next(iter(lesson.SIZES)))
+MODEL = controls.Pick("model", "Click a dot or choose", (NOBODY, *lesson.names()), NOBODY)
 
 
 def page() -> None:
@@ -54,17 +58,13 @@ def choose() -> tuple[lesson.Filter, str]:
         families = controls.several("family", "Attention", tuple(model.FAMILIES), HELP_FAMILY)
         month = controls.slider_choice("month", "Until", months, months[-1], "ink", HELP_MONTH)
         with controls.more(summary()), controls.row("further"):
-            organisation = controls.pick("organisation", "Built by", (lesson.EVERY, *lesson.organisations()), lesson.EVERY)
-            licence = controls.choice("licence", "Licence", lesson.LICENCES)
-            size = controls.choice("size", "Total parameters", tuple(lesson.SIZES))
+            organisation, licence, size = ORGANISATION.draw(), LICENCE.draw(), SIZE.draw()
     return lesson.Filter(tuple(families), organisation, licence, size), month
 
 
 def summary() -> str:
     """What the folded controls are going to hold."""
-    made = state.peek("organisation", lesson.EVERY, (lesson.EVERY, *lesson.organisations()))
-    licence, size = state.peek("licence", "any", lesson.LICENCES), state.peek("size", "any", tuple(lesson.SIZES))
-    return f"built by {made} · licence {licence} · size {size}"
+    return f"built by {ORGANISATION.peek()} · licence {LICENCE.peek()} · size {SIZE.peek()}"
 
 
 # The picture
@@ -72,7 +72,7 @@ def summary() -> str:
 
 def picture(asked: lesson.Filter, month: str) -> tuple[lesson.Dot, ...]:
     """The landscape; a click on a dot opens its card."""
-    fig = landscape.drawn(asked, month, lesson.named(state.peek("model", NOBODY)), theme.mode(), theme.stroke())
+    fig = landscape.drawn(asked, month, lesson.named(MODEL.peek()), theme.mode(), theme.stroke())
     shown = lesson.taken(asked, month)
     alt = f"{len(shown)} models as dots: total parameters across, active parameters upwards, the cache of a token as the area"
     config = {"link": state.link(state.page(), state.values()), "until": month}
@@ -115,7 +115,7 @@ def legend(sizes) -> None:
 def pick() -> str:
     """The model whose card is open, chosen by a click on its dot or from the list; what it is in a line."""
     with controls.row("card"):
-        name = controls.pick("model", "Click a dot or choose", (NOBODY, *lesson.names()), NOBODY)
+        name = MODEL.draw()
         if found := next((d for d in lesson.dots() if d.name == name), None):
             used = "" if found.dense else f", {count(found.active)} active"
             adds = f"a token adds {sized(found.rate)}" if found.rate else "no cache that grows"

@@ -1,5 +1,7 @@
 """Inference: why does memory decide the price?"""
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
@@ -14,6 +16,7 @@ from core.lessons.common import CONTEXTS
 from core.lessons.inference import lesson
 from core.lessons.inference import words as in_words
 from core.lessons.inference.techniques import effects
+from core.real.hf.reader import Reading
 from core.real.intake import strange
 from core.units import binary, decimal, sized
 
@@ -38,6 +41,16 @@ HELP_BOUND = (
     "No engine can be faster: every byte is moved once at full bandwidth, every unit is always busy, devices talk to each other "
     "in no time. Real engines reach a part of it."
 )
+MODEL = controls.Pick("model", "Model", list(lesson.models()), lesson.MODEL, name=lesson.models().get)
+ACCELERATOR = controls.Pick("accelerator", "on", list(lesson.cards()), lesson.ACCELERATOR, name=lesson.cards().get)
+DEVICES = controls.Slider("devices", "Devices", lesson.DEVICES, 1, "ink")
+CONTEXT = controls.Slider("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT)
+USERS = controls.Slider("users", "Users", lesson.USERS, 16, "kv", HELP_USERS)
+WEIGHTS = controls.Choice("weights", "Weights", lesson.DTYPES, lesson.RELEASED, "shared")
+CACHE = controls.Choice("cache", "Cache", lesson.DTYPES, lesson.RELEASED, "kv")
+SPLIT = controls.Choice("split", "Attention is split by", SPLITS, SPLITS[0], help=HELP_SPLIT)
+PAGING = controls.Choice("paging", "Tokens a page", lesson.PAGES, lesson.PAGE, help=HELP_PAGE)
+RESERVE = controls.Choice("reserve", "Reserve, %", lesson.RESERVES, lesson.RESERVE, help=HELP_RESERVE)
 PAPERS = ("2211.05102", "2309.06180", "1911.02150", "2405.04434")
 
 
@@ -45,44 +58,47 @@ def page() -> None:
     """Title, controls, the verdict, and the section that is open."""
     st.html(f"<style>{theme.sheet('inference')}</style>")
     panels.title(QUESTION, ANSWER, CORRECTION)
-    reading, deployment, settings, price = choose()
-    scene = lesson.scene(reading, deployment)
-    verdict(reading, deployment, scene)
+    choice = choose()
+    verdict(choice.reading, choice.d, choice.scene)
     section = controls.sections(SECTIONS)
-    if section == "See":
-        see(reading, deployment, scene, price)
-    elif section == "Count":
-        count(reading, deployment, scene, price)
-    elif section == "Who fits":
-        fits(deployment, settings, price)
-    else:
-        read()
+    dict(zip(SECTIONS, (see, count, fits, read)))[section](choice)
     panels.answer(ANSWER, CORRECTION)
 
 
 # Controls
 
 
-def choose() -> tuple:
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    reading: Reading
+    d: Deployment
+    settings: dict
+    price: float
+
+    @property
+    def scene(self) -> lesson.Scene:
+        """What follows from it."""
+        return lesson.scene(self.reading, self.d)
+
+
+def choose() -> Choice:
     """The controls: model, accelerator and how many; context, users, presets; the rest folded, a config of one's own included."""
     with controls.row("where"):
-        key = controls.pick("model", "Model", list(lesson.models()), lesson.MODEL, lesson.models().get)
-        accelerator = controls.pick("accelerator", "on", list(lesson.cards()), lesson.ACCELERATOR, lesson.cards().get)
-        devices = controls.slider_choice("devices", "Devices", lesson.DEVICES, 1, "ink")
+        key, accelerator, devices = MODEL.draw(), ACCELERATOR.draw(), DEVICES.draw()
     said = summary()
     with controls.row():
         slot = st.container(width="content", gap=None)  # a model handed in below decides whether there is a context
-        users = controls.slider_choice("users", "Users", lesson.USERS, 16, "kv", HELP_USERS)
-        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(said):
-            settings, price = further()
-            handed = intake.own("inference")
-        reading = handed[0].reading if handed else lesson.reading(key)
-        with slot:
-            context = held(reading)
-        with place:
-            controls.presets("preset", lesson.presets(), "kv")
-    return reading, lesson.deploy(reading, accelerator, devices, users, context, settings), settings, price
+        users = USERS.draw()
+        with controls.presets_first("preset", lesson.presets(), "kv"):
+            with controls.more(said):
+                settings, price = further()
+                handed = intake.own("inference")
+            reading = handed[0].reading if handed else lesson.reading(key)
+            with slot:
+                context = held(reading)
+    return Choice(reading, lesson.deploy(reading, accelerator, devices, users, context, settings), settings, price)
 
 
 def held(reading) -> int:
@@ -90,28 +106,23 @@ def held(reading) -> int:
     if lesson.boards(reading):
         panels.caption(f"**A board of {reading.context:,} positions:** this model has no context to choose.")
         return reading.context
-    return CONTEXTS[controls.slider_choice("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT)]
+    return CONTEXTS[CONTEXT.draw()]
 
 
 def further() -> tuple[dict, float]:
     """Precision, split, pages, reserve, and a price."""
-    chosen = {}
     with controls.row("precision"):
-        chosen["weights"] = controls.choice("weights", "Weights", lesson.DTYPES, hue="shared")
-        chosen["cache"] = controls.choice("cache", "Cache", lesson.DTYPES, hue="kv")
+        chosen = {"weights": WEIGHTS.draw(), "cache": CACHE.draw()}
     with controls.row("memory"):
-        chosen["split"] = controls.choice("split", "Attention is split by", SPLITS, help=HELP_SPLIT)
-        chosen["page"] = controls.choice("paging", "Tokens a page", lesson.PAGES, lesson.PAGE, help=HELP_PAGE)
-        chosen["reserve"] = controls.choice("reserve", "Reserve, %", lesson.RESERVES, lesson.RESERVE, help=HELP_RESERVE)
+        chosen |= {"split": SPLIT.draw(), "page": PAGING.draw(), "reserve": RESERVE.draw()}
     return chosen, controls.amount("price", "Price of a device-hour", help=HELP_PRICE)
 
 
 def summary() -> str:
     """What the folded controls are going to hold."""
-    weights, cache = (state.peek(field, lesson.RELEASED, lesson.DTYPES) for field in ("weights", "cache"))
-    split, reserve = state.peek("split", SPLITS[0], SPLITS), state.peek("reserve", lesson.RESERVE, lesson.RESERVES)
+    weights, cache = WEIGHTS.peek(), CACHE.peek()
     same = f"weights and cache {weights}" if weights == cache else f"weights {weights}, cache {cache}"
-    return f"{same} · split by {split} · reserve {reserve}%"
+    return f"{same} · split by {SPLIT.peek()} · reserve {RESERVE.peek()}%"
 
 
 def verdict(reading, d: Deployment, scene: lesson.Scene) -> None:
@@ -143,19 +154,19 @@ def remarks(reading, d: Deployment, scene: lesson.Scene) -> list[str]:
 # See
 
 
-def about(d: Deployment, scene: lesson.Scene) -> dict:
+def about(scene: lesson.Scene) -> dict:
     """What goes into an exported file."""
     return {"verdict": scene.verdict, "link": state.link(state.page(), state.values())}
 
 
-def see(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
+def see(choice: Choice) -> None:
     """What fills one device, and where prefill and decode stand under the roofline."""
     left, right = panels.beside()
     with left:
-        budget(reading, d, scene)
-        roofline(reading, d, scene)
+        budget(choice.reading, choice.d, choice.scene)
+        roofline(choice.reading, choice.d, choice.scene)
     with right:
-        side(reading, d, scene, price)
+        side(choice.reading, choice.d, choice.scene, choice.price)
 
 
 def budget(reading, d: Deployment, scene: lesson.Scene) -> None:
@@ -165,7 +176,7 @@ def budget(reading, d: Deployment, scene: lesson.Scene) -> None:
     fig = figures.budget(rows, m.available, m.installed, decimal, theme.mode(), theme.stroke())
     table = {"part": [p.name for p in scene.parts], "bytes on one device": [p.bytes for p in scene.parts]}
     alt = "Memory of one device: " + ", ".join(f"{p.name} {decimal(p.bytes)}" for p in scene.parts)
-    frame.figure(fig, key="budget", alt=alt, table=table, config=about(d, scene))
+    frame.figure(fig, key="budget", alt=alt, table=table, config=about(scene))
     panels.caption(
         f"**{'One of ' * (d.devices > 1)}{d.named}, {d.batch:,} user{'s' * (d.batch > 1)} at {d.context:,} {kept}s.** "
         f"{in_words.listed(scene.parts, decimal)}{'; hatched: the reserve' * m.fits}."
@@ -187,7 +198,7 @@ def roofline(reading, d: Deployment, scene: lesson.Scene) -> None:
         f"Roofline of one {d.device.name}: decode at {b.decode.intensity:.3g} FLOPs a byte is bound by {b.decode.binds}, "
         f"prefill at {b.prefill.intensity:.3g} by {b.prefill.binds}"
     )
-    frame.figure(fig, key="roofline", alt=alt, table=table, config=about(d, scene))
+    frame.figure(fig, key="roofline", alt=alt, table=table, config=about(scene))
     panels.caption(
         f"**Decode is bound by {b.decode.binds}, prefill by {b.prefill.binds}.** On the slope the {{bound}} is bandwidth. "
         "Small dots: decode with 1, 2, 4, … users, hollow where they do not fit.",
@@ -219,10 +230,11 @@ def facts(rows: list[tuple[str, str]]) -> None:
 # Count
 
 
-def count(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
+def count(choice: Choice) -> None:
     """The cost of a token against users; what techniques would change; the bound with the numbers put in."""
     colours, stroke = theme.colours(), theme.stroke()
-    unit, factor = in_words.unit(price)
+    reading, d, scene = choice.reading, choice.d, choice.scene
+    unit, factor = in_words.unit(choice.price)
     made, kept = lesson.words(reading)
     title = f"{unit} per million {made}s"
     p, rows = lesson.prices(reading, d), effects(reading, d)
@@ -235,7 +247,7 @@ def count(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
         "cache and state": p.memory * factor,
     }
     alt = f"Cost of a million {made}s against users: it falls from {p.total[0]:.3g} device-hours; {p.most:,} users fit"
-    frame.figure(fig, key="cost", alt=alt, table=table, config=about(d, scene))
+    frame.figure(fig, key="cost", alt=alt, table=table, config=about(scene))
     panels.caption(
         f"**{d.named}, {d.context:,} {kept}s each, decode alone.** The line is the larger of traffic and arithmetic; beyond the "
         "users that fit it is faint. Dotted: reading alone; dashed: arithmetic alone. Prompts come on top."
@@ -246,7 +258,7 @@ def count(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
     names = [e.name for e in rows]
     table = {"technique": names, "users that fit": [e.most for e in rows], unit: np.array([e.hours for e in rows]) * factor}
     frame.figure(
-        fig, key="effects", alt=f"Cost of a million tokens with {len(marks)} techniques", table=table, config=about(d, scene)
+        fig, key="effects", alt=f"Cost of a million tokens with {len(marks)} techniques", table=table, config=about(scene)
     )
     techniques(rows, f"{made}s/s of a lone user", title, factor)
     formula(reading, d, scene)
@@ -288,10 +300,10 @@ def formula(reading, d: Deployment, scene: lesson.Scene) -> None:
 # Who fits, Read
 
 
-def fits(d: Deployment, settings: dict, price: float) -> None:
+def fits(choice: Choice) -> None:
     """Every model on these devices."""
-    unit, factor = in_words.unit(price)
-    rows = lesson.fits(d.device.key, d.devices, d.context, tuple(settings.items()))
+    d, (unit, factor) = choice.d, in_words.unit(choice.price)
+    rows = lesson.fits(d.device.key, d.devices, d.context, tuple(choice.settings.items()))
     live.heading(f"{d.named}, {d.context:,} tokens a user")
     live.table(
         ("model", "weights", "users that fit", "longest context of one user", f"{unit} per million tokens"),
@@ -307,7 +319,7 @@ def fits(d: Deployment, settings: dict, price: float) -> None:
     )
 
 
-def read() -> None:
+def read(_: Choice) -> None:
     """The accelerators with their sources, the glossary, papers, the source that ran."""
     live.heading("Accelerators")
     live.table(

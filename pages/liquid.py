@@ -1,6 +1,6 @@
 """Liquid models (LFM2): gated short convolutions with a few layers of attention."""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -38,6 +38,10 @@ HELP_GATE = (
     "after them what comes out. No activation follows."
 )
 HELP_CONTEXT = "Tokens so far, for the real models."
+PLACE = controls.Slider("attention", "Attention", tuple(lesson.PLACES), lesson.LAST, "kv", HELP_PLACE)
+REAL = controls.Pick("real", "Real model", lesson.users(), lesson.users()[0], name=model_name)
+CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "32k", "ink", HELP_CONTEXT)
+PROMPT = live.names_and_things(EXAMPLES, (8, 16))
 MIXED_UP = (
     "**Liquid is a name here, not a differential equation.** Liquid time-constant networks are another family; "
     "LFM2's operators are linear and vary with the input, and by that word attention is one of them too.",
@@ -48,53 +52,48 @@ MIXED_UP = (
 PAPERS = ("2511.23404", "2312.04927")
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    place: str
+    key: str
+    context: int
+    text: str
 
 
-def choose() -> tuple[str, str, int, str]:
+def choose() -> Choice:
     """The controls: where attention stands, with presets; real model, context and prompt folded."""
+    presets = {model_name(key): {"attention": "third", "real": key} for key in lesson.users()}
     with controls.row():
-        place = controls.slider_choice("attention", "Attention", tuple(lesson.PLACES), lesson.LAST, "kv", HELP_PLACE)
-        presets = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(live.summary(lesson.users(), lesson.users()[0], model_name, CONTEXTS, "32k", EXAMPLES)):
-            with controls.row("real"):
-                key = controls.pick("real", "Real model", lesson.users(), lesson.users()[0], model_name)
-                said = controls.slider_choice("context", "Context", tuple(CONTEXTS), "32k", "ink", HELP_CONTEXT)
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-        with presets:
-            options = {model_name(k): {"attention": "third", "real": k} for k in lesson.users()}
-            controls.presets("model", options, "kv")
-    return place, key, CONTEXTS[said], prompt
-
-
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(8, 16), rng.randrange(1 << 30), rng.randint(1, 3))
+        place = PLACE.draw()
+        with controls.presets_first("model", presets, "kv"):
+            key, context, prompt = live.model_and_prompt(REAL, CONTEXT, PROMPT)
+    return Choice(place, key, CONTEXTS[context], prompt)
 
 
 # See
 
 
-def see(place: str, key: str, context: int, text: str) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, FAR)
-    shown = lesson.watch(place, prompt)
+    prompt = live.parsed(choice.text, FAR)
+    shown = lesson.watch(choice.place, prompt)
     left, right = panels.beside()
     with left:
-        chosen = picture(place, shown, text)
+        chosen = picture(choice.place, shown, choice.text)
         panels.caption(
-            f"**{stack(place)}, {len(shown.words)} tokens.** One map a layer; row = token asking, column = token taken up, "
+            f"**{stack(choice.place)}, {len(shown.words)} tokens.** One map a layer; row = token asking, column = token "
+            "taken up, "
             "shares of each row. A convolution is a band three wide, with {gates}; attention a triangle.",
             gates=panels.term("two gates", HELP_GATE),
         )
-        live.answers([(a, lesson.found(place, shown.scene, a)) for a in shown.scene.answers])
-        reach(place, prompt, shown, chosen["row"])
+        live.answers([(a, lesson.found(choice.place, shown.scene, a)) for a in shown.scene.answers])
+        reach(choice.place, prompt, shown, chosen["row"])
         if controls.switch("gates", "Both gates of every channel and token", hue="window"):
-            strips(place, shown, chosen_layer(place, chosen["head"]))
+            strips(choice.place, shown, chosen_layer(choice.place, chosen["head"]))
     with right:
-        side(place, key, context, prompt, shown, chosen)
+        side(choice.place, choice.key, choice.context, prompt, shown, chosen)
 
 
 def stack(place: str) -> str:
@@ -259,11 +258,11 @@ def bars(whole: int, mine: int, text, hue: str) -> None:
 # Count
 
 
-def counts(place: str, key: str, context: int, text: str) -> None:
+def counts(choice: Choice) -> None:
     """Ladders of the released models; memory against context, counted beside measured."""
-    config = live.about(lesson.PLACES[place], model=model_name(key), context=context)
-    live.heading(f"The released models, layer by layer, at {context:,} tokens")
-    models = lesson.ladders(context)
+    config = live.about(lesson.PLACES[choice.place], model=model_name(choice.key), context=choice.context)
+    live.heading(f"The released models, layer by layer, at {choice.context:,} tokens")
+    models = lesson.ladders(choice.context)
     alt = f"Layers of {', '.join(models)}, first at the bottom; only those that attend keep a cache"
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
     frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
@@ -273,10 +272,10 @@ def counts(place: str, key: str, context: int, text: str) -> None:
     )
     left, right = st.columns(2, gap="large")
     with left:
-        ours(place, config)
+        ours(choice.place, config)
     with right:
-        theirs(key, config)
-    formula(key, context)
+        theirs(choice.key, config)
+    formula(choice.key, choice.context)
     real_models(config)
 
 
@@ -351,7 +350,7 @@ def real_models(config: dict) -> None:
 # Prove
 
 
-def prove(place: str, key: str, context: int, text: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("liquid")
     live.verdicts(report, live.numbers(lesson.said))
@@ -386,7 +385,7 @@ def hues(variants) -> dict[str, str]:
 # Read
 
 
-def read(place: str, key: str, context: int, text: str) -> None:
+def read(_: Choice) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
     live.reading("core/model/mixers/shortconv.py", listed=PAPERS, mixed_up=MIXED_UP)
 
@@ -394,11 +393,11 @@ def read(place: str, key: str, context: int, text: str) -> None:
 # Who uses it
 
 
-def users(place: str, key: str, context: int, text: str) -> None:
+def users(choice: Choice) -> None:
     """The catalogue's rows, and models of a phone's size that attend in every layer."""
-    rows = [(catalogue.entries()[k], lesson.real(k, context), lesson.size(k)) for k in lesson.users()]
+    rows = [(catalogue.entries()[k], lesson.real(k, choice.context), lesson.size(k)) for k in lesson.users()]
     live.users(
-        ("parameters", "active", "attend", "at layers", f"cache at {context:,}", "columns"),
+        ("parameters", "active", "attend", "at layers", f"cache at {choice.context:,}", "columns"),
         [
             (
                 e,
@@ -412,12 +411,12 @@ def users(place: str, key: str, context: int, text: str) -> None:
             for e, r, (total, active) in rows
         ],
     )
-    panels.caption(f"**Every row is counted from the config as released**, {context:,} tokens, 16 bits.")
+    panels.caption(f"**Every row is counted from the config as released**, {choice.context:,} tokens, 16 bits.")
     live.heading("Of a phone's size, with attention in every layer, whether or not made for so long a context")
     live.users(
-        ("parameters", f"cache at {context:,}"),
-        [(catalogue.entries()[k], count(lesson.size(k)[0]), binary(lesson.cached(k, context))) for k in lesson.others()],
+        ("parameters", f"cache at {choice.context:,}"),
+        [(catalogue.entries()[k], count(lesson.size(k)[0]), binary(lesson.cached(k, choice.context))) for k in lesson.others()],
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)

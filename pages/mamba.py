@@ -1,6 +1,6 @@
 """State space models: Mamba, Mamba-2 and the hybrids built on them."""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -45,6 +45,11 @@ HELP_STEP = (
     "How much of a token enters, and at once how far the past fades: both grow with it. The model makes one a token and head."
 )
 HELP_CONTEXT = "Tokens so far, for the real models."
+STATE = controls.Slider("state", "State", lesson.STATES, lesson.TYPICAL, "state", HELP_STATE)
+SHARE = controls.Choice("share", "Attention", lesson.SHARES, lesson.PURE, "kv", HELP_SHARE)
+REAL = controls.Pick("real", "Real model", lesson.hybrids(), lesson.reference(), name=model_name)
+CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
+PROMPT = live.names_and_things(EXAMPLES)
 MIXED_UP = (
     "**Input-dependent decay is not the delta rule.** Mamba-2 chooses how far everything fades; it does not erase along one key.",
     "**Jamba's layers are Mamba, the first of its kind,** with a decay for every number; the others here are Mamba-2.",
@@ -55,30 +60,29 @@ MIXED_UP = (
 PAPERS = ("2405.21060", "2312.00752", "2504.03624", "2403.19887", "2507.22448", "2505.15431", "2312.04927")
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    share: str
+    size: int
+    key: str
+    context: int
+    text: str
 
 
-def choose() -> tuple[str, int, str, int, str]:
+def choose() -> Choice:
     """The controls: state and share of attention with presets; real model, context and prompt folded."""
-    share = state.peek("share", lesson.PURE, lesson.SHARES)
     with controls.row():
-        if len(lesson.trained(share)) > 1:
-            size = controls.slider_choice("state", "State", lesson.STATES, lesson.TYPICAL, "state", HELP_STATE)
+        if len(lesson.trained(SHARE.peek())) > 1:
+            size = STATE.draw()
         else:
             size = lesson.TYPICAL
             panels.caption(f"**State: {size}.** The hybrid was trained with nothing else.")
-        share = controls.choice("share", "Attention", lesson.SHARES, lesson.PURE, "kv", HELP_SHARE)
-        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(live.summary(lesson.hybrids(), lesson.reference(), model_name, CONTEXTS, "128k", EXAMPLES)):
-            with controls.row("real"):
-                key = controls.pick("real", "Real model", lesson.hybrids(), lesson.reference(), model_name)
-                said = controls.slider_choice("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-        with place:
-            controls.presets("model", presets(), "state")
-    return share, size, key, CONTEXTS[said], prompt
+        share = SHARE.draw()
+        with controls.presets_first("model", presets(), "state"):
+            key, context, prompt = live.model_and_prompt(REAL, CONTEXT, PROMPT)
+    return Choice(share, size, key, CONTEXTS[context], prompt)
 
 
 def presets() -> dict[str, dict]:
@@ -87,18 +91,13 @@ def presets() -> dict[str, dict]:
     return {name: {"share": lesson.HYBRID, "real": key} for name, key in names.items() if key in lesson.hybrids()}
 
 
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
-
-
 # See
 
 
-def see(share: str, size: int, key: str, context: int, text: str) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, FIRST)
-    variant = lesson.variant(share, size)
+    prompt = live.parsed(choice.text, FIRST)
+    variant = lesson.variant(choice.share, choice.size)
     shown = watch(variant, prompt)
     left, right = panels.beside()
     with left:
@@ -106,14 +105,16 @@ def see(share: str, size: int, key: str, context: int, text: str) -> None:
         number = controls.choice("layer", "Layer", depth, lesson.opening(variant))
         layer = shown.layers[number - 1]
         chosen = (
-            duality(share, variant, number, shown, text) if layer.implicit else attention(share, variant, number, shown, text)
+            duality(choice.share, variant, number, shown, choice.text)
+            if layer.implicit
+            else attention(choice.share, variant, number, shown, choice.text)
         )
         live.answers([(a, None) for a in shown.scene.answers])
     with right:
         if layer.implicit:
             head = lesson.strongest(layer) if chosen["head"] is None else chosen["head"] % len(layer.memory[0])
             remembered(variant, number, head, chosen["step"], shown)
-        side(share, size, key, context, shown)
+        side(choice.share, choice.size, choice.key, choice.context, shown)
 
 
 def common(share: str, variant: str, shown, text: str) -> dict:
@@ -269,17 +270,17 @@ def real_bars(r: lesson.Real) -> None:
 # Count
 
 
-def count(share: str, size: int, key: str, context: int, text: str) -> None:
+def count(choice: Choice) -> None:
     """Ladders of real hybrids; memory against context, counted beside measured."""
-    config = live.about(lesson.variant(share, size), model=model_name(key), context=context)
-    ladders(context, config)
+    config = live.about(lesson.variant(choice.share, choice.size), model=model_name(choice.key), context=choice.context)
+    ladders(choice.context, config)
     left, right = st.columns(2, gap="large")
     with left:
-        ours(share, size, config)
+        ours(choice.share, choice.size, config)
     with right:
-        theirs(key, config)
-    formula(key, context)
-    real_models(context, config)
+        theirs(choice.key, config)
+    formula(choice.key, choice.context)
+    real_models(choice.context, config)
 
 
 def ladders(context: int, config: dict) -> None:
@@ -381,7 +382,7 @@ def real_models(context: int, config: dict) -> None:
 # Prove
 
 
-def prove(share: str, size: int, key: str, context: int, text: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("mamba")
     live.verdicts(report, live.numbers(lesson.said))
@@ -419,7 +420,7 @@ def hues(variants) -> dict[str, str]:
 # Read
 
 
-def read(share: str, size: int, key: str, context: int, text: str) -> None:
+def read(_: Choice) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
     live.reading("core/model/mixers/mamba.py", "core/model/scan.py", listed=PAPERS, mixed_up=MIXED_UP)
 
@@ -427,11 +428,11 @@ def read(share: str, size: int, key: str, context: int, text: str) -> None:
 # Who uses it
 
 
-def users(share: str, size: int, key: str, context: int, text: str) -> None:
+def users(choice: Choice) -> None:
     """The catalogue's rows."""
-    rows = [(catalogue.entries()[k], lesson.layers(k), lesson.sizes(k, context)) for k in lesson.users()]
+    rows = [(catalogue.entries()[k], lesson.layers(k), lesson.sizes(k, choice.context)) for k in lesson.users()]
     live.users(
-        ("layers", "of which", "attend", "of all", "of those that mix", "state", f"cache at {context:,}"),
+        ("layers", "of which", "attend", "of all", "of those that mix", "state", f"cache at {choice.context:,}"),
         [
             (
                 e, n.total, f"{n.mamba} {n.kind}", n.attention, f"{n.of_layers:.0%}", f"{n.of_mixers:.0%}", binary(kept),
@@ -441,9 +442,10 @@ def users(share: str, size: int, key: str, context: int, text: str) -> None:
         ],
     )  # fmt: skip
     panels.caption(
-        f"**Every row is counted from the config as released**, {context:,} tokens, 16-bit cache, recurrent state in 32 bits. "
+        f"**Every row is counted from the config as released**, {choice.context:,} tokens, 16-bit cache, recurrent state in "
+        "32 bits. "
         "Layers that stand side by side count in both columns. Click a name for the model's own page."
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

@@ -1,6 +1,6 @@
 """One prompt through every trained mixer: who remembers, at what price?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -37,6 +37,9 @@ HELP_PAIRS = (
     f"question stays. At most {lesson.MOST} pairs were learned."
 )
 HELP_SET = "Mixers alone in their model; three layers of each to one of attention; or all of them, the sLSTM too."
+PAIRS = controls.Slider("pairs", "Pairs to remember", lesson.PAIRS, 12, help=HELP_PAIRS)
+SET = controls.Choice("mixers", "Mixers", tuple(lesson.SETS), lesson.ONE, help=HELP_SET)
+PROMPT = live.names_and_things(EXAMPLES, (2, 6), 2)
 HELP_WRITTEN = (
     "A recurrence keeps no weights, but its output is still a sum over the tokens before: written out, it is the attention that "
     "the recurrence amounts to. Signs are left out; each row is shares of 1, so that all panels compare."
@@ -55,35 +58,33 @@ FILES = (
 )
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    pairs: int
+    kind: str
+    text: str
 
 
-def choose() -> tuple[int, str, str]:
+def choose() -> Choice:
     """The controls: pairs to remember and which mixers; the prompt folded."""
     with controls.row():
-        pairs = controls.slider_choice("pairs", "Pairs to remember", lesson.PAIRS, 12, "query", HELP_PAIRS)
-        kind = controls.choice("mixers", "Mixers", tuple(lesson.SETS), lesson.ONE, help=HELP_SET)
+        pairs, kind = PAIRS.draw(), SET.draw()
         controls.presets("facts", PRESETS)
-        with controls.more(live.asked(EXAMPLES)):
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-    return pairs, kind, prompt
-
-
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(2, 6), rng.randrange(1 << 30), rng.randint(1, 2))
+        with controls.more(PROMPT.example()):
+            prompt = PROMPT.draw()
+    return Choice(pairs, kind, prompt)
 
 
 # See
 
 
-def see(pairs: int, kind: str, text: str) -> None:
+def see(choice: Choice) -> None:
     """Every mixer on the reader's prompt: where it looks, what it answers, what it holds."""
-    prompt = lesson.padded(live.parsed(text, EXAMPLES["one name"]), pairs)
-    played = lesson.every(kind, prompt)
-    picture(pairs, kind, played, text)
+    prompt = lesson.padded(live.parsed(choice.text, EXAMPLES["one name"]), choice.pairs)
+    played = lesson.every(choice.kind, prompt)
+    picture(choice.pairs, choice.kind, played, choice.text)
     right = sum(p.right for p in played)
     panels.caption(
         f"**{told(prompt)}: {right} of {len(played)} remember.** One panel a mixer: the head "
@@ -99,7 +100,7 @@ def see(pairs: int, kind: str, text: str) -> None:
         answers(played)
     with side:
         live.heading("Recall per byte, from our runs")
-        pareto(kind)
+        pareto(choice.kind)
 
 
 def told(prompt: recall.Prompt) -> str:
@@ -169,16 +170,16 @@ def pareto(kind: str) -> None:
 # Count
 
 
-def count(pairs: int, kind: str, text: str) -> None:
+def count(choice: Choice) -> None:
     """Bytes against tokens, counted beside measured; then the real models."""
-    prompt = lesson.padded(live.parsed(text, EXAMPLES["one name"]), pairs)
-    played = lesson.every(kind, prompt)
+    prompt = lesson.padded(live.parsed(choice.text, EXAMPLES["one name"]), choice.pairs)
+    played = lesson.every(choice.kind, prompt)
     lengths, n = np.unique(np.geomspace(1, 512, 60).astype(int)), len(played[0].words)
-    config = {"link": live.about(played[0].mixer.variant)["link"], "mixers": kind}
+    config = {"link": live.about(played[0].mixer.variant)["link"], "mixers": choice.kind}
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Bytes held after so many tokens")
-        lines, hues = lesson.lines(kind, lengths), {m.variant: m.hue for m in lesson.SETS[kind]}
+        lines, hues = lesson.lines(choice.kind, lengths), {m.variant: m.hue for m in lesson.SETS[choice.kind]}
         fig = mixers.growth(lengths, lines, hues, lesson.said, n, theme.colours(), theme.stroke())
         alt = f"Bytes of {len(lines)} mixers against tokens: caches grow, states are level"
         table = {"tokens": lengths, **{f"{lesson.said(v)}, B": y for v, y in lines.items()}}
@@ -223,7 +224,7 @@ def real_models(config: dict) -> None:
 # Prove
 
 
-def prove(pairs: int, kind: str, text: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     live.verdicts(evidence.report("mixers"), live.numbers(lesson.said))
     live.heading("Recall per byte: every seed")
@@ -238,7 +239,7 @@ def prove(pairs: int, kind: str, text: str) -> None:
 # Read
 
 
-def read(pairs: int, kind: str, text: str) -> None:
+def read(_: Choice) -> None:
     """The glossary, the sources that ran, papers."""
     live.reading(*FILES, listed=PAPERS)
 
@@ -246,7 +247,7 @@ def read(pairs: int, kind: str, text: str) -> None:
 # Who uses it
 
 
-def users(pairs: int, kind: str, text: str) -> None:
+def users(_: Choice) -> None:
     """The catalogue's rows."""
     entries = catalogue.entries()
     live.users(
@@ -259,4 +260,4 @@ def users(pairs: int, kind: str, text: str) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

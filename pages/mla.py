@@ -1,6 +1,6 @@
 """Multi-head latent attention: what if we cache a summary instead?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -47,6 +47,12 @@ HELP_FORM = (
 )
 HELP_MADE = "The largest latent cut down after training, or a model that learned with so many numbers from the start."
 HELP_TASK = "What the models learned: every name is told once; or every name is told twice, and only the later thing is right."
+LATENT = controls.Slider("latent", "Latent", lesson.RANKS, lesson.START, "latent", HELP_LATENT)
+KEY = controls.Switch("rope_key", "Rope key", default=True, hue="kv", help=HELP_KEY)
+FORM = controls.Choice("form", "Form", lesson.FORMS, lesson.ABSORBED, "latent", HELP_FORM)
+MADE = controls.Choice("made", "This size", lesson.MADE, lesson.CUT, "latent", HELP_MADE)
+TASK = controls.Choice("task", "Learned", lesson.TASKS, lesson.ONCE, help=HELP_TASK)
+PROMPT = live.names_and_things(EXAMPLES)
 CONTEXT = power(USUAL_CONTEXT)
 SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures compare
 
@@ -64,37 +70,30 @@ def label(variant: str) -> str:
     return f"{kind.upper()} {size.replace('x', ' × ')}{said}{tail}"
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Asked:
+    """What the controls hold."""
+
+    choice: Choice
+    text: str
 
 
-def choose() -> tuple[Choice, str]:
+def choose() -> Asked:
     """The controls: the latent with presets, the rope key, the form; prompt, task and how the size came about folded."""
-    task = state.peek("task", lesson.ONCE, lesson.TASKS)
     with controls.row():
-        rank = controls.slider_choice("latent", "Latent", lesson.RANKS, lesson.START, "latent", HELP_LATENT)
-        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        key = state.peek("rope_key", True, (True, False))
-        form = state.peek("form", lesson.ABSORBED, lesson.FORMS)
-        made = state.peek("made", lesson.CUT, lesson.MADE)
-        here = Choice(rank, key, form, made, task)
-        with controls.more(f"{'rope key' if key else 'no rope key'} · {form} · {task} · {live.asked(EXAMPLES)}"):
+        rank = LATENT.draw()
+        held = Choice(rank, KEY.peek(), FORM.peek(), MADE.peek(), TASK.peek())
+        key = "rope key" if held.key else "no rope key"
+        with (
+            controls.presets_first("shape", models.presets(), "latent"),
+            controls.more(f"{key} · {held.form} · {held.task} · {PROMPT.example()}"),
+        ):
             with controls.row("forms"):
-                key = controls.switch("rope_key", "Rope key", True, "kv", HELP_KEY)
-                form = controls.choice("form", "Form", lesson.FORMS, lesson.ABSORBED, "latent", HELP_FORM)
-                if here.trained and rank < lesson.FULL:
-                    made = controls.choice("made", "This size", lesson.MADE, lesson.CUT, "latent", HELP_MADE)
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-            task = controls.choice("task", "Learned", lesson.TASKS, lesson.ONCE, help=HELP_TASK)
-        with place:
-            controls.presets("shape", models.presets(), "latent")
-    return Choice(rank, key, form, made, task), prompt
-
-
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
+                key, form = KEY.draw(), FORM.draw()
+                made = MADE.draw() if held.trained and rank < lesson.FULL else held.made
+            prompt = PROMPT.draw()
+            task = TASK.draw()
+    return Asked(Choice(rank, key, form, made, task), prompt)
 
 
 def about(choice: Choice, **more) -> dict:
@@ -105,18 +104,18 @@ def about(choice: Choice, **more) -> dict:
 # See
 
 
-def see(choice: Choice, text: str) -> None:
+def see(asked: Asked) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, EXAMPLES["8 pairs"])
-    here, whole = lesson.scene(choice, prompt), lesson.scene(choice.whole, prompt)
+    prompt = live.parsed(asked.text, EXAMPLES["8 pairs"])
+    here, whole = lesson.scene(asked.choice, prompt), lesson.scene(asked.choice.whole, prompt)
     left, right = panels.beside()
     with left:
-        chosen = picture(choice, here, whole, text)
-        explain(choice, here, whole)
+        chosen = picture(asked.choice, here, whole, asked.text)
+        explain(asked.choice, here, whole)
         live.answers([(a, finder(here, a) if a.source >= 0 else None) for a in here.answers])
-        difference(choice, here, whole, text)
+        difference(asked.choice, here, whole, asked.text)
     with right:
-        side(choice, prompt, here, chosen["head"])
+        side(asked.choice, prompt, here, chosen["head"])
 
 
 def picture(choice: Choice, here: Scene, whole: Scene, text: str) -> dict:
@@ -282,26 +281,26 @@ def two_forms(choice: Choice, prompt: recall.Prompt, tokens: int) -> None:
 # Count
 
 
-def count(choice: Choice, text: str) -> None:
+def count(asked: Asked) -> None:
     """Memory against context, counted beside measured; both forms' arithmetic and reads; real models; one percentage, three
     ways."""
     colours, stroke = theme.colours(), theme.stroke()
     if not models.keys():
-        growth(choice, colours, stroke)
+        growth(asked.choice, colours, stroke)
         return
     key = controls.pick("real", "Real model", models.keys(), models.default(), model_name)
     left, right = st.columns(2, gap="large")
     with left:
-        growth(choice, colours, stroke)
+        growth(asked.choice, colours, stroke)
     with right:
-        reads(choice, key, colours, stroke)
+        reads(asked.choice, key, colours, stroke)
     left, right = st.columns(2, gap="large")
     with left:
-        arithmetic(choice, key, colours, stroke)
+        arithmetic(asked.choice, key, colours, stroke)
     with right:
-        at_once(choice, key, colours, stroke)
+        at_once(asked.choice, key, colours, stroke)
     formula(key)
-    real_models(choice, colours, stroke)
+    real_models(asked.choice, colours, stroke)
     three_answers()
     often_said(key)
 
@@ -465,7 +464,7 @@ def often_said(key: str) -> None:
 # Prove
 
 
-def prove(choice: Choice, text: str) -> None:
+def prove(_: Asked) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("mla")
@@ -522,7 +521,7 @@ def by_size(colours: dict, stroke: float, command: str) -> None:
 # Read
 
 
-def read(choice: Choice, text: str) -> None:
+def read(_: Asked) -> None:
     """The glossary, the source that ran, papers."""
     papers = ("2405.04434", "2412.19437", "2505.09343", models.OLDER_PAPER, "2312.04927", "2104.09864")
     live.reading("core/model/mixers/latent.py", listed=papers)
@@ -531,7 +530,7 @@ def read(choice: Choice, text: str) -> None:
 # Who uses it
 
 
-def users(choice: Choice, text: str) -> None:
+def users(_: Asked) -> None:
     """The catalogue's rows."""
     rows = [(u["entry"], u["mixer"], u["token_bytes"]) for u in models.users()]
     live.users(
@@ -543,4 +542,4 @@ def users(choice: Choice, text: str) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

@@ -1,6 +1,6 @@
 """Mixture of experts: how can 671 billion parameters cost 37 billion?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -38,6 +38,12 @@ HELP_SHARED = "One more expert, which every token passes."
 HELP_GATE = "softmax: the experts compete for a token. sigmoid: each is judged by itself."
 HELP_BATCH = "Tokens that are decoded together, each of another text."
 HELP_CELLS = "weights: what the output of each picked expert is multiplied by. affinities: what the router gives every expert."
+REAL = controls.Pick("real", "Real model", list(lesson.named()), lesson.first(), name=lesson.named().get)
+BATCH = controls.Slider("batch", "Batch", lesson.BATCHES, 32, "routed", HELP_BATCH)
+PROMPT = controls.Prompt(
+    "prompt", "Any mix of the domains", EXAMPLES, lambda rng: domains.surprise(rng.randrange(1 << 30), sentences=3),
+    domains.MAX_CHARACTERS,
+)  # fmt: skip
 CELLS = ("weights", "affinities")
 PAPERS = ("1701.06538", "2101.03961", "2401.04088", "2401.06066", "2408.15664", "2412.19437", "2507.20534", "2508.10925")
 
@@ -45,25 +51,31 @@ PAPERS = ("1701.06538", "2101.03961", "2401.04088", "2401.06066", "2408.15664", 
 # Controls
 
 
-def choose() -> tuple[Setting, str, int, str]:
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    setting: Setting
+    key: str
+    batch: int
+    text: str
+
+
+def choose() -> Choice:
     """The controls: experts, balancing and presets; prompt, the rest of the model, real model and batch folded."""
     said, chosen = summary(), {}
     with controls.row():
         chosen["experts"] = offer("experts", "Experts", chosen, HELP_EXPERTS)
         chosen["balance"] = offer("balance", "Balancing", chosen, HELP_BALANCE)
-        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(said):
-            prompt = controls.prompt_box("prompt", "Any mix of the domains", EXAMPLES, surprise, domains.MAX_CHARACTERS)
+        with controls.presets_first("preset", lesson.presets(), "routed"), controls.more(said):
+            prompt = PROMPT.draw()
             with controls.row("model"):
                 chosen["top_k"] = offer("top_k", "Experts a token", chosen, HELP_TOP)
                 chosen["shared"] = offer("shared", "Shared expert", chosen, HELP_SHARED)
                 chosen["gate"] = offer("gate", "Gate", chosen, HELP_GATE)
             with controls.row("real"):
-                key = controls.pick("real", "Real model", list(lesson.named()), lesson.first(), lesson.named().get)
-                batch = controls.slider_choice("batch", "Batch", lesson.BATCHES, 32, "routed", HELP_BATCH)
-        with place:
-            controls.presets("preset", lesson.presets(), "routed")
-    return Setting(**chosen), key, batch, prompt
+                key, batch = REAL.draw(), BATCH.draw()
+    return Choice(Setting(**chosen), key, batch, prompt)
 
 
 def offer(field: str, label: str, chosen: dict, help: str):
@@ -84,33 +96,29 @@ def summary() -> str:
     """What the folded controls are going to hold."""
     every = {field: tuple(dict.fromkeys(getattr(s, field) for s in lesson.recipes.TRAINED)) for field in lesson.FIELDS}
     setting = lesson.settle({f: state.peek(f, getattr(lesson.DEFAULT, f), every[f]) for f in lesson.FIELDS})
-    name = lesson.named()[live.real(lesson.named(), lesson.first(), lesson.named().get)]
-    return f"{live.asked(EXAMPLES)} · {model_said(setting)} · {name}, batch {state.peek('batch', 32, lesson.BATCHES)}"
-
-
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return domains.surprise(rng.randrange(1 << 30), sentences=3)
+    return f"{PROMPT.example()} · {model_said(setting)} · {lesson.named()[REAL.peek()]}, batch {BATCH.peek()}"
 
 
 # See
 
 
-def see(setting: Setting, key: str, batch: int, text: str) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, FIRST, experts.TASK)
-    scene = lesson.scene(setting.variant, tuple(prompt.tokens))
+    prompt = live.parsed(choice.text, FIRST, experts.TASK)
+    scene = lesson.scene(choice.setting.variant, tuple(prompt.tokens))
     left, right = panels.beside()
     with left:
-        shown = picture(setting, scene, text)
+        shown = picture(choice.setting, scene, choice.text)
         layer = shown["head"] if shown["head"] is not None else len(scene.picked) - 1
-        panels.caption(said(setting, scene), affinity=panels.term("affinity", HELP_CELLS), gate=panels.term("gate", HELP_GATE))
-        beside(setting, key)
-        tasted(setting, scene, layer)
+        panels.caption(
+            said(choice.setting, scene), affinity=panels.term("affinity", HELP_CELLS), gate=panels.term("gate", HELP_GATE)
+        )
+        beside(choice.setting, choice.key)
+        tasted(choice.setting, scene, layer)
         if controls.switch("flow", "Words as a flow to their experts", False, "routed"):
-            flow(setting, scene, shown["row"], text)
+            flow(choice.setting, scene, shown["row"], choice.text)
     with right:
-        side(setting, scene, key, batch)
+        side(choice.setting, scene, choice.key, choice.batch)
 
 
 def picture(setting: Setting, scene: lesson.Scene, text: str) -> dict:
@@ -243,25 +251,31 @@ def batch_bars(variant: str, batch: int, key: str) -> None:
 # Count
 
 
-def counts(setting: Setting, key: str, batch: int, text: str) -> None:
+def counts(choice: Choice) -> None:
     """Parameters in all and active, what a batch touches and reads, the formula with the numbers, all real models."""
-    r, colours, stroke = lesson.real(key), theme.colours(), theme.stroke()
+    r, colours, stroke = lesson.real(choice.key), theme.colours(), theme.stroke()
     spell(r)
     left, right = st.columns(2, gap="large")
     with left:
         live.heading(f"{r.name}: {count(r.total)} parameters, {count(r.active)} active")
-        blocks = lesson.blocks(spec_of(key))
+        blocks = lesson.blocks(spec_of(choice.key))
         table = {"part": [b[0] for b in blocks], "parameters": [b[1] for b in blocks]}
         alt = f"{r.name}: {count(r.total)} parameters as areas, of which a token visits {count(r.active)}"
         frame.figure(
-            figures.areas(blocks, count, colours, stroke, 290), key="real-areas", alt=alt, table=table, config={"model": key}
+            figures.areas(blocks, count, colours, stroke, 290),
+            key="real-areas",
+            alt=alt,
+            table=table,
+            config={"model": choice.key},
         )
         panels.caption(f"**{r.share:.1%} are active for a token.** Solid: visited by every token. Faint: experts that rest.")
-        own_areas(setting, colours, stroke)
+        own_areas(choice.setting, colours, stroke)
     with right:
         live.heading(f"{r.name}: weights read a step")
-        curve = lesson.reading(key)
-        fig = figures.reading(curve["batch"], curve["step"], curve["token"], r.weight_bytes, batch, decimal, colours, stroke)
+        curve = lesson.reading(choice.key)
+        fig = figures.reading(
+            curve["batch"], curve["step"], curve["token"], r.weight_bytes, choice.batch, decimal, colours, stroke
+        )
         table = {
             "tokens in the batch": curve["batch"],
             "experts touched": curve["touched"],
@@ -269,14 +283,14 @@ def counts(setting: Setting, key: str, batch: int, text: str) -> None:
             "bytes a token": curve["token"],
         }
         alt = f"Bytes of weights that a decode step of {r.name} reads against the batch, up to all of them"
-        frame.figure(fig, key="reading", alt=alt, table=table, config={"model": key, "batch": batch})
+        frame.figure(fig, key="reading", alt=alt, table=table, config={"model": choice.key, "batch": choice.batch})
         panels.caption(
-            f"**Batch {batch}: {decimal(r.read(batch))} of {decimal(r.weight_bytes)} in {r.dtype}.** "
+            f"**Batch {choice.batch}: {decimal(r.read(choice.batch))} of {decimal(r.weight_bytes)} in {r.dtype}.** "
             "If every token picks evenly and alone."
         )
-    formula(r, batch)
-    ours(setting, colours, stroke)
-    real_models(key, colours, stroke)
+    formula(r, choice.batch)
+    ours(choice.setting, colours, stroke)
+    real_models(choice.key, colours, stroke)
 
 
 def own_areas(setting: Setting, colours: dict, stroke: float) -> None:
@@ -379,7 +393,7 @@ def real_models(key: str, colours: dict, stroke: float) -> None:
 # Prove
 
 
-def prove(setting: Setting, key: str, batch: int, text: str) -> None:
+def prove(choice: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke, report = theme.colours(), theme.stroke(), evidence.report("moe")
     command = {"command": report["command"]}
@@ -395,7 +409,7 @@ def prove(setting: Setting, key: str, batch: int, text: str) -> None:
             f"**Parameters.** {sizes}. Attention, data, steps and learning rate are equal; gates and balancing as named."
         )
     with right:
-        trained(setting, colours, stroke, command)
+        trained(choice.setting, colours, stroke, command)
     live.published("moe")
 
 
@@ -448,7 +462,7 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
 # Read
 
 
-def read(setting: Setting, key: str, batch: int, text: str) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     live.reading("core/model/ffn/moe.py", listed=filter(lesson.listed, PAPERS))
     live.heading("How they were balanced")
@@ -458,7 +472,7 @@ def read(setting: Setting, key: str, batch: int, text: str) -> None:
 # Who uses it
 
 
-def users(setting: Setting, key: str, batch: int, text: str) -> None:
+def users(_: Choice) -> None:
     """The catalogue's rows."""
     live.table(
         ("model", "experts", "total", "active", "share", "gate", "bias", "released", "organisation", "licence"),

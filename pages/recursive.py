@@ -1,5 +1,7 @@
 """Recursive reasoning: can a 7M model out-think a big one on puzzles?"""
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
@@ -67,34 +69,43 @@ HELP_PUZZLE = (
 HELP_ALL = (
     "Run every solver on this puzzle for the figure beside it; otherwise the chosen one, the looped one, and one that runs once."
 )
+DEPTH = controls.Slider("steps", "Recursion steps", STEPS, lesson.STAY, "state", HELP_STEPS.format(most=lesson.STAY))
+PUZZLE = controls.Choice("puzzle", "Puzzle", lesson.PUZZLES, lesson.PUZZLES[0], help=HELP_PUZZLE)
 PATH, PAPERS = "core/model/decoding/recursion.py", ("2510.04871", "2506.21734", "1807.03819", "2105.01601")
 CELLS = {"6x6": "123456", "9x9": "123456789", "4x4": "1234"}
 HUES = {"trm-mlp": "state", "trm-attention": "query", "hrm": "latent", "looped": "window"}
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    steps: int
+    name: str  # of the puzzle
+    variant: str
+    inner: object  # n and T: numbers, or as trained
+    rounds: object
+    text: str
+    every: bool
 
 
-def choose() -> tuple:
+def choose() -> Choice:
     """The controls: steps with presets, the puzzle; solver, n, T and the board folded."""
     with controls.row():
-        help = HELP_STEPS.format(most=lesson.STAY)
-        steps = controls.slider_choice("steps", "Recursion steps", STEPS, lesson.STAY, "state", help)
-        name = controls.choice("puzzle", "Puzzle", lesson.PUZZLES, help=HELP_PUZZLE)
+        steps, name = DEPTH.draw(), PUZZLE.draw()
         controls.presets("steps", PRESETS, "state")
         solvers = tuple(lesson.SOLVERS[name])
-        with controls.more(f"{state.peek('solver', solvers[0], solvers)} · {live.asked(EXAMPLES[name], KEYS[name], OWN)}"):
+        solver = controls.Choice("solver", "Solver", solvers, solvers[0], help=" ".join(HELP_SOLVER[s] for s in solvers))
+        board = controls.Prompt(KEYS[name], LABELS[name], EXAMPLES[name], surprises(name), 200, "state")
+        with controls.more(f"{solver.peek()} · {board.example(OWN)}"):
             controls.forget("solver", solvers)
-            help = " ".join(HELP_SOLVER[s] for s in solvers)
-            picked = controls.choice("solver", "Solver", solvers, help=help) if len(solvers) > 1 else solvers[0]
-            shapes = lesson.shapes(lesson.trained(name, picked))
+            variant = lesson.trained(name, solver.draw() if len(solvers) > 1 else solvers[0])
+            shapes = lesson.shapes(variant)
             inner = controls.choice("inner", "n", lesson.INNERS, help=HELP_INNER.format(shapes=shapes))
             rounds = controls.choice("rounds", "T", lesson.ROUNDS, help=HELP_ROUNDS.format(shapes=shapes))
             every = controls.switch("all", "Race all solvers", help=HELP_ALL) if name == "6x6" else False
-            text = controls.prompt_box(KEYS[name], LABELS[name], EXAMPLES[name], surprises(name), 200, "state")
-    return steps, name, lesson.trained(name, picked), inner, rounds, text, every
+            text = board.draw()
+    return Choice(steps, name, variant, inner, rounds, text, every)
 
 
 def surprises(name: str):
@@ -117,27 +128,29 @@ def parsed(name: str, text: str) -> lesson.Puzzle:
 # See
 
 
-def see(steps: int, name: str, variant: str, inner, rounds, text: str, every: bool) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's puzzle."""
-    puzzle = parsed(name, text)
-    thought = lesson.think(variant, puzzle.given, steps, inner, rounds)
-    config = live.about(variant, puzzle=lesson.TASKS[name].written(puzzle.given, puzzle.size), steps=steps, n=inner, T=rounds)
+    puzzle = parsed(choice.name, choice.text)
+    thought = lesson.think(choice.variant, puzzle.given, choice.steps, choice.inner, choice.rounds)
+    written, solver = lesson.TASKS[choice.name].written(puzzle.given, puzzle.size), lesson.solver_of(choice.variant)
+    config = live.about(choice.variant, puzzle=written, steps=choice.steps, n=choice.inner, T=choice.rounds)
     left, right = panels.beside()
     with left:
         chosen = picture(puzzle, thought, config)
         panels.caption(
-            f"**{lesson.solver_of(variant)}, {steps} step{'s' * (steps != 1)} of {len(thought.order)} update"
+            f"**{solver}, {choice.steps} step{'s' * (choice.steps != 1)} of {len(thought.order)} update"
             f"{'s' * (len(thought.order) != 1)}: "
-            f"{len(thought.words)} passes through {lesson.layers(variant)} layers.** Small boards: "
+            f"{len(thought.words)} passes through {lesson.layers(choice.variant)} layers.** Small boards: "
             "an {update} each, those of a step side by side, steps downwards; tap a cell of the large one to rewrite the puzzle.",
             update=panels.term(
                 "update", "Of the thought z or of the answer y. After one of z stands what y would say if it were updated now."
             ),
         )
     with right:
-        side(puzzle, thought, lesson.ours(variant, steps, inner, rounds), lesson.measured(variant))
+        price = lesson.ours(choice.variant, choice.steps, choice.inner, choice.rounds)
+        side(puzzle, thought, price, lesson.measured(choice.variant))
         if puzzle.truth:
-            race(puzzle, steps, lesson.rivals(name, lesson.solver_of(variant), every), chosen["step"], config)
+            race(puzzle, choice.steps, lesson.rivals(choice.name, solver, choice.every), chosen["step"], config)
 
 
 def picture(puzzle: lesson.Puzzle, thought: lesson.Thought, config: dict) -> dict:
@@ -225,18 +238,18 @@ def operations(n: float) -> str:
 # Count
 
 
-def count(steps: int, name: str, variant: str, inner, rounds, *_) -> None:
+def count(choice: Choice) -> None:
     """Parameters, passes, FLOPs: ours and the real ones."""
     colours, stroke = theme.colours(), theme.stroke()
-    config = live.about(variant, steps=steps, n=inner, T=rounds)
+    config = live.about(choice.variant, steps=choice.steps, n=choice.inner, T=choice.rounds)
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("FLOPs against steps: our solvers on this puzzle")
-        growing(steps, name, variant, inner, rounds, config, colours, stroke)
+        growing(choice.steps, choice.name, choice.variant, choice.inner, choice.rounds, config, colours, stroke)
     with right:
         live.heading("Parameters against arithmetic, real models")
-        real(variant, steps, config, colours, stroke)
-    formula(steps, variant, inner, rounds)
+        real(choice.variant, choice.steps, config, colours, stroke)
+    formula(choice.steps, choice.variant, choice.inner, choice.rounds)
 
 
 def growing(steps: int, name: str, variant: str, inner, rounds, config: dict, colours: dict, stroke: float) -> None:
@@ -289,7 +302,7 @@ def formula(steps: int, variant: str, inner, rounds) -> None:
 # Prove
 
 
-def prove(*_) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("recursive")
     live.verdicts(report, live.numbers(proved.spelled, proved.measure))
@@ -298,7 +311,7 @@ def prove(*_) -> None:
         for column, kind in zip(st.columns(2, gap="large"), proved.KINDS):
             with column:
                 solved(kind, config)
-        every(config)
+        every_seed()
     live.published("recursive")
     panels.caption(proved.footnotes())
 
@@ -313,7 +326,7 @@ def solved(kind: str, config: dict) -> None:
     panels.caption(proved.solved_said(kind))
 
 
-def every(config: dict) -> None:
+def every_seed() -> None:
     """All runs as a table, and what hard boards need."""
     left, right = st.columns([1.7, 1], gap="large")
     with left:
@@ -329,7 +342,7 @@ def every(config: dict) -> None:
 # Read
 
 
-def read(*_) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     live.reading(PATH, listed=PAPERS)
 
@@ -337,7 +350,7 @@ def read(*_) -> None:
 # Who uses it
 
 
-def users(*_) -> None:
+def users(_: Choice) -> None:
     """The catalogue's solvers."""
     live.users(
         ("parameters", "networks", "n", "T", "layers a step", "carried"),
@@ -349,4 +362,4 @@ def users(*_) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

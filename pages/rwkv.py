@@ -1,6 +1,6 @@
 """RWKV-7: can an RNN train like a transformer?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -42,55 +42,55 @@ HELP_REMOVAL = (
     "How much of every erasure is done, in a copy of the trained model. 1: all of it, as trained. 0: nothing is erased, the "
     "memory only fades and is written to."
 )
-HELP_HEADS = "Each has a matrix of its own: every token lets it fade, erases from it and writes to it."
+REMOVAL = controls.Slider("removal", "Removal strength", lesson.STRENGTHS, lesson.AS_TRAINED, "state", HELP_REMOVAL)
+LAYER = controls.Choice("layer", "Layer", tuple(range(1, lesson.DEPTH + 1)), 1)
+PROMPT = live.names_and_things(EXAMPLES)
+GAME = controls.Prompt(
+    "game", "Where is the ball", GAMES, lambda rng: lesson.game(rng.randint(8, 36), rng.randrange(1 << 30)), cups.MAX_CHARACTERS
+)
 FADES = "Every channel, a row of the memory, has its own decay at every token: between none and {most:.0%} of it."
 PATH, PAPERS = "core/model/mixers/rwkv.py", ("2503.14456", "2406.06484", "2312.04927")
 HUES = {"cups-rwkv": "state", "cups-attention": "kv", "cups-lstm": "soft"}
 SHARES = {lesson.MODEL: "state", lesson.HYBRID: "ink"}
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    removal: float
+    at: int
+    text: str
+    game: str
 
 
-def choose() -> tuple[float, int, str, str]:
+def choose() -> Choice:
     """The controls: removal strength with presets; layer and both texts folded."""
     with controls.row():
-        removal = controls.slider_choice(
-            "removal", "Removal strength", lesson.STRENGTHS, lesson.AS_TRAINED, "state", HELP_REMOVAL
-        )
-        layer = controls.choice("layer", "Layer", tuple(range(1, lesson.DEPTH + 1)), 1)
+        removal, layer = REMOVAL.draw(), LAYER.draw()
         controls.presets("strength", PRESETS, "state")
-        with controls.more(f"{live.asked(EXAMPLES)} · {live.asked(GAMES, 'game')}"):
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-            game = controls.prompt_box("game", "Where is the ball", GAMES, moves, cups.MAX_CHARACTERS)
-    return removal, layer - 1, prompt, game
-
-
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
-
-
-def moves(rng: random.Random) -> str:
-    """A game that always parses."""
-    return lesson.game(rng.randint(8, 36), rng.randrange(1 << 30))
+        with controls.more(f"{PROMPT.example()} · {GAME.example()}"):
+            prompt, game = PROMPT.draw(), GAME.draw()
+    return Choice(removal, layer - 1, prompt, game)
 
 
 # See
 
 
-def see(removal: float, at: int, text: str, game: str) -> None:
+def see(choice: Choice) -> None:
     """The live models on the reader's words."""
-    prompt = live.parsed(text, EXAMPLES["8 pairs"])
-    watched = lesson.watch(removal, prompt)
-    layer, config = watched.layers[at], live.about(lesson.MODEL, prompt=text, removal=removal, layer=at + 1)
+    prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
+    watched = lesson.watch(choice.removal, prompt)
+    layer, config = (
+        watched.layers[choice.at],
+        live.about(lesson.MODEL, prompt=choice.text, removal=choice.removal, layer=choice.at + 1),
+    )
     left, right = panels.beside()
     with left:
-        chosen = memory(removal, at, watched, config)
+        chosen = memory(choice.removal, choice.at, watched, config)
         panels.caption(
-            f"**Layer {at + 1}, removal strength {removal:g}, after {chosen['step']} of {len(watched.words)} tokens.** The "
+            f"**Layer {choice.at + 1}, removal strength {choice.removal:g}, after {chosen['step']} of {len(watched.words)} "
+            "tokens.** The "
             "memory of {heads}: keys down, values across. Tap one: the arrows beside are its own; at first they are those of the "
             "head that erases most.",
             heads=panels.term(
@@ -104,8 +104,8 @@ def see(removal: float, at: int, text: str, game: str) -> None:
         )
         live.answers([(a, None) for a in watched.scene.answers])
     with right:
-        side(removal, at, prompt, watched, chosen, config)
-    tracking(removal, game)
+        side(choice.removal, choice.at, prompt, watched, chosen, config)
+    tracking(choice.removal, choice.game)
 
 
 def memory(removal: float, at: int, watched: recurrent.Watched, config: dict) -> dict:
@@ -249,7 +249,7 @@ def swap_said(words: tuple[str, ...], removal: float) -> str:
 # Count
 
 
-def count(removal: float, at: int, text: str, game: str) -> None:
+def count(_: Choice) -> None:
     """State against tokens, ours and the real model; the formula; where caches catch up."""
     colours, stroke = theme.colours(), theme.stroke()
     key = controls.pick("real", "Cache of", recurrent.growing(), "llama3.2-1b", model_name)
@@ -329,7 +329,7 @@ def catching_up(key: str, config: dict, colours: dict, stroke: float) -> None:
 # Prove
 
 
-def prove(removal: float, at: int, text: str, game: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("rwkv")
@@ -374,7 +374,7 @@ def recalled(config: dict, colours: dict, stroke: float) -> None:
 # Read
 
 
-def read(removal: float, at: int, text: str, game: str) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     live.reading(PATH, listed=PAPERS)
 
@@ -382,7 +382,7 @@ def read(removal: float, at: int, text: str, game: str) -> None:
 # Who uses it
 
 
-def users(removal: float, at: int, text: str, game: str) -> None:
+def users(_: Choice) -> None:
     """The catalogue's rows: RWKV, and what else keeps a state that does not grow."""
     live.users(
         ("keeps a state by", "a layer", "state layers", "state, float32"),
@@ -394,4 +394,4 @@ def users(removal: float, at: int, text: str, game: str) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

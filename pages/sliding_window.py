@@ -1,6 +1,6 @@
 """Sliding-window attention: what if a token cannot look far back?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -44,6 +44,11 @@ HELP_PATTERN = (
     "local and one global; 3:1 is the repeated pattern cut at six, which leaves four and two."
 )
 HELP_CONTEXT = "Tokens so far, for the real models."
+WINDOW = controls.Slider("window", "Window", lesson.WINDOWS, lesson.TRAINED, "window", HELP_WINDOW)
+PATTERN = controls.Choice("pattern", "Pattern", tuple(lesson.PATTERNS), "5:1", "window", HELP_PATTERN)
+REAL = controls.Pick("real", "Real model", lesson.users(), lesson.reference(FIRST), name=model_name)
+CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
+PROMPT = live.names_and_things(EXAMPLES, (6, 16))
 PAPERS = (
     "2503.19786", "2408.00118", "2310.06825", "2004.05150", "2508.10925", "2512.13961", "2601.02780", "2510.02387", "2309.17453",
 )  # fmt: skip
@@ -51,25 +56,24 @@ LAYERS = {"full": "global", "sliding": "local", "chunked": "chunked"}
 KEPT = {"full": "n", "sliding": "min(n, w)", "chunked": "min(n, chunk)"}
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    size: int
+    pattern: str
+    key: str
+    context: int
+    text: str
 
 
-def choose() -> tuple[int, str, str, int, str]:
+def choose() -> Choice:
     """The controls: window, pattern and presets; real model, context and prompt folded."""
     with controls.row():
-        size = controls.slider_choice("window", "Window", lesson.WINDOWS, lesson.TRAINED, "window", HELP_WINDOW)
-        pattern = controls.choice("pattern", "Pattern", tuple(lesson.PATTERNS), "5:1", "window", HELP_PATTERN)
-        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(live.summary(lesson.users(), lesson.reference(FIRST), model_name, CONTEXTS, "128k", EXAMPLES)):
-            with controls.row("real"):
-                key = controls.pick("real", "Real model", lesson.users(), lesson.reference(FIRST), model_name)
-                said = controls.slider_choice("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-        with place:
-            controls.presets("model", presets(), "window")
-    return size, pattern, key, CONTEXTS[said], prompt
+        size, pattern = WINDOW.draw(), PATTERN.draw()
+        with controls.presets_first("model", presets(), "window"):
+            key, context, prompt = live.model_and_prompt(REAL, CONTEXT, PROMPT)
+    return Choice(size, pattern, key, CONTEXTS[context], prompt)
 
 
 def presets() -> dict[str, dict]:
@@ -77,30 +81,25 @@ def presets() -> dict[str, dict]:
     return {name: {"pattern": pattern, "real": key} for name, (pattern, key) in MODELS.items() if key in lesson.users()}
 
 
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(6, 16), rng.randrange(1 << 30), rng.randint(1, 3))
-
-
 # See
 
 
-def see(size: int, pattern: str, key: str, context: int, text: str) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, FAR)
-    scene = lesson.scene(pattern, size, prompt)
+    prompt = live.parsed(choice.text, FAR)
+    scene = lesson.scene(choice.pattern, choice.size, prompt)
     left, right = panels.beside()
     with left:
-        chosen = picture(size, pattern, scene, text)
+        chosen = picture(choice.size, choice.pattern, scene, choice.text)
         panels.caption(
-            f"**Window {size}, {pattern_said(pattern)}, {len(scene.words)} tokens.** {trained_said(size)}"
+            f"**Window {choice.size}, {pattern_said(choice.pattern)}, {len(scene.words)} tokens.** {trained_said(choice.size)}"
             f"One map a layer, the mean of its {lesson.recipes.HEADS} heads; row = token asking, column = token read; what a "
             "{window} hides stays blank. The live cache holds the tokens of the ring; engines lay them out in its slots.",
             window=panels.term("window", HELP_WINDOW),
         )
         live.answers([(a, lesson.found(scene, a)) for a in scene.answers])
     with right:
-        side(size, pattern, key, context, prompt, scene, chosen["row"])
+        side(choice.size, choice.pattern, choice.key, choice.context, prompt, scene, chosen["row"])
 
 
 def pattern_said(pattern: str) -> str:
@@ -213,21 +212,21 @@ def range_said(size: int) -> str:
 # Count
 
 
-def counts(size: int, pattern: str, key: str, context: int, text: str) -> None:
+def counts(choice: Choice) -> None:
     """Memory against context, counted beside measured; then the real models."""
-    config = live.about(lesson.PATTERNS[pattern], window=size, model=model_name(key), context=context)
+    config = live.about(lesson.PATTERNS[choice.pattern], window=choice.size, model=model_name(choice.key), context=choice.context)
     left, right = st.columns(2, gap="large")
     with left:
-        ours(size, pattern, config)
+        ours(choice.size, choice.pattern, config)
     with right:
-        kept(size, pattern, key, context, config)
-    formula(key, context)
+        kept(choice.size, choice.pattern, choice.key, choice.context, config)
+    formula(choice.key, choice.context)
     left, right = st.columns(2, gap="large")
     with left:
-        memory(key, context, config)
+        memory(choice.key, choice.context, config)
     with right:
-        savings(key, context)
-    real_models(key, context, config)
+        savings(choice.key, choice.context)
+    real_models(choice.key, choice.context, config)
 
 
 def ours(size: int, pattern: str, config: dict) -> None:
@@ -333,7 +332,7 @@ def real_models(key: str, context: int, config: dict) -> None:
 # Prove
 
 
-def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
+def prove(choice: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("sliding_window")
@@ -342,7 +341,7 @@ def prove(size: int, pattern: str, key: str, context: int, text: str) -> None:
     command = {"command": report["command"]}
     with left:
         live.heading("Recall by distance: every seed")
-        fig = window.distances(lesson.by_distance(), pattern, lesson.recipes.BOUNDS, lesson.said, colours, stroke)
+        fig = window.distances(lesson.by_distance(), choice.pattern, lesson.recipes.BOUNDS, lesson.said, colours, stroke)
         alt = f"Recall of {len(lesson.PATTERNS)} patterns by distance from question back to answer; each mark is a seed"
         frame.figure(fig, key="distances", alt=alt, table=lesson.distance_table(), config=command)
         params = ", ".join(f"{n:,}" for n in sorted(lesson.parameters()))
@@ -388,7 +387,7 @@ def gemma() -> None:
 # Read
 
 
-def read(size: int, pattern: str, key: str, context: int, text: str) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     live.reading("core/model/mixers/attention.py", "core/model/blocks.py", listed=PAPERS)
 
@@ -396,11 +395,11 @@ def read(size: int, pattern: str, key: str, context: int, text: str) -> None:
 # Who uses it
 
 
-def users(size: int, pattern: str, key: str, context: int, text: str) -> None:
+def users(choice: Choice) -> None:
     """The catalogue's rows."""
-    rows = [(lesson.real(k, context), catalogue.entries()[k]) for k in lesson.users()]
+    rows = [(lesson.real(k, choice.context), catalogue.entries()[k]) for k in lesson.users()]
     live.users(
-        ("local : global", "window", f"cache at {context:,}", "share", "limit"),
+        ("local : global", "window", f"cache at {choice.context:,}", "share", "limit"),
         [
             (
                 e, f"{r.local} : {r.full}", f"{r.window:,}{' chunk' * (r.kind == 'chunked')}",
@@ -410,10 +409,10 @@ def users(size: int, pattern: str, key: str, context: int, text: str) -> None:
         ],
     )  # fmt: skip
     panels.caption(
-        f"**Every row is counted from the config as released**, 16-bit cache, {context:,} tokens. A window is the last w "
+        f"**Every row is counted from the config as released**, 16-bit cache, {choice.context:,} tokens. A window is the last w "
         "tokens, itself included (MiMo's config counts the others only); a chunk is a token's own block, of which engines keep "
         "one. Share and limit: of a cache with every layer global. Click a name for the model's own page."
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)

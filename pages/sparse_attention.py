@@ -1,6 +1,6 @@
 """Sparse attention: can a cheap scorer choose what to read?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -35,53 +35,51 @@ HELP_SCORER = (
     "The lightning indexer: a few narrow heads and one small key a token. A ReLU of each product, weighed by head and summed, is "
     "the score; the latent attention then reads only the tokens of the highest scores."
 )
+TOP_K = controls.Slider("top_k", "Top-k", lesson.TOP_K, 4, "latent", HELP_K)
+REAL = controls.Pick("real", "Real model", lesson.users(), lesson.reference(), name=model_name)
+CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
+PROMPT = live.names_and_things(EXAMPLES, (6, 20))
 PAPERS = ("2512.02556", "2405.04434", "2412.19437", "2312.04927")
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    top_k: int
+    key: str
+    context: int
+    text: str
 
 
-def choose() -> tuple[int, str, int, str]:
+def choose() -> Choice:
     """The controls: top-k with presets; real model, context and prompt folded."""
     with controls.row():
-        top_k = controls.slider_choice("top_k", "Top-k", lesson.TOP_K, 4, "latent", HELP_K)
-        place = st.container(width="content", gap=None)  # the presets stand here, but come after what they set
-        with controls.more(live.summary(lesson.users(), lesson.reference(), model_name, CONTEXTS, "128k", EXAMPLES)):
-            with controls.row("real"):
-                key = controls.pick("real", "Real model", lesson.users(), lesson.reference(), model_name)
-                said = controls.slider_choice("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-        with place:
-            controls.presets("model", lesson.presets(), "latent")
-    return top_k, key, CONTEXTS[said], prompt
-
-
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(6, 20), rng.randrange(1 << 30), rng.randint(1, 3))
+        top_k = TOP_K.draw()
+        with controls.presets_first("model", lesson.presets(), "latent"):
+            key, context, prompt = live.model_and_prompt(REAL, CONTEXT, PROMPT)
+    return Choice(top_k, key, CONTEXTS[context], prompt)
 
 
 # See
 
 
-def see(top_k: int, key: str, context: int, text: str) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, FIRST)
-    seen, shown = lesson.picked(top_k, prompt), lesson.scene(top_k, prompt)
+    prompt = live.parsed(choice.text, FIRST)
+    seen, shown = lesson.picked(choice.top_k, prompt), lesson.scene(choice.top_k, prompt)
     left, right = panels.beside()
     with left:
-        chosen = picture(top_k, seen, shown, text)
+        chosen = picture(choice.top_k, seen, shown, choice.text)
         panels.caption(
-            f"**{reads(top_k)} by each query, {len(seen.words)} tokens.** Left: attention of the whole model, mean over heads. "
-            "Middle: what the {scorer} guesses of it. Right: what is read now; what was not picked stays blank. Row = token "
-            "asking, column = token read.",
+            f"**{reads(choice.top_k)} by each query, {len(seen.words)} tokens.** Left: attention of the whole model, mean "
+            "over heads. Middle: what the {scorer} guesses of it. Right: what is read now; what was not picked stays blank. "
+            "Row = token asking, column = token read.",
             scorer=panels.term("scorer", HELP_SCORER),
         )
-        answered(top_k, prompt)
+        answered(choice.top_k, prompt)
     with right:
-        side(top_k, key, context, seen, shown, chosen)
+        side(choice.top_k, choice.key, choice.context, seen, shown, chosen)
 
 
 def reads(top_k: int) -> str:
@@ -211,22 +209,22 @@ def operations(n: float) -> str:
 # Count
 
 
-def count(top_k: int, key: str, context: int, text: str) -> None:
+def count(choice: Choice) -> None:
     """Arithmetic and memory against context, ours and a real model's; then all models with a scorer."""
-    config = live.about(lesson.VARIANT, top_k=top_k, model=model_name(key), context=context)
+    config = live.about(lesson.VARIANT, top_k=choice.top_k, model=model_name(choice.key), context=choice.context)
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Our model: FLOPs of one token")
-        arithmetic(lesson.ours(top_k), 2 ** np.arange(3, 15), f"our model with top-k {top_k}", "ours", config)
+        arithmetic(lesson.ours(choice.top_k), 2 ** np.arange(3, 15), f"our model with top-k {choice.top_k}", "ours", config)
     with right:
-        live.heading(f"{model_name(key)}: FLOPs of one token")
-        arithmetic(spec_of(key), 2 ** np.arange(10, 21), model_name(key), "theirs", config)
-    formula(key, context)
+        live.heading(f"{model_name(choice.key)}: FLOPs of one token")
+        arithmetic(spec_of(choice.key), 2 ** np.arange(10, 21), model_name(choice.key), "theirs", config)
+    formula(choice.key, choice.context)
     left, right = st.columns(2, gap="large")
     with left:
-        growth(top_k, config)
+        growth(choice.top_k, config)
     with right:
-        memory(key, context)
+        memory(choice.key, choice.context)
     real_models(config)
 
 
@@ -314,7 +312,7 @@ def real_models(config: dict) -> None:
 # Prove
 
 
-def prove(top_k: int, key: str, context: int, text: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("sparse_attention")
     live.verdicts(report, live.numbers(lambda v: "scorer beside MLA" if v == lesson.VARIANT else v, metric_said))
@@ -357,7 +355,7 @@ def drawn(report: dict) -> None:
 # Read
 
 
-def read(top_k: int, key: str, context: int, text: str) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     live.reading("core/model/mixers/sparse.py", "core/train/tasks/selection.py", listed=PAPERS)
 
@@ -365,21 +363,22 @@ def read(top_k: int, key: str, context: int, text: str) -> None:
 # Who uses it
 
 
-def users(top_k: int, key: str, context: int, text: str) -> None:
+def users(choice: Choice) -> None:
     """The catalogue's rows that score, and those that could: their latent attention reads everything."""
-    rows = [(lesson.real(k, context), catalogue.entries()[k]) for k in lesson.users()]
+    rows = [(lesson.real(k, choice.context), catalogue.entries()[k]) for k in lesson.users()]
     live.users(
-        ("picked", "scorer", f"FLOPs at {context:,}", "the scorer's part", "cache"),
+        ("picked", "scorer", f"FLOPs at {choice.context:,}", "the scorer's part", "cache"),
         [
             (e, f"{r.top_k:,}", f"{r.heads} × {r.width}", f"÷ {r.fewer:.1f}", f"{r.share:.0%}", binary(r.cache.total))
             for r, e in rows
         ],
     )
     panels.caption(
-        f"**Counted from the configs as released**, {context:,} tokens; FLOPs of one token against attention to everything."
+        f"**Counted from the configs as released**, {choice.context:,} tokens; FLOPs of one token against attention to "
+        "everything."
     )
     live.heading("Latent attention that reads everything, or compressed entries")
     live.users(("what is kept",), [(catalogue.entries()[k], kept) for k, kept in lesson.others()])
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

@@ -1,6 +1,6 @@
 """Text diffusion: what if all words appear at once?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -37,6 +37,12 @@ HELP_ORDER = (
 )
 HELP_BLOCK = "The text is filled block by block from the left; blocks of one word are the order of ordinary language models."
 HELP_HEAT = "0 takes the likeliest word at every place; 1 draws as the network says."
+PASSES = controls.Slider("steps", "Passes", lesson.STEPS, 8, help=HELP_STEPS)
+ORDER = controls.Choice("order", "What stays", tuple(lesson.REMASKING), next(iter(lesson.REMASKING)), help=HELP_ORDER)
+BLOCK = controls.Choice("block", "Block", tuple(lesson.BLOCKS), next(iter(lesson.BLOCKS)), help=HELP_BLOCK)
+HEAT = controls.Choice("temperature", "Temperature", lesson.TEMPERATURES, 1.0, help=HELP_HEAT)
+DRAW = controls.Slider("seed", "Draw", tuple(range(24)), 0)
+PROMPT = controls.Prompt("prompt", "Text: _ is a gap", lesson.EXAMPLES, lesson.surprise, sentences.MAX_CHARACTERS)
 PATH, PAPERS = "core/model/decoding/diffusion.py", ("2502.09992", "2508.15487", "2503.00307", "2510.04767", "2505.22618")
 FAITH = (
     "Grammatical: every word is of a class that may stand there, and every verb has the number of its subject. Right: also one "
@@ -44,50 +50,45 @@ FAITH = (
 )
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    how: lesson.Sampler
+    seed: int
+    text: str
 
 
-def choose() -> tuple[lesson.Sampler, int, str]:
+def choose() -> Choice:
     """The controls: passes and which words stay, with presets; block, temperature, draw and text folded."""
     with controls.row():
-        steps = controls.slider_choice("steps", "Passes", lesson.STEPS, 8, "query", HELP_STEPS)
-        order = controls.choice("order", "What stays", tuple(lesson.REMASKING), help=HELP_ORDER)
+        steps, order = PASSES.draw(), ORDER.draw()
         controls.presets("sampler", PRESETS)
-        with controls.more(f"{live.asked(lesson.EXAMPLES)} · {state.peek('block', 'whole text', tuple(lesson.BLOCKS))}"):
-            prompt = controls.prompt_box("prompt", "Text: _ is a gap", lesson.EXAMPLES, surprise, sentences.MAX_CHARACTERS)
-            block = controls.choice("block", "Block", tuple(lesson.BLOCKS), help=HELP_BLOCK)
-            heat = controls.choice("temperature", "Temperature", lesson.TEMPERATURES, 1.0, help=HELP_HEAT)
-            seed = controls.slider_choice("seed", "Draw", tuple(range(24)), 0)
-    return lesson.sampler(steps, order, block, heat), seed, prompt
-
-
-def surprise(rng: random.Random) -> str:
-    """A text with gaps that always parses."""
-    return lesson.surprise(rng)
+        with controls.more(f"{PROMPT.example()} · {BLOCK.peek()}"):
+            prompt, block, heat, seed = PROMPT.draw(), BLOCK.draw(), HEAT.draw(), DRAW.draw()
+    return Choice(lesson.sampler(steps, order, block, heat), seed, prompt)
 
 
 # See
 
 
-def see(how: lesson.Sampler, seed: int, text: str) -> None:
+def see(choice: Choice) -> None:
     """The text, pass by pass."""
-    canvas = live.parsed(text, next(iter(lesson.EXAMPLES.values())), sentences.TASK).words
-    made = lesson.watch(canvas, how, seed)
-    config = live.about(lesson.MODEL, text=text, seed=seed, **lesson.settings(how))
+    canvas = live.parsed(choice.text, next(iter(lesson.EXAMPLES.values())), sentences.TASK).words
+    made = lesson.watch(canvas, choice.how, choice.seed)
+    config = live.about(lesson.MODEL, text=choice.text, seed=choice.seed, **lesson.settings(choice.how))
     left, right = panels.beside()
     with left:
         passes(made, config)
         panels.caption(
-            f"**{lesson.spoken(how)}, {made.passes} {'pass' if made.passes == 1 else 'passes'}, draw {seed}: "
+            f"**{lesson.spoken(choice.how)}, {made.passes} {'pass' if made.passes == 1 else 'passes'}, draw {choice.seed}: "
             f"{lesson.judged(made.text, made.faults)}.** Rows are passes, columns places. The darker, the surer of the word that "
             "it drew there; a {ring} is a word that stays, blank what stands already.",
             ring=panels.term("ring", "Committed in this pass. A dashed ring: it stood and was masked again before this pass."),
         )
         if made.wrong:
             st.button("Make gaps of what is wrong", key="cw-mend", on_click=mend, args=(lesson.without_wrong(made),))
-        said = lesson.twin(seed)
+        said = lesson.twin(choice.seed)
         panels.caption(
             f"**Its twin, left to right, with nothing given: {lesson.judged(said.text, said.faults)}.** {{words}}",
             words=f"<code>{' '.join(said.text)}</code>",
@@ -172,7 +173,7 @@ def together(config: dict) -> None:
 # Count
 
 
-def count(how: lesson.Sampler, seed: int, text: str) -> None:
+def count(choice: Choice) -> None:
     """FLOPs against passes, ours and a real model; seconds against how many texts; the formula."""
     colours, stroke = theme.colours(), theme.stroke()
     with controls.row("real"):
@@ -181,7 +182,7 @@ def count(how: lesson.Sampler, seed: int, text: str) -> None:
     config = live.about(lesson.MODEL, real_model=model_name(key), passes=n)
     left, right = st.columns(2, gap="large")
     with left:
-        ours(how, config, colours, stroke)
+        ours(choice.how, config, colours, stroke)
     with right:
         real(key, n, config, colours, stroke)
     formula(key, n)
@@ -254,7 +255,7 @@ def waiting(key: str, n: int, config: dict, colours: dict, stroke: float) -> Non
 # Prove
 
 
-def prove(how: lesson.Sampler, seed: int, text: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("text_diffusion")
@@ -308,7 +309,7 @@ def costs() -> None:
 # Read
 
 
-def read(how: lesson.Sampler, seed: int, text: str) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     live.reading(PATH, listed=PAPERS)
 
@@ -316,7 +317,7 @@ def read(how: lesson.Sampler, seed: int, text: str) -> None:
 # Who uses it
 
 
-def users(how: lesson.Sampler, seed: int, text: str) -> None:
+def users(_: Choice) -> None:
     """The catalogue's denoisers."""
     live.users(
         ("parameters", "query : KV heads", "a cache would keep, a word"),
@@ -328,4 +329,4 @@ def users(how: lesson.Sampler, seed: int, text: str) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

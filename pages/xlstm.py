@@ -1,6 +1,6 @@
 """xLSTM: are LSTMs back?"""
 
-import random
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -43,6 +43,11 @@ HELP_KEYS = (
     "the most is shown first."
 )
 HELP_HEADS = "xLSTM 7B has 8 heads. The same width cut into more heads makes smaller matrices: less memory in all."
+FORGET = controls.Slider("forget", "Forget bias", lesson.SHIFTS, lesson.AS_TRAINED, "state", HELP_FORGET)
+CELL = controls.Choice("cell", "Cell", lesson.CELLS, "mLSTM", "state", HELP_CELL)
+KEYS = controls.Choice("keys", "Keys of the mLSTM", lesson.KEYS, lesson.best_keys(), "state", HELP_KEYS)
+HEADS = controls.Choice("heads", "Heads of xLSTM 7B", lesson.HEADS, 8, "state", HELP_HEADS)
+PROMPT = live.names_and_things(EXAMPLES)
 GATE_CAPTION = {
     "mLSTM": "One number a head; the output gate, which has one a channel, as the mean over its head",
     "sLSTM": "A row a channel",
@@ -54,30 +59,28 @@ READ = "core/model/mixers/xlstm.py"
 PAPERS = ("2405.04517", "2503.13427", "2312.04927")
 
 
-def page() -> None:
-    """Title, controls, and the section that is open."""
-    live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+@dataclass(frozen=True)
+class Choice:
+    """What the controls hold."""
+
+    shift: float
+    cell: str
+    keys: int
+    heads: int
+    text: str
 
 
-def choose() -> tuple[float, str, int, int, str]:
+def choose() -> Choice:
     """The controls: forget bias and cell with presets; keys, heads and prompt folded."""
     with controls.row():
-        shift = controls.slider_choice("forget", "Forget bias", lesson.SHIFTS, lesson.AS_TRAINED, "state", HELP_FORGET)
-        cell = controls.choice("cell", "Cell", lesson.CELLS, "mLSTM", "state", HELP_CELL)
+        shift, cell = FORGET.draw(), CELL.draw()
         controls.presets("bias", PRESETS, "state")
-        keys, heads = state.peek("keys", lesson.best_keys(), lesson.KEYS), state.peek("heads", 8, lesson.HEADS)
-        with controls.more(f"{keys} keys · {heads} heads · {live.asked(EXAMPLES)}"):
+        with controls.more(f"{KEYS.peek()} keys · {HEADS.peek()} heads · {PROMPT.example()}"):
             with controls.row("further"):
-                keys = controls.choice("keys", "Keys of the mLSTM", lesson.KEYS, lesson.best_keys(), "state", HELP_KEYS)
-                heads = controls.choice("heads", "Heads of xLSTM 7B", lesson.HEADS, 8, "state", HELP_HEADS)
+                keys, heads = KEYS.draw(), HEADS.draw()
                 controls.choice("layer", "Layer", (1, 2), 2)
-            prompt = controls.prompt_box("prompt", "Who has what", EXAMPLES, surprise, recall.MAX_CHARACTERS)
-    return shift, cell, keys, heads, prompt
-
-
-def surprise(rng: random.Random) -> str:
-    """A prompt that always parses."""
-    return recall.surprise(rng.randint(5, 14), rng.randrange(1 << 30), rng.randint(1, 3))
+            prompt = PROMPT.draw()
+    return Choice(shift, cell, keys, heads, prompt)
 
 
 def signed(shift: float) -> str:
@@ -88,27 +91,29 @@ def signed(shift: float) -> str:
 # See
 
 
-def see(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(text, EXAMPLES["8 pairs"])
-    variant, at = lesson.variant(cell, keys), state.values()["layer"] - 1
-    watched = lesson.watch(variant, shift, prompt)
-    layer, config = watched.layers[at], live.about(variant, prompt=text, forget_bias=shift, layer=at + 1)
+    prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
+    variant, at = lesson.variant(choice.cell, choice.keys), state.values()["layer"] - 1
+    watched = lesson.watch(variant, choice.shift, prompt)
+    layer, config = watched.layers[at], live.about(variant, prompt=choice.text, forget_bias=choice.shift, layer=at + 1)
     left, right = panels.beside()
     with left:
-        chosen = memory(cell, variant, at, watched, config)
-        panels.caption(memory_said(cell, shift, at, watched, chosen["step"]), memory=panels.term("memory", HELP_CELL))
-        gates(cell, variant, watched, layer, config)
+        chosen = memory(choice.cell, variant, at, watched, config)
         panels.caption(
-            f"**Gates of {cell}, forget bias {signed(shift)}.** {GATE_CAPTION[cell]}. "
+            memory_said(choice.cell, choice.shift, at, watched, chosen["step"]), memory=panels.term("memory", HELP_CELL)
+        )
+        gates(choice.cell, variant, watched, layer, config)
+        panels.caption(
+            f"**Gates of {choice.cell}, forget bias {signed(choice.shift)}.** {GATE_CAPTION[choice.cell]}. "
             "{forget}: 1 keeps all, 0 forgets all. {input}: how much of a token is written. Output gate: how much of what is "
             "read comes out.",
             forget=panels.term("Forget gate", "What stays of the memory when a token comes in, before that token is written."),
-            input=panels.term("Input gate", input_said(cell)),
+            input=panels.term("Input gate", input_said(choice.cell)),
         )
         live.answers([(a, None) for a in watched.scene.answers])
     with right:
-        side(shift, keys, heads, prompt, variant, watched, layer, chosen["step"], config)
+        side(choice.shift, choice.keys, choice.heads, prompt, watched, layer, chosen["step"], config)
 
 
 def memory(cell: str, variant: str, at: int, watched: recurrent.Watched, config: dict) -> dict:
@@ -183,7 +188,7 @@ def gates(cell: str, variant: str, watched: recurrent.Watched, layer: lesson.Lay
     )
 
 
-def side(shift, keys, heads, prompt, variant, watched, layer, step: int, config: dict) -> None:
+def side(shift, keys, heads, prompt, watched, layer, step: int, config: dict) -> None:
     """What is left of each word, the three cells, the memory of the real model."""
     colours, stroke = theme.colours(), theme.stroke()
     with panels.card(f"Left of every word after token {step}", "left"):
@@ -232,20 +237,20 @@ def divisor_said(layer: lesson.Layer, step: int) -> str:
 # Count
 
 
-def count(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+def count(choice: Choice) -> None:
     """Memory against tokens, ours and the real model; the formula; where caches catch up."""
     colours, stroke = theme.colours(), theme.stroke()
-    variant = lesson.variant(cell, keys)
+    variant = lesson.variant(choice.cell, choice.keys)
     key = controls.pick("real", "Cache of", recurrent.growing(), "llama3-8b", model_name)
-    config = live.about(variant, keys=keys, heads=heads, real_model=model_name(key))
+    config = live.about(variant, keys=choice.keys, heads=choice.heads, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
     with left:
-        ours(cell, keys, variant, config, colours, stroke)
+        ours(choice.cell, choice.keys, variant, config, colours, stroke)
     with right:
-        real(key, heads, config, colours, stroke)
-    formula(heads)
+        real(key, choice.heads, config, colours, stroke)
+    formula(choice.heads)
     cut()
-    catching_up(key, heads, config, colours, stroke)
+    catching_up(key, choice.heads, config, colours, stroke)
 
 
 def ours(cell: str, keys: int, variant: str, config: dict, colours: dict, stroke: float) -> None:
@@ -328,7 +333,7 @@ def catching_up(key: str, heads: int, config: dict, colours: dict, stroke: float
 # Prove
 
 
-def prove(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("xlstm")
@@ -367,7 +372,7 @@ def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:
 # Read
 
 
-def read(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
     live.reading(READ, listed=PAPERS)
 
@@ -375,7 +380,7 @@ def read(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
 # Who uses it
 
 
-def users(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
+def users(_: Choice) -> None:
     """The catalogue's rows: the one LSTM, and what else keeps a state that does not grow."""
     live.users(
         ("keeps a state by", "state layers", "state, float32"),
@@ -387,4 +392,4 @@ def users(shift: float, cell: str, keys: int, heads: int, text: str) -> None:
     )
 
 
-page()
+live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
