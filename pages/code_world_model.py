@@ -17,6 +17,7 @@ from core.lessons.common import AXIS, model_name
 from core.model.registry import question
 from core.train import evidence
 from core.train.recipes import code_world_model as recipes
+from core.train.recipes.code_world_model import MECHANISM
 from core.train.tasks import programs, toy, traces
 from core.units import binary, decimal
 
@@ -30,7 +31,7 @@ HELP_READS = (
 )
 READ = controls.Choice("reads", "It reads", lesson.HISTORIES, lesson.OWN, "query", HELP_READS)
 PRESETS = {label: {"program": name} for label, name in lesson.PRESETS.items()}
-PATHS, PAPERS = ("core/train/tasks/frames.py", "core/train/tasks/traces.py", "core/train/tasks/toy.py"), ("2510.02387",)
+PATHS = ("core/train/tasks/frames.py", "core/train/tasks/traces.py", "core/train/tasks/toy.py")
 HUES = {recipes.TRACE: "query", recipes.ANSWER: "shared", recipes.TRACE_STRAIGHT: "latent", recipes.ANSWER_STRAIGHT: "window"}
 READS = {lesson.OWN: "query", lesson.TRUE: "saved"}
 KIND_HUES = dict(zip(proved.KINDS, ("query", "kv", "latent", "window", "state")))
@@ -304,7 +305,7 @@ def budget() -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading(*PATHS, listed=PAPERS)
+    live.reading(*PATHS, listed=MECHANISM.papers)
 
 
 # Who uses it

@@ -15,6 +15,7 @@ from core.lessons.recall import LENGTHS, measured_memory
 from core.model.registry import question
 from core.real import catalogue
 from core.train import evidence
+from core.train.recipes.gated_deltanet import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, count, decimal, power
 
@@ -64,7 +65,6 @@ MIXED_UP = (
     "**Not everyone has stayed.** MiniMax went back from a hybrid, of lightning attention, to attention in every layer (M2): its "
     "makers name answers that need several steps, agents, and caches shared between requests.",
 )
-PAPERS = ("2412.06464", "2406.06484", "2510.26692", "2312.04927")
 
 
 @dataclass(frozen=True)
@@ -400,7 +400,7 @@ def learned(config: dict, colours: dict, stroke: float) -> None:
 
 def read(_: Choice) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/delta.py", "core/model/scan.py", listed=PAPERS, mixed_up=MIXED_UP)
+    live.reading("core/model/mixers/delta.py", "core/model/scan.py", listed=MECHANISM.papers, mixed_up=MIXED_UP)
 
 
 # Who uses it

@@ -14,6 +14,7 @@ from core.lessons.common import USUAL_CONTEXT, model_name
 from core.model.registry import question
 from core.shape import diagram
 from core.train import evidence, zoo
+from core.train.recipes.gqa import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, decimal, power
 
@@ -286,8 +287,7 @@ def prove(_: Choice) -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    papers = ("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864")
-    live.reading("core/model/mixers/attention.py", listed=papers)
+    live.reading("core/model/mixers/attention.py", listed=MECHANISM.papers)
 
 
 # Who uses it

@@ -18,6 +18,7 @@ from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
 from core.train import evidence
+from core.train.recipes.liquid import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, count
 
@@ -49,7 +50,6 @@ MIXED_UP = (
     "**It is no state space model.** A convolution of three taps sees three tokens; nothing is carried on from further back.",
     "**A1B is rounded.** The active parameters of LFM2-8B-A1B are counted under Who uses it.",
 )
-PAPERS = ("2511.23404", "2312.04927")
 
 
 @dataclass(frozen=True)
@@ -387,7 +387,7 @@ def hues(variants) -> dict[str, str]:
 
 def read(_: Choice) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/shortconv.py", listed=PAPERS, mixed_up=MIXED_UP)
+    live.reading("core/model/mixers/shortconv.py", listed=MECHANISM.papers, mixed_up=MIXED_UP)
 
 
 # Who uses it

@@ -19,6 +19,7 @@ from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
 from core.train import evidence
+from core.train.recipes.mamba import MECHANISM
 from core.train.tasks import recall
 from core.units import binary
 
@@ -57,7 +58,6 @@ MIXED_UP = (
     "small; among the layers that mix tokens it is larger. The table under Who uses it says both.",
     "**Falcon-H1 saves no cache by its Mamba-2:** it stands beside attention in every layer, not in its place.",
 )
-PAPERS = ("2405.21060", "2312.00752", "2504.03624", "2403.19887", "2507.22448", "2505.15431", "2312.04927")
 
 
 @dataclass(frozen=True)
@@ -422,7 +422,7 @@ def hues(variants) -> dict[str, str]:
 
 def read(_: Choice) -> None:
     """What is often mixed up, the glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/mamba.py", "core/model/scan.py", listed=PAPERS, mixed_up=MIXED_UP)
+    live.reading("core/model/mixers/mamba.py", "core/model/scan.py", listed=MECHANISM.papers, mixed_up=MIXED_UP)
 
 
 # Who uses it

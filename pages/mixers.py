@@ -14,6 +14,7 @@ from core.lessons.common import USUAL_CONTEXT
 from core.model.registry import question
 from core.real import catalogue
 from core.train import evidence
+from core.train.recipes.mixers import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, power
 
@@ -50,7 +51,6 @@ HELP_GRADIENT = (
 )
 CONTEXT = power(USUAL_CONTEXT)
 PLOT = 280.0  # px of the plot that names are placed for: a phone; a wider one has more room
-PAPERS = ("2312.04927", "2510.26692", "2405.21060", "2503.14456", "2405.04517", "2511.23404", "1706.03762")
 FILES = (
     "core/train/recipes/mixers.py",
     "core/model/scan.py",
@@ -241,7 +241,7 @@ def prove(_: Choice) -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the sources that ran, papers."""
-    live.reading(*FILES, listed=PAPERS)
+    live.reading(*FILES, listed=MECHANISM.papers)
 
 
 # Who uses it

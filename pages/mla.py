@@ -19,6 +19,7 @@ from core.lessons.recall import LENGTHS, Scene, finder
 from core.model.registry import question
 from core.shape import diagram
 from core.train import evidence
+from core.train.recipes.mla import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, decimal, power
 
@@ -428,7 +429,7 @@ def three_answers() -> None:
         f"precision and the same shape give other numbers. DeepSeek 67B keeps {models.OLDER.kv_heads} KV heads of "
         f"{models.OLDER.k_dim} in {models.OLDER_LAYERS} layers ({{older}}).",
         paper=live.paper("2405.04434"),
-        older=live.paper(models.OLDER_PAPER),
+        older=live.paper(lesson.recipes.OLDER_PAPER),
     )
 
 
@@ -523,8 +524,7 @@ def by_size(colours: dict, stroke: float, command: str) -> None:
 
 def read(_: Asked) -> None:
     """The glossary, the source that ran, papers."""
-    papers = ("2405.04434", "2412.19437", "2505.09343", models.OLDER_PAPER, "2312.04927", "2104.09864")
-    live.reading("core/model/mixers/latent.py", listed=papers)
+    live.reading("core/model/mixers/latent.py", listed=MECHANISM.papers)
 
 
 # Who uses it

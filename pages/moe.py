@@ -16,7 +16,7 @@ from core.lessons.moe import lesson
 from core.lessons.moe.words import BALANCED, balance_said, model_said, number_said, trained_as, variant_said
 from core.model.registry import question
 from core.train import evidence, zoo
-from core.train.recipes.moe import Setting
+from core.train.recipes.moe import MECHANISM, Setting
 from core.train.tasks import domains, experts
 from core.units import count, decimal
 
@@ -45,7 +45,6 @@ PROMPT = controls.Prompt(
     domains.MAX_CHARACTERS,
 )  # fmt: skip
 CELLS = ("weights", "affinities")
-PAPERS = ("1701.06538", "2101.03961", "2401.04088", "2401.06066", "2408.15664", "2412.19437", "2507.20534", "2508.10925")
 
 
 # Controls
@@ -448,7 +447,7 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
     live.heading("What decides which expert a token gets")
     found = runs.learned(variant)
     rows = [
-        (n + 1, name, s, v) for n, f in enumerate(found) for name, values in f.items() for s, v in zip(zoo.seeds("moe"), values)
+        (n + 1, name, s, v) for n, f in enumerate(found) for name, values in f.items() for s, v in zip(MECHANISM.seeds, values)
     ]
     table = dict(zip(("layer", "feature", "seed", "decided"), map(list, zip(*rows))))
     alt = "How much of the choice of experts the token, its domain and its position decide, for each layer and seed"
@@ -464,7 +463,7 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading("core/model/ffn/moe.py", listed=filter(lesson.listed, PAPERS))
+    live.reading("core/model/ffn/moe.py", listed=filter(lesson.listed, MECHANISM.papers))
     live.heading("How they were balanced")
     live.source("core/train/tasks/experts.py")
 

@@ -14,6 +14,7 @@ from core.lessons.recursive import evidence as proved
 from core.lessons.recursive import lesson
 from core.model.registry import question
 from core.train import evidence
+from core.train.recipes.recursive import MECHANISM
 from core.train.tasks import maze
 from core.units import decimal
 
@@ -71,7 +72,7 @@ HELP_ALL = (
 )
 DEPTH = controls.Slider("steps", "Recursion steps", STEPS, lesson.STAY, "state", HELP_STEPS.format(most=lesson.STAY))
 PUZZLE = controls.Choice("puzzle", "Puzzle", lesson.PUZZLES, lesson.PUZZLES[0], help=HELP_PUZZLE)
-PATH, PAPERS = "core/model/decoding/recursion.py", ("2510.04871", "2506.21734", "1807.03819", "2105.01601")
+PATH = "core/model/decoding/recursion.py"
 CELLS = {"6x6": "123456", "9x9": "123456789", "4x4": "1234"}
 HUES = {"trm-mlp": "state", "trm-attention": "query", "hrm": "latent", "looped": "window"}
 
@@ -344,7 +345,7 @@ def every_seed() -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading(PATH, listed=PAPERS)
+    live.reading(PATH, listed=MECHANISM.papers)
 
 
 # Who uses it

@@ -15,6 +15,7 @@ from core.lessons import rwkv as lesson
 from core.lessons.common import model_name
 from core.model.registry import question
 from core.train import evidence
+from core.train.recipes.rwkv import MECHANISM
 from core.train.tasks import cups, recall
 from core.units import binary, decimal
 
@@ -49,7 +50,7 @@ GAME = controls.Prompt(
     "game", "Where is the ball", GAMES, lambda rng: lesson.game(rng.randint(8, 36), rng.randrange(1 << 30)), cups.MAX_CHARACTERS
 )
 FADES = "Every channel, a row of the memory, has its own decay at every token: between none and {most:.0%} of it."
-PATH, PAPERS = "core/model/mixers/rwkv.py", ("2503.14456", "2406.06484", "2312.04927")
+PATH = "core/model/mixers/rwkv.py"
 HUES = {"cups-rwkv": "state", "cups-attention": "kv", "cups-lstm": "soft"}
 SHARES = {lesson.MODEL: "state", lesson.HYBRID: "ink"}
 
@@ -376,7 +377,7 @@ def recalled(config: dict, colours: dict, stroke: float) -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading(PATH, listed=PAPERS)
+    live.reading(PATH, listed=MECHANISM.papers)
 
 
 # Who uses it

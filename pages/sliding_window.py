@@ -13,6 +13,7 @@ from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
 from core.model.registry import question
 from core.real import catalogue
 from core.train import evidence
+from core.train.recipes.sliding_window import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, count, decimal
 
@@ -49,9 +50,6 @@ PATTERN = controls.Choice("pattern", "Pattern", tuple(lesson.PATTERNS), "5:1", "
 REAL = controls.Pick("real", "Real model", lesson.users(), lesson.reference(FIRST), name=model_name)
 CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES, (6, 16))
-PAPERS = (
-    "2503.19786", "2408.00118", "2310.06825", "2004.05150", "2508.10925", "2512.13961", "2601.02780", "2510.02387", "2309.17453",
-)  # fmt: skip
 LAYERS = {"full": "global", "sliding": "local", "chunked": "chunked"}
 KEPT = {"full": "n", "sliding": "min(n, w)", "chunked": "min(n, chunk)"}
 
@@ -389,7 +387,7 @@ def gemma() -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/attention.py", "core/model/blocks.py", listed=PAPERS)
+    live.reading("core/model/mixers/attention.py", "core/model/blocks.py", listed=MECHANISM.papers)
 
 
 # Who uses it

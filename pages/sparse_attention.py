@@ -13,6 +13,7 @@ from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
 from core.model.registry import question
 from core.real import catalogue
 from core.train import evidence
+from core.train.recipes.sparse_attention import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, decimal
 
@@ -39,7 +40,6 @@ TOP_K = controls.Slider("top_k", "Top-k", lesson.TOP_K, 4, "latent", HELP_K)
 REAL = controls.Pick("real", "Real model", lesson.users(), lesson.reference(), name=model_name)
 CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES, (6, 20))
-PAPERS = ("2512.02556", "2405.04434", "2412.19437", "2312.04927")
 
 
 @dataclass(frozen=True)
@@ -357,7 +357,7 @@ def drawn(report: dict) -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/sparse.py", "core/train/tasks/selection.py", listed=PAPERS)
+    live.reading("core/model/mixers/sparse.py", "core/train/tasks/selection.py", listed=MECHANISM.papers)
 
 
 # Who uses it

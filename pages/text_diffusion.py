@@ -13,6 +13,7 @@ from core.lessons.common import model_name
 from core.lessons.text_diffusion import cost, lesson, pairs
 from core.model.registry import question
 from core.train import evidence
+from core.train.recipes.text_diffusion import MECHANISM
 from core.train.tasks import sentences
 from core.units import count as short
 
@@ -43,7 +44,7 @@ BLOCK = controls.Choice("block", "Block", tuple(lesson.BLOCKS), next(iter(lesson
 HEAT = controls.Choice("temperature", "Temperature", lesson.TEMPERATURES, 1.0, help=HELP_HEAT)
 DRAW = controls.Slider("seed", "Draw", tuple(range(24)), 0)
 PROMPT = controls.Prompt("prompt", "Text: _ is a gap", lesson.EXAMPLES, lesson.surprise, sentences.MAX_CHARACTERS)
-PATH, PAPERS = "core/model/decoding/diffusion.py", ("2502.09992", "2508.15487", "2503.00307", "2510.04767", "2505.22618")
+PATH = "core/model/decoding/diffusion.py"
 FAITH = (
     "Grammatical: every word is of a class that may stand there, and every verb has the number of its subject. Right: also one "
     "tense, one person and one trade all through. A checker that knows the grammar decides."
@@ -311,7 +312,7 @@ def costs() -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading(PATH, listed=PAPERS)
+    live.reading(PATH, listed=MECHANISM.papers)
 
 
 # Who uses it

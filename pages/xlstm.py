@@ -14,6 +14,7 @@ from core.lessons import xlstm as lesson
 from core.lessons.common import model_name
 from core.model.registry import question
 from core.train import evidence
+from core.train.recipes.xlstm import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, decimal
 
@@ -56,7 +57,6 @@ GATE_CAPTION = {
 HUES = {"mLSTM": "state", "sLSTM": "soft", "LSTM": "soft", "attention": "kv"}  # ink: what also attends
 CONTEXTS = (256, 4096)  # of the model that keeps a cache, beside the memory that does not grow
 READ = "core/model/mixers/xlstm.py"
-PAPERS = ("2405.04517", "2503.13427", "2312.04927")
 
 
 @dataclass(frozen=True)
@@ -374,7 +374,7 @@ def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading(READ, listed=PAPERS)
+    live.reading(READ, listed=MECHANISM.papers)
 
 
 # Who uses it

@@ -84,7 +84,7 @@ def _stamp() -> tuple:
 
 @lru_cache(maxsize=4)
 def _rows(stamp: tuple) -> tuple[Row, ...]:
-    return tuple(row for name in zoo.RECIPES for row in of(evidence.report(name)))
+    return tuple(row for report in evidence.reports() for row in of(report))
 
 
 def of(report: dict) -> tuple[Row, ...]:

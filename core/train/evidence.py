@@ -5,31 +5,26 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import one_of
 from core.train import zoo
-from core.train.rules import Claim, last
+from core.train.rules import last
 
 PUBLISHED = Path(zoo.EVIDENCE) / "published.json"
-
-CLAIMS: dict[str, tuple[Claim, ...]] = {name: module.CLAIMS for name, module in zoo.MECHANISMS.items()}
 
 
 def report(name: str, rows: list[dict] | None = None) -> dict:
     """The table of a mechanism, its claims with their verdicts, the command that makes the table again."""
-    rows = zoo.tables(name) if rows is None else rows
+    mechanism, rows = zoo.named(name), zoo.tables(name) if rows is None else rows
     claims = []
-    for claim in CLAIMS.get(name, ()):
+    for claim in mechanism.claims:
         verdict = claim.check(rows)
         claims.append({"claim": claim.sentence, "rule": claim.rule, "verdict": verdict.outcome, "numbers": verdict.numbers})
     seeds = sorted({int(row["seed"]) for row in rows})
-    return {"name": name, "command": f"python -m core train {name}", "seeds": seeds, "claims": claims, "rows": rows}
+    return {"name": name, "command": mechanism.command, "seeds": seeds, "claims": claims, "rows": rows}
 
 
 def reports(name: str | None = None) -> list[dict]:
     """One mechanism's report, or all."""
-    if name is not None:
-        one_of("name", name, tuple(zoo.RECIPES))
-    return [report(n) for n in zoo.RECIPES if name in (None, n)]
+    return [report(m.name) for m in (zoo.MECHANISMS if name is None else (zoo.named(name),))]
 
 
 def as_text(r: dict) -> str:

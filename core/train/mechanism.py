@@ -1,9 +1,10 @@
-"""What is known of a mechanism's runs, in one place."""
+"""What is known of a mechanism's runs, in one place: a file of core/train/recipes ends in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.train.rules import Gap, Level
+from core.train.rules import Claim, Gap, Level
+from core.train.training import Recipe
 
 
 def at(metric: str) -> str:
@@ -35,3 +36,21 @@ class Spelling:
     def number(self, number: Level | Gap, joint: str = ", ") -> str:
         """A number that a verdict rests on."""
         return self.gap(number) if isinstance(number, Gap) else self.level(number, joint)
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One page's runs: how they are trained, what their table should show, how both are written."""
+
+    name: str  # of its page, and of its table
+    recipes: tuple[Recipe, ...]
+    claims: tuple[Claim, ...]
+    papers: tuple[str, ...]  # that its page lists, by their keys in assets/papers.json
+    seeds: tuple[int, ...] = (0, 1, 2)  # of the published table; the checkpoints of the first one ship
+    also: tuple[str, ...] = ()  # mechanisms whose tables are read along, because claims compare with their variants
+    spelling: Spelling = Spelling()
+
+    @property
+    def command(self) -> str:
+        """What makes its table again."""
+        return f"python -m core train {self.name}"

@@ -16,7 +16,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 
 import safetensors.torch
 import torch
@@ -26,6 +25,7 @@ from core.errors import SpecError, one_of
 from core.model.model import Model
 from core.model.spec import brief
 from core.paths import ASSETS
+from core.train.mechanism import Mechanism
 from core.train.recipes import (
     code_world_model,
     gated_deltanet,
@@ -45,25 +45,28 @@ from core.train.recipes import (
 from core.train.training import Recipe, run, write
 
 ZOO, EVIDENCE, RESUME = ASSETS / "zoo", ASSETS / "evidence", ASSETS / "zoo" / ".resume"
-SEEDS = (0, 1, 2, 3, 4)
 
-# recipes and claims of each, in core/train/recipes
-MECHANISMS: dict[str, ModuleType] = {
-    "gqa": gqa, "mla": mla, "sliding_window": sliding_window, "moe": moe, "gated_deltanet": gated_deltanet,
-    "sparse_attention": sparse_attention, "mamba": mamba, "rwkv": rwkv, "xlstm": xlstm, "liquid": liquid, "mixers": mixers,
-    "recursive": recursive, "text_diffusion": text_diffusion, "code_world_model": code_world_model,
-}  # fmt: skip
-RECIPES: dict[str, tuple[Recipe, ...]] = {name: module.RECIPES for name, module in MECHANISMS.items()}
+# in the order of the talk
+MECHANISMS: tuple[Mechanism, ...] = (
+    gqa.MECHANISM, mla.MECHANISM, sliding_window.MECHANISM, moe.MECHANISM, gated_deltanet.MECHANISM, sparse_attention.MECHANISM,
+    mamba.MECHANISM, rwkv.MECHANISM, xlstm.MECHANISM, liquid.MECHANISM, mixers.MECHANISM, recursive.MECHANISM,
+    text_diffusion.MECHANISM, code_world_model.MECHANISM,
+)  # fmt: skip
 
 
-def seeds(name: str) -> tuple[int, ...]:
-    """The seeds of a mechanism's published table; the checkpoints of the first one ship."""
-    return getattr(MECHANISMS.get(name), "SEEDS", SEEDS)
+def named(name: str) -> Mechanism:
+    """A mechanism by its name."""
+    return {m.name: m for m in MECHANISMS}[one_of("name", name, tuple(m.name for m in MECHANISMS))]
+
+
+def mechanism(variant: str) -> Mechanism:
+    """The mechanism that a variant belongs to."""
+    return next(m for m in MECHANISMS if any(r.variant == variant for r in m.recipes))
 
 
 def recipe(variant: str) -> Recipe:
     """The recipe of a variant."""
-    by_name = {r.variant: r for recipes in RECIPES.values() for r in recipes}
+    by_name = {r.variant: r for m in MECHANISMS for r in m.recipes}
     return by_name[one_of("variant", variant, tuple(by_name))]
 
 
@@ -94,25 +97,18 @@ def load(variant: str) -> Model:
     """A trained model, shared by everybody: in evaluation mode, without gradients. SpecError if it is of another recipe."""
     r = recipe(variant)
     if checkpoint(variant).spec != brief(r.spec):
-        raise SpecError(
-            f"checkpoint {variant} was trained for another description: run python -m core train {mechanism(variant)}"
-        )
+        raise SpecError(f"checkpoint {variant} was trained for another description: run {mechanism(variant).command}")
     model = Model(r.spec)
     model.load_state_dict(safetensors.torch.load_file(ZOO / f"{variant}.safetensors"))
     return model.eval().requires_grad_(False)
 
 
-def mechanism(variant: str) -> str:
-    """The mechanism that a variant belongs to."""
-    return next(name for name, recipes in RECIPES.items() if any(r.variant == variant for r in recipes))
-
-
 def save(r: Recipe, seed: int, model: Model, metrics: dict) -> None:
     """Weights and record of one run, each whole or not at all."""
-    name = mechanism(r.variant)
-    command = f"python -m core train {name} --seed {seed}"
+    made_by = mechanism(r.variant)
+    command = f"{made_by.command} --seed {seed}"
     versions = {"torch": torch.__version__, "python": platform.python_version()}
-    record = Checkpoint(r.variant, name, brief(r.spec), seed, r.steps, metrics, command, versions)
+    record = Checkpoint(r.variant, made_by.name, brief(r.spec), seed, r.steps, metrics, command, versions)
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
     write(ZOO / f"{r.variant}.safetensors", safetensors.torch.save(tensors))
     write(ZOO / f"{r.variant}.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
@@ -123,9 +119,9 @@ def save(r: Recipe, seed: int, model: Model, metrics: dict) -> None:
 
 def train(name: str, seed: int | None = None, device: str = "cpu", jobs: int = 1) -> None:
     """Train one mechanism or "all", with one seed or every published one; progress and time left go to standard error."""
-    one_of("name", name, (*RECIPES, "all"))
-    chosen = [(key, r) for key, recipes in RECIPES.items() if name in (key, "all") for r in recipes]
-    wanted = [(s, r) for key, r in chosen for s in (seeds(key) if seed is None else (seed,))]
+    one_of("name", name, (*(m.name for m in MECHANISMS), "all"))
+    chosen = [m for m in MECHANISMS if name in (m.name, "all")]
+    wanted = [(s, r) for m in chosen for r in m.recipes for s in (m.seeds if seed is None else (seed,))]
     work = [(r.variant, s, device) for s, r in sorted(wanted, key=lambda item: item[0])]
     with progress(sum(recipe(variant).steps for variant, _, _ in work)) as bar:
         if jobs == 1:
@@ -164,7 +160,7 @@ def train_one(variant: str, seed: int, device: str, tick: Callable[[int], None] 
         return r.steps
     snapshot = RESUME / f"{variant}-{seed}.safetensors"
     model, rows = run(r, seed, device, snapshot, tick)
-    if r.ships and seed == seeds(mechanism(variant))[0]:
+    if r.ships and seed == mechanism(variant).seeds[0]:
         save(r, seed, model, {k: v for k, v in rows[-1].items() if k not in ("step", "seconds")})
     write(note, json.dumps({"recipe": repr(r), "rows": rows}).encode())
     snapshot.unlink(missing_ok=True)
@@ -173,17 +169,17 @@ def train_one(variant: str, seed: int, device: str, tick: Callable[[int], None] 
 
 def publish(done: set[tuple[str, int]]) -> None:
     """Move the rows of finished runs into the tables, replacing earlier runs of the same variant and seed."""
-    for name, recipes in RECIPES.items():
-        fresh = [row for r in recipes for v, s in sorted(done) if v == r.variant for row in noted(r, s)]
+    for m in MECHANISMS:
+        fresh = [row for r in m.recipes for v, s in sorted(done) if v == r.variant for row in noted(r, s)]
         if not fresh:
             continue
-        kept = [row for row in table(name) if (row["variant"], int(row["seed"])) not in done]
-        order = [r.variant for r in recipes]
+        kept = [row for row in table(m.name) if (row["variant"], int(row["seed"])) not in done]
+        order = [r.variant for r in m.recipes]
         rows = sorted(
             (row for row in kept + fresh if row["variant"] in order),
             key=lambda row: (order.index(row["variant"]), int(row["seed"]), int(row["step"])),
         )
-        write(EVIDENCE / f"{name}.csv", as_csv(rows).encode())
+        write(EVIDENCE / f"{m.name}.csv", as_csv(rows).encode())
     for variant, seed in done:
         (RESUME / f"{variant}-{seed}.json").unlink(missing_ok=True)
 
@@ -213,7 +209,7 @@ def as_csv(rows: list[dict]) -> str:
 
 def tables(name: str) -> list[dict]:
     """The rows of a mechanism and of those that its claims compare it with, every row with every column."""
-    rows = [row for each in (name, *getattr(MECHANISMS.get(name), "ALSO", ())) for row in table(each)]
+    rows = [row for each in (name, *named(name).also) for row in table(each)]
     columns = dict.fromkeys(column for row in rows for column in row)
     return [{column: row.get(column, "") for column in columns} for row in rows]
 

@@ -135,7 +135,7 @@ def test_verdicts_and_failures_are_the_tables(monkeypatch):
 def test_the_table_has_every_kind_at_every_length():
     for variant in proved.MODELS:
         for kind in proved.KINDS:
-            assert len(evidence.final("code_world_model", variant, f"{kind}@{recipes.LONGEST}")) == len(recipes.SEEDS)
+            assert len(evidence.final("code_world_model", variant, f"{kind}@{recipes.LONGEST}")) == len(recipes.MECHANISM.seeds)
 
 
 def test_a_link_that_holds_half_a_character_gets_a_sentence():

@@ -118,5 +118,5 @@ def test_the_tables_behind_the_figures_are_complete():
         table = proved.runs_table(group)
         variants = {*group.ours, *group.rivals}
         fast = {f"{v}{lesson.recipes.FAST}" if rate == "faster" else v for v, rate in zip(table["variant"], table["rate"])}
-        assert fast == variants and set(table["seed"]) == set(zoo.seeds("mla"))
-        assert len(table["seed"]) == 2 * len(variants) * len(zoo.seeds("mla"))
+        assert fast == variants and set(table["seed"]) == set(zoo.named("mla").seeds)
+        assert len(table["seed"]) == 2 * len(variants) * len(zoo.named("mla").seeds)

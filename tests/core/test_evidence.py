@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.train import evidence, rules, zoo
+from core.train import evidence, recipes, rules, zoo
 from core.train.mechanism import Spelling, at_pairs
 from core.train.rules import NOT, SHOWS, UNCLEAR, Gap, Level, at_least, closes, judge, last, ordered
 
@@ -89,7 +89,7 @@ def test_the_aims_of_the_gqa_runs_are_met():
     for variant in ("gqa-4", "gqa-2"):
         assert min(last(table, variant, "recall@48").values()) >= 0.98
     losses = [last(table, v, "loss@48") for v in ("mha", "gqa-2", "mqa")]
-    for seed in zoo.SEEDS:
+    for seed in zoo.named("gqa").seeds:
         assert losses[0][seed] < losses[1][seed] < losses[2][seed]
 
 
@@ -114,14 +114,20 @@ def test_a_gap_is_named_by_what_tells_its_ends_apart():
     assert spelling.number(mha, ": ") == "MHA: loss at 48 pairs"
 
 
-SITES = "arxiv.org/abs", "github.com", "huggingface.co"
+def test_every_file_of_recipes_is_a_mechanism_and_what_it_names_is_there():
+    from core.real import catalogue
+
+    files = {p.stem for p in Path(recipes.__file__).parent.glob("*.py")} - {"__init__"}
+    assert {m.name for m in zoo.MECHANISMS} == files, "core/train/zoo.py lists them"
+    for m in zoo.MECHANISMS:
+        assert set(m.also) <= files and m.seeds and m.papers and set(m.papers) <= set(catalogue.papers()), m.name
 
 
 def test_published_tables_have_a_paper_with_a_date_and_a_link():
     from core.real import catalogue
 
-    for name in zoo.RECIPES:
-        for table in evidence.published(name):
+    for mechanism in zoo.MECHANISMS:
+        for table in evidence.published(mechanism.name):
             paper = catalogue.papers()[table["paper"]]
             own = (
                 "https://arxiv.org/abs/",

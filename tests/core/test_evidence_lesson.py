@@ -86,10 +86,10 @@ def test_a_swapped_table_changes_counts_and_places(elsewhere):
     assert after.sides[0].values == before.sides[-1].values and lesson.places(after) != lesson.places(before)
 
 
-@pytest.mark.parametrize("name", zoo.RECIPES)
+@pytest.mark.parametrize("name", [m.name for m in zoo.MECHANISMS])
 def test_a_mechanism_without_a_table_waits(elsewhere, name):
     """Also where a rule finds the other side in another table and is content with it."""
-    own = {r.variant for r in zoo.RECIPES[name]}
+    own = {r.variant for r in zoo.named(name).recipes}
     numbers = {f"{name.replace('_', ' ')} {i}": c["numbers"] for i, c in enumerate(evidence.report(name)["claims"], 1)}
     (elsewhere / f"{name}.csv").unlink(missing_ok=True)
     found = [row for row in lesson.rows() if row.mechanism == name]
@@ -110,7 +110,7 @@ def test_without_any_table_every_claim_waits(elsewhere):
 
 
 def test_printed_numbers_are_those_of_the_file():
-    for name in zoo.RECIPES:
+    for name in (m.name for m in zoo.MECHANISMS):
         for (paper, what, cells), t in zip(lesson.printed(name), evidence.published(name), strict=True):
             assert paper == t["paper"] and t["what"] in what
             assert all(str(cell) in cells for row in t["rows"] for cell in row)

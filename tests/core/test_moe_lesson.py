@@ -149,7 +149,7 @@ def test_a_single_token_of_the_live_model_touches_k_experts_and_many_nearly_all(
 def test_every_seed_and_every_load_stands_in_the_table():
     for r in RECIPES:
         rows = [row for row in zoo.table("moe") if row["variant"] == r.variant]
-        assert {int(row["seed"]) for row in rows} == set(zoo.seeds("moe")), r.variant
+        assert {int(row["seed"]) for row in rows} == set(zoo.named("moe").seeds), r.variant
         if r.variant.startswith("moe"):
             _, loads = runs.loads_over_time(r.variant, 0)
             assert loads.shape == (2, 6, trained_as(r.variant).experts) and np.allclose(loads.mean(-1), 1, atol=1e-2)

@@ -176,7 +176,7 @@ def test_hardly_a_9x9_board_needs_a_digit_to_be_tried():
 
 
 def test_every_variant_has_a_name_and_the_printed_numbers_are_the_tables():
-    assert set(proved.VARIANTS) == {r.variant for r in zoo.RECIPES["recursive"]}
+    assert set(proved.VARIANTS) == {r.variant for r in zoo.named("recursive").recipes}
     assert set(proved.RECURSIVE + lesson.ONCE) <= set(proved.VARIANTS)
     said = proved.footnotes()
     assert all(number in said for number in ("87.4%", "5M", "74.7%", "7M", "0.0%", "41%", "32%"))

@@ -291,4 +291,4 @@ def test_gemmas_overheads_are_the_ideal_formula():
 
 def test_every_seed_of_the_distance_table_is_the_seed_of_its_run():
     table = lesson.distance_table()
-    assert len(table["recall"]) == 5 * 4 * len(recipes.SEEDS) and set(table["seed"]) == set(recipes.SEEDS)
+    assert len(table["recall"]) == 5 * 4 * len(recipes.MECHANISM.seeds) and set(table["seed"]) == set(recipes.MECHANISM.seeds)

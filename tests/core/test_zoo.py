@@ -9,9 +9,10 @@ from core.count import cost
 from core.errors import SpecError
 from core.model.spec import brief
 from core.train import zoo
+from core.train.mechanism import Mechanism
 from core.train.training import Recipe
 
-RECIPES = [r for recipes in zoo.RECIPES.values() for r in recipes]
+RECIPES = [r for m in zoo.MECHANISMS for r in m.recipes]
 VARIANTS, SHIPPED = [r.variant for r in RECIPES], [r.variant for r in RECIPES if r.ships]
 
 
@@ -33,7 +34,7 @@ def numbers(value) -> list[float]:
 def test_a_checkpoint_is_small_and_tells_where_it_comes_from(variant):
     record = zoo.checkpoint(variant)
     assert (zoo.ZOO / f"{variant}.safetensors").stat().st_size < 1_000_000
-    assert record.seed == zoo.seeds(zoo.mechanism(variant))[0] and record.steps == zoo.recipe(variant).steps
+    assert record.seed == zoo.mechanism(variant).seeds[0] and record.steps == zoo.recipe(variant).steps
     assert record.command.startswith("python -m core train ") and set(record.versions) == {"torch", "python"}
     assert record.spec == brief(zoo.recipe(variant).spec)
     with safetensors.safe_open(zoo.ZOO / f"{variant}.safetensors", "pt") as file:
@@ -42,8 +43,8 @@ def test_a_checkpoint_is_small_and_tells_where_it_comes_from(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_table_has_every_seed_of_every_variant(variant):
-    rows = [row for row in zoo.table(zoo.mechanism(variant)) if row["variant"] == variant]
-    assert {int(row["seed"]) for row in rows} == set(zoo.seeds(zoo.mechanism(variant))) and len(rows) >= 3
+    rows = [row for row in zoo.table(zoo.mechanism(variant).name) if row["variant"] == variant]
+    assert {int(row["seed"]) for row in rows} == set(zoo.mechanism(variant).seeds) and len(rows) >= 3
     assert {int(row["step"]) for row in rows} >= {zoo.recipe(variant).steps}
     counted = cost.count(zoo.recipe(variant).spec, 1)
     assert {int(row["params"]) for row in rows} == {counted.params_total}
@@ -54,8 +55,8 @@ def test_the_table_has_every_seed_of_every_variant(variant):
 def test_the_shipped_checkpoint_is_a_row_of_the_table(variant):
     rows = [
         r
-        for r in zoo.table(zoo.mechanism(variant))
-        if r["variant"] == variant and int(r["seed"]) == zoo.seeds(zoo.mechanism(variant))[0]
+        for r in zoo.table(zoo.mechanism(variant).name)
+        if r["variant"] == variant and int(r["seed"]) == zoo.mechanism(variant).seeds[0]
     ]
     last = max(rows, key=lambda row: int(row["step"]))
     assert all(
@@ -81,8 +82,7 @@ def workshop(tmp_path, monkeypatch):
 
     for name, folder in (("ZOO", "zoo"), ("EVIDENCE", "evidence"), ("RESUME", "zoo/.resume")):
         monkeypatch.setattr(zoo, name, tmp_path / folder)
-    monkeypatch.setattr(zoo, "RECIPES", {"toy": (RECIPE,)})
-    monkeypatch.setattr(zoo, "SEEDS", (0, 1))
+    monkeypatch.setattr(zoo, "MECHANISMS", (Mechanism("toy", (RECIPE,), claims=(), papers=(), seeds=(0, 1)),))
     return tmp_path
 
 
@@ -119,8 +119,8 @@ def test_a_changed_recipe_is_trained_again(workshop, monkeypatch):
     from dataclasses import replace
 
     zoo.train_one("t", 1, "cpu")
-    changed = replace(zoo.RECIPES["toy"][0], lr=1e-3)
-    monkeypatch.setattr(zoo, "RECIPES", {"toy": (changed,)})
+    changed = replace(zoo.named("toy").recipes[0], lr=1e-3)
+    monkeypatch.setattr(zoo, "MECHANISMS", (replace(zoo.named("toy"), recipes=(changed,)),))
     zoo.train_one("t", 1, "cpu")
     assert json.loads((zoo.RESUME / "t-1.json").read_text())["recipe"] == repr(changed)
 
@@ -128,4 +128,6 @@ def test_a_changed_recipe_is_trained_again(workshop, monkeypatch):
 def test_names_and_seeds_are_checked():
     with pytest.raises(SpecError, match="gqa"):
         zoo.train("gqb")
-    assert all(isinstance(r, Recipe) for recipes in zoo.RECIPES.values() for r in recipes)
+    assert all(isinstance(m, Mechanism) and isinstance(r, Recipe) for m in zoo.MECHANISMS for r in m.recipes)
+    for taken in ([m.name for m in zoo.MECHANISMS], VARIANTS):
+        assert len(set(taken)) == len(taken)

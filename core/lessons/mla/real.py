@@ -177,7 +177,6 @@ def crossing(key: str, context: int) -> int:
 # Three answers behind one percentage
 
 OLDER, OLDER_LAYERS = Attention(heads=64, kv_heads=8, k_dim=128, v_dim=128), 95  # DeepSeek 67B
-OLDER_PAPER = "2401.02954"
 BITS, QUANTISED = 16, 6  # 6 bits a number on average: the cache of DeepSeek-V2 as deployed (arXiv 2405.04434, section 3.2.3)
 
 

@@ -24,7 +24,7 @@ def floor() -> float:
 
 def shown_seed() -> int:
     """The seed whose weights run on the page."""
-    return zoo.seeds("moe")[0]
+    return recipes.MECHANISM.seeds[0]
 
 
 def final_row(variant: str, seed: int) -> dict:
@@ -56,7 +56,7 @@ def final_table() -> dict[str, list]:
     """Every run at its end as columns."""
     found = []
     for r in recipes.RECIPES:
-        for seed, loss in zip(zoo.seeds("moe"), evidence.final("moe", r.variant, "loss")):
+        for seed, loss in zip(recipes.MECHANISM.seeds, evidence.final("moe", r.variant, "loss")):
             row = final_row(r.variant, seed)
             found.append((r.variant, seed, loss, *(number(row.get(column, "")) for column in recipes.COLUMNS)))
     return dict(zip(("variant", "seed", "loss, nats", *recipes.COLUMNS), map(list, zip(*found))))

@@ -6,11 +6,11 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
+from core.train.mechanism import Mechanism
 from core.train.rules import Claim, Level, Verdict, at_least, every, lower, ordered
 from core.train.tasks import frames, programs, traces
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
 WIDTH, HEADS, HEAD, HIDDEN = 64, 4, 16, 128
 NEAR, FAR = 4, 16  # taps of the convolutions: of one line, and of one frame
 BOUND, GAP, FAILED = 0.9, 0.3, 0.5
@@ -90,4 +90,11 @@ CLAIMS = (
         "lower",
         lower(0.0, (TRACE, "own@8"), (TRACE, "true@8")),
     ),
+)
+
+MECHANISM = Mechanism(
+    "code_world_model",
+    RECIPES,
+    CLAIMS,
+    papers=("2510.02387",),
 )

@@ -7,11 +7,10 @@ in two heads.
 from core.model.mixers.delta import GatedDelta, KimiDelta
 from core.model.mixers.latent import Latent
 from core.model.rope import Rope
+from core.train.mechanism import Mechanism
 from core.train.recipes.mixers import LONG, METRIC, SOLVED, hybrid, learned
 from core.train.rules import Claim, at_least, ordered
 
-SEEDS = (0, 1, 2)
-ALSO = ("mixers",)
 LONGER = 900  # steps of a delta net alone: it is the slowest to find out what to keep
 KEYS = (4, 8, 16, 32)
 HEADS, VALUES = 2, 32
@@ -47,4 +46,12 @@ CLAIMS = (
         "ordered",
         ordered(METRIC, "delta-16", "kimi-16"),
     ),
+)
+
+MECHANISM = Mechanism(
+    "gated_deltanet",
+    RECIPES,
+    CLAIMS,
+    papers=("2412.06464", "2406.06484", "2510.26692", "2312.04927"),
+    also=("mixers",),
 )

@@ -6,6 +6,7 @@ One layer, eight heads of width eight, no ffn; only kv_heads and rope differ.
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
+from core.train.mechanism import Mechanism
 from core.train.rules import Claim, at_least, closes, ordered
 from core.train.tasks import recall
 from core.train.training import Recipe
@@ -61,4 +62,12 @@ CLAIMS = (
         "closes",
         closes("loss@48", ("mha-rope", "mqa-rope"), ("mha", "mqa")),
     ),
+)
+
+MECHANISM = Mechanism(
+    "gqa",
+    RECIPES,
+    CLAIMS,
+    papers=("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864"),
+    seeds=(0, 1, 2, 3, 4),
 )

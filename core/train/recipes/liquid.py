@@ -2,11 +2,10 @@
 among four, at each of its places."""
 
 from core.model.mixers.shortconv import GatedConv
+from core.train.mechanism import Mechanism
 from core.train.recipes.mixers import ATTENTION, LONG, METRIC, SOLVED, learned
 from core.train.rules import Claim, at_least, at_most, every
 
-SEEDS = (0, 1, 2)
-ALSO = ("mixers",)
 KERNEL = 3
 CONV = GatedConv(KERNEL)
 PLACES = {"conv-a1": "ACCC", "conv-a2": "CACC", "conv-a3": "CCAC", "conv-3-1": "CCCA"}
@@ -34,4 +33,12 @@ CLAIMS = (
         every(*(at_least(METRIC, SOLVED, variant) for variant in PLACES)),
     ),
     Claim("Without attention nearly nothing is recalled (at most .15)", "at most", at_most(METRIC, 0.15, "conv-4")),
+)
+
+MECHANISM = Mechanism(
+    "liquid",
+    RECIPES,
+    CLAIMS,
+    papers=("2511.23404", "2312.04927"),
+    also=("mixers",),
 )

@@ -2,11 +2,10 @@
 keeps 16 channels of 4 to 32 numbers."""
 
 from core.model.mixers.mamba import Mamba2
+from core.train.mechanism import Mechanism
 from core.train.recipes.mixers import LONG, METRIC, SOLVED, hybrid, learned
 from core.train.rules import Claim, at_least, at_most, every, ordered
 
-SEEDS = (0, 1, 2)
-ALSO = ("mixers",)
 STATES = (4, 8, 16, 32)
 HEADS, CHANNELS = 4, 16
 
@@ -37,4 +36,12 @@ CLAIMS = (
         "every, at most",
         every(at_most(METRIC, 0.35, "mamba-4"), at_most(METRIC, 0.85, "mamba-16")),
     ),
+)
+
+MECHANISM = Mechanism(
+    "mamba",
+    RECIPES,
+    CLAIMS,
+    papers=("2405.21060", "2312.00752", "2504.03624", "2403.19887", "2507.22448", "2505.15431", "2312.04927"),
+    also=("mixers",),
 )

@@ -10,17 +10,15 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
+from core.train.mechanism import Mechanism
 from core.train.rules import Claim, at_least, at_most
 from core.train.tasks import recall
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
 WIDTH, PAIRS, LENGTH, CONVOLUTION = 64, 24, 64, 3
 STEPS, LONG, RATE = 250, 600, 8e-3
 METRIC, LOSS = f"recall@{PAIRS}", f"loss@{PAIRS}"
 SOLVED = 0.98
-# tables whose rows are read along with ours: every other mixer learned the same task
-ALSO = ("gated_deltanet", "mamba", "rwkv", "xlstm", "liquid")  # in core/train/zoo.py
 
 ATTENTION = Attention(4, 4, 16, 16, Rope(16))
 LOCAL = Attention(4, 4, 16, 16, Rope(16), Window(8))
@@ -67,4 +65,12 @@ CLAIMS = (
         "at most",
         at_most(METRIC, 0.9, "delta-16", "mamba-16", "rwkv-16", "mlstm-16", "slstm", "lstm", "conv-4"),
     ),
+)
+
+MECHANISM = Mechanism(
+    "mixers",
+    RECIPES,
+    CLAIMS,
+    papers=("2312.04927", "2510.26692", "2405.21060", "2503.14456", "2405.04517", "2511.23404", "1706.03762"),
+    also=("gated_deltanet", "mamba", "rwkv", "xlstm", "liquid"),  # every other mixer learned the same task
 )

@@ -11,11 +11,12 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
+from core.train.mechanism import Mechanism
 from core.train.rules import Claim, at_least, beats, ordered
 from core.train.tasks import recall
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
+OLDER_PAPER = "2401.02954"  # DeepSeek before latent attention
 WIDTH, HEADS, HEAD = 64, 4, 16
 KEY = 4  # width of the rotated key, where there is one
 LATENTS = (4, 12, 28)  # trained with a rotated key and without one
@@ -132,4 +133,11 @@ CLAIMS = (
         "at least",
         at_least(f"recall@{PAIRS}", 0.98, "mla-12-4"),
     ),
+)
+
+MECHANISM = Mechanism(
+    "mla",
+    RECIPES,
+    CLAIMS,
+    papers=("2405.04434", "2412.19437", "2505.09343", OLDER_PAPER, "2312.04927", "2104.09864"),
 )

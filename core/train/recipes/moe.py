@@ -13,11 +13,11 @@ from core.model.ffn.moe import MoE
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
+from core.train.mechanism import Mechanism
 from core.train.rules import Claim, at_least, at_most, every, lower, ordered
 from core.train.tasks import domains, experts
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
 WIDTH, HIDDEN, LAYERS = 24, 32, 2
 MIXER = Attention(4, 2, 8, 8, Rope(8))
 STEPS, RATE = 1200, 2e-2
@@ -169,3 +169,10 @@ GROUPS = {
     "One and two experts a token": (name(experts=8), name(experts=8, top_k=2)),
     "A shared expert, sigmoid gate": (name(gate="sigmoid", balance="bias"), name(shared=True, gate="sigmoid", balance="bias")),
 }
+
+MECHANISM = Mechanism(
+    "moe",
+    RECIPES,
+    CLAIMS,
+    papers=("1701.06538", "2101.03961", "2401.04088", "2401.06066", "2408.15664", "2412.19437", "2507.20534", "2508.10925"),
+)

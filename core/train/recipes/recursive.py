@@ -6,12 +6,12 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.mixers.cells import Cells
 from core.model.spec import Layer, ModelSpec, Recursion
+from core.train.mechanism import Mechanism
 from core.train.rules import Claim, at_least, at_most, every, ordered
 from core.train.task import Task
 from core.train.tasks import maze, sudoku
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
 WIDTH, INNER, HEADS = 64, 128, 4
 BARE = Norm("rms", 1e-5, learned=False)
 ATTENTION = Attention(HEADS, HEADS, WIDTH // HEADS, WIDTH // HEADS, reach=Everything())
@@ -118,4 +118,11 @@ CLAIMS = (
         "at least",
         at_least("unseen", SOLVED, "trm-maze"),
     ),
+)
+
+MECHANISM = Mechanism(
+    "recursive",
+    RECIPES,
+    CLAIMS,
+    papers=("2510.04871", "2506.21734", "1807.03819", "2105.01601"),
 )

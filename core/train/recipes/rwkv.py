@@ -6,13 +6,12 @@ from core.model.mixers.rwkv import Rwkv7
 from core.model.mixers.xlstm import Lstm
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
+from core.train.mechanism import Mechanism
 from core.train.recipes.mixers import ATTENTION, CONVOLUTION, LONG, METRIC, SOLVED, WIDTH, learned
 from core.train.rules import Claim, at_least, at_most, every, ordered
 from core.train.tasks import cups
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
-ALSO = ("mixers",)
 HEADS, HEAD, RANK = 4, 16, 8
 FIRST = Rwkv7(HEADS, HEAD, RANK, RANK, RANK, RANK, first=True)
 LATER = Rwkv7(HEADS, HEAD, RANK, RANK, RANK, RANK)
@@ -52,4 +51,12 @@ CLAIMS = (
         "every, at least and at most",
         every(at_least("right@96", 0.9, "cups-rwkv"), at_most("right@96", 0.6, "cups-attention")),
     ),
+)
+
+MECHANISM = Mechanism(
+    "rwkv",
+    RECIPES,
+    CLAIMS,
+    papers=("2503.14456", "2406.06484", "2312.04927"),
+    also=("mixers",),
 )

@@ -8,11 +8,11 @@ from core.model.blocks import Full, Window
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec, expand
+from core.train.mechanism import Mechanism
 from core.train.rules import Claim, at_least, at_most, every
 from core.train.tasks import recall
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
 WIDTH, HEADS, KV_HEADS, HEAD, DEPTH, WINDOW = 64, 4, 2, 16, 6, 8
 LOCAL_BASE, GLOBAL_BASE = 1e4, 1e6
 CONVOLUTION = 3
@@ -89,5 +89,22 @@ CLAIMS = (
         "Stacked windows carry farther than one: six local layers recall half of what lies 9 to 32 tokens back",
         "every, at least",
         every(*(at_least(bucket, 0.5, "all-local") for bucket in BEYOND[:2])),
+    ),
+)
+
+MECHANISM = Mechanism(
+    "sliding_window",
+    RECIPES,
+    CLAIMS,
+    papers=(
+        "2503.19786",
+        "2408.00118",
+        "2310.06825",
+        "2004.05150",
+        "2508.10925",
+        "2512.13961",
+        "2601.02780",
+        "2510.02387",
+        "2309.17453",
     ),
 )

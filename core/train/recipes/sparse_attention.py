@@ -3,12 +3,12 @@
 from core.model.mixers.latent import Latent
 from core.model.mixers.sparse import Indexed
 from core.model.rope import Rope
+from core.train.mechanism import Mechanism
 from core.train.recipes.mixers import PAIRS, SOLVED, model
 from core.train.rules import Claim, at_least, at_most, every
 from core.train.tasks import selection
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
 LENGTH, EVERYTHING = 96, 1 << 16
 LATENT = Latent(heads=4, kv_rank=28, nope_dim=16, rope_dim=4, v_dim=16, q_rank=32, rope=Rope(4))
 PICKS = (1, 2, 4, 8, 16)
@@ -32,4 +32,11 @@ CLAIMS = (
     Claim("The last 8 tokens instead lose most of it (at most .2)", "at most", at_most("recall, last 8", 0.2, "indexed")),
     Claim("So do 16 tokens picked at random (at most .4)", "at most", at_most("recall, 16 at random", 0.4, "indexed")),
     Claim("Even 2 picked tokens are enough (at least .9)", "at least", at_least("recall, 2 picked", 0.9, "indexed")),
+)
+
+MECHANISM = Mechanism(
+    "sparse_attention",
+    RECIPES,
+    CLAIMS,
+    papers=("2512.02556", "2405.04434", "2412.19437", "2312.04927"),
 )

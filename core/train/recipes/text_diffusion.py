@@ -6,11 +6,11 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
+from core.train.mechanism import Mechanism
 from core.train.rules import Claim, at_least, at_most, every, lower
 from core.train.tasks import sentences
 from core.train.training import Recipe
 
-SEEDS = (0, 1, 2)
 WIDTH, DEPTH, HEADS, HIDDEN = 64, 3, 4, 128
 DENOISER, TWIN = "denoiser", "left-to-right"
 
@@ -91,4 +91,11 @@ CLAIMS = (
         "lower",
         lower(0, (TWIN, "nats"), (DENOISER, "nats")),
     ),
+)
+
+MECHANISM = Mechanism(
+    "text_diffusion",
+    RECIPES,
+    CLAIMS,
+    papers=("2502.09992", "2508.15487", "2503.00307", "2510.04767", "2505.22618"),
 )

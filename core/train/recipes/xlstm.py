@@ -1,11 +1,10 @@
 """xLSTM: how mLSTM, sLSTM and the classic LSTM are trained, and what their table should show."""
 
 from core.model.mixers.xlstm import Lstm, MLstm, SLstm
+from core.train.mechanism import Mechanism
 from core.train.recipes.mixers import LONG, METRIC, SOLVED, WIDTH, hybrid, learned
 from core.train.rules import Claim, at_least, ordered
 
-SEEDS = (0, 1, 2)
-ALSO = ("mixers",)
 KEYS = (4, 8, 16)
 HEADS, VALUES = 2, 32
 
@@ -40,4 +39,12 @@ CLAIMS = (
         "ordered",
         ordered(METRIC, *(f"mlstm-{keys}" for keys in KEYS)),
     ),
+)
+
+MECHANISM = Mechanism(
+    "xlstm",
+    RECIPES,
+    CLAIMS,
+    papers=("2405.04517", "2503.13427", "2312.04927"),
+    also=("mixers",),
 )
