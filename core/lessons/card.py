@@ -35,6 +35,7 @@ from core.model.mixers.shortconv import GatedConv
 from core.model.mixers.sparse import Indexed
 from core.model.mixers.unified import Unified
 from core.model.mixers.xlstm import MLstm
+from core.model.part import inside
 from core.model.registry import PAGES
 from core.model.spec import ModelSpec
 from core.real import released
@@ -82,9 +83,7 @@ def family(spec: ModelSpec) -> str:
 
 def attention(mixer) -> Attention | None:
     """The attention inside a mixer that is built on it; None where there is none."""
-    while mixer is not None and not isinstance(mixer, Attention):
-        mixer = getattr(mixer, "own", None) or getattr(mixer, "first", None)
-    return mixer
+    return next(inside(mixer, Attention), None)
 
 
 # What it keeps
@@ -150,14 +149,7 @@ def multi_head(spec: ModelSpec) -> int:
 
 def width(mixer, d_model: int) -> int:
     """Keys and values of one token in one layer, none of them shared."""
-    if a := attention(mixer):
-        return a.heads * (a.k_dim + a.v_dim)
-    if isinstance(mixer, Compressed):
-        return 2 * mixer.heads * mixer.width
-    latent = getattr(mixer, "latent", mixer)
-    if isinstance(latent, Latent):
-        return latent.heads * (latent.nope_dim + latent.rope_dim + latent.v_dim)
-    return 2 * d_model
+    return mixer.unshared or 2 * d_model
 
 
 @dataclass(frozen=True, eq=False)

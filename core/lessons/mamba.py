@@ -15,7 +15,7 @@ from core.lessons.recall import live_bytes
 from core.lessons.recurrent import Layer
 from core.model.mixers.attention import Attention
 from core.model.mixers.mamba import Mamba1, Mamba2
-from core.model.mixers.parallel import Parallel
+from core.model.part import inside
 from core.model.spec import ModelSpec
 from core.real import catalogue
 from core.shape import ladder
@@ -148,11 +148,6 @@ def lighter(share: str, state: int) -> int:
 # Real models
 
 
-def inside(mixer) -> tuple:
-    """The mixers of a layer: one, two where they stand side by side, none."""
-    return (mixer.first, mixer.second) if isinstance(mixer, Parallel) else (mixer,) if mixer else ()
-
-
 @dataclass(frozen=True)
 class Layers:
     """How many layers a model has of each kind; side by side counts in both."""
@@ -177,7 +172,7 @@ class Layers:
 @lru_cache(maxsize=256)
 def layers(key: str) -> Layers:
     """One model's layers."""
-    found = [inside(layer.mixer) for layer in spec_of(key).layers]
+    found = [tuple(inside(layer.mixer)) for layer in spec_of(key).layers]
     mambas = [next((m for m in parts if isinstance(m, MAMBA)), None) for parts in found]
     attention = sum(any(isinstance(m, Attention) for m in parts) for parts in found)
     kind = next((ladder.mixer(m) for m in mambas if m), "")

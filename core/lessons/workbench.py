@@ -229,7 +229,7 @@ def picture(spec: ModelSpec, trace: Trace, state: tuple, i: int, n: int) -> Pict
     layer = spec.layers[i]
     mixed, _, fed = ladder.labels(spec)[i]
     label = " · ".join(part for part in (mixed, fed) if part != ladder.NONE)
-    attending = next((p for p in design.inside(layer) if hasattr(p, "reach")), None)
+    attending = next((p for p in layer.parts() if hasattr(p, "reach")), None)
     heads, share = record(trace, i, "attention"), ()
     visible = None
     if heads is not None:
@@ -254,7 +254,7 @@ def routed(trace: Trace, i: int, layer) -> np.ndarray | None:
     routing, gates = record(trace, i, "routing"), record(trace, i, "gates")
     if routing is None:
         return None
-    experts = next(part.experts for part in design.inside(layer) if isinstance(part, MoE))
+    experts = next(part.experts for part in layer.parts(MoE))
     result = np.zeros((len(routing), experts))
     np.put_along_axis(result, routing, gates / np.maximum(gates.sum(-1, keepdims=True), 1e-20), axis=-1)
     return result

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import CountedOnly, flag, number, one_of, whole
+from core.errors import flag, number, one_of, whole
 
 # Norms
 
@@ -44,11 +44,23 @@ class Norm:
 # Who may see whom: a token at position q reads a token at position k
 
 
+def up(n: int, step: int) -> int:
+    """The least multiple of `step` that is at least n."""
+    return -(-n // step) * step
+
+
+def unmasked(n: int, most: int) -> int:
+    """Pairs of tokens in a prompt of n where each reads itself and those before it, at most so many."""
+    grown = min(n, most)
+    return grown * (grown + 1) // 2 + (n - grown) * most
+
+
 @dataclass(frozen=True)
 class Full:
     """Every earlier token and itself."""
 
     kind = "full"
+    label = ""
 
     def visible(self, q: Tensor, k: Tensor) -> Tensor:
         """q, k positions that broadcast -> bool."""
@@ -70,6 +82,10 @@ class Full:
         """Tokens a row of a prompt of n is charged for: the causal half is not subtracted."""
         return n
 
+    def pairs(self, n: int) -> int:
+        """Pairs of tokens that attention visits in a prompt of n."""
+        return unmasked(n, self.kept(n))
+
 
 @dataclass(frozen=True)
 class Window(Full):
@@ -80,6 +96,11 @@ class Window(Full):
 
     def __post_init__(self):
         whole("reach.size", self.size, high=1 << 30)
+
+    @property
+    def label(self) -> str:
+        """What it adds to the name of attention."""
+        return f", window {self.size:,}"
 
     def visible(self, q, k):
         return (k <= q) & (k > q - self.size)
@@ -99,6 +120,10 @@ class Chunk(Window):
 
     kind = "chunked"
 
+    @property
+    def label(self):
+        return f", chunk {self.size:,}"
+
     def visible(self, q, k):
         return (k <= q) & (k // self.size == q // self.size)
 
@@ -107,6 +132,9 @@ class Chunk(Window):
 
     def reads(self, n):
         return (n - 1) % self.size + 1
+
+    def pairs(self, n):
+        return n // self.size * unmasked(self.size, self.size) + unmasked(n % self.size, self.size)
 
 
 @dataclass(frozen=True)
@@ -118,6 +146,9 @@ class Everything(Full):
 
     def kept(self, n):
         return 0
+
+    def pairs(self, n):
+        return n * n
 
 
 Reach = Full
@@ -193,42 +224,3 @@ def convolve(x: Tensor, weight: Tensor, past: Tensor | None = None, bias: Tensor
     else:
         mixed = F.conv1d(padded, weight[:, None, :], bias, groups=width)  # (B, D, T)
     return mixed.transpose(1, 2), padded[..., padded.shape[-1] - (kernel - 1) :]
-
-
-# What mixers answer alike
-
-
-class Counted:
-    """A mixer of which the formulas are written and the module is not. `family` is its name in a message."""
-
-    family = "this mechanism"
-
-    def build(self, d_model: int):
-        """The torch module: none yet."""
-        raise CountedOnly(self.family)
-
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow: none."""
-        return {}
-
-    def buffers(self) -> int:
-        """Numbers kept beside the weights: none."""
-        return 0
-
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: a matter of the module."""
-        return 0
-
-    def causal(self):
-        """The same: it reads backwards only."""
-        return self
-
-
-class Recurrent(Counted):
-    """A mixer with a memory of fixed size instead of a cache."""
-
-    kind = "state"
-
-    def cache(self, n: int) -> dict[str, int]:
-        """Elements that grow with context: none."""
-        return {}

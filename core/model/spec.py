@@ -12,53 +12,12 @@ frozen, hashable and prints as the call that makes it.
 and the same again with the ffn (which has no convolution before it).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from typing import Protocol
 
 from core.errors import DEEPEST, LARGEST_VOCABULARY, SpecError, flag, number, one_of, short, whole
 from core.model.blocks import Norm
-
-
-class Part(Protocol):
-    """What a mixer or an ffn answers. Numbers are elements; bytes and dtypes exist in cost.py alone.
-
-    `build(d_model)` gives a pure module: forward(x, state, shared, trace) -> (y, state, shared). `state` is a dict of
-    tensors (and the position) that the module reads and never writes in place; {} is the start. Its tensors carry the
-    names that `cache` and `state` count. `shared` goes from layer to layer within one pass.
-    """
-
-    name: str  # what the module is called inside its layer, and so in every parameter name
-
-    def build(self, d_model: int): ...  # -> nn.Module
-
-    def params(self, d_model: int) -> int: ...
-
-    def state(self, d_model: int) -> dict[str, int]: ...  # elements of one sequence that do not grow with context
-
-    def buffers(self) -> int: ...  # numbers kept beside the weights that no gradient reaches: a router's bias, tables of decay
-
-
-class Mixer(Part, Protocol):
-    """Mixes tokens. `kind` is one of cost.KINDS."""
-
-    kind: str
-
-    def cache(self, n: int) -> dict[str, int]: ...  # elements of one sequence kept after n tokens
-
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]: ...
-
-    def unseen(self, d_model: int, queries: int, context: int) -> int: ...  # FLOPs that FlopCounterMode counts as 0 on a CPU
-
-    def causal(self) -> "Mixer": ...  # the same, reading backwards only
-
-
-class Ffn(Part, Protocol):
-    """Mixes channels."""
-
-    def active(self, d_model: int) -> int: ...  # parameters that one token visits
-
-    def flops(self, d_model: int, queries: int) -> dict[str, int]: ...
+from core.model.part import Ffn, Kind, Mixer, Part, inside
 
 
 @dataclass(frozen=True)
@@ -113,6 +72,11 @@ class Layer:
     def kind(self) -> str:
         """How its memory grows: the mixer's kind, or none for a layer that only mixes channels."""
         return self.mixer.kind if self.mixer else "none"
+
+    def parts(self, kind: type[Kind] = Part) -> Iterator[Kind]:  # type: ignore[assignment]
+        """Mixer and feed-forward part and all that they are made of, those of one class."""
+        yield from inside(self.mixer, kind)
+        yield from inside(self.ffn, kind)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ on the description of the model, and the result is counted like any other; a rea
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from core.count import cost
@@ -21,7 +21,6 @@ from core.model.spec import ModelSpec
 from core.real import released
 
 LEARNED, VISITED = "parameters", "parameters that a token visits"
-INNER = ("own", "first", "second", "latent")  # mixers that hold another one
 
 
 @dataclass(frozen=True)
@@ -141,14 +140,8 @@ def changed(spec: ModelSpec, change: Callable) -> ModelSpec:
 
 def through(mixer, change: Callable, spec: ModelSpec):
     """A mixer with the mistake made in it, or in the mixers that it holds."""
-    if not is_dataclass(mixer) and mixer is not None:
-        return mixer
     made = change(mixer, spec)
-    if made is not mixer or mixer is None:
-        return made
-    held = {f.name: through(getattr(mixer, f.name), change, spec) for f in fields(mixer) if f.name in INNER}
-    held = {name: part for name, part in held.items() if part is not getattr(mixer, name)}
-    return replace(mixer, **held) if held else mixer
+    return made if made is not mixer or mixer is None else mixer.remade(lambda inner: through(inner, change, spec))
 
 
 def counted(reading, spec: ModelSpec, context: int, batch: int) -> cost.Cost:

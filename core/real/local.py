@@ -27,6 +27,7 @@ from core.errors import SpecError, one_of, short, whole
 from core.model.blocks import Full
 from core.model.decoding.autoregressive import pick
 from core.model.model import Model, elements
+from core.model.part import inside
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
 from core.real.hf import reader, weights
@@ -472,8 +473,7 @@ def picture(spec: ModelSpec, trace: Trace, layer: int, n: int) -> Picture | None
 
 def attention(mixer):
     """The part of a mixer that attends."""
-    parts = (mixer, *(getattr(mixer, name, None) for name in ("first", "second", "own", "latent")))
-    return next((part for part in parts if hasattr(part, "reach")), mixer)
+    return next((part for part in inside(mixer) if hasattr(part, "reach")), mixer)
 
 
 def memory(m: Opened, state: tuple, n: int) -> Memory:

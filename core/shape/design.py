@@ -39,7 +39,6 @@ from core.model.mixers.xlstm import Lstm, MLstm, SLstm
 from core.model.rope import Linear, Llama3, LongRope, NoScaling, Ntk, Rope, Yarn
 from core.model.spec import Layer, ModelSpec, Recursion, Scales, expand
 from core.shape import ladder
-from core.shape.shrink import RULES
 
 MIXERS = (
     Attention, Borrowed, Cells, Compressed, GatedDelta, KimiDelta, Latent, Lightning, Mamba1, Mamba2, Parallel, Rwkv7, GatedConv,
@@ -55,7 +54,6 @@ SLOTS = {  # what a field may hold, where that is a description of its own
 }  # fmt: skip
 SCALARS = (int, float, bool, str)
 LONGEST_LIST = 4096
-NESTED = ("own", "latent", "first", "second", "dense", "experts")  # fields that hold a part of their own
 USUAL_MIXERS, USUAL_FFNS = "GLADMRCN", "den"  # letters of the brushes that every design is offered, in their order
 BLANK = "Blank design"
 MOST_DISTINCT = 512
@@ -225,13 +223,7 @@ def brush(letter: str, slot: str, part, own: bool = False) -> Brush:
     label = label.partition(", ")[2] if letter == "L" and not own else label
     kind = getattr(part, "kind", "none")
     hue = ladder.HUES.get(kind, "kv") if slot == "mixer" else ladder.ffn_hue(part) or "none"
-    return Brush(letter, label, slot, part, hue if part is not None else "none", part is None or alive(part), own)
-
-
-def alive(part) -> bool:
-    """Has it a module, and all it is made of?"""
-    made_of = [item for name in NESTED if is_dataclass(item := getattr(part, name, None))]
-    return type(part) in RULES and all(map(alive, made_of))
+    return Brush(letter, label, slot, part, hue if part is not None else "none", part is None or part.runs, own)
 
 
 def alike(part):
@@ -252,20 +244,10 @@ def commonest(spec: ModelSpec, kind: type, wanted: Callable = lambda part: True)
     """The part of a class that most layers have; None where none does."""
     found: Counter = Counter()
     for layer, times in Counter(spec.layers).items():
-        for part in inside(layer):
-            if isinstance(part, kind) and wanted(part):
+        for part in layer.parts(kind):
+            if wanted(part):
                 found[part] += times
     return found.most_common(1)[0][0] if found else None
-
-
-def inside(layer: Layer):
-    """Mixer and ffn of a layer and what they are made of."""
-    left = [layer.mixer, layer.ffn]
-    while left:
-        part = left.pop(0)
-        if part is not None:
-            yield part
-            left += [item for name in NESTED if is_dataclass(item := getattr(part, name, None))]
 
 
 def mixers_for(spec: ModelSpec) -> dict[str, object]:
@@ -344,10 +326,7 @@ def mapped(spec: ModelSpec, change: Callable) -> ModelSpec:
     known: dict = {}
 
     def one(part):
-        if part is None:
-            return None
-        made = {name: one(item) for name in NESTED if is_dataclass(item := getattr(part, name, None))}
-        return change(replace(part, **made) if made else part)
+        return part and change(part.remade(one))
 
     for layer in dict.fromkeys(spec.layers):
         known[layer] = replace(layer, mixer=one(layer.mixer), ffn=one(layer.ffn))

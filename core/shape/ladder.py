@@ -188,10 +188,7 @@ def shared(f: MoE) -> str:
 
 def turns(layer: Layer) -> bool | None:
     """Does its attention turn queries and keys by position? None where it is no attention."""
-    inner = layer.mixer
-    while inner is not None and not hasattr(inner, "rope"):
-        inner = getattr(inner, "own", None) or getattr(inner, "latent", None)
-    return None if inner is None else inner.rope.dim > 0
+    return layer.mixer.turns if layer.mixer else None
 
 
 # Rungs

@@ -11,10 +11,10 @@ from torch import nn
 
 from core.count import cost
 from core.errors import SpecError, whole
-from core.model.blocks import Window
 from core.model.decoding import recursion
 from core.model.mixers.cells import Cells
 from core.model.model import Model, build, elements
+from core.model.part import inside
 from core.model.spec import ModelSpec
 from core.shape.shrink import shrink
 
@@ -27,7 +27,7 @@ def default_tokens(spec: ModelSpec) -> int:
     picked tokens and a multiple of none, as far as there are positions."""
     if fixed := boards(spec):
         return fixed[0]
-    sizes = [size for layer in spec.layers for size in (layer.input_conv, *spans(layer.mixer))]
+    sizes = [size for layer in spec.layers for size in (layer.input_conv, *(layer.mixer.spans() if layer.mixer else ()))]
     n = max([2 * size + 1 for size in sizes] + [17])
     while any(n % size == 0 for size in sizes if size > 1):
         n += 1
@@ -36,18 +36,7 @@ def default_tokens(spec: ModelSpec) -> int:
 
 def boards(spec: ModelSpec) -> list[int]:
     """Cells of the only board that a mixer across cells takes."""
-    return [layer.mixer.cells for layer in spec.layers if isinstance(layer.mixer, Cells)]
-
-
-def spans(mixer) -> list[int]:
-    """Sizes that a text must outgrow before a mixer's memory is seen to drop something."""
-    if mixer is None:
-        return []
-    made = [getattr(mixer, name, None) for name in ("first", "second", "own", "latent")]
-    own = [getattr(mixer, name) for name in ("kernel", "top_k") if hasattr(mixer, name)]
-    reach = getattr(mixer, "reach", None)
-    own += [reach.size] if isinstance(reach, Window) else []
-    return own + [size for part in made if hasattr(part, "kind") for size in spans(part)]
+    return [part.cells for layer in spec.layers for part in inside(layer.mixer, Cells)]
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from core.model.part import Ffn, Recurrent, Words
 from core.model.spec import Layer, ModelSpec
 from core.model.trace import NOTHING
 
 
 @dataclass(frozen=True)
-class Memory:
+class Memory(Recurrent):
     """A gated delta rule with one matrix a head; later layers add the first layer's values."""
 
     heads: int
     width: int
     name = "memory"
-    kind = "state"
+    family = "a stand-in"
 
     def build(self, d_model):
         return MemoryModule(self, d_model)
@@ -26,23 +27,17 @@ class Memory:
     def params(self, d_model):
         return d_model * self.heads * (3 * self.width + 2) + self.heads * self.width * d_model
 
-    def cache(self, n):
-        return {}
-
     def state(self, d_model):
         return {"matrix": self.heads * self.width**2, "shift": d_model}
 
     def flops(self, d_model, queries, context):
         return {"projections": 2 * queries * self.params(d_model), "recurrence": 6 * queries * self.heads * self.width**2}
 
-    def buffers(self):
-        return 0
-
     def unseen(self, d_model, queries, context):
         return 2 * queries * self.heads * self.width**2  # the write, an outer product
 
-    def causal(self):
-        return self
+    def in_words(self):
+        return Words("memory", "memory")
 
 
 class MemoryModule(nn.Module):
@@ -71,11 +66,12 @@ class MemoryModule(nn.Module):
 
 
 @dataclass(frozen=True)
-class Shifted:
+class Shifted(Ffn):
     """Squared relu on the mean of this token and the one before."""
 
     hidden: int
     name = "channel_mix"
+    family = "a stand-in"
 
     def build(self, d_model):
         return ShiftedModule(self, d_model)
@@ -86,8 +82,8 @@ class Shifted:
     def active(self, d_model):
         return self.params(d_model)
 
-    def buffers(self):
-        return 0
+    def in_words(self):
+        return Words("shifted", "shifted")
 
     def state(self, d_model):
         return {"shift": d_model}

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 
-from core.lessons.compare.lesson import NOTHING, Side, inner
+from core.lessons.compare.lesson import NOTHING, Side
 from core.model.blocks import Chunk, Everything, Reach, Window
 from core.model.ffn.dense import Dense
 from core.model.ffn.moe import MoE
 from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
 from core.model.mixers.rwkv import ChannelMix
+from core.model.part import inside
 from core.model.rope import NoScaling, Rope
 from core.model.spec import ModelSpec, brief
 from core.shape import ladder
@@ -91,7 +92,7 @@ def described_parts(spec: ModelSpec) -> dict[tuple[str, str], str]:
     """The same for its mixers and feed-forward parts, those inside others included."""
     found: dict[tuple[str, str], list[str]] = {}
     for layer in spec.layers:
-        for part in (*inner(layer.mixer), *inner(layer.ffn)):
+        for part in (*inside(layer.mixer), *inside(layer.ffn)):
             group = GROUPS.get(type(part), getattr(part, "family", type(part).__name__))
             for name, text in flat(part):
                 found.setdefault((group, name), []).append(text)

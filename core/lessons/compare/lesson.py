@@ -9,15 +9,14 @@ count goes up and down in steps, the steps around every change are searched as w
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from core.count import cost
 from core.count.dtypes import stored
 from core.lessons.common import columns
 from core.lessons.inference.lesson import as_released
-from core.model.blocks import Norm
 from core.model.spec import Layer, ModelSpec
 from core.real import catalogue
 from core.shape import ladder
@@ -105,15 +104,6 @@ PRESETS = {  # one tap -> two keys
 def distinct(s: Side) -> tuple[tuple[Layer, int], ...]:
     """The different layers of a model, reading backwards, with how often each stands in it."""
     return tuple(Counter(s.spec.causal().layers).items())
-
-
-def inner(part) -> Iterator:
-    """A mixer or an ffn and those inside it."""
-    if part is not None:
-        yield part
-        for f in fields(part):
-            if hasattr(getattr(part, f.name), "params") and not isinstance(getattr(part, f.name), Norm):
-                yield from inner(getattr(part, f.name))
 
 
 def ladders(sides: tuple[Side, ...], context: int) -> dict[str, tuple]:

@@ -13,26 +13,26 @@ Papers: no report is out; mixtures of experts are arXiv 1701.06538. Simplified: 
 
 from dataclasses import dataclass
 
-from core.errors import CountedOnly, SpecError
+from core.errors import SpecError
+from core.model.ffn.dense import Dense
+from core.model.ffn.moe import MoE
+from core.model.part import Ffn, Words
 
 
 @dataclass(frozen=True)
-class Beside:
+class Beside(Ffn):
     """Configuration and formulas, in elements."""
 
-    dense: object
-    experts: object
+    dense: Dense
+    experts: MoE
 
     name = "mlp"
     family = "a dense layer beside experts"
+    prefix, called = "beside", "a dense layer beside experts"
 
     def __post_init__(self):
         if not hasattr(self.experts, "top_k") or hasattr(self.dense, "top_k"):
             raise SpecError("beside.dense must be a dense layer and beside.experts a mixture of experts")
-
-    def build(self, d_model: int):
-        """The torch module: none yet."""
-        raise CountedOnly(self.family)
 
     def own(self, d_model: int) -> int:
         """Learned numbers of neither: three norms, the router's scale, a factor an expert."""
@@ -50,11 +50,13 @@ class Beside:
         """Numbers kept beside the weights."""
         return self.dense.buffers() + self.experts.buffers()
 
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept from token to token: none."""
-        return {}
-
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
         """2 x multiply-adds for `queries` tokens."""
         flops = self.experts.flops(d_model, queries)
         return {**flops, "ffn": flops["ffn"] + self.dense.flops(d_model, queries)["ffn"]}
+
+    def in_words(self) -> Words:
+        dense, experts = self.dense.in_words(), self.experts.in_words()
+        techniques = (*experts.techniques, ("A dense layer beside experts", ""))
+        label = f"{dense.label} beside {experts.label}"
+        return Words(label, "dense and MoE", f"{dense.detail} · {experts.detail}", techniques=techniques)

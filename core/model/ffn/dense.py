@@ -10,17 +10,23 @@ Glossary
 Simplified: nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from core.errors import flag, number, one_of, whole
 from core.model.blocks import ACTIVATIONS
+from core.model.part import HIDDEN, Ffn, Words
 from core.model.trace import NOTHING, Trace
+
+LABELS = {  # (with a gate, without)
+    "silu": ("SwiGLU", "SiLU"), "gelu": ("GeGLU", "GELU"), "gelu_tanh": ("GeGLU", "GELU"), "relu": ("ReGLU", "ReLU"),
+    "relu2": ("ReLU² gated", "ReLU²"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(Ffn):
     """Configuration and formulas, in elements."""
 
     hidden: int
@@ -30,6 +36,8 @@ class Dense:
     gate_scale: float = 1.0  # factor on what the activation reads (Falcon-H1)
 
     name = "mlp"
+    family = "dense feed-forward"
+    prefix, called = "ffn", "the feed-forward part"
 
     def __post_init__(self):
         whole("ffn.hidden", self.hidden, high=1 << 24)
@@ -54,17 +62,17 @@ class Dense:
         """Learned numbers that one token visits: all."""
         return self.params(d_model)
 
-    def buffers(self) -> int:
-        """Numbers kept beside the weights: none."""
-        return 0
-
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept from token to token: none."""
-        return {}
-
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
         """2 x multiply-adds for `queries` tokens."""
         return {"ffn": 2 * queries * self.weights(d_model)}
+
+    def in_words(self) -> Words:
+        gated, plain = LABELS[self.activation]
+        detail = f"{'gate, up' if self.gated else 'up'} → {self.hidden:,} → down"
+        return Words(f"{gated if self.gated else plain} {self.hidden:,}", "dense", detail)
+
+    def small(self) -> "Dense":
+        return replace(self, hidden=min(self.hidden, HIDDEN))
 
 
 class DenseModule(nn.Module):

@@ -12,27 +12,26 @@ Papers: Hash Layers (arXiv 2106.04426). Simplified: formulas only; the module fo
 
 from dataclasses import dataclass
 
-from core.errors import LARGEST_VOCABULARY, CountedOnly, SpecError, whole
+from core.errors import LARGEST_VOCABULARY, SpecError, whole
+from core.model.ffn.moe import MoE
+from core.model.part import Ffn, Words
 
 
 @dataclass(frozen=True)
-class Hashed:
+class Hashed(Ffn):
     """Configuration and formulas, in elements."""
 
-    experts: object
+    experts: MoE
     words: int
 
     name = "mlp"
     family = "experts by a table of words"
+    prefix, called = "hashed", "experts by word"
 
     def __post_init__(self):
         whole("hashed.words", self.words, high=LARGEST_VOCABULARY)
         if not hasattr(self.experts, "top_k") or self.experts.bias:
             raise SpecError("hashed.experts must be a mixture of experts whose router has no bias that picks")
-
-    def build(self, d_model: int):
-        """The torch module: none yet."""
-        raise CountedOnly(self.family)
 
     def params(self, d_model: int) -> int:
         """Learned numbers."""
@@ -46,10 +45,11 @@ class Hashed:
         """Numbers kept beside the weights: the table."""
         return self.words * self.experts.top_k
 
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept from token to token: none."""
-        return {}
-
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
         """2 x multiply-adds for `queries` tokens."""
         return self.experts.flops(d_model, queries)
+
+    def in_words(self) -> Words:
+        experts = self.experts.in_words()
+        techniques = (*experts.techniques, ("Experts chosen by word", ""))
+        return Words(f"{experts.label}, by word", "MoE by word", f"experts by word · {experts.detail}", techniques=techniques)

@@ -22,13 +22,14 @@ Papers: arXiv 1701.06538, Mixtral (arXiv 2401.04088), DeepSeekMoE (arXiv 2401.06
 (arXiv 2508.10925). Simplified: one process, experts one after another; no capacity limit, so no token is ever dropped.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import SpecError, divides, flag, number, one_of, whole
 from core.model.blocks import ACTIVATIONS
+from core.model.part import EXPERTS, HIDDEN, Ffn, Words
 from core.model.trace import NOTHING, Trace
 
 SCORES = {
@@ -40,7 +41,7 @@ CLAMP, SLOPE = 7.0, 1.702  # gpt-oss: inputs of its activation are cut at 7, its
 
 
 @dataclass(frozen=True)
-class MoE:
+class MoE(Ffn):
     """Configuration and formulas, in elements."""
 
     experts: int
@@ -62,6 +63,8 @@ class MoE:
     gated: bool = True  # an expert is act(gate) * up; else act(up) (Nemotron 3)
 
     name = "mlp"
+    family = "experts"
+    prefix, called = "moe", "the experts"
 
     def __post_init__(self):
         whole("moe.experts", self.experts, low=2)
@@ -115,10 +118,6 @@ class MoE:
         """Numbers kept beside the weights: the bias that picks."""
         return self.experts if self.bias else 0
 
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept from token to token: none."""
-        return {}
-
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
         """2 x multiply-adds for `queries` tokens: the router reads all experts' rows, K experts and the shared one run."""
         run = (self.inner + 1) * d_model * (self.top_k * self.hidden + self.shared) + self.shared_gate * d_model
@@ -127,6 +126,28 @@ class MoE:
     def touched(self, tokens: int) -> float:
         """Routed experts that a batch of tokens visits, on average, if every token picks evenly: E (1 - (1 - K/E)^n)."""
         return self.experts * (1 - (1 - self.top_k / self.experts) ** tokens)
+
+    def in_words(self) -> Words:
+        alike = self.shared % self.hidden == 0  # shared experts as wide as a routed one; where they are not, how wide
+        beside = f" + {self.shared // self.hidden}" if alike else f" + shared {self.shared:,}"
+        always = f" · shared {self.shared:,}" if self.shared else ""
+        detail = f"router picks {self.top_k} of {self.experts:,} · hidden {self.hidden:,} each{always}"
+        techniques = (("Mixture of experts", "moe"), *[("Shared expert", "moe")] * bool(self.shared))
+        label = f"MoE {self.top_k} of {self.experts}" + (beside if self.shared else "")
+        return Words(label, "MoE", detail, techniques=techniques)
+
+    def small(self) -> "MoE":
+        groups = min(self.groups, 4)
+        top_groups = max(1, self.top_groups * groups // self.groups)
+        each = min(self.experts // self.groups, 4 if groups > 1 else EXPERTS)
+        room = each * top_groups - (self.top_k < self.experts)
+        sizes = {"hidden": min(self.hidden, HIDDEN // 4), "shared": min(self.shared, HIDDEN // 2)}
+        counts = {"experts": each * groups, "groups": groups, "top_groups": top_groups, "top_k": min(self.top_k, 3, room)}
+        return replace(self, **sizes, **counts, group_best=min(self.group_best, each))
+
+    @property
+    def routed(self) -> "MoE":
+        return self
 
 
 class Router(nn.Module):

@@ -24,8 +24,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from core.errors import divides, flag, number, one_of, whole
-from core.model.blocks import Everything, Full, Norm, Reach, attend, split
+from core.errors import SpecError, divides, flag, number, one_of, whole
+from core.model.blocks import Everything, Full, Norm, Reach, Window, attend, split, up
+from core.model.part import ATTENTION, MAX_RATIO, SLIDING, WINDOW, Mixer, Words, narrow, product
 from core.model.rope import Rope
 from core.model.trace import NOTHING, Trace
 
@@ -51,7 +52,7 @@ class Temperature:
 
 
 @dataclass(frozen=True)
-class Attention:
+class Attention(Mixer):
     """Configuration and formulas. Numbers are counted in elements; cost.py knows about bytes."""
 
     heads: int
@@ -73,6 +74,9 @@ class Attention:
     temperature: Temperature = Temperature()
 
     name = "self_attn"
+    family = "attention"
+    prefix, called = "attention", "attention"
+    gives = "keys"
 
     def __post_init__(self):
         for field in ("heads", "kv_heads", "k_dim", "v_dim"):
@@ -115,10 +119,6 @@ class Attention:
         kept = self.kv_heads * self.reach.kept(n)
         return {"k": kept * self.k_dim, "v": kept * self.v_dim}
 
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow: none."""
-        return {}
-
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
         """2 x multiply-adds for the last `queries` of `context` tokens: projections, and scores with their sums."""
         read = self.reach.reads(context) if queries == 1 else self.reach.span(context)
@@ -127,17 +127,82 @@ class Attention:
             "attention": 2 * queries * self.heads * (self.k_dim + self.v_dim) * read,
         }
 
-    def buffers(self) -> int:
-        """Numbers kept beside the weights: none."""
-        return 0
-
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: none, everything is a matrix product."""
-        return 0
-
     def causal(self) -> "Attention":
         """The same attention reading backwards only, as the counts of a denoiser's trunk need it."""
         return replace(self, reach=Full()) if isinstance(self.reach, Everything) else self
+
+    def in_words(self) -> Words:
+        sharing = "MHA" if self.kv_heads == self.heads else "MQA" if self.kv_heads == 1 else "GQA"
+        heads = f"{self.heads}" if self.kv_heads == self.heads else f"{self.heads}/{self.kv_heads}"
+        brief = ATTENTION if self.kind == "full" else "local"
+        return Words(f"{sharing} {heads}{self.reach.label}", brief, self.detail(), techniques=self.techniques())
+
+    def detail(self) -> str:
+        """Heads and what turns, gates and bounds them, in one line."""
+        keys, values = product(self.kv_heads, self.k_dim), f"{self.v_dim:,}"
+        kv = f"k, v {keys}" if self.k_dim == self.v_dim else f"k {keys}, v × {values}"
+        turned = "rope" if self.rope.dim == self.k_dim else f"rope on {self.rope.dim}" if self.turns else "no rope"
+        extras = [
+            f"window {self.reach.size:,}" if isinstance(self.reach, Window) else "",
+            "q k norm" if self.qk_norm != "none" else "",
+        ]
+        extras += [turned, "gate" if self.gate else "", "sinks" if self.sinks else "", "soft cap" if self.softcap else ""]
+        return " · ".join([f"q {product(self.heads, self.k_dim)}", kv, *filter(None, extras)])
+
+    def techniques(self) -> tuple[tuple[str, str], ...]:
+        """How heads share, how far they reach, what else they have."""
+        reach = {"sliding": [SLIDING], "chunked": [("Chunked attention", "sliding_window")]}.get(self.kind, [])
+        sharing = {self.heads: "Multi-head attention", 1: "Multi-query attention"}.get(self.kv_heads, "Grouped-query attention")
+        sinks, gate = [("Attention sinks", "")] * self.sinks, [("Gated attention", "")] * self.gate
+        return ((sharing, "gqa"), *reach, *sinks, *gate)
+
+    def small(self) -> "Attention":
+        ratio = self.heads // self.kv_heads
+        if ratio > MAX_RATIO:
+            most = f"{MAX_RATIO} times kv_heads ({self.kv_heads:,})"
+            raise SpecError(f"heads must be at most {most} for a live twin, not {self.heads:,}")
+        kv = min(self.kv_heads, 4 if ratio == 1 else 2)
+        k_dim, v_dim = narrow(self.k_dim, self.k_dim), narrow(self.v_dim, self.k_dim)
+        rope = self.rope.resized(max(2, k_dim * self.rope.dim // self.k_dim // 2 * 2)) if self.turns else self.rope
+        reach = replace(self.reach, size=min(self.reach.size, WINDOW)) if isinstance(self.reach, Window) else self.reach
+        heat = replace(self.temperature, every=min(self.temperature.every, WINDOW))
+        sizes = {"heads": ratio * kv, "kv_heads": kv, "k_dim": k_dim, "v_dim": v_dim}
+        return replace(self, **sizes, rope=rope, reach=reach, temperature=heat)
+
+    def is_akin(self, other) -> bool:
+        return super().is_akin(other) and self.kind == other.kind
+
+    def spans(self) -> tuple[int, ...]:
+        return (self.reach.size,) if isinstance(self.reach, Window) else ()
+
+    @property
+    def turns(self) -> bool:
+        return self.rope.dim > 0
+
+    @property
+    def unshared(self) -> int:
+        return self.heads * (self.k_dim + self.v_dim)
+
+    @property
+    def cached_heads(self) -> int:
+        return self.kv_heads
+
+    def tokens_kept(self, n: int) -> int:
+        return self.reach.kept(n)
+
+    def tokens_read(self, n: int) -> int:
+        return self.reach.reads(n)
+
+    def extra_heads(self, devices: int) -> int:
+        """Key/value heads that are repeated where every device has as many."""
+        return up(self.kv_heads, devices) - self.kv_heads
+
+    def repeated_weights(self, d_model: int, devices: int) -> int:
+        return self.extra_heads(devices) * (self.k_dim + self.v_dim) * (d_model + self.qkv_bias)
+
+    def masked(self, d_model: int, n: int) -> int:
+        flops = self.flops(d_model, n, n)["attention"]
+        return flops - flops * self.reach.pairs(n) // (n * self.reach.span(n))
 
 
 class AttentionModule(nn.Module):

@@ -12,25 +12,27 @@ A model in which every second layer borrows keeps half the cache.
 Papers: Cross-Layer Attention (arXiv 2405.12981), Hunyuan-Large (arXiv 2411.02265). Simplified: nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from core.errors import SpecError, whole
-from core.model.blocks import Counted
 from core.model.mixers.attention import AttentionModule
+from core.model.part import Mixer, Words, product
 
 
 @dataclass(frozen=True)
-class Borrowed(Counted):
+class Borrowed(Mixer):
     """Configuration and formulas, in elements."""
 
-    own: object
+    own: Mixer
     ago: int = 1
 
     name = "self_attn"
     kind = "shared"
     family = "attention with borrowed keys and values"
+    prefix, called = "borrowed", "borrowed attention"
+    takes = ("keys", "borrows keys and values, so a layer before it must be attention with its own")
 
     def __post_init__(self):
         whole("borrowed.ago", self.ago, high=4096)
@@ -59,6 +61,25 @@ class Borrowed(Counted):
         """2 x multiply-adds for the last `queries` of `context` tokens."""
         flops = self.own.flops(d_model, queries, context)
         return {**flops, "projections": flops["projections"] - 2 * queries * d_model * self.absent}
+
+    def in_words(self) -> Words:
+        own = self.own.in_words()
+        detail = f"q {product(self.own.heads, self.own.k_dim)} · k, v of a layer before"
+        techniques = (*own.techniques, ("Keys and values of another layer", ""))
+        return Words(f"shared K/V, {own.label}", "shared K/V", detail, techniques=techniques)
+
+    def small(self) -> "Borrowed":
+        return replace(self, own=self.own.small())
+
+    def cache_read(self, n: int) -> int:
+        return self.own.cache_read(n)
+
+    @property
+    def cached_heads(self) -> int:
+        return self.own.cached_heads
+
+    def masked(self, d_model: int, n: int) -> int:
+        return self.own.masked(d_model, n)
 
 
 class BorrowedModule(AttentionModule):

@@ -12,23 +12,26 @@ from where is the same for every board. Paper: MLP-Mixer (arXiv 2105.01601); as 
 replaced (arXiv 2510.04871). Simplified: the layer's norm runs over channels, where TRM's code has it run over cells.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import LONGEST, SpecError, whole
+from core.model.part import CELLS, HIDDEN, Mixer, Words
 from core.model.trace import NOTHING, Trace
 
 
 @dataclass(frozen=True)
-class Cells:
+class Cells(Mixer):
     """Configuration and formulas, in elements."""
 
     cells: int
     hidden: int
 
     name = "mlp_t"
+    family = "Cells"
+    prefix, called = "cells", "mixing across cells"
     kind = "none"
 
     def __post_init__(self):
@@ -47,25 +50,17 @@ class Cells:
         """Elements that grow with context: none."""
         return {}
 
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow: none."""
-        return {}
-
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
         """2 x multiply-adds for `queries` cells of the board: each of all channels, read and written."""
         return {"cells": 2 * queries * 3 * self.hidden * d_model}
 
-    def buffers(self) -> int:
-        """Numbers kept beside the weights: none."""
-        return 0
+    def in_words(self) -> Words:
+        detail = f"gate, up → {self.hidden:,} → down, channel by channel"
+        techniques = (("A layer across the cells", "recursive"),)
+        return Words(f"layer across {self.cells:,} cells", "across cells", detail, techniques=techniques)
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: none, everything is a matrix product."""
-        return 0
-
-    def causal(self) -> "Cells":
-        """The same: it always reads the whole board."""
-        return self
+    def small(self) -> "Cells":
+        return replace(self, cells=min(self.cells, CELLS), hidden=min(self.hidden, HIDDEN))
 
 
 class CellsModule(nn.Module):

@@ -24,11 +24,12 @@ the module follows.
 from dataclasses import dataclass
 
 from core.errors import SpecError, divides, flag, number, whole
-from core.model.blocks import Counted
+from core.model.blocks import unmasked, up
+from core.model.part import SLIDING, Mixer, Words
 
 
 @dataclass(frozen=True)
-class Compressed(Counted):
+class Compressed(Mixer):
     """Configuration and formulas, in elements."""
 
     heads: int
@@ -46,6 +47,8 @@ class Compressed(Counted):
 
     name = "self_attn"
     family = "compressed attention"
+    prefix, called = "compressed", "compressed attention"
+    repeated_state = ("columns",)
 
     def __post_init__(self):
         for field in ("heads", "width", "q_rank", "o_groups", "o_rank"):
@@ -139,3 +142,38 @@ class Compressed(Counted):
             "compression": 2 * queries * self.made,
             "indexer": 2 * queries * self.scorer * entries,
         }
+
+    def in_words(self) -> Words:
+        entries = f"1 entry for {self.ratio}" if self.ratio else ""
+        label = f"window {self.window:,}" + (f", {entries}" + (f", top {self.top_k:,}" if self.top_k else "")) * bool(self.ratio)
+        detail = f"{self.heads} heads of {self.width} · window {self.window}" + f" · {entries}" * bool(self.ratio)
+        made, picked = ("Compressed entries", "sparse_attention"), ("Sparse reading", "sparse_attention")
+        techniques = (SLIDING, *[made] * bool(self.ratio), *[picked] * bool(self.top_k))
+        return Words(label, f"entries/{self.ratio}" if self.ratio else "local", detail, techniques=techniques)
+
+    @property
+    def unshared(self) -> int:
+        return 2 * self.heads * self.width
+
+    def paged(self, n: int, page: int) -> int:
+        kept = up(min(n, self.window), page) * self.width + up(self.entries(n), page) * (self.width + self.index_width)
+        return kept + 2 * min(n, max(self.ratio - 1, 0)) * self.made  # room for the tokens of a block that is not whole yet
+
+    def picked(self, entries: int) -> int:
+        """Of so many entries those that a token reads."""
+        return min(entries, self.top_k) if self.overlap else entries
+
+    def cache_read(self, n: int) -> int:
+        entries = self.entries(n)
+        return (min(n, self.window) + self.picked(entries)) * self.width + entries * self.index_width
+
+    def repeated_weights(self, d_model: int, devices: int) -> int:
+        lead = self.q_rank + self.width + 2 * self.made + self.index_heads
+        return (devices - 1) * (d_model * lead + self.q_rank * self.scorer)
+
+    def masked(self, d_model: int, n: int) -> int:
+        flops, entries, most = self.flops(d_model, n, n)["attention"], self.entries(n), self.top_k if self.overlap else n
+        read, visited = min(n, self.window) + self.picked(entries), unmasked(n, self.window)
+        if entries:
+            visited += self.ratio * unmasked(entries - 1, most) + (n - entries * self.ratio + 1) * min(entries, most)
+        return flops - flops * visited // (n * read)

@@ -21,14 +21,15 @@ Papers: Gated Delta Networks (arXiv 2412.06464), Kimi Linear (arXiv 2510.26692).
 goes through core/model/scan.py in blocks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import divides, number, whole
-from core.model.blocks import Recurrent, convolve, split
+from core.errors import SpecError, divides, number, whole
+from core.model.blocks import convolve, split
+from core.model.part import HEAD, MAX_RATIO, Recurrent, Words, narrow, product
 from core.model.scan import column, decay_rates, effective, scan, step_bias, unit
 from core.model.trace import NOTHING, Trace
 
@@ -46,6 +47,7 @@ class GatedDelta(Recurrent):
 
     name = "linear_attn"
     family = "Gated DeltaNet"
+    prefix, called = "delta", "Gated DeltaNet"
 
     def __post_init__(self):
         for field in ("key_heads", "value_heads", "k_dim", "v_dim"):
@@ -88,6 +90,25 @@ class GatedDelta(Recurrent):
         """FLOPs that torch's counter cannot see: the decay of a step."""
         return 2 * queries * self.value_heads * self.k_dim * self.v_dim
 
+    def in_words(self) -> Words:
+        size, techniques = product(self.value_heads, self.k_dim, self.v_dim), (("Gated DeltaNet", "gated_deltanet"),)
+        heads = f"q, k {product(self.key_heads, self.k_dim)} · v {product(self.value_heads, self.v_dim)}"
+        return Words("Gated DeltaNet", "delta", f"{heads} · convolution {self.kernel} · gate", size, techniques)
+
+    def small(self) -> "GatedDelta":
+        ratio, keys = self.value_heads // self.key_heads, min(self.key_heads, 2)
+        if ratio > MAX_RATIO:
+            raise SpecError(f"value heads must be at most {MAX_RATIO} times key heads for a live twin, not {ratio:,} times")
+        widths = {"k_dim": narrow(self.k_dim, self.k_dim), "v_dim": narrow(self.v_dim, self.k_dim)}
+        return replace(self, key_heads=keys, value_heads=ratio * keys, **widths)
+
+    def spans(self) -> tuple[int, ...]:
+        return (self.kernel,)
+
+    @property
+    def state_heads(self) -> int:
+        return self.value_heads
+
 
 @dataclass(frozen=True)
 class KimiDelta(Recurrent):
@@ -100,6 +121,7 @@ class KimiDelta(Recurrent):
 
     name = "self_attn"
     family = "Kimi Delta Attention"
+    prefix, called = "kimi_delta", "Kimi Delta Attention"
 
     def __post_init__(self):
         for field in ("heads", "width"):
@@ -140,6 +162,21 @@ class KimiDelta(Recurrent):
     def unseen(self, d_model: int, queries: int, context: int) -> int:
         """FLOPs that torch's counter cannot see: the decay of a step."""
         return 2 * queries * self.heads * self.width**2
+
+    def in_words(self) -> Words:
+        size, techniques = product(self.heads, self.width, self.width), (("Kimi Delta Attention", "gated_deltanet"),)
+        detail = f"q, k, v {product(self.heads, self.width)} · convolution {self.kernel} · decay a channel"
+        return Words("Kimi Delta Attention", "KDA", detail, size, techniques)
+
+    def small(self) -> "KimiDelta":
+        return replace(self, heads=min(self.heads, 4), width=min(self.width, HEAD))
+
+    def spans(self) -> tuple[int, ...]:
+        return (self.kernel,)
+
+    @property
+    def state_heads(self) -> int:
+        return self.heads
 
 
 class GatedDeltaModule(nn.Module):

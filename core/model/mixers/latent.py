@@ -21,13 +21,14 @@ Papers: DeepSeek-V2 (arXiv 2405.04434, equations 37 to 47), DeepSeek-V3 (arXiv 2
 `cut` (a truncated latent, from a singular value decomposition of W_uk and W_uv) is ours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import flag, number, one_of, whole
 from core.model.blocks import Full, Norm, attend
+from core.model.part import RANK, Mixer, Words, narrow
 from core.model.rope import Rope
 from core.model.trace import NOTHING, Trace
 
@@ -35,7 +36,7 @@ FORMS = ("by length", "expanded", "absorbed")
 
 
 @dataclass(frozen=True)
-class Latent:
+class Latent(Mixer):
     """Configuration and formulas, in elements. `form` "by length": one token absorbed, more of them expanded, as engines do."""
 
     heads: int
@@ -52,6 +53,8 @@ class Latent:
     cut: int = 0  # the latent is kept in so many directions only; 0 = as it is
 
     name = "self_attn"
+    family = "latent attention"
+    prefix, called = "mla", "latent attention"
     kind = "mla"
     reach = Full()
 
@@ -101,10 +104,6 @@ class Latent:
         """Elements kept after n tokens of one sequence: the normed latent and the rotated key."""
         return {"latent": n * self.kept, "rope_key": n * self.rope_dim}
 
-    def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow: none."""
-        return {}
-
     def absorbs(self, queries: int) -> bool:
         """Whether so many queries at once are answered in the absorbed form."""
         return self.form == "absorbed" or (self.form == "by length" and queries == 1)
@@ -127,17 +126,34 @@ class Latent:
         a_token = self.kept + self.rope_dim if self.absorbs(queries) else self.heads * (self.k_dim + self.v_dim)
         return context * a_token
 
-    def buffers(self) -> int:
-        """Numbers kept beside the weights: none."""
-        return 0
+    def in_words(self) -> Words:
+        query = f"q via {self.q_rank:,} · " if self.q_rank else ""
+        kept = f"latent {self.kept:,} + rope key {self.rope_dim}"
+        detail = f"{query}{kept} · {self.heads} heads of {self.nope_dim} + {self.rope_dim}"
+        techniques = (("Multi-head latent attention", "mla"),)
+        return Words(f"MLA {self.kept}+{self.rope_dim}", "MLA", detail, techniques=techniques)
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: none."""
-        return 0
+    def small(self) -> "Latent":
+        nope, v_dim, rope = (narrow(width, self.nope_dim) for width in (self.nope_dim, self.v_dim, self.rope_dim))
+        rope = 2 * max(1, rope // 2) if self.rope_dim else 0
+        turned = self.rope.resized(rope) if self.turns else self.rope
+        ranks = {"kv_rank": min(self.kv_rank, RANK), "q_rank": min(self.q_rank, RANK + 4), "cut": min(self.cut, RANK - 4)}
+        return replace(self, heads=min(self.heads, 4), nope_dim=nope, v_dim=v_dim, rope_dim=rope, rope=turned, **ranks)
 
-    def causal(self) -> "Latent":
-        """The same: it reads backwards only."""
-        return self
+    @property
+    def turns(self) -> bool:
+        return self.rope.dim > 0
+
+    @property
+    def unshared(self) -> int:
+        return self.heads * (self.k_dim + self.v_dim)
+
+    def repeated_weights(self, d_model: int, devices: int) -> int:
+        return (devices - 1) * d_model * (self.kv_rank + self.rope_dim + self.q_rank)
+
+    def masked(self, d_model: int, n: int) -> int:
+        flops = self.flops(d_model, n, n)["attention"]
+        return flops - flops * self.reach.pairs(n) // (n * self.reach.span(n))
 
 
 class LatentModule(nn.Module):

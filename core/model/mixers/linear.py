@@ -17,14 +17,15 @@ Papers: Lightning Attention-2 (arXiv 2401.04658), MiniMax-01 (arXiv 2501.08313).
 fused kernel; a whole prompt goes through core/model/scan.py in blocks of its own size, so the tables are counted and not kept.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import number, whole
-from core.model.blocks import Norm, Recurrent, split
+from core.model.blocks import Norm, split
+from core.model.part import HEAD, SMALL_BLOCK, Recurrent, Words, product
 from core.model.scan import effective, scan
 from core.model.trace import NOTHING, Trace
 
@@ -41,6 +42,7 @@ class Lightning(Recurrent):
 
     name = "self_attn"
     family = "lightning attention"
+    prefix, called = "lightning", "lightning attention"
 
     def __post_init__(self):
         for field in ("heads", "width"):
@@ -83,6 +85,21 @@ class Lightning(Recurrent):
     def slopes(self) -> Tensor:
         """Decay rate of each head (H,): a geometric series from 2^(-8/H) on, times `fade`."""
         return self.fade * 2.0 ** (-8.0 * torch.arange(1, self.heads + 1) / self.heads)
+
+    def in_words(self) -> Words:
+        size, techniques = product(self.heads, self.width, self.width), (("Lightning attention", ""),)
+        detail = f"q, k, v {product(self.heads, self.width)} · fixed decay a head"
+        return Words("lightning attention", "lightning", detail, size, techniques)
+
+    def small(self) -> "Lightning":
+        return replace(self, heads=min(self.heads, 4), width=min(self.width, HEAD), block=min(self.block, SMALL_BLOCK))
+
+    def at_any_depth(self) -> "Lightning":
+        return replace(self, fade=1.0)  # slopes, other in every layer, make no kind of their own
+
+    @property
+    def state_heads(self) -> int:
+        return self.heads
 
 
 class LightningModule(nn.Module):

@@ -23,14 +23,15 @@ Papers: Mamba (arXiv 2312.00752), Mamba-2 (arXiv 2405.21060). Simplified: no fus
 whole prompt goes through core/model/scan.py in blocks, Mamba-1 with every channel as a head of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import SpecError, divides, flag, number, one_of, whole
-from core.model.blocks import Norm, Recurrent, convolve, split
+from core.model.blocks import Norm, convolve, split
+from core.model.part import HEAD, HIDDEN, STATE, Recurrent, Words, product
 from core.model.scan import column, decay_rates, effective, scan, step_bias
 from core.model.trace import NOTHING, Trace
 
@@ -50,6 +51,7 @@ class Mamba1(Recurrent):
 
     name = "mamba"
     family = "Mamba"
+    prefix, called = "mamba", "Mamba"
 
     def __post_init__(self):
         for field in ("inner", "state_size", "rank"):
@@ -95,6 +97,18 @@ class Mamba1(Recurrent):
         """FLOPs that torch's counter cannot see: the decay of a step."""
         return 2 * queries * self.inner * self.state_size
 
+    def in_words(self) -> Words:
+        size, techniques = product(self.inner, self.state_size), (("Mamba", "mamba"),)
+        detail = f"channels {self.inner:,} · state {self.state_size} each · convolution {self.kernel}"
+        return Words("Mamba", "Mamba", detail, size, techniques)
+
+    def small(self) -> "Mamba1":
+        sizes = {"state_size": min(self.state_size, STATE // 2), "rank": min(self.rank, 4)}
+        return replace(self, inner=min(self.inner, HIDDEN // 2), **sizes)
+
+    def spans(self) -> tuple[int, ...]:
+        return (self.kernel,)
+
 
 @dataclass(frozen=True)
 class Mamba2(Recurrent):
@@ -114,6 +128,7 @@ class Mamba2(Recurrent):
 
     name = "mamba"
     family = "Mamba-2"
+    prefix, called = "mamba2", "Mamba-2"
 
     def __post_init__(self):
         for field in ("heads", "width", "state_size", "groups"):
@@ -171,6 +186,24 @@ class Mamba2(Recurrent):
     def unseen(self, d_model: int, queries: int, context: int) -> int:
         """FLOPs that torch's counter cannot see: the decay of a step."""
         return 2 * queries * self.inner * self.state_size
+
+    def in_words(self) -> Words:
+        size, techniques = product(self.heads, self.width, self.state_size), (("Mamba-2", "mamba"),)
+        heads = f"{self.heads} heads of {self.width} · state {self.state_size} · groups {self.groups}"
+        return Words("Mamba-2", "Mamba-2", f"{heads} · convolution {self.kernel}", size, techniques)
+
+    def small(self) -> "Mamba2":
+        groups = min(self.groups, 2)
+        heads = groups * min(self.heads // self.groups, 3)
+        widths = {"width": min(self.width, HEAD), "state_size": min(self.state_size, STATE)}
+        return replace(self, heads=heads, groups=groups, **widths)
+
+    def spans(self) -> tuple[int, ...]:
+        return (self.kernel,)
+
+    @property
+    def state_heads(self) -> int:
+        return self.heads
 
 
 class Mamba1Module(nn.Module):

@@ -16,21 +16,22 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from core.errors import SpecError, number
-from core.model.blocks import Counted
+from core.model.part import Mixer, Words
 from core.model.trace import NOTHING, Trace
 
 
 @dataclass(frozen=True)
-class Parallel(Counted):
+class Parallel(Mixer):
     """Configuration and formulas, in elements."""
 
-    first: object
-    second: object
+    first: Mixer
+    second: Mixer
     reads: tuple[float, float] = (1.0, 1.0)
     says: tuple[float, float] = (1.0, 1.0)
 
     name = "mixers"
     family = "a layer with two mixers side by side"
+    prefix, called = "parallel", "two mixers side by side"
 
     def __post_init__(self):
         for field in ("reads", "says"):
@@ -72,6 +73,18 @@ class Parallel(Counted):
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
         """2 x multiply-adds for the last `queries` of `context` tokens."""
         return added(self.first.flops(d_model, queries, context), self.second.flops(d_model, queries, context))
+
+    def in_words(self) -> Words:
+        first, second = self.first.in_words(), self.second.in_words()
+        label, brief = f"{first.label} ∥ {second.label}", f"{first.brief} ∥ {second.brief}"
+        techniques = (*first.techniques, *second.techniques, ("Attention and state side by side", ""))
+        return Words(label, brief, f"{first.label}: {first.detail}", first.size or second.size, techniques)
+
+    def small(self) -> "Parallel":
+        return self.remade(lambda mixer: mixer.small())
+
+    def side_by_side(self) -> tuple[Mixer, ...]:
+        return self.first, self.second
 
 
 def added(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:

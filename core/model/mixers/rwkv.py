@@ -23,14 +23,15 @@ core/model/scan.py in blocks. The mix of the first layer's value is that of the 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import flag, whole
-from core.model.blocks import Recurrent, split
+from core.model.blocks import split
+from core.model.part import D_MODEL, HEAD, HIDDEN, Ffn, Recurrent, Words, product
 from core.model.scan import effective, scan
 from core.model.trace import NOTHING, Trace
 
@@ -51,6 +52,9 @@ class Rwkv7(Recurrent):
 
     name = "attn"
     family = "RWKV-7"
+    prefix, called = "rwkv", "RWKV-7"
+    gives = "first values"
+    repeated_state = ("shift",)
 
     def __post_init__(self):
         for field in ("heads", "width", "decay_rank", "erase_rank", "value_rank", "gate_rank"):
@@ -94,15 +98,36 @@ class Rwkv7(Recurrent):
         """FLOPs that torch's counter cannot see: the decay of a step."""
         return 2 * queries * self.heads * self.width**2
 
+    def in_words(self) -> Words:
+        size, techniques = product(self.heads, self.width, self.width), (("RWKV-7", "rwkv"),)
+        detail = f"r, k, v {product(self.heads, self.width)} · decay, erase, write · token shift"
+        return Words("RWKV-7", "RWKV-7", detail, size, techniques)
+
+    def small(self) -> "Rwkv7":
+        ranks = zip(("decay_rank", "erase_rank", "value_rank", "gate_rank"), (4, 5, 3, 6))  # none can be taken for another
+        narrowed = {name: min(getattr(self, name), size) for name, size in ranks}
+        return replace(self, heads=min(self.heads, D_MODEL // HEAD), width=min(self.width, HEAD), **narrowed)
+
+    def placed(self, given: frozenset[str]) -> "Rwkv7":
+        return replace(self, first=self.gives not in given)
+
+    def anywhere(self) -> "Rwkv7":
+        return replace(self, first=False)
+
+    @property
+    def state_heads(self) -> int:
+        return self.heads
+
 
 @dataclass(frozen=True)
-class ChannelMix:
+class ChannelMix(Ffn):
     """The feed-forward part of RWKV-7: it reads the token before as well. Configuration and formulas, in elements."""
 
     hidden: int
 
     name = "ffn"
-    family = "RWKV-7"
+    family = "channel mixing of RWKV-7"
+    prefix, called = "ffn", "the feed-forward part"
 
     def __post_init__(self):
         whole("ffn.hidden", self.hidden, high=1 << 24)
@@ -119,10 +144,6 @@ class ChannelMix:
         """Learned numbers that one token visits: all."""
         return self.params(d_model)
 
-    def buffers(self) -> int:
-        """Numbers kept beside the weights: none."""
-        return 0
-
     def state(self, d_model: int) -> dict[str, int]:
         """Elements kept that do not grow: the token before."""
         return {"shift": d_model}
@@ -130,6 +151,17 @@ class ChannelMix:
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
         """2 x multiply-adds for `queries` tokens."""
         return {"ffn": 2 * queries * 2 * d_model * self.hidden}
+
+    def in_words(self) -> Words:
+        return Words(
+            f"channel mix {self.hidden:,}",
+            "channel mix",
+            f"token shift · {self.hidden:,} · ReLU²",
+            techniques=(("RWKV channel mix", "rwkv"),),
+        )
+
+    def small(self) -> "ChannelMix":
+        return replace(self, hidden=min(self.hidden, HIDDEN))
 
 
 class Rwkv7Module(nn.Module):

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import flag, whole
-from core.model.blocks import Recurrent, convolve
+from core.model.blocks import convolve
+from core.model.part import Recurrent, Words
 from core.model.trace import NOTHING, Trace
 
 
@@ -33,6 +34,7 @@ class GatedConv(Recurrent):
 
     name = "conv"
     family = "the gated short convolution"
+    prefix, called = "shortconv", "the short convolution"
 
     def __post_init__(self):
         whole("shortconv.kernel", self.kernel, low=2, high=64)
@@ -57,6 +59,16 @@ class GatedConv(Recurrent):
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
         """2 x multiply-adds for `queries` tokens."""
         return {"projections": 2 * queries * self.weights(d_model), "convolution": 2 * queries * self.kernel * d_model}
+
+    def in_words(self) -> Words:
+        techniques = (("Gated short convolution", "liquid"),)
+        return Words(f"short convolution {self.kernel}", "convolution", f"two gates · {self.kernel} taps", techniques=techniques)
+
+    def small(self) -> "GatedConv":
+        return self  # as wide as the model
+
+    def spans(self) -> tuple[int, ...]:
+        return (self.kernel,)
 
 
 class GatedConvModule(nn.Module):

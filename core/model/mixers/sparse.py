@@ -18,23 +18,24 @@ product); a prompt is masked to what is picked, a single token reads the picked 
 without it, not from the language loss: what it reads is cut off from the gradient.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import SpecError, flag, whole
-from core.model.blocks import Counted, split
-from core.model.mixers.latent import LatentModule
+from core.model.blocks import split, unmasked
+from core.model.mixers.latent import Latent, LatentModule
+from core.model.part import HEAD, PICKED, Mixer, Words, product
 from core.model.trace import Trace
 
 
 @dataclass(frozen=True)
-class Indexed(Counted):
+class Indexed(Mixer):
     """Latent attention behind a scorer: configuration and formulas, in elements. `latent` is the mixer that reads."""
 
-    latent: object
+    latent: Latent
     heads: int
     width: int
     rope_dim: int
@@ -44,6 +45,7 @@ class Indexed(Counted):
     name = "self_attn"
     kind = "mla+indexer"
     family = "DeepSeek sparse attention"
+    prefix, called = "indexer", "the scorer"
 
     def __post_init__(self):
         for field in ("heads", "width", "top_k"):
@@ -82,6 +84,42 @@ class Indexed(Counted):
         picked = self.latent.flops(d_model, queries, min(context, self.top_k))["attention"]
         scorer = 2 * queries * (self.weights(d_model) + self.heads * self.kept * context)
         return {**own, "attention": picked, "indexer": scorer}
+
+    def in_words(self) -> Words:
+        own = self.latent.in_words()
+        picks = "picks reused" if self.reuses else f"top {self.top_k:,}"
+        detail = f"scorer {product(self.heads, self.width)} picks {self.top_k:,} · {own.detail}"
+        techniques = (*own.techniques, ("DeepSeek sparse attention", "sparse_attention"))
+        return Words(f"{own.label}, {picks}", own.brief, detail, techniques=techniques)
+
+    def small(self) -> "Indexed":
+        latent = self.latent.small()
+        turned = min(self.rope_dim, latent.rope_dim)
+        width = min(self.width, max(HEAD, turned + 2 * (self.width > self.rope_dim)))
+        sizes = {"heads": min(self.heads, 3), "width": width, "rope_dim": turned, "top_k": min(self.top_k, PICKED)}
+        return replace(self, latent=latent, **sizes)
+
+    @property
+    def gives(self) -> str:
+        return "" if self.reuses else "picks"
+
+    @property
+    def takes(self) -> tuple[str, str]:
+        return ("picks", "takes over picked tokens, so a layer before it must pick some") if self.reuses else ("", "")
+
+    def spans(self) -> tuple[int, ...]:
+        return (self.top_k,)
+
+    def cache_read(self, n: int) -> int:
+        return sum(self.latent.cache(min(n, self.top_k)).values()) + n * self.kept
+
+    def repeated_weights(self, d_model: int, devices: int) -> int:
+        return self.latent.repeated_weights(d_model, devices) + (devices - 1) * self.weights(d_model)
+
+    def masked(self, d_model: int, n: int) -> int:
+        most, flops = min(n, self.top_k), self.flops(d_model, n, n)["attention"]
+        scan = 2 * self.heads * self.kept * (n * n - unmasked(n, n))
+        return flops - flops * unmasked(n, most) // (n * most) + scan
 
 
 class IndexedModule(LatentModule):

@@ -15,21 +15,22 @@ Papers: no report is out; grouped-query attention is arXiv 2305.13245. Simplifie
 on the whole layer, which is loaded and not learned, is counted here as a buffer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import SpecError, flag
-from core.model.blocks import Counted
+from core.model.part import Mixer, Words
 
 
 @dataclass(frozen=True)
-class Unified(Counted):
+class Unified(Mixer):
     """Configuration and formulas, in elements."""
 
-    own: object
+    own: Mixer
     one: bool = True
 
     name = "self_attn"
     family = "attention with one projection for keys and values"
+    prefix, called = "unified", "attention with one projection"
 
     def __post_init__(self):
         flag("unified.one", self.one)
@@ -50,10 +51,6 @@ class Unified(Counted):
         """Learned numbers."""
         return self.own.params(d_model) - (d_model + self.own.qkv_bias) * self.absent
 
-    def buffers(self) -> int:
-        """Numbers kept beside the weights: the layer's factor."""
-        return 1
-
     def cache(self, n: int) -> dict[str, int]:
         """Elements kept after n tokens of one sequence."""
         return self.own.cache(n)
@@ -62,3 +59,29 @@ class Unified(Counted):
         """2 x multiply-adds for the last `queries` of `context` tokens."""
         flops = self.own.flops(d_model, queries, context)
         return {**flops, "projections": flops["projections"] - 2 * queries * d_model * self.absent}
+
+    def buffers(self) -> int:
+        """Numbers kept beside the weights: the layer's factor."""
+        return 1
+
+    def in_words(self) -> Words:
+        own = self.own.in_words()
+        techniques = (*own.techniques, *[("One projection for keys and values", "")] * self.one)
+        return replace(own, label=own.label + (", one projection" if self.one else ""), techniques=techniques)
+
+    @property
+    def cached_heads(self) -> int:
+        return self.own.cached_heads
+
+    def tokens_kept(self, n: int) -> int:
+        return self.own.tokens_kept(n)
+
+    def tokens_read(self, n: int) -> int:
+        return self.own.tokens_read(n)
+
+    def repeated_weights(self, d_model: int, devices: int) -> int:
+        left_out = self.own.extra_heads(devices) * self.one * self.own.v_dim * (d_model + self.own.qkv_bias)
+        return self.own.repeated_weights(d_model, devices) - left_out
+
+    def masked(self, d_model: int, n: int) -> int:
+        return self.own.masked(d_model, n)

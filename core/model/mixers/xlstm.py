@@ -30,14 +30,15 @@ Papers: Long Short-Term Memory (Neural Computation 9(8), 1997), xLSTM (arXiv 240
 Simplified: no fused kernel; the sLSTM without a convolution and feed-forward part of its own; both vectors of torch's two biases.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import number, whole
-from core.model.blocks import Recurrent, split
+from core.model.blocks import split
+from core.model.part import D_MODEL, HEAD, Recurrent, Words, narrow, product
 from core.model.scan import column
 from core.model.trace import NOTHING, Trace
 
@@ -56,6 +57,7 @@ class MLstm(Recurrent):
 
     name = "mlstm_layer"
     family = "the mLSTM"
+    prefix, called = "mlstm", "mLSTM"
 
     def __post_init__(self):
         for field in ("heads", "k_dim", "v_dim"):
@@ -90,6 +92,19 @@ class MLstm(Recurrent):
         """FLOPs that torch's counter cannot see: the decay of a step."""
         return 2 * queries * self.heads * self.k_dim * (self.v_dim + 1)
 
+    def in_words(self) -> Words:
+        size, techniques = product(self.heads, self.k_dim, self.v_dim), (("xLSTM", "xlstm"),)
+        detail = f"q, k {product(self.heads, self.k_dim)} · v × {self.v_dim} · input and forget gate"
+        return Words("mLSTM", "mLSTM", detail, size, techniques)
+
+    def small(self) -> "MLstm":
+        widths = {"k_dim": narrow(self.k_dim, self.k_dim), "v_dim": narrow(self.v_dim, self.k_dim)}
+        return replace(self, heads=min(self.heads, 4), **widths)
+
+    @property
+    def state_heads(self) -> int:
+        return self.heads
+
 
 @dataclass(frozen=True)
 class SLstm(Recurrent):
@@ -101,6 +116,7 @@ class SLstm(Recurrent):
 
     name = "slstm_layer"
     family = "the sLSTM"
+    prefix, called = "slstm", "sLSTM"
 
     def __post_init__(self):
         for field in ("heads", "width"):
@@ -136,6 +152,17 @@ class SLstm(Recurrent):
         """FLOPs that torch's counter cannot see: the step itself, which is no matrix product."""
         return 2 * queries * 4 * self.inner
 
+    def in_words(self) -> Words:
+        detail = f"{self.heads} heads of {self.width} · cell, normaliser, stabiliser"
+        return Words("sLSTM", "sLSTM", detail, product(self.heads, self.width))
+
+    def small(self) -> "SLstm":
+        return replace(self, heads=min(self.heads, 4), width=min(self.width, HEAD))
+
+    @property
+    def state_heads(self) -> int:
+        return self.heads
+
 
 @dataclass(frozen=True)
 class Lstm(Recurrent):
@@ -145,6 +172,7 @@ class Lstm(Recurrent):
 
     name = "lstm"
     family = "the LSTM"
+    prefix, called = "lstm", "LSTM"
 
     def __post_init__(self):
         whole("lstm.hidden", self.hidden)
@@ -172,6 +200,12 @@ class Lstm(Recurrent):
     def unseen(self, d_model: int, queries: int, context: int) -> int:
         """FLOPs that torch's counter cannot see: the step itself, which is no matrix product."""
         return 2 * queries * 2 * self.hidden
+
+    def in_words(self) -> Words:
+        return Words("LSTM", "LSTM", f"cell of {self.hidden:,}")
+
+    def small(self) -> "Lstm":
+        return replace(self, hidden=min(self.hidden, D_MODEL))
 
 
 class MLstmModule(nn.Module):
