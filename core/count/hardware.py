@@ -33,7 +33,7 @@ from functools import lru_cache
 
 from core.count import cost
 from core.count.dtypes import DTYPES, stored
-from core.count.split import held, mixers, mixture, on_one, remembered, repeated, whole_copies
+from core.count.split import mixers, mixture, on_one, remembered, whole_copies
 from core.errors import LONGEST, number, one_of, whole
 from core.model.spec import Layer, ModelSpec
 from core.paths import ASSETS
@@ -218,15 +218,15 @@ def sequence(s: Shape, d: Deployment, context: int) -> tuple[int, int, int]:
     """Elements of one sequence on one device: cache, state in the cache's dtype, state in its own."""
     if s.solver:
         return 0, 0, sum(cost.carried(s.spec, context).values())
-    cached = s.each(lambda mixer: on_one(mixer, held(mixer, context, d.page), d.sharing))
+    cached = s.each(lambda mixer: on_one(mixer, mixer.paged(context, d.page), d.sharing))
     kept = [(times, remembered(layer, s.spec.d_model, d.sharing)) for layer, times in s.layers]
     return cached, *(sum(times * both[i] for times, both in kept) for i in (0, 1))
 
 
 def weights(s: Shape, d: Deployment) -> int:
     """Bytes of weights on one device."""
-    copies = repeated if d.split == "heads" else whole_copies
-    more = s.each(lambda mixer: copies(mixer, s.spec.d_model, d.devices))
+    size = (s.spec.d_model, d.devices)
+    more = s.each(lambda mixer: mixer.repeated_weights(*size) if d.split == "heads" else whole_copies(mixer, *size))
     if d.weight_bytes:
         return math.ceil((d.weight_bytes + more * rates(s, d)[2]) / d.devices)
     return stored(-(-(s.total + more) // d.devices), d.weight_dtype, scales=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from core.count import cost
 from core.count.dtypes import DTYPES, stored
 from core.count.hardware import Deployment, Shape, dynamic, rates, sequence, shape, weights
-from core.count.split import masked, mixture, on_one, read
+from core.count.split import mixture, on_one
 from core.errors import one_of
 from core.model.spec import ModelSpec
 
@@ -118,7 +118,7 @@ def prompt_flops(s: Shape, context: int) -> int:
     spec, whole_prompt = s.spec, cost.count(s.spec, context).prefill_flops
     if s.solver:
         return whole_prompt
-    dropped = s.each(lambda mixer: masked(mixer, spec.d_model, context))
+    dropped = s.each(lambda mixer: mixer.masked(spec.d_model, context))
     return whole_prompt - dropped - 2 * spec.vocab * spec.d_model * (context - 1)
 
 
@@ -132,7 +132,7 @@ def sweep(spec: ModelSpec, deployment: Deployment, batches: tuple[int, ...], sta
     one_of("state_dtype", state_dtype, tuple(DTYPES))
     s, n = shape(spec), deployment.context
     flops = cost.count(spec, n).flops_per_token, prompt_flops(s, n)
-    looked = 0 if s.solver else s.each(lambda mixer: on_one(mixer, read(mixer, n), deployment.sharing))
+    looked = 0 if s.solver else s.each(lambda mixer: on_one(mixer, mixer.cache_read(n), deployment.sharing))
     elements = sequence(s, replace(deployment, page=1), n)
     return tuple(at_batch(s, replace(deployment, batch=batch), flops, looked, elements, state_dtype) for batch in batches)
 

@@ -17,24 +17,7 @@ import numpy as np
 from core.count import cost
 from core.count.dtypes import stored
 from core.errors import LONGEST, SpecError
-from core.model.blocks import Chunk, Window
-from core.model.ffn.beside import Beside
-from core.model.ffn.hashed import Hashed
-from core.model.ffn.moe import MoE
 from core.model.mixers.attention import Attention
-from core.model.mixers.borrowed import Borrowed
-from core.model.mixers.cells import Cells
-from core.model.mixers.compressed import Compressed
-from core.model.mixers.delta import GatedDelta, KimiDelta
-from core.model.mixers.latent import Latent
-from core.model.mixers.linear import Lightning
-from core.model.mixers.mamba import Mamba1, Mamba2
-from core.model.mixers.parallel import Parallel
-from core.model.mixers.rwkv import ChannelMix, Rwkv7
-from core.model.mixers.shortconv import GatedConv
-from core.model.mixers.sparse import Indexed
-from core.model.mixers.unified import Unified
-from core.model.mixers.xlstm import MLstm
 from core.model.part import inside
 from core.model.registry import PAGES
 from core.model.spec import ModelSpec
@@ -177,27 +160,14 @@ def curve(reading) -> Curve:
 # What it is made of
 
 
-MIXERS = {
-    Latent: ("Multi-head latent attention", "mla"),
-    GatedDelta: ("Gated DeltaNet", "gated_deltanet"),
-    KimiDelta: ("Kimi Delta Attention", "gated_deltanet"),
-    Lightning: ("Lightning attention", ""),
-    Mamba1: ("Mamba", "mamba"),
-    Mamba2: ("Mamba-2", "mamba"),
-    Rwkv7: ("RWKV-7", "rwkv"),
-    MLstm: ("xLSTM", "xlstm"),
-    GatedConv: ("Gated short convolution", "liquid"),
-    Cells: ("A layer across the cells", "recursive"),
-}
 DECODING = {"diffusion": ("Text diffusion", "text_diffusion"), "recursion": ("Recursive reasoning", "recursive")}
-WINDOW, EXPERTS, SCORER = ("Sliding window", "sliding_window"), ("Mixture of experts", "moe"), "sparse_attention"
 
 
 def techniques(spec: ModelSpec) -> tuple[tuple[str, str], ...]:
     """What a model is made of, in the order of its layers: (name, the page that explains it or "")."""
     found: dict[str, str] = {}
     for layer in dict.fromkeys(spec.layers):
-        found |= dict([*mixing(layer.mixer), *feeding(layer.ffn)])
+        found |= dict(name for part in (layer.mixer, layer.ffn) if part for name in part.in_words().techniques)
         if layer.input_conv:
             found["Short convolution before attention"] = ""
     if spec.streams > 1:
@@ -206,41 +176,6 @@ def techniques(spec: ModelSpec) -> tuple[tuple[str, str], ...]:
         found |= dict([DECODING[spec.decoding]])
     there = {page.name for page in PAGES}
     return tuple((name, page if page in there else "") for name, page in found.items())
-
-
-def mixing(mixer) -> list[tuple[str, str]]:
-    """Techniques of what mixes tokens."""
-    if isinstance(mixer, Attention):
-        return attending(mixer)
-    if isinstance(mixer, Parallel):
-        return [*mixing(mixer.first), *mixing(mixer.second), ("Attention and state side by side", "")]
-    if isinstance(mixer, Borrowed):
-        return [*mixing(mixer.own), ("Keys and values of another layer", "")]
-    if isinstance(mixer, Unified):
-        return [*mixing(mixer.own), *[("One projection for keys and values", "")] * mixer.one]
-    if isinstance(mixer, Indexed):
-        return [*mixing(mixer.latent), ("DeepSeek sparse attention", SCORER)]
-    if isinstance(mixer, Compressed):
-        return [WINDOW, *[("Compressed entries", SCORER)] * bool(mixer.ratio), *[("Sparse reading", SCORER)] * bool(mixer.top_k)]
-    return [MIXERS[type(mixer)]] if type(mixer) in MIXERS else []
-
-
-def attending(a: Attention) -> list[tuple[str, str]]:
-    """Techniques of attention: how heads share, how far they reach, what else they have."""
-    sharing = {a.heads: "Multi-head attention", 1: "Multi-query attention"}.get(a.kv_heads, "Grouped-query attention")
-    reach = {Window: [WINDOW], Chunk: [("Chunked attention", "sliding_window")]}.get(type(a.reach), [])
-    return [(sharing, "gqa"), *reach, *[("Attention sinks", "")] * a.sinks, *[("Gated attention", "")] * bool(a.gate)]
-
-
-def feeding(ffn) -> list[tuple[str, str]]:
-    """Techniques of what mixes channels."""
-    if isinstance(ffn, Beside):
-        return [*feeding(ffn.experts), ("A dense layer beside experts", "")]
-    if isinstance(ffn, Hashed):
-        return [*feeding(ffn.experts), ("Experts chosen by word", "")]
-    if isinstance(ffn, ChannelMix):
-        return [("RWKV channel mix", "rwkv")]
-    return [EXPERTS, *[("Shared expert", "moe")] * bool(ffn.shared)] if isinstance(ffn, MoE) else []
 
 
 def near(spec: ModelSpec, page: str) -> dict:

@@ -17,25 +17,7 @@ from functools import lru_cache
 import networkx as nx
 
 from core.count import cost
-from core.model.blocks import Window
-from core.model.ffn.beside import Beside
-from core.model.ffn.dense import Dense
-from core.model.ffn.hashed import Hashed
-from core.model.ffn.moe import MoE
-from core.model.mixers.attention import Attention
-from core.model.mixers.borrowed import Borrowed
-from core.model.mixers.cells import Cells
-from core.model.mixers.compressed import Compressed
-from core.model.mixers.delta import GatedDelta, KimiDelta
-from core.model.mixers.latent import Latent
-from core.model.mixers.linear import Lightning
-from core.model.mixers.mamba import Mamba1, Mamba2
-from core.model.mixers.parallel import Parallel
-from core.model.mixers.rwkv import ChannelMix, Rwkv7
-from core.model.mixers.shortconv import GatedConv
-from core.model.mixers.sparse import Indexed
-from core.model.mixers.unified import Unified
-from core.model.mixers.xlstm import Lstm, MLstm, SLstm
+from core.model.part import Part, product
 from core.model.spec import Layer, ModelSpec
 from core.shape import ladder
 
@@ -55,70 +37,9 @@ class Run:
 # One line about the insides
 
 
-def product(*sizes: int) -> str:
-    """ "32 × 128"."""
-    return " × ".join(f"{n:,}" for n in sizes)
-
-
-def attention(m: Attention) -> str:
-    """Heads and what turns, gates and bounds them."""
-    width = product(m.heads, m.k_dim)
-    kv = f"k, v {product(m.kv_heads, m.k_dim)}" if m.k_dim == m.v_dim else f"k {product(m.kv_heads, m.k_dim)}, v × {m.v_dim:,}"
-    extras = [f"window {m.reach.size:,}" if isinstance(m.reach, Window) else "", "q k norm" if m.qk_norm != "none" else ""]
-    extras += ["rope" if m.rope.dim == m.k_dim else f"rope on {m.rope.dim}" if m.rope.dim else "no rope"]
-    extras += ["gate" if m.gate else "", "sinks" if m.sinks else "", "soft cap" if m.softcap else ""]
-    return " · ".join([f"q {width}", kv, *filter(None, extras)])
-
-
-def latent(m: Latent) -> str:
-    """The latent, the rotated key beside it, the heads made from both."""
-    query = f"q via {m.q_rank:,} · " if m.q_rank else ""
-    return f"{query}latent {m.kept:,} + rope key {m.rope_dim} · {m.heads} heads of {m.nope_dim} + {m.rope_dim}"
-
-
-def keys_values(m: GatedDelta) -> str:
-    """Heads of keys and of values."""
-    return f"q, k {product(m.key_heads, m.k_dim)} · v {product(m.value_heads, m.v_dim)}"
-
-
-def experts(f: MoE) -> str:
-    """Router, experts, the shared one."""
-    always = f" · shared {f.shared:,}" if f.shared else ""
-    return f"router picks {f.top_k} of {f.experts:,} · hidden {f.hidden:,} each{always}"
-
-
-DETAILS = {
-    Attention: attention,
-    Latent: latent,
-    Borrowed: lambda m: f"q {product(m.own.heads, m.own.k_dim)} · k, v of a layer before",
-    Unified: lambda m: detail(m.own),
-    Compressed: lambda m: f"{m.heads} heads of {m.width} · window {m.window}" + (f" · 1 entry for {m.ratio}" if m.ratio else ""),
-    Indexed: lambda m: f"scorer {product(m.heads, m.width)} picks {m.top_k:,} · {detail(m.latent)}",
-    GatedDelta: lambda m: (
-        f"q, k {product(m.key_heads, m.k_dim)} · v {product(m.value_heads, m.v_dim)} · convolution {m.kernel} · gate"
-    ),
-    KimiDelta: lambda m: f"q, k, v {product(m.heads, m.width)} · convolution {m.kernel} · decay a channel",
-    Lightning: lambda m: f"q, k, v {product(m.heads, m.width)} · fixed decay a head",
-    Mamba1: lambda m: f"channels {m.inner:,} · state {m.state_size} each · convolution {m.kernel}",
-    Mamba2: lambda m: f"{m.heads} heads of {m.width} · state {m.state_size} · groups {m.groups} · convolution {m.kernel}",
-    Rwkv7: lambda m: f"r, k, v {product(m.heads, m.width)} · decay, erase, write · token shift",
-    Cells: lambda m: f"gate, up → {m.hidden:,} → down, channel by channel",
-    GatedConv: lambda m: f"two gates · {m.kernel} taps",
-    MLstm: lambda m: f"q, k {product(m.heads, m.k_dim)} · v × {m.v_dim} · input and forget gate",
-    SLstm: lambda m: f"{m.heads} heads of {m.width} · cell, normaliser, stabiliser",
-    Lstm: lambda m: f"cell of {m.hidden:,}",
-    Parallel: lambda m: f"{ladder.mixer(m.first)}: {detail(m.first)}",
-    Dense: lambda f: f"{'gate, up' if f.gated else 'up'} → {f.hidden:,} → down",
-    MoE: experts,
-    ChannelMix: lambda f: f"token shift · {f.hidden:,} · ReLU²",
-    Beside: lambda f: f"{detail(f.dense)} · {detail(f.experts)}",
-    Hashed: lambda f: f"experts by word · {detail(f.experts)}",
-}
-
-
-def detail(part) -> str:
+def detail(part: Part | None) -> str:
     """The insides of a mixer or a feed-forward part in one line."""
-    return DETAILS.get(type(part), lambda p: "")(part)
+    return part.in_words().detail if part else ""
 
 
 def kept(layer: Layer, spec: ModelSpec) -> str:

@@ -14,44 +14,26 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
-from typing import get_origin
+from types import NoneType
+from typing import get_args, get_origin
 
 from core.errors import DEEPEST, SpecError, number, one_of, short, whole
-from core.model.blocks import Chunk, Everything, Full, Norm, Window
-from core.model.ffn.beside import Beside
+from core.model.blocks import Full, Window
 from core.model.ffn.dense import Dense
-from core.model.ffn.hashed import Hashed
 from core.model.ffn.moe import MoE
-from core.model.mixers.attention import Attention, Temperature
-from core.model.mixers.borrowed import Borrowed
-from core.model.mixers.cells import Cells
-from core.model.mixers.compressed import Compressed
-from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.mixers.attention import Attention
+from core.model.mixers.delta import GatedDelta
 from core.model.mixers.latent import Latent
-from core.model.mixers.linear import Lightning
-from core.model.mixers.mamba import Mamba1, Mamba2
-from core.model.mixers.parallel import Parallel
-from core.model.mixers.rwkv import ChannelMix, Rwkv7
+from core.model.mixers.mamba import Mamba2
+from core.model.mixers.rwkv import Rwkv7
 from core.model.mixers.shortconv import GatedConv
-from core.model.mixers.sparse import Indexed
-from core.model.mixers.unified import Unified
-from core.model.mixers.xlstm import Lstm, MLstm, SLstm
-from core.model.rope import Linear, Llama3, LongRope, NoScaling, Ntk, Rope, Yarn
-from core.model.spec import Layer, ModelSpec, Recursion, Scales, expand
+from core.model.part import Ffn, Mixer
+from core.model.parts import FFNS, MIXERS
+from core.model.rope import Rope
+from core.model.spec import Layer, ModelSpec, expand
 from core.shape import ladder
 
-MIXERS = (
-    Attention, Borrowed, Cells, Compressed, GatedDelta, KimiDelta, Latent, Lightning, Mamba1, Mamba2, Parallel, Rwkv7, GatedConv,
-    Indexed, Unified, Lstm, MLstm, SLstm,
-)  # fmt: skip
-FFNS = (Dense, MoE, ChannelMix, Beside, Hashed)
-REACHES, SCALINGS = (Full, Window, Chunk, Everything), (NoScaling, Linear, Llama3, Yarn, Ntk, LongRope)
-CLASSES = {c.__name__: c for c in (*MIXERS, *FFNS, *REACHES, *SCALINGS, Temperature, Rope, Norm, Recursion, Scales, Layer)}
-SLOTS = {  # what a field may hold, where that is a description of its own
-    "mixer": MIXERS, "ffn": FFNS, "first": MIXERS, "second": MIXERS, "own": MIXERS, "latent": (Latent,), "rope": (Rope,),
-    "reach": REACHES, "scaling": SCALINGS, "temperature": (Temperature,), "norm": (Norm,), "recursion": (Recursion,),
-    "scales": (Scales,), "dense": (Dense,), "experts": (MoE,),
-}  # fmt: skip
+ANY = {Mixer: MIXERS, Ffn: FFNS}  # what a field of such a type may hold
 SCALARS = (int, float, bool, str)
 LONGEST_LIST = 4096
 USUAL_MIXERS, USUAL_FFNS = "GLADMRCN", "den"  # letters of the brushes that every design is offered, in their order
@@ -95,7 +77,7 @@ def spec_of(text: dict) -> ModelSpec:
         raise SpecError("a design must be an object with kinds (a list of layers) and strip (where each stands)")
     if not 1 <= len(text["kinds"]) <= MOST_DISTINCT:
         raise SpecError(f"kinds must be a list of 1 to {MOST_DISTINCT} layers, not {len(text['kinds']):,}")
-    kinds = [made(kind, (Layer,), "kinds") for kind in text["kinds"]]
+    kinds = [made(kind, Layer, "kinds") for kind in text["kinds"]]
     layers = tuple(kinds[i] for i in strip(text["strip"], len(kinds)))
     rest = {key: value for key, value in text.items() if key not in ("kinds", "strip", "is")}
     if not isinstance(rest.get("name"), str):
@@ -115,12 +97,18 @@ def strip(text: str, kinds: int) -> list[int]:
     return result
 
 
-def made(value, accepted: tuple, where: str):
-    """One description from JSON, one of the accepted classes."""
+def accepted(kind: type) -> tuple[type, ...]:
+    """The classes that a field of such a type may hold."""
+    return ANY.get(kind) or (kind, *(other for below in kind.__subclasses__() for other in accepted(below)))
+
+
+def made(value, kind: type, where: str):
+    """One description from JSON, of a class or of one below it."""
     if not isinstance(value, dict):
         raise SpecError(f"{where} must be an object, not {short(value)}")
-    kind = one_of(f"{where}.is", value.get("is"), [c.__name__ for c in accepted])
-    return construct(CLASSES[kind], {name: item for name, item in value.items() if name != "is"}, where)
+    classes = {c.__name__: c for c in accepted(kind)}
+    name = one_of(f"{where}.is", value.get("is"), list(classes))
+    return construct(classes[name], {name: item for name, item in value.items() if name != "is"}, where)
 
 
 def construct(kind: type, given: dict, where: str):
@@ -143,9 +131,8 @@ def inner(f: Field, value, where: str):
         return value
     if get_origin(f.type) is tuple:
         return numbers(f, value, where)
-    if value is None and f.name in ("mixer", "ffn"):
-        return None
-    return made(value, SLOTS[f.name], where)
+    kinds = get_args(f.type) or (f.type,)
+    return None if value is None and NoneType in kinds else made(value, kinds[0], where)
 
 
 def numbers(f: Field, value, where: str) -> tuple:
@@ -168,19 +155,14 @@ def blank() -> ModelSpec:
 
 def sound(spec: ModelSpec) -> ModelSpec:
     """The spec with its first RWKV-7 layer as the first, if what layers take from each other is there."""
-    layers, seen, first, known = [], set(), True, {}
+    layers, given, known = [], frozenset(), {}
     for i, layer in enumerate(spec.layers):
-        mixer = layer.mixer
-        if isinstance(mixer, Rwkv7):
-            if (layer, first) not in known:
-                known[layer, first] = replace(layer, mixer=replace(mixer, first=first))
-            layer, first = known[layer, first], False
-        if isinstance(mixer, Borrowed) and "keys" not in seen:
-            raise SpecError(f"layer {i + 1} borrows keys and values, so a layer before it must be attention with its own")
-        if isinstance(mixer, Indexed) and mixer.reuses and "picks" not in seen:
-            raise SpecError(f"layer {i + 1} takes over picked tokens, so a layer before it must pick some")
-        seen |= {"keys"} if isinstance(mixer, Attention) else set()
-        seen |= {"picks"} if isinstance(mixer, Indexed) and not mixer.reuses else set()
+        if layer.mixer and (placed := layer.mixer.placed(given)) is not layer.mixer:
+            layer = known.setdefault((layer, placed), replace(layer, mixer=placed))
+        needed, refusal = layer.mixer.takes if layer.mixer else ("", "")
+        if needed and needed not in given:
+            raise SpecError(f"layer {i + 1} {refusal}")
+        given |= {layer.mixer.gives} if layer.mixer else set()
         layers.append(layer)
     return replace(spec, layers=tuple(layers))
 
@@ -221,23 +203,18 @@ def brush(letter: str, slot: str, part, own: bool = False) -> Brush:
     """One brush, named as the ladder names it; a window that is only offered by its length."""
     label = (ladder.mixer if slot == "mixer" else ladder.ffn)(part)
     label = label.partition(", ")[2] if letter == "L" and not own else label
-    kind = getattr(part, "kind", "none")
-    hue = ladder.HUES.get(kind, "kv") if slot == "mixer" else ladder.ffn_hue(part) or "none"
+    hue = ladder.HUES.get(getattr(part, "kind", "none"), "kv") if slot == "mixer" else ladder.ffn_hue(part)
     return Brush(letter, label, slot, part, hue if part is not None else "none", part is None or part.runs, own)
 
 
 def alike(part):
     """A part wherever it stands: a first RWKV-7 layer is painted as any other, and so is lightning attention at any depth."""
-    if isinstance(part, Lightning):
-        return replace(part, fade=1.0)
-    return replace(part, first=False) if isinstance(part, Rwkv7) else part
+    return part and part.anywhere()
 
 
 def akin(a, b) -> bool:
     """Do two parts go by one letter: the same class, and attention that reaches in the same way?"""
-    if type(a) is not type(b):
-        return False
-    return not isinstance(a, Attention) or a.reach.kind == b.reach.kind
+    return a.is_akin(b) if a else b is None
 
 
 def commonest(spec: ModelSpec, kind: type, wanted: Callable = lambda part: True):
@@ -321,12 +298,13 @@ def letters(spec: ModelSpec) -> dict[str, str]:
 # Sizes
 
 
-def mapped(spec: ModelSpec, change: Callable) -> ModelSpec:
-    """`change` made to every part of every layer, parts within parts first."""
+def mapped(spec: ModelSpec, kind: type, change: Callable) -> ModelSpec:
+    """`change` made to every part of a class in every layer, parts within parts first."""
     known: dict = {}
 
     def one(part):
-        return part and change(part.remade(one))
+        made = part and part.remade(one)
+        return change(made) if isinstance(made, kind) else made
 
     for layer in dict.fromkeys(spec.layers):
         known[layer] = replace(layer, mixer=one(layer.mixer), ffn=one(layer.ffn))
@@ -354,7 +332,7 @@ def of(kind: type, field: str, wanted: Callable = lambda part: True):
         return getattr(part, field) if part else 0
 
     def write(spec: ModelSpec, n: int) -> ModelSpec:
-        return mapped(spec, lambda p: replace(p, **{field: n}) if isinstance(p, kind) and wanted(p) and getattr(p, field) else p)
+        return mapped(spec, kind, lambda p: replace(p, **{field: n}) if wanted(p) and getattr(p, field) else p)
 
     return read, write
 
@@ -369,12 +347,10 @@ def widen_heads(spec: ModelSpec, n: int) -> ModelSpec:
     """Every attention head `n` wide; values and rotated numbers keep their ratio to it."""
 
     def one(p):
-        if not isinstance(p, Attention):
-            return p
         v, turned = max(1, p.v_dim * n // p.k_dim), p.rope.dim * n // p.k_dim // 2 * 2
         return replace(p, k_dim=n, v_dim=v, rope=p.rope.resized(turned) if turned else replace(p.rope, dim=0))
 
-    return mapped(spec, one)
+    return mapped(spec, Attention, one)
 
 
 def window(spec: ModelSpec) -> int:
@@ -387,9 +363,9 @@ def widen_windows(spec: ModelSpec, n: int) -> ModelSpec:
     """Every window or chunk `n` tokens long."""
 
     def one(p):
-        return replace(p, reach=replace(p.reach, size=n)) if isinstance(p, Attention) and isinstance(p.reach, Window) else p
+        return replace(p, reach=replace(p.reach, size=n)) if isinstance(p.reach, Window) else p
 
-    return mapped(spec, one)
+    return mapped(spec, Attention, one)
 
 
 def deepen(spec: ModelSpec, n: int) -> ModelSpec:
@@ -404,7 +380,7 @@ def deepen(spec: ModelSpec, n: int) -> ModelSpec:
 
 def share(spec: ModelSpec, n: int) -> ModelSpec:
     """`n` query heads in every attention layer; KV heads stay where they divide them."""
-    return mapped(spec, lambda p: replace(p, heads=n) if isinstance(p, Attention) else p)
+    return mapped(spec, Attention, lambda p: replace(p, heads=n))
 
 
 SIZES = (

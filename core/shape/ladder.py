@@ -10,7 +10,7 @@ run of equal layers in it costs one, and so does repeating it; of two descriptio
 repetition. Counts are cost.py's, of the trunk that reads backwards only, as everywhere.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -18,25 +18,7 @@ from itertools import groupby
 import numpy as np
 
 from core.count import cost
-from core.model.blocks import Chunk, Window
-from core.model.ffn.beside import Beside
-from core.model.ffn.dense import Dense
-from core.model.ffn.hashed import Hashed
-from core.model.ffn.moe import MoE
-from core.model.mixers.attention import Attention
-from core.model.mixers.borrowed import Borrowed
-from core.model.mixers.cells import Cells
-from core.model.mixers.compressed import Compressed
-from core.model.mixers.delta import GatedDelta, KimiDelta
-from core.model.mixers.latent import Latent
-from core.model.mixers.linear import Lightning
-from core.model.mixers.mamba import Mamba1, Mamba2
-from core.model.mixers.parallel import Parallel
-from core.model.mixers.rwkv import ChannelMix, Rwkv7
-from core.model.mixers.shortconv import GatedConv
-from core.model.mixers.sparse import Indexed
-from core.model.mixers.unified import Unified
-from core.model.mixers.xlstm import Lstm, MLstm, SLstm
+from core.model.part import ATTENTION, Ffn, Mixer, Part
 from core.model.spec import Layer, ModelSpec
 
 HUES = {  # what a layer keeps -> the hue that means it; "soft" means nothing
@@ -47,10 +29,6 @@ KINDS = {  # the same in words
     "full": "all keys and values", "sliding": "window", "chunked": "chunk", "mla": "latent", "mla+indexer": "latent and scorer",
     "compressed": "compressed entries", "state": "state", "full+state": "keys, values and state",
     "shared": "another layer's keys and values", "none": "no mixer",
-}  # fmt: skip
-ACTIVATIONS = {  # (with a gate, without)
-    "silu": ("SwiGLU", "SiLU"), "gelu": ("GeGLU", "GELU"), "gelu_tanh": ("GeGLU", "GELU"), "relu": ("ReGLU", "ReLU"),
-    "relu2": ("ReLU² gated", "ReLU²"),
 }  # fmt: skip
 NONE, STILL = "none", ", no rope"
 LONGEST_BLOCK = 64  # layers; a longer block than this is not looked for
@@ -88,102 +66,19 @@ class Block:
 # Labels
 
 
-def attention(m: Attention) -> str:
-    """How queries share keys and values, and how far they reach."""
-    if m.kv_heads == m.heads:
-        return f"MHA {m.heads}{reach(m)}"
-    return f"{'MQA' if m.kv_heads == 1 else 'GQA'} {m.heads}/{m.kv_heads}{reach(m)}"
-
-
-def reach(m: Attention) -> str:
-    """ ", window 1,024" or nothing."""
-    if isinstance(m.reach, Chunk):
-        return f", chunk {m.reach.size:,}"
-    return f", window {m.reach.size:,}" if isinstance(m.reach, Window) else ""
-
-
-def compressed(m: Compressed) -> str:
-    """A window, and one entry for so many tokens before it."""
-    picks = f", top {m.top_k:,}" if m.top_k else ""
-    return f"window {m.window:,}" + (f", 1 entry for {m.ratio}{picks}" if m.ratio else "")
-
-
-def indexed(m: Indexed) -> str:
-    """Latent attention and how many tokens are picked for it, or that it takes the picks of a layer before."""
-    return f"{mixer(m.latent)}, " + ("picks reused" if m.reuses else f"top {m.top_k:,}")
-
-
-def product(*sizes: int) -> str:
-    """ "32 × 128 × 128"."""
-    return " × ".join(f"{n:,}" for n in sizes)
-
-
-MIXERS: dict[type, Callable] = {
-    Attention: attention,
-    Borrowed: lambda m: f"shared K/V, {mixer(m.own)}",
-    Cells: lambda m: f"layer across {m.cells:,} cells",
-    Compressed: compressed,
-    GatedConv: lambda m: f"short convolution {m.kernel}",
-    GatedDelta: lambda m: "Gated DeltaNet",
-    Indexed: indexed,
-    KimiDelta: lambda m: "Kimi Delta Attention",
-    Latent: lambda m: f"MLA {m.kept}+{m.rope_dim}",
-    Lightning: lambda m: "lightning attention",
-    MLstm: lambda m: "mLSTM",
-    Mamba1: lambda m: "Mamba",
-    Mamba2: lambda m: "Mamba-2",
-    Parallel: lambda m: f"{mixer(m.first)} ∥ {mixer(m.second)}",
-    Rwkv7: lambda m: "RWKV-7",
-    Lstm: lambda m: "LSTM",
-    SLstm: lambda m: "sLSTM",
-    Unified: lambda m: mixer(m.own) + (", one projection" if m.one else ""),
-}
-SIZES: dict[type, Callable] = {
-    GatedDelta: lambda m: product(m.value_heads, m.k_dim, m.v_dim),
-    KimiDelta: lambda m: product(m.heads, m.width, m.width),
-    Lightning: lambda m: product(m.heads, m.width, m.width),
-    MLstm: lambda m: product(m.heads, m.k_dim, m.v_dim),
-    Mamba1: lambda m: product(m.inner, m.state_size),
-    Mamba2: lambda m: product(m.heads, m.width, m.state_size),
-    Parallel: lambda m: size(m.first) or size(m.second),
-    Rwkv7: lambda m: product(m.heads, m.width, m.width),
-    SLstm: lambda m: product(m.heads, m.width),
-}
-FFNS: dict[type, Callable] = {
-    Beside: lambda f: f"{ffn(f.dense)} beside {ffn(f.experts)}",
-    ChannelMix: lambda f: f"channel mix {f.hidden:,}",
-    Dense: lambda f: f"{ACTIVATIONS[f.activation][not f.gated]} {f.hidden:,}",
-    Hashed: lambda f: f"{ffn(f.experts)}, by word",
-    MoE: lambda f: f"MoE {f.top_k} of {f.experts}" + shared(f),
-}
-SHORT: dict[type, str] = {  # names inside a folded block; attention and what is built on it are named by their reach
-    Borrowed: "shared K/V", Cells: "across cells", GatedConv: "convolution", GatedDelta: "delta", Indexed: "MLA",
-    KimiDelta: "KDA", Latent: "MLA",
-    Lightning: "lightning", MLstm: "mLSTM", Mamba1: "Mamba", Mamba2: "Mamba-2", Rwkv7: "RWKV-7", SLstm: "sLSTM", Lstm: "LSTM",
-    Beside: "dense and MoE", ChannelMix: "channel mix", Dense: "dense", Hashed: "MoE by word", MoE: "MoE",
-}  # fmt: skip
-
-
-def mixer(m) -> str:
+def mixer(m: Mixer | None) -> str:
     """What mixes tokens, in a few words."""
-    return NONE if m is None else MIXERS.get(type(m), lambda m: getattr(m, "family", type(m).__name__))(m)
+    return m.in_words().label if m else NONE
 
 
-def size(m) -> str:
+def size(m: Mixer | None) -> str:
     """The size of what a mixer keeps whatever the context; "" where there is nothing or its label says it."""
-    return SIZES.get(type(m), lambda m: "")(m)
+    return m.in_words().size if m else ""
 
 
-def ffn(f) -> str:
+def ffn(f: Ffn | None) -> str:
     """What mixes channels, in a few words."""
-    return NONE if f is None else FFNS.get(type(f), lambda f: type(f).__name__)(f)
-
-
-def shared(f: MoE) -> str:
-    """ " + 1": shared experts as wide as a routed one; where they are not, how wide."""
-    if not f.shared:
-        return ""
-    return f" + {f.shared // f.hidden}" if f.shared % f.hidden == 0 else f" + shared {f.shared:,}"
+    return f.in_words().label if f else NONE
 
 
 def turns(layer: Layer) -> bool | None:
@@ -229,9 +124,9 @@ def table(models: Mapping[str, tuple]) -> dict[str, list]:
     return dict(zip(("model", "layer", "mixer", "feed-forward", "cache", "state"), map(list, zip(*rows))))
 
 
-def ffn_hue(f) -> str:
+def ffn_hue(f: Ffn | None) -> str:
     """Routed experts have a hue; a dense layer is quiet; "" where there is none."""
-    return "" if f is None else "routed" if isinstance(f, (MoE, Hashed, Beside)) else "soft"
+    return "" if f is None else "routed" if f.routed else "soft"
 
 
 # Folding
@@ -305,18 +200,10 @@ def told(briefs: list[str], whole: list[str]) -> list[str]:
     return [named[pair] for pair in zip(briefs, whole)]
 
 
-def short(part, local: bool) -> str:
-    """A part's short name; attention is local or global where some layers have a window."""
-    if part is None:
-        return ""
-    if isinstance(part, Parallel):
-        return f"{short(part.first, local)} ∥ {short(part.second, local)}"
-    if type(part) in SHORT:
-        return SHORT[type(part)]
-    if isinstance(part, Compressed) and part.ratio:
-        return f"entries/{part.ratio}"
-    kind = getattr(part, "kind", "")
-    return {"sliding": "local", "chunked": "local", "full": "global" if local else "attention"}.get(kind, type(part).__name__)
+def short(part: Part | None, local: bool) -> str:
+    """A part's short name; attention to every token is global where some layers have a window."""
+    brief = part.in_words().brief if part else ""
+    return brief.replace(ATTENTION, "global") if local else brief
 
 
 def said(blocks: tuple[Block, ...]) -> str:

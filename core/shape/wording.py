@@ -2,6 +2,8 @@
 
 import re
 
+from core.model import parts
+
 WORDS = {
     "heads": "heads", "kv_heads": "KV heads", "k_dim": "width of a key", "v_dim": "width of a value",
     "qk_norm": "norm on queries and keys", "norm_eps": "epsilon of its norms", "qkv_bias": "bias on queries, keys, values",
@@ -24,15 +26,8 @@ WORDS = {
     "weigh_input": "gate weighs what an expert reads", "expert_bias": "bias of the experts", "router_bias": "bias of the router",
     "gate_scale": "factor on the gate", "gate_cap": "soft cap on its gates", "words": "words in its table",
 }  # fmt: skip
-PARTS = {  # what errors write before the dot
-    "attention": "attention", "mla": "latent attention", "indexer": "the scorer", "compressed": "compressed attention",
-    "borrowed": "borrowed attention", "unified": "attention with one projection", "parallel": "two mixers side by side",
-    "delta": "Gated DeltaNet", "kimi_delta": "Kimi Delta Attention", "lightning": "lightning attention", "mamba": "Mamba",
-    "mamba1": "Mamba", "mamba2": "Mamba-2", "rwkv": "RWKV-7", "mlstm": "mLSTM", "slstm": "sLSTM", "lstm": "LSTM",
-    "shortconv": "the short convolution", "cells": "mixing across cells", "fn": "the dense layer", "ffn": "the feed-forward part",
-    "moe": "the experts",
-    "hashed": "experts by word", "beside": "a dense layer beside experts", "layer": "a layer", "norm": "the norm",
-    "rope": "rope", "reach": "the window", "recursion": "the recursion",
+PARTS = {kind.prefix: kind.called for kind in parts.PARTS} | {  # what errors write before the dot
+    "layer": "a layer", "norm": "the norm", "rope": "rope", "reach": "the window", "recursion": "the recursion",
 }  # fmt: skip
 WHOLE = {  # where the two together say less than a name of their own
     "moe.top_k": "the experts of a token", "moe.experts": "the number of experts", "moe.groups": "the groups of experts",

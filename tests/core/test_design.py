@@ -12,7 +12,12 @@ from core.count import cost
 from core.errors import SpecError
 from core.lessons import card
 from core.lessons import workbench as lesson
+from core.model.blocks import Norm, Reach
+from core.model.mixers.attention import Temperature
+from core.model.parts import PARTS
 from core.model.registry import EXAMPLES
+from core.model.rope import NoScaling, Rope
+from core.model.spec import Layer, ModelSpec, Recursion, Scales
 from core.real import catalogue
 from core.real.hf import reader
 from core.shape import design
@@ -220,7 +225,8 @@ def test_no_config_is_offered_where_no_family_can_say_it():
 @pytest.mark.parametrize("key", ["llama3-8b", "deepseek-v3", "nemotron-h-8b", "minimax-m1"])
 def test_the_printed_call_makes_the_spec(key):
     spec = ROWS[key].reading.spec
-    names = {**design.CLASSES, "ModelSpec": design.ModelSpec}
+    above = (Layer, ModelSpec, Recursion, Scales, Norm, Rope, Temperature)
+    names = {c.__name__: c for c in (*PARTS, *design.accepted(Reach), *design.accepted(NoScaling), *above)}
     exec(lesson.call(spec), names)
     assert names["spec"] == spec
 

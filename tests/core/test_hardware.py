@@ -127,7 +127,7 @@ def test_a_prompt_needs_the_arithmetic_of_its_tokens_one_by_one(key, n):
             latent = getattr(mixer, "latent", None)
             alone = replace(mixer, latent=replace(latent, form="expanded")) if latent else mixer
             own = alone.flops(spec.d_model, n, n)
-            needed = sum(own[name] for name in ("attention", "indexer") if name in own) - split.masked(alone, spec.d_model, n)
+            needed = sum(own[name] for name in ("attention", "indexer") if name in own) - alone.masked(spec.d_model, n)
             steps = [alone.flops(spec.d_model, 1, t) for t in range(1, n + 1)]
             assert needed == sum(f[name] for f in steps for name in ("attention", "indexer") if name in f)
 

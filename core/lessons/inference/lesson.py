@@ -191,7 +191,7 @@ def kept(spec: ModelSpec, d: Deployment) -> dict[str, int]:
         return sizes
     for layer, times in s.layers:
         for mixer in split.mixers(layer):
-            n = split.on_one(mixer, split.held(mixer, d.context, d.page), d.sharing)
+            n = split.on_one(mixer, mixer.paged(d.context, d.page), d.sharing)
             sizes[mixer.kind] = sizes.get(mixer.kind, 0) + d.seats(d.batch) * times * n
     return {kind: stored(n, d.cache_dtype) for kind, n in sizes.items() if n}
 
