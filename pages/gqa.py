@@ -14,7 +14,7 @@ from core.lessons.common import USUAL_CONTEXT, model_name
 from core.model.registry import question
 from core.shape import diagram
 from core.train import evidence, zoo
-from core.train.recipes.gqa import MECHANISM
+from core.train.recipes import gqa as recipes
 from core.train.tasks import recall
 from core.units import binary, decimal, power
 
@@ -40,29 +40,21 @@ POSITIONS = controls.Choice("positions", "Positions", lesson.POSITIONS, lesson.N
 MODEL = controls.Choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
 PROMPT = live.names_and_things(EXAMPLES)
 CONTEXT = power(USUAL_CONTEXT)
-NAMES = {"mha": "MHA", "gqa-4": "GQA-4", "gqa-2": "GQA-2", "mqa": "MQA"}
+
+
+def kv_heads(variant: str) -> int:
+    """How many KV heads a variant has."""
+    return zoo.recipe(variant).spec.layers[0].mixer.kv_heads
 
 
 def label(variant: str) -> str:
     """A sharing by its name in papers; GQA-2 has 2 KV heads."""
-    return NAMES.get(variant.removesuffix("-rope").removesuffix("-long"), "MHA")
-
-
-def heads(variant: str) -> str:
-    """How many KV heads a sharing has."""
-    return str(zoo.recipe(variant).spec.layers[0].mixer.kv_heads)
+    return recipes.NAMES[kv_heads(variant)]
 
 
 def spelled(variant: str) -> str:
     """A variant with what else differs about it."""
-    tail = (
-        " with rope"
-        if variant.endswith("-rope")
-        else f" after {zoo.recipe(variant).steps} steps"
-        if variant.endswith("-long")
-        else ""
-    )
-    return label(variant) + tail
+    return recipes.SHARINGS[variant].label
 
 
 @dataclass(frozen=True)
@@ -268,14 +260,14 @@ def prove(_: Choice) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading(f"Loss at {lesson.PAIRS} pairs: every seed")
-        fig = evidence_figures.dots(groups, heads, "KV heads", "loss, nats (log)", colours, "kv", stroke)
+        fig = evidence_figures.dots(groups, lambda v: str(kv_heads(v)), "KV heads", "loss, nats (log)", colours, "kv", stroke)
         alt = f"Loss of every run by sharing, in {len(groups)} groups of runs; each dot is a seed"
         frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config=command)
         sizes = ", ".join(f"{label(v)} {n:,}" for v, n in lesson.parameters().items())
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {seeds}.")
     with right:
-        curves = {v: lesson.learning(v) for v in lesson.recipes.SHARING.values()}
+        curves = {v: lesson.learning(v) for v in lesson.parameters()}
         hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
         live.learning(curves, label, hues, lesson.PAIRS, "sharings", lesson.learning_table(), command)
         panels.caption(f"**One line a seed, one dash a sharing.** The runs with {next(iter(groups))}.")
@@ -287,7 +279,7 @@ def prove(_: Choice) -> None:
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/attention.py", listed=MECHANISM.papers)
+    live.reading("core/model/mixers/attention.py", listed=recipes.MECHANISM.papers)
 
 
 # Who uses it

@@ -34,7 +34,7 @@ def variant(kv_heads: int, positions: str = NONE, model: str = SHORT) -> str:
     """The checkpoint that a setting of the controls means."""
     if model == INDUCTION:
         return "induction"
-    return recipes.SHARING[kv_heads] + ("-rope" if positions == ROPE else "")
+    return recipes.Sharing(kv_heads, rope=positions == ROPE).key
 
 
 def placed(positions: str, model: str) -> str:
@@ -53,7 +53,7 @@ def trained(model: str) -> tuple[int, ...]:
 
 def curve(lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Cache bytes of each sharing at each length, counted."""
-    return {recipes.SHARING[g]: np.array([counted(variant(g), int(n)).cache_bytes for n in lengths]) for g in reversed(KV_HEADS)}
+    return {s.key: np.array([counted(s.key, int(n)).cache_bytes for n in lengths]) for s in recipes.PLAIN}
 
 
 @dataclass(frozen=True)
@@ -150,27 +150,24 @@ def formula(key: str, factor: int) -> Formula:
 
 
 GROUPS = {
-    f"{what}, {zoo.recipe('mha' + tail).steps} steps": tail
-    for what, tail in ((NONE_SAID, ""), ("rope", "-rope"), (NONE_SAID, "-long"))
+    f"{what}, {sharings[0].steps} steps": tuple(s.key for s in sharings)
+    for what, sharings in ((NONE_SAID, recipes.PLAIN), ("rope", recipes.TURNED), (NONE_SAID, recipes.LONGER))
 }
 
 
 def groups() -> dict[str, dict[str, list[float]]]:
     """{group of runs: {variant: loss of every seed}}."""
-    named = {
-        group: {v + tail: evidence.final("gqa", v + tail, METRIC) for v in recipes.SHARING.values()}
-        for group, tail in GROUPS.items()
-    }
+    named = {group: {v: evidence.final("gqa", v, METRIC) for v in variants} for group, variants in GROUPS.items()}
     return {group: {v: values for v, values in runs.items() if values} for group, runs in named.items()}
 
 
 def loss_table() -> dict[str, list]:
     """The same as columns, with the seed of every run."""
     rows = [
-        (group, v + tail, seed, values[-1])
-        for group, tail in GROUPS.items()
-        for v in recipes.SHARING.values()
-        for seed, (_, values) in learning(v + tail).items()
+        (group, v, seed, values[-1])
+        for group, variants in GROUPS.items()
+        for v in variants
+        for seed, (_, values) in learning(v).items()
     ]
     return columns(("runs", "variant", "seed", LOSS), rows)
 
@@ -182,12 +179,12 @@ def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
 
 def learning_table() -> dict[str, list]:
     """The same as columns."""
-    return evidence.learning_table("gqa", {v: v for v in recipes.SHARING.values()}, METRIC, LOSS)
+    return evidence.learning_table("gqa", {s.key: s.key for s in recipes.PLAIN}, METRIC, LOSS)
 
 
 def parameters() -> dict[str, int]:
     """Learned numbers of each sharing: fewer KV heads also mean fewer weights."""
-    return {v: counted(v, 1).params_total for v in recipes.SHARING.values()}
+    return {s.key: counted(s.key, 1).params_total for s in recipes.PLAIN}
 
 
 # Who uses it

@@ -3,6 +3,8 @@
 One layer, eight heads of width eight, no ffn; only kv_heads and rope differ.
 """
 
+from dataclasses import dataclass
+
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
@@ -12,18 +14,40 @@ from core.train.tasks import recall
 from core.train.training import Recipe
 
 WIDTH, HEADS, HEAD = 64, 8, 8
-SHARING = {8: "mha", 4: "gqa-4", 2: "gqa-2", 1: "mqa"}
-LONG = 3  # times the steps, for the comparison at convergence
+NAMES = {8: "MHA", 4: "GQA-4", 2: "GQA-2", 1: "MQA"}  # of each number of KV heads, as papers have them
+STEPS, LONG = 260, 3  # the comparison at convergence takes so many times the steps
 
 
-def sharing(kv_heads: int, rope: bool, long: bool = False) -> Recipe:
+@dataclass(frozen=True)
+class Sharing:
     """One way to share keys and values, trained on recall with the short convolution."""
-    mixer = Attention(HEADS, kv_heads, HEAD, HEAD, Rope(HEAD if rope else 0))
-    variant = SHARING[kv_heads] + "-rope" * rope + "-long" * long
-    spec = ModelSpec(variant, WIDTH, len(recall.WORDS), (Layer(mixer, None, input_conv=3),))
-    settings = {"pairs": 48, "count": 24, "length": 128}
-    steps = 260 * (LONG if long else 1)
-    return Recipe(variant, spec, recall.TASK, steps, 4e-3, settings, embed_std=0.125, evaluate_every=steps // 4)
+
+    kv_heads: int
+    rope: bool = False
+    long: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name of its checkpoint and in the table: gqa-2, mha-rope, mqa-long."""
+        return NAMES[self.kv_heads].lower() + "-rope" * self.rope + "-long" * self.long
+
+    @property
+    def steps(self) -> int:
+        """How long it is trained."""
+        return STEPS * (LONG if self.long else 1)
+
+    @property
+    def label(self) -> str:
+        """Its name, with what else differs about it."""
+        return NAMES[self.kv_heads] + " with rope" * self.rope + f" after {self.steps} steps" * self.long
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        mixer = Attention(HEADS, self.kv_heads, HEAD, HEAD, Rope(HEAD if self.rope else 0))
+        spec = ModelSpec(self.key, WIDTH, len(recall.WORDS), (Layer(mixer, None, input_conv=3),))
+        settings = {"pairs": 48, "count": 24, "length": 128}
+        return Recipe(self.key, spec, recall.TASK, self.steps, 4e-3, settings, embed_std=0.125, evaluate_every=self.steps // 4)
 
 
 def induction() -> Recipe:
@@ -34,12 +58,11 @@ def induction() -> Recipe:
     return Recipe("induction", spec, recall.TASK, 700, 6e-3, settings, embed_std=0.125, evaluate_every=70)
 
 
-RECIPES = (
-    *(sharing(kv, rope=False) for kv in SHARING),
-    *(sharing(kv, rope=True) for kv in SHARING),
-    *(sharing(kv, rope=False, long=True) for kv in SHARING),
-    induction(),
+PLAIN, TURNED, LONGER = (
+    tuple(Sharing(kv_heads, rope, long) for kv_heads in NAMES) for rope, long in ((False, False), (True, False), (False, True))
 )
+SHARINGS = {sharing.key: sharing for sharing in (*PLAIN, *TURNED, *LONGER)}
+RECIPES = (*(sharing.recipe for sharing in SHARINGS.values()), induction())
 
 CLAIMS = (
     Claim(
