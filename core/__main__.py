@@ -6,7 +6,6 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 
 from core.count.dtypes import DTYPES
 from core.errors import LONGEST, CountedOnly, SpecError, one_of, whole
@@ -91,21 +90,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def opened(source: str):
-    """A catalogue key, a path or - -> a row of the catalogue, or (object, name). Needs no torch."""
-    from core.real import catalogue
-    from core.real.hf.source import contents, parse
+    """A catalogue key, a path or - -> Reading. What a reader should know of it goes to standard error."""
+    from core.real import catalogue, intake
+    from core.real.hf.source import contents
 
     rows = catalogue.entries()
     if source in rows:
-        return rows[source]
-    return parse(contents(source)), "standard input" if source == "-" else Path(source).name
-
-
-def reading(found):
-    """What `opened` found -> Reading."""
-    from core.real.hf import reader
-
-    return reader.read(*found) if isinstance(found, tuple) else found.reading
+        return rows[source].reading
+    taken = intake.take(contents(source), "standard input" if source == "-" else source)
+    if taken.note:
+        print(f"note: {taken.note}", file=sys.stderr)
+    return taken.reading
 
 
 def integer(field: str, value: str, low: int, high: int) -> int:
@@ -120,11 +115,11 @@ def integer(field: str, value: str, low: int, high: int) -> int:
 
 def cmd_inspect(args) -> None:
     """Print each source as a table, as JSON lines or as CSV."""
-    found = [opened(source) for source in args.source]
+    readings = [opened(source) for source in args.source]
     from core.real.rows import row, to_csv
 
     asked = (args.context or 0, args.batch, args.weight_dtype or "", args.cache_dtype or "")
-    rows = [row(reading(each), *asked) for each in found]
+    rows = [row(reading, *asked) for reading in readings]
     if args.json:
         for row in rows:
             print(json.dumps(row))
@@ -156,10 +151,9 @@ def table(row: dict) -> str:
 
 def cmd_live(args) -> None:
     """Run the twin of one source."""
-    found = opened(args.source)
+    r = opened(args.source)
     from core.shape import twin
 
-    r = reading(found)
     try:
         ran = twin.run(r.spec, args.tokens or 0, args.seed)
     except CountedOnly:

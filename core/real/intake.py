@@ -1,14 +1,13 @@
 """What a reader hands in -> a model that can be counted: a config.json as text or bytes, or one sentence that says what is wrong.
 
-    accept(data, name)     -> Reading
-    take(data, name)       -> Taken: the reading with the config it came from, and what a reader should know about it
-    take_all(files)        -> ([Taken], [sentence]): several at once, each by itself
+    take(data, name)       -> Taken: what was read, with the config it came from and what a reader should know about it
     report(taken)          -> the text of "report a wrong count"
 
-Nothing is fetched: a name on the Hugging Face Hub, or an address, gives the sentence on how to get config.json. A config of an
-unknown family that reads like a known one is counted as that one, and says so. A wrapper of an unknown family around a known
-language model (`text_config`, or as `INSIDE` has it) is read for the language model. Another file of a model, or the web page of
-one, is called what it is.
+The pages and the command line both come in here. Nothing is fetched: a name on the Hugging Face Hub, or an address, gives the
+sentence on how to get config.json. An unknown family is refused; a larger model of an unknown family around a language model of a
+known one is read for the language model. Another file of a model, or the web page of one, is called what it is.
+
+Torch is imported once there is a config to read, so that what is none is refused at once.
 """
 
 import json
@@ -17,24 +16,23 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.count import cost
 from core.errors import SpecError, short
 from core.paths import ROOT
 from core.real import catalogue
-from core.real.hf import reader
-from core.real.hf.fields import HARMLESS
-from core.real.hf.reader import BESIDE, FAMILIES, SAID_OUTSIDE, WRAPPERS, Reading
+from core.real.hf.fields import INSIDE
 from core.real.hf.source import MAX_BYTES, parse
+
+if TYPE_CHECKING:
+    from core.real.hf.reader import Reading
 
 MOST_FILES = 8
 LONGEST_NAME = 60
-UNDERSTOOD = 0.75  # share of a config's fields that a known family must understand for an unknown one to read like it
+QUOTES = "'\""
 HUB = re.compile(r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)?([\w][\w.-]{0,95})/([\w][\w.-]{0,95})(?:/\S*)?")
 ADDRESS = re.compile(r"(?:https?|ftp|file)://\S*|www\.\S+", re.IGNORECASE)
 WORD = re.compile(r"[\w][\w.-]{0,95}")
-INSIDE = ("text_config", "llm_config", "language_config", "thinker_config")  # where wrappers keep their language model
-ROPES = ("rope_scaling", "rope_parameters")
 OTHERS = (  # fields that a model's config does not have, and the file that has them
     (("weight_map",), "the index of files of weights (model.safetensors.index.json)"),
     (("peft_type",), "the config of an adapter (adapter_config.json)"),
@@ -50,7 +48,7 @@ OTHERS = (  # fields that a model's config does not have, and the file that has 
 class Taken:
     """A config that was read. `note` is a sentence on how, "" where the family is known."""
 
-    reading: Reading
+    reading: "Reading"
     config: dict = field(compare=False)
     note: str = ""
 
@@ -60,13 +58,8 @@ class Taken:
         return self.reading.spec.name
 
 
-def accept(data: str | bytes, name: str = "") -> Reading:
-    """A config.json, read. SpecError says in one sentence what is wrong and what is accepted."""
-    return take(data, name).reading
-
-
 def take(data: str | bytes, name: str = "") -> Taken:
-    """The same, with the config itself."""
+    """A config.json, read. SpecError says in one sentence what is wrong and what is accepted."""
     if len(data) > MAX_BYTES:
         raise SpecError(f"a config must be at most 1 MiB, not {len(data):,} bytes")
     if pointer := elsewhere(data):
@@ -76,27 +69,15 @@ def take(data: str | bytes, name: str = "") -> Taken:
 
 def understood(config: dict, name: str = "") -> Taken:
     """An object -> Taken."""
-    shown = named(config, name)
-    kind = config.get("model_type")
     if other := another(config):
         raise SpecError(other)
-    if not isinstance(kind, str) or kind in FAMILIES:
-        return Taken(reader.read(config, shown), config)
-    inside = next((key for key in INSIDE if isinstance(config.get(key), dict)), "")
-    return wrapped(config, shown, inside) if inside else resembling(config, shown)
+    from core.real.hf import reader  # brings torch
 
-
-def take_all(files) -> tuple[list[Taken], list[str]]:
-    """(name, data) pairs -> what could be read, and a sentence for each that could not."""
-    found, errors = [], []
-    for at, (name, data) in enumerate(files):
-        try:
-            if at >= MOST_FILES:
-                raise SpecError(f"at most {MOST_FILES} configs are read at once")
-            found.append(take(data, name))
-        except SpecError as error:
-            errors.append(f"{short(name)[1:-1]}: {error}")
-    return apart(found), errors
+    reading = reader.read(config, named(config, name))
+    if not reading.inside:
+        return Taken(reading, config)
+    lead = f"{short(config.get('model_type', 'the whole')).strip(QUOTES)} is not known here; the language model in its"
+    return Taken(reading, config, f"{lead} {reading.inside} ({reading.model_type}) is counted, and nothing beside it.")
 
 
 def apart(found: list[Taken]) -> list[Taken]:
@@ -167,67 +148,6 @@ def fetch_yourself(hub: str) -> str:
     )
 
 
-# Families that are not known
-
-
-def wrapped(config: dict, name: str, where: str = "text_config") -> Taken:
-    """A wrapper of an unknown family: the language model inside it is read, what is said about both is said outside."""
-    text = config[where]
-    said = {key: config[key] for key in SAID_OUTSIDE if config.get(key) is not None and text.get(key) is None}
-    inner = understood({**text, **said}, name)
-    outside = set(config) - {where, *BESIDE, *SAID_OUTSIDE, *HARMLESS}
-    unknown = tuple(sorted(key for key in outside if config[key] is not None))
-    kept = tuple(f"{where}.{key}" for key in inner.reading.unknown_fields)
-    reading = replace(inner.reading, unknown_fields=(*kept, *unknown))
-    kind, model = short(config["model_type"])[1:-1], inner.reading.model_type
-    note = f"{kind} is not known here; the language model in its {where} ({model}) is counted, and nothing beside it."
-    return Taken(reading, config, f"{note} {inner.note}".strip())
-
-
-def resembling(config: dict, name: str) -> Taken:
-    """A config of an unknown family, read as the known one that understands most of it. SpecError where none does."""
-    stated = [key for key, value in config.items() if value is not None and key not in HARMLESS]
-    best = min(candidates(config, name, len(stated)), key=lambda row: row[0], default=None)
-    if not best or len(best[2].unknown_fields) > (1 - UNDERSTOOD) * len(stated):
-        reader.read(config, name)  # which says what families there are
-        raise SpecError("model_type must be a known family")
-    _, kind, found = best
-    strange = len(found.unknown_fields)
-    rest = f"all but {strange} of its fields are" if strange else "every field of it is"
-    lead = f"{short(config['model_type'])[1:-1]} is a family that is not known here; it reads like {kind}"
-    note = f"{lead}, where {rest} understood: check the counts."
-    return Taken(replace(found, assumed=(f"model_type (read like {kind})", *found.assumed)), config, note)
-
-
-def candidates(config: dict, name: str, stated: int):
-    """(rank, family, Reading) of every family of causal models that can read a config. Fewest fields that are not understood come
-    first (those of rope change no count), then a family that the name begins with, then the order of the table. A family that
-    would have to assume more than the config says is no likeness."""
-    told = config["model_type"]
-    for at, kind in enumerate(FAMILIES):
-        try:
-            found = leniently({**config, "model_type": kind}, name) if kind not in WRAPPERS else None
-        except SpecError:
-            continue
-        if found and found.spec.decoding == "autoregressive" and len(found.assumed) + len(found.unknown_fields) <= stated:
-            strange = sum(not field.startswith(ROPES) for field in found.unknown_fields)
-            yield (strange, -len(kind) if told.startswith(kind) else 0, at), kind, found
-
-
-def leniently(config: dict, name: str) -> Reading:
-    """A config, read; where that fails, once more with a rope of the usual kind, and the kind that it names not understood."""
-    try:
-        return reader.read(config, name)
-    except SpecError:
-        ropes = {key: config[key] for key in ROPES if isinstance(config.get(key), dict)}
-        kinds = [f"{key}.{kind}" for key, rope in ropes.items() for kind in ("rope_type", "type") if kind in rope]
-        if not kinds:
-            raise
-    usual = {key: {inner: x for inner, x in rope.items() if f"{key}.{inner}" not in kinds} for key, rope in ropes.items()}
-    found = reader.read({**config, **usual}, name)
-    return replace(found, unknown_fields=tuple(dict.fromkeys((*found.unknown_fields, *kinds))))
-
-
 def strange(unknown: tuple[str, ...], most: int = 8) -> str:
     """Fields that could matter and were not understood, in one sentence; "" where there are none."""
     more = f" and {len(unknown) - most} more" if len(unknown) > most else ""
@@ -246,6 +166,8 @@ def version() -> str:
 
 def report(taken: Taken, context: int = 0, batch: int = 1) -> str:
     """A text to copy: what was counted, by which version, from which config. The reader adds what the count should be."""
+    from core.count import cost  # brings torch
+
     r = taken.reading
     c = cost.count(r.spec, context or r.context, batch, r.weight_dtype, r.cache_dtype, r.state_dtype)
     fields = ("params_total", "params_active", "cache_elements", "state_elements", "cache_bytes", "state_bytes", "weight_bytes")

@@ -31,6 +31,7 @@ from core.model.part import inside
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
 from core.real.hf import reader, weights
+from core.real.hf.families import FAMILIES
 
 VARIABLE = "CUTAWAY_MODELS"
 COMMAND = f"{VARIABLE}=/path/to/models python -m streamlit run app/main.py"
@@ -278,7 +279,7 @@ def some(found: list[str], most: int = 5) -> str:
 
 def stored(own: Files, kind: str, read) -> dict[str, Tensor]:
     """All tensors of the files under the names that the loaded model has them by; `read` gives those of one file."""
-    family, found = reader.FAMILIES[kind], {}
+    family, found = FAMILIES[kind], {}
     for path in own.weights:
         try:
             part = dict(read(path))
@@ -287,11 +288,11 @@ def stored(own: Files, kind: str, read) -> dict[str, Tensor]:
         if twice := sorted(found.keys() & part.keys()):
             raise SpecError(f"{short(twice[0])} is stored twice")
         found |= part
-    if kind in reader.WRAPPERS:
+    if kind == family.wrapper:
         found = language(found)
-    ignored = GIVEN + tuple(getattr(family, "IGNORE", ()))
+    ignored = GIVEN + family.ignored
     found = {name: tensor for name, tensor in found.items() if not name.endswith(ignored)}
-    return getattr(family, "disk", dict)(found)
+    return family.disk(found)
 
 
 def language(found: Mapping[str, Tensor]) -> dict[str, Tensor]:

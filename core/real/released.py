@@ -23,6 +23,8 @@ from core.errors import CountedOnly, short
 from core.model.ffn.hashed import Hashed
 from core.model.model import LayerModule
 from core.model.spec import Layer, ModelSpec
+from core.real.hf.families import FAMILIES
+from core.real.hf.family import Family
 from core.real.hf.quantisation import Quantisation, Scheme
 from core.real.hf.weights import WeightError, outer
 
@@ -83,9 +85,12 @@ def weights(reading) -> Released | None:
         return Released((Part(own, total, stored(total, own), 0),), ())
     if not q.known:
         return None
-    q, single = filed(reading.model_type, q)
+    family = FAMILIES[reading.model_type]
+    single = family.single if q.method == "fp8" else ()
+    if q.method == "fp8":  # what only the family's own files say
+        q = replace(q, kept=tuple(dict.fromkeys(q.kept + family.unconverted)))
     try:
-        found = list(tensors(spec, reading.model_type, q, single))
+        found = list(tensors(spec, family, q, single))
     except CountedOnly:
         return None
     sums: dict[str, list] = {}
@@ -109,17 +114,7 @@ def scaled(shape: tuple[int, ...], scheme: Scheme) -> Fraction:
 # Every tensor
 
 
-def filed(kind: str, q: Quantisation) -> tuple[Quantisation, tuple[str, ...]]:
-    """What only a family's own fp8 files say: more modules that are not converted, and names of tensors in float32."""
-    from core.real.hf.reader import FAMILIES
-
-    family = FAMILIES[kind]
-    if q.method != "fp8" or not hasattr(family, "KEPT"):
-        return q, ()
-    return replace(q, kept=tuple(dict.fromkeys(q.kept + family.KEPT))), family.SINGLE
-
-
-def tensors(spec: ModelSpec, kind: str, q: Quantisation, single: tuple[str, ...] = ()):
+def tensors(spec: ModelSpec, family: Family, q: Quantisation, single: tuple[str, ...] = ()):
     """((shape, scheme or None), how often) of every tensor; layers alike are looked at once where no name has a number."""
     hidden, vocab = spec.d_model, spec.vocab
     if spec.decoding == "recursion":
@@ -135,7 +130,7 @@ def tensors(spec: ModelSpec, kind: str, q: Quantisation, single: tuple[str, ...]
     groups: dict[Layer, list[int]] = {}
     for i, layer in enumerate(spec.layers):
         groups.setdefault(layer, []).append(i)
-    theirs = names(spec, kind, [i for places in groups.values() for i in (places if each else places[:1])])
+    theirs = names(spec, family, [i for places in groups.values() for i in (places if each else places[:1])])
     for layer, places in groups.items():
         for i in places if each else places[:1]:
             for name, shape in inside(layer, hidden, spec.norm, spec.streams):
@@ -197,13 +192,13 @@ class Undrawn(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def names(spec: ModelSpec, kind: str, places: list[int]) -> dict[str, str]:
-    """Our name -> the released one, for the layers at these places."""
-    from core.real.hf.reader import FAMILIES
-
+def names(spec: ModelSpec, family: Family, places: list[int]) -> dict[str, str]:
+    """Our name -> the released one, for the layers at these places; {} where it is not written down."""
+    if family.table is None:
+        return {}
     ours = [f"layers.{i}.{name}" for i in places for name, _ in inside(spec.layers[i], spec.d_model, spec.norm, spec.streams)]
     try:
-        entries = FAMILIES[kind].table(spec, ours)
+        entries = family.table(spec, ours)
     except (AttributeError, WeightError, KeyError, IndexError):
         return {}
     return {name: entry.theirs for entry in entries for name in entry.ours}

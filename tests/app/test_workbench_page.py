@@ -1,5 +1,6 @@
 """The workbench: every section, edits, links, what is handed in: python -m pytest tests/app/test_workbench_page.py"""
 
+import html
 import json
 import random
 import re
@@ -8,6 +9,7 @@ import pytest
 
 from app import bench, state
 from core import units
+from core.__main__ import main
 from core.count import hardware
 from core.lessons import workbench as lesson
 from core.lessons.inference import lesson as inference
@@ -146,6 +148,18 @@ def test_nonsense_is_one_sentence_and_the_page_stays(nonsense):
     at = page()
     paste(at, nonsense)
     assert len(errors(at)) == 1 and held(at).spec == LLAMA.reading.spec and "Fits on" in text(at)
+
+
+def test_an_unknown_family_is_refused_in_the_words_of_the_command_line(capsys, tmp_path):
+    """A renamed Qwen3 8B reads like several known families: there is one sentence, and no number, in both places."""
+    renamed = json.dumps({**catalogue.entries()["qwen3-8b"].config, "model_type": "qwen3_next_big_thing"})
+    (tmp_path / "config.json").write_text(renamed)
+    assert main(["inspect", str(tmp_path / "config.json")]) == 2
+    out, err = capsys.readouterr()
+    at = page()
+    paste(at, renamed)
+    assert errors(at) == [html.escape(err.removeprefix("error: ").strip() + ".")] and not out
+    assert held(at).spec == LLAMA.reading.spec
 
 
 def test_a_design_too_large_for_a_link_says_so_and_offers_the_file():

@@ -28,7 +28,7 @@ def test_key_path_and_standard_input_in_one_process(write):
     status, out, err, _ = shell("inspect", "qwen3-0.6b", write(CONFIG), "-", "--json", stdin=json.dumps(CONFIG).encode())
     assert (status, err) == (0, "")
     rows = [json.loads(line) for line in out.splitlines()]
-    assert [row["name"] for row in rows] == ["Qwen3 0.6B", "config.json", "standard input"]
+    assert [row["name"] for row in rows] == ["Qwen3 0.6B", "llama", "standard input"]
     assert all(list(row) == INSPECT for row in rows)
     assert {k: v for k, v in rows[1].items() if k != "name"} == {k: v for k, v in rows[2].items() if k != "name"}
 

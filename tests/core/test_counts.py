@@ -16,19 +16,14 @@ from core.model.mixers.attention import Attention
 from core.model.model import build
 from core.model.spec import Layer, ModelSpec
 from core.real import catalogue
-from core.real.hf import reader
+from core.real.hf import families, reader
 from core.shape.twin import shrink
 from tests.core import hybrids
 from tests.core.test_hf_parity import CODE, CONSTANT
 
 ROWS = json.loads((Path(__file__).parents[1] / "data" / "truth.json").read_text())
 TRUTH = {row["key"]: row["truth"] for row in ROWS}
-FAMILIES = (
-    "gpt2", "llama", "mistral", "qwen2", "qwen3", "phi3", "smollm3", "olmo2", "mixtral", "qwen3_moe", "glm4_moe",
-    "minimax_m2", "hunyuan_v1_moe", "deepseek_v2", "deepseek_v3", "kimi_k2",
-    "gemma2", "gemma3", "gemma3_text", "olmo3", "cwm", "gpt_oss", "llama4", "mimo_v2_flash",
-)  # fmt: skip
-ENTRIES = {key: row for key, row in catalogue.entries().items() if row.config.get("model_type") in FAMILIES}
+ENTRIES = {key: row for key, row in catalogue.entries().items() if key not in hybrids.ROWS}
 
 
 def count(key, context=4096, **options):
@@ -170,3 +165,11 @@ def test_an_unknown_wrapper_says_that_its_family_is_assumed():
     wrapped = reader.read({"model_type": "mygreatvlm", "text_config": {**inner, "model_type": "llama"}})
     assert wrapped.model_type == "llama" and "model_type" in wrapped.assumed
     assert "model_type" not in reader.read(catalogue.entries()["gemma3-27b"].config).assumed
+
+
+def test_every_file_of_a_family_is_listed_and_no_two_families_share_a_name():
+    folder = Path(families.__file__).parent
+    files = {path.stem for path in folder.glob("*.py") if "\nFAMILY = " in path.read_text()}
+    assert {file.__name__.rpartition(".")[2] for file in families.FILES} == files
+    names = [name for file in families.FILES for name in file.FAMILY.names]
+    assert len(set(names)) == len(names) == len(families.FAMILIES)

@@ -199,7 +199,7 @@ def test_gpt2_as_stored_on_disk():
     stored = {n.removeprefix("transformer."): t for n, t in theirs.state_dict().items() if n != "lm_head.weight"}
     masks = {f"h.{i}.attn.{name}": torch.ones(1, 1, 64, 64) for i in range(2) for name in ("bias", "masked_bias")}
     model = build(reader.read(config).spec).requires_grad_(False)
-    weights.load(model, reader.table("gpt2", model), gpt2.disk(stored | masks), gpt2.IGNORE)
+    weights.load(model, reader.table("gpt2", model), gpt2.FAMILY.disk(stored | masks), gpt2.FAMILY.ignored)
     assert_close(model(tokens())[0], theirs(tokens()).logits)
 
 

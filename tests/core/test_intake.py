@@ -8,7 +8,9 @@ import pytest
 from core.count import cost
 from core.errors import SpecError
 from core.real import catalogue, intake
+from core.real.hf.fields import INSIDE
 from core.real.hf.source import MAX_BYTES
+from core.real.rows import row
 
 ROWS = catalogue.entries()
 LLAMA = ROWS["llama3-8b"].config
@@ -25,7 +27,7 @@ def refusal(data) -> str:
 def test_text_and_bytes_give_what_the_catalogue_gives(key):
     text = json.dumps(ROWS[key].config)
     for data in (text, text.encode()):
-        assert intake.accept(data, ROWS[key].name + ".json").spec == ROWS[key].reading.spec
+        assert intake.take(data, ROWS[key].name + ".json").reading.spec == ROWS[key].reading.spec
 
 
 @pytest.mark.parametrize(
@@ -74,46 +76,44 @@ def test_what_is_said_about_a_wrapper_holds_inside():
     assert taken.reading.cache_dtype == "float16" and taken.reading.spec.tied
 
 
-@pytest.mark.parametrize("key", ["llama3-8b", "deepseek-v3", "mixtral-8x7b", "gpt-oss-20b", "falcon-mamba-7b"])
-def test_an_unknown_family_that_reads_like_a_known_one_says_so(key):
-    known = ROWS[key].reading
-    taken = intake.understood({**ROWS[key].config, "model_type": "brandnew"})
-    assert f"reads like {known.model_type}" in taken.note and taken.reading.assumed[0].startswith("model_type")
-    assert cost.count(taken.reading.spec, 100).params_total == cost.count(known.spec, 100).params_total
+def renamed(key: str, model_type: str = "brandnew") -> dict:
+    """A config of a known family under a name that is not known."""
+    return {**ROWS[key].config, "model_type": model_type}
 
 
-def test_an_unknown_family_that_reads_like_none_is_refused():
-    odd = {f"odd_{i}": i for i in range(9)}
-    assert "model_type" in refusal(json.dumps({"model_type": "brandnew", **odd}))
-    assert "model_type" in refusal(json.dumps({**LLAMA, **{f"odd_{i}": i for i in range(40)}, "model_type": "brandnew"}))
+@pytest.mark.parametrize("key", ["qwen3-8b", "llama3-8b", "deepseek-v3", "gpt-oss-20b", "falcon-mamba-7b"])
+def test_an_unknown_family_is_refused_whatever_it_looks_like(key):
+    said = refusal(json.dumps(renamed(key)))
+    assert said.startswith("model_type must be one of gpt2, llama") and said.endswith("not 'brandnew'")
 
 
-VISION = {key: value for key, value in ROWS["qwen2.5-72b"].config.items() if key != "model_type"}
+@pytest.mark.parametrize(
+    "config", [renamed("qwen3-8b"), {"model_type": "seer", "text_config": renamed("qwen3-8b")}, {}, renamed("qwen3-8b", 3)]
+)
+def test_command_line_and_pages_refuse_an_unknown_family_in_one_sentence(call, write, config):
+    said = refusal(json.dumps(config))
+    assert call("inspect", write(config), "--json") == call("live", write(config)) == (2, "", f"error: {said}\n")
 
 
-def test_a_rope_of_an_unknown_kind_leaves_the_counts_as_they_are():
-    """Qwen2.5-VL: the fields of Qwen2 with a rope for pictures, all on the outside."""
-    config = {**VISION, "model_type": "qwen2_5_vl", "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}
-    taken = intake.understood({**config, "vision_config": {"depth": 32}})
-    assert taken.reading.model_type == "qwen2" and taken.reading.spec.layers == ROWS["qwen2.5-72b"].reading.spec.layers
-    assert {"rope_scaling.type", "vision_config"} < set(taken.reading.unknown_fields)
+def test_command_line_and_pages_read_a_larger_model_alike(call, write):
+    config = {"model_type": "seer", "text_config": ROWS["qwen3-8b"].config, "vision_config": {"depth": 4}, "odd": 7}
+    taken = intake.take(json.dumps(config), "seer.json")
+    status, out, err = call("inspect", write(config, "seer.json"), "--json")
+    assert (status, err) == (0, f"note: {taken.note}\n") and json.loads(out) == row(taken.reading)
+    assert taken.note.startswith("seer is not known here; the language model in its text_config (qwen3) is counted")
 
 
-def test_of_families_that_read_alike_the_one_in_the_name_is_taken():
-    """Qwen3-VL reads like a hybrid of its maker's without a field left over, if all that makes it one is assumed."""
-    config = {**ROWS["qwen3-32b"].config, "model_type": "qwen3_vl_text"}
-    config["rope_scaling"] = {"rope_type": "default", "mrope_section": [24, 20, 20]}
-    taken = intake.understood({"model_type": "qwen3_vl", "text_config": config})
-    assert taken.reading.model_type == "qwen3" and "reads like qwen3," in taken.note
-    assert cost.count(taken.reading.spec, 9).params_total == cost.count(ROWS["qwen3-32b"].reading.spec, 9).params_total
+def test_a_language_model_may_stand_two_levels_down():
+    """As Qwen's omni models have it: a thinker, which also hears, around the language model."""
+    inner = {key: value for key, value in ROWS["qwen3-8b"].config.items() if key != "torch_dtype"}
+    thinker = {"model_type": "omni_thinker", "text_config": {**inner, "odd": 1}, "hears": 2, "dtype": "float16"}
+    taken = intake.understood({"model_type": "omni", "thinker_config": thinker, "talks": 3})
+    assert taken.reading.spec.layers == ROWS["qwen3-8b"].reading.spec.layers and taken.reading.cache_dtype == "float16"
+    assert taken.reading.unknown_fields == ("talks", "thinker_config.hears", "thinker_config.text_config.odd")
+    assert "its thinker_config.text_config (qwen3)" in taken.note
 
 
-def test_more_assumed_than_said_is_no_likeness():
-    said = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "vocab_size": 30522}
-    refusal(json.dumps({"model_type": "bert", **said}))
-
-
-@pytest.mark.parametrize("where", intake.INSIDE)
+@pytest.mark.parametrize("where", INSIDE)
 def test_wrappers_keep_their_language_model_under_several_names(where):
     taken = intake.understood({"model_type": "seer", where: {**LLAMA, "odd": 1}, "vision_config": {}})
     assert taken.reading.spec.layers == ROWS["llama3-8b"].reading.spec.layers
@@ -145,14 +145,9 @@ def test_a_cache_that_a_release_quantises_is_not_passed_over():
         assert r.weight_dtype == "fp8" and ("quantization_config.kv_cache_scheme" in r.unknown_fields) == bool(scheme)
 
 
-def test_several_at_once_each_by_itself():
-    good = json.dumps(LLAMA)
-    found, errors = intake.take_all([("config.json", good), ("bad.json", "{"), ("config.json", good)])
-    assert (
-        [taken.name for taken in found] == ["llama (1)", "llama (2)"] and len(errors) == 1 and errors[0].startswith("bad.json:")
-    )
-    found, errors = intake.take_all([("a.json", good)] * (intake.MOST_FILES + 2))
-    assert len(found) == intake.MOST_FILES and len(errors) == 2
+def test_models_of_one_name_get_numbers():
+    found = intake.apart([intake.understood(LLAMA), intake.understood(LLAMA), intake.understood(LLAMA, "mine.json")])
+    assert [taken.name for taken in found] == ["llama (1)", "llama (2)", "mine"]
 
 
 @pytest.mark.parametrize(

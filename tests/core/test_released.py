@@ -176,14 +176,16 @@ def test_tensors_of_compressed_attention_are_those_of_transformers():
         assert ours == {name.removeprefix(lead): shape for name, shape in theirs.items() if name.startswith(lead)}
         assert {name.removeprefix("self_attn."): s for name, s in ours.items() if "self_attn" in name} == layer.mixer.shapes(4096)
     left = [name.removeprefix("self_attn.") for name in model._keep_in_fp32_modules]
-    assert set(deepseek_v4.KEPT) == {name.removeprefix("compressor.") if "indexer" in name else name for name in left}
-    assert set(deepseek_v4.SINGLE) < {*model._keep_in_fp32_modules_strict}
+    assert set(deepseek_v4.FAMILY.unconverted) == {
+        name.removeprefix("compressor.") if "indexer" in name else name for name in left
+    }
+    assert set(deepseek_v4.FAMILY.single) < {*model._keep_in_fp32_modules_strict}
 
 
 def test_what_weighs_the_heads_of_the_scorer_is_not_converted_in_deepseek_v32():
     from transformers import DeepseekV32ForCausalLM
 
-    assert list(deepseek_v32.KEPT) == DeepseekV32ForCausalLM._keep_in_fp32_modules
+    assert list(deepseek_v32.FAMILY.unconverted) == DeepseekV32ForCausalLM._keep_in_fp32_modules
     r = catalogue.entries()["deepseek-v3.2"].reading
     found = {part.dtype: part.numbers for part in released.weights(r).parts}
     v3 = {part.dtype: part.numbers for part in released.weights(catalogue.entries()["deepseek-v3"].reading).parts}

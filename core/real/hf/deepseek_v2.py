@@ -11,9 +11,10 @@ from core.model.mixers.latent import Latent
 from core.model.rope import Rope, Yarn
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.llama import dense
-from core.real.hf.weights import Deinterleave, Entry, outer, stacked, without_predictors
+from core.real.hf.weights import Deinterleave, naming, stacked, without_predictors
 
 DEFAULTS = {
     "vocab_size": 102400, "intermediate_size": 11008, "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
@@ -105,13 +106,8 @@ def routed(f: Fields, **settings) -> MoE:
     )
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Their names are ours behind `model.`; rows that rope turns are put apart."""
-    return [Entry(outer(name), (name,), ops=turned(spec, name)) for name in names]
-
-
 def turned(spec: ModelSpec, name: str) -> tuple:
-    """What is done to a tensor: in each head's query, and in the one key, the last numbers are pairs of neighbours."""
+    """Rows that rope turns are put apart: in each head's query, and in the one key, the last numbers are pairs of neighbours."""
     stem, _, leaf = name.rpartition(".self_attn.")
     part = leaf.partition(".")[0]
     if part not in ("q_proj", "q_b_proj", "kv_a_proj_with_mqa"):
@@ -123,3 +119,6 @@ def turned(spec: ModelSpec, name: str) -> tuple:
 def disk(tensors: dict) -> dict:
     """Tensors as files on the hub have them -> as the loaded model has them."""
     return stacked(without_predictors(tensors))
+
+
+FAMILY = Family(("deepseek_v2",), read, DEFAULTS, naming(ops=turned), disk)

@@ -3,16 +3,9 @@ weights, are pushed by a bias that no gradient reaches."""
 
 from core.model.ffn.moe import MoE
 from core.model.spec import ModelSpec
-from core.real.hf.deepseek_v2 import disk, groups, routed, stack, table  # noqa: F401
+from core.real.hf.deepseek_v2 import FAMILY as V2
+from core.real.hf.deepseek_v2 import groups, routed, stack
 from core.real.hf.fields import Fields
-
-DEFAULTS = {
-    "vocab_size": 129280, "intermediate_size": 18432, "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
-    "tie_word_embeddings": False, "attention_bias": False, "first_k_dense_replace": 3, "moe_layer_freq": 1, "kv_lora_rank": 512,
-    "q_lora_rank": 1536, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128, "n_group": 8, "topk_group": 4,
-    "n_routed_experts": 256, "n_shared_experts": 1, "moe_intermediate_size": 2048, "routed_scaling_factor": 2.5,
-    "num_experts_per_tok": 8, "norm_topk_prob": True, "topk_method": "noaux_tc", "scoring_func": "sigmoid",
-}  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
@@ -28,3 +21,10 @@ def experts(f: Fields) -> MoE:
         if name in f.defaults or f.has(name):
             f.choice(name, {value: value})
     return routed(f, scores="sigmoid", bias=True, normalise=f.flag("norm_topk_prob"), **groups(f, best=2))
+
+
+FAMILY = V2.but("deepseek_v3", "kimi_k2", read=read, defaults={
+    "vocab_size": 129280, "intermediate_size": 18432, "first_k_dense_replace": 3, "n_group": 8, "topk_group": 4,
+    "n_routed_experts": 256, "n_shared_experts": 1, "moe_intermediate_size": 2048, "routed_scaling_factor": 2.5,
+    "num_experts_per_tok": 8, "norm_topk_prob": True, "topk_method": "noaux_tc", "scoring_func": "sigmoid",
+})  # fmt: skip

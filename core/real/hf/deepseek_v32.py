@@ -14,11 +14,7 @@ from core.real.hf import deepseek_v3, parts
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import mixed
 from core.real.hf.llama import dense
-from core.real.hf.weights import Deinterleave, Entry, outer
-
-DEFAULTS = {**deepseek_v3.DEFAULTS, "index_n_heads": 64, "index_head_dim": 128, "index_topk": 2048}
-
-KEPT, SINGLE = ("indexer.weights_proj",), ()  # of its own fp8 files: matrices not converted, and tensors in float32
+from core.real.hf.weights import Deinterleave, naming
 
 
 def read(f: Fields) -> ModelSpec:
@@ -55,13 +51,8 @@ def indexed(f: Fields, latent: Latent, old: bool) -> Indexed:
     return Indexed(latent, f.whole("index_n_heads"), width, latent.rope_dim, f.whole("index_topk", high=LONGEST), old)
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """V3's, with the scorer in front: its pairs already stand half a width apart."""
-    return [Entry(outer(name), (name,), ops=turned(spec, name)) for name in names]
-
-
 def turned(spec: ModelSpec, name: str) -> tuple:
-    """What is done to a tensor: the latent's pairs are put apart as in V3."""
+    """The latent's pairs are put apart as in V3; the scorer's already stand half a width apart."""
     stem, _, leaf = name.rpartition(".self_attn.")
     part = leaf.partition(".")[0]
     if part not in ("q_b_proj", "kv_a_proj_with_mqa"):
@@ -70,6 +61,7 @@ def turned(spec: ModelSpec, name: str) -> tuple:
     return (Deinterleave(c.rope_dim, 0 if part == "kv_a_proj_with_mqa" else c.k_dim),)
 
 
-def disk(tensors: dict) -> dict:
-    """Tensors as files on the hub have them -> as the loaded model has them."""
-    return deepseek_v3.disk(tensors)
+FAMILY = deepseek_v3.FAMILY.but(
+    "deepseek_v32", read=read, table=naming(ops=turned), unconverted=("indexer.weights_proj",),
+    defaults={"index_n_heads": 64, "index_head_dim": 128, "index_topk": 2048},
+)  # fmt: skip

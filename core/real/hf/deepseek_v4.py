@@ -18,6 +18,7 @@ from core.model.mixers.compressed import Compressed
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
 from core.real.hf.deepseek_v2 import routed
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 
 DEFAULTS = {
@@ -32,10 +33,6 @@ WINDOW, SPARSE, HEAVY = "sliding_attention", "compressed_sparse_attention", "hea
 RATES = {SPARSE: 4, HEAVY: 128}
 UNUSED = """rope_theta rope_scaling rope_parameters compress_rope_theta qk_rope_head_dim partial_rotary_factor hc_eps
 hc_sinkhorn_iters swiglu_limit topk_method""".split()
-
-# Of its own fp8 files: matrices that are not converted, and tensors that are in float32
-KEPT = ("compressor.kv_proj", "compressor.gate_proj", "indexer.kv_proj", "indexer.gate_proj", "indexer.scorer.weights_proj")
-SINGLE = ("sinks", "position_bias", "attn_hc", "ffn_hc", "hc_head")
 
 
 def read(f: Fields) -> ModelSpec:
@@ -93,3 +90,9 @@ def ffns(f: Fields, layers: int, words: int) -> list:
     first = f.whole("num_hash_layers", low=0, high=DEEPEST)
     kinds = ["hash_moe" if i < first else "moe" for i in range(layers)] if stated is None else stated
     return [made[one_of("mlp_layer_types", kind, made)] for kind in kinds]
+
+
+MAKERS = ("compressor.kv_proj", "compressor.gate_proj", "indexer.kv_proj", "indexer.gate_proj", "indexer.scorer.weights_proj")
+FAMILY = Family(
+    ("deepseek_v4",), read, DEFAULTS, unconverted=MAKERS, single=("sinks", "position_bias", "attn_hc", "ffn_hc", "hc_head")
+)  # fmt: skip

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from core.model.blocks import Everything
 from core.model.spec import ModelSpec
-from core.real.hf import parts, qwen2
+from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder, table  # noqa: F401
-
-DEFAULTS = qwen2.DEFAULTS
+from core.real.hf.llama import decoder
+from core.real.hf.qwen2 import FAMILY as QWEN2
 
 
 def read(f: Fields) -> ModelSpec:
@@ -17,3 +16,6 @@ def read(f: Fields) -> ModelSpec:
     f.seen.update(("mask_token_id", "sliding_window", "max_window_layers"))
     spec = decoder(f, [Everything()] * parts.depth(f), {"qkv_bias": True})
     return replace(spec, decoding="diffusion")
+
+
+FAMILY = QWEN2.but("Dream", read=read)

@@ -10,27 +10,19 @@ from core.model.spec import Layer, ModelSpec, Scales
 from core.real.hf import parts
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import equal, grouped, unlimited
-from core.real.hf.llama import decoder, dense
-from core.real.hf.weights import Entry, renamed
-
-DEFAULTS = {
-    "vocab_size": 128000, "intermediate_size": 14336, "num_key_value_heads": 8, "hidden_act": "silu", "rms_norm_eps": 1e-5,
-    "rope_theta": 10000.0, "tie_word_embeddings": False, "attention_bias": False, "mlp_bias": False, "mamba_d_ssm": 1024,
-    "mamba_n_heads": 128, "mamba_d_head": "auto", "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_conv": 4, "mamba_expand": 2,
-    "mamba_conv_bias": True, "mamba_proj_bias": False, "mamba_rms_norm": False, "projectors_bias": False,
-    "lm_head_multiplier": 1.0, "embedding_multiplier": 1.0, "key_multiplier": 1.0, "attention_out_multiplier": 1.0,
-    "attention_in_multiplier": 1.0, "ssm_in_multiplier": 1.0, "ssm_out_multiplier": 1.0,
-}  # fmt: skip
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import biases, decoder, dense
+from core.real.hf.weights import naming
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
     unlimited(f)
-    layers, bias = parts.depth(f), f.flag("attention_bias")
+    layers = parts.depth(f)
     scale = factor(f, "key_multiplier") * parts.heads(f)[2] ** -0.5
     gate, down = several(f, "mlp_multipliers", 2)
     ffn = replace(dense(f, f.flag("mlp_bias")), gate_scale=gate)
-    spec = decoder(f, [Full()] * layers, {"qkv_bias": bias, "out_bias": bias, "scale": scale}, ffns=[ffn] * layers)
+    spec = decoder(f, [Full()] * layers, {**biases(f), "scale": scale}, ffns=[ffn] * layers)
     second = mamba(f)
 
     def both(layer: Layer) -> Layer:
@@ -74,12 +66,17 @@ def mamba(f: Fields) -> Mamba2:
     )  # fmt: skip
 
 
+# Both mixers stand in the layer itself
 NAMES = {
     r"^model\.norm\.": "model.final_layernorm.", r"\.mixers\.": ".", r"\.mlp\.": ".feed_forward.",
     r"\.post_attention_layernorm\.": ".pre_ff_layernorm.",
 }  # fmt: skip
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Both mixers stand in the layer itself; other words for the feed-forward part, its norm and the last one."""
-    return renamed(names, NAMES)
+FAMILY = LLAMA.but("falcon_h1", read=read, table=naming(NAMES), defaults={
+    "vocab_size": 128000, "intermediate_size": 14336, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "mamba_d_ssm": 1024,
+    "mamba_n_heads": 128, "mamba_d_head": "auto", "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_conv": 4,
+    "mamba_expand": 2, "mamba_conv_bias": True, "mamba_proj_bias": False, "mamba_rms_norm": False, "projectors_bias": False,
+    "lm_head_multiplier": 1.0, "embedding_multiplier": 1.0, "key_multiplier": 1.0, "attention_out_multiplier": 1.0,
+    "attention_in_multiplier": 1.0, "ssm_in_multiplier": 1.0, "ssm_out_multiplier": 1.0,
+})  # fmt: skip

@@ -4,9 +4,11 @@ from core.model.blocks import Norm
 from core.model.mixers.mamba import Mamba1
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import rank
-from core.real.hf.mamba2 import table  # noqa: F401
+from core.real.hf.mamba2 import BACKBONE
+from core.real.hf.weights import naming
 
 DEFAULTS = {
     "vocab_size": 50280, "state_size": 16, "layer_norm_epsilon": 1e-5, "expand": 2, "conv_kernel": 4, "use_bias": False,
@@ -26,3 +28,6 @@ def read(f: Fields) -> ModelSpec:
     )  # fmt: skip
     layers = (Layer(mixer, None),) * parts.depth(f)
     return ModelSpec("", hidden, parts.vocabulary(f), layers, norm, f.flag("tie_word_embeddings"))
+
+
+FAMILY = Family(("falcon_mamba",), read, DEFAULTS, naming(BACKBONE))

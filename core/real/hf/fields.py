@@ -24,6 +24,8 @@ HARMLESS = frozenset(
     time_step_init_scheme rescale_prenorm_residual residual_in_fp32 eod_token_id""".split()
 )  # fmt: skip
 
+INSIDE = ("text_config", "llm_config", "language_config", "thinker_config")  # where larger models keep their language model
+
 
 class _Absent:
     """Stands for a field that is not there, so that errors can say so."""

@@ -9,9 +9,10 @@ from dataclasses import replace
 from core.model.ffn.dense import Dense
 from core.model.spec import ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder
-from core.real.hf.weights import AddOne, Entry, outer
+from core.real.hf.llama import biases, decoder
+from core.real.hf.weights import AddOne, naming
 
 DEFAULTS = {
     "vocab_size": 256000, "intermediate_size": 9216, "num_key_value_heads": 4, "head_dim": 256, "rms_norm_eps": 1e-6,
@@ -21,24 +22,21 @@ DEFAULTS = {
 }  # fmt: skip
 
 NORMS = {
-    "mixer_out_norm": "post_attention_layernorm", "post_attention_layernorm": "pre_feedforward_layernorm",
-    "ffn_out_norm": "post_feedforward_layernorm",
+    r"\.post_attention_layernorm\.": ".pre_feedforward_layernorm.", r"\.mixer_out_norm\.": ".post_attention_layernorm.",
+    r"\.ffn_out_norm\.": ".post_feedforward_layernorm.",
 }  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers = parts.depth(f)
-    reaches = parts.reaches(f, layers, [i % 2 == 0 for i in range(layers)])
-    return stack(f, reaches, None, softcap=cap(f, "attn_logit_softcapping"))
+    return stack(f, parts.reaches(f, lambda i: i % 2 == 0), None, softcap=cap(f, "attn_logit_softcapping"))
 
 
 def stack(f: Fields, reaches: list, ropes: list | None, **settings) -> ModelSpec:
     """What both Gemmas share; `settings` are the mixer's."""
     f.off("use_bidirectional_attention")
     f.has("hidden_act")  # the name before; hidden_activation goes first
-    bias, scale = f.flag("attention_bias"), f.number("query_pre_attn_scalar", low=1e-6) ** -0.5
-    attention = {"scale": scale, "qkv_bias": bias, "out_bias": bias, **settings}
+    attention = {**biases(f), "scale": f.number("query_pre_attn_scalar", low=1e-6) ** -0.5, **settings}
     ffn = Dense(f.whole("intermediate_size", high=1 << 24), f.choice("hidden_activation", parts.ACTIVATIONS))
     spec = decoder(f, reaches, attention, norms="sandwich", ropes=ropes, ffns=[ffn] * len(reaches))
     return replace(spec, embed_scale=spec.d_model**0.5, softcap=cap(f, "final_logit_softcapping"))
@@ -49,11 +47,9 @@ def cap(f: Fields, name: str) -> float:
     return 0.0 if f.raw(name) is None else f.number(name, low=1e-6)
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Their names are ours behind `model.`, but for the norms of a layer; norms are stored without their 1."""
-    return [Entry(outer(renamed(name)), (name,), ops=(AddOne(),) if "norm" in name else ()) for name in names]
+def shifted(spec: ModelSpec, name: str) -> tuple:
+    """Norms are stored without their 1."""
+    return (AddOne(),) if "norm" in name else ()
 
 
-def renamed(name: str) -> str:
-    """layers.0.mixer_out_norm.weight -> layers.0.post_attention_layernorm.weight."""
-    return ".".join(NORMS.get(word, word) for word in name.split("."))
+FAMILY = Family(("gemma2",), read, DEFAULTS, naming(NORMS, shifted))

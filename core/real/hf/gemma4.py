@@ -16,8 +16,10 @@ from core.model.mixers.unified import Unified
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.gemma2 import cap
+from core.real.hf.llama import biases
 from core.real.hf.parts import FULL, SLIDING
 
 DEFAULTS = {
@@ -46,7 +48,7 @@ def read(f: Fields) -> ModelSpec:
     norm, layers = Norm("rms", f.number("rms_norm_eps", high=1.0)), parts.depth(f)
     usual = [FULL if (i + 1) % 6 == 0 else SLIDING for i in range(layers)]
     kinds = [*parts.kinds(f, layers, usual)[:-1], FULL]  # the last is global whatever is said
-    reaches = [*parts.reaches(f, layers, [kind == SLIDING for kind in kinds])[:-1], Full()]
+    reaches = [*parts.reaches(f, lambda i: kinds[i] == SLIDING)[:-1], Full()]
     wide = wider(f, [str(i) for i, kind in enumerate(kinds) if kind == FULL])
     made = {kind: mixer(f, kind, wide, norm.eps) for kind in dict.fromkeys(kinds)}
     part = ffn(f)
@@ -80,11 +82,11 @@ def wider(f: Fields, layers: list[str]) -> tuple[int, int]:
 
 def mixer(f: Fields, kind: str, wide: tuple[int, int], eps: float) -> Unified:
     """Attention of a kind of layer; where keys are values, in global ones, one projection makes both."""
-    heads, bias = f.whole("num_attention_heads"), f.flag("attention_bias")
+    heads = f.whole("num_attention_heads")
     width, kv = wide if kind == FULL else (f.whole("head_dim"), f.whole("num_key_value_heads"))
     one = f.flag("attention_k_eq_v") and kind == FULL
     divides(f"num_key_value_heads of {kind}", kv, "num_attention_heads", heads)
-    settings = {"qk_norm": "head", "norm_eps": eps, "qkv_bias": bias, "out_bias": bias, "scale": 1.0}
+    settings = {"qk_norm": "head", "norm_eps": eps, "scale": 1.0, **biases(f)}
     return Unified(Attention(heads, kv, width, width, rope(f, kind, width), **settings), one)
 
 
@@ -111,3 +113,6 @@ def ffn(f: Fields):
     count = f.whole("num_experts", low=2)
     picked, hidden = f.whole("top_k_experts", high=count), f.whole("moe_intermediate_size", high=1 << 24)
     return Beside(dense, MoE(count, picked, hidden, activation=activation))
+
+
+FAMILY = Family(("gemma4_text",), read, DEFAULTS, wrapper="gemma4")

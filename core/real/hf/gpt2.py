@@ -12,6 +12,7 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.weights import Entry, Transpose, outer
 
@@ -20,8 +21,6 @@ DEFAULTS = {
     "tie_word_embeddings": True, "scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False,
 }  # fmt: skip
 
-CONTEXT = "n_positions"
-IGNORE = (".attn.bias", ".attn.masked_bias")  # causal masks, stored in old checkpoints
 NAMES = {
     "embed_tokens": "wte", "embed_positions": "wpe", "layers": "h", "norm": "ln_f", "input_layernorm": "ln_1",
     "post_attention_layernorm": "ln_2", "self_attn.o_proj": "attn.c_proj", "mlp.up_proj": "mlp.c_fc",
@@ -79,3 +78,9 @@ def renamed(name: str) -> str:
 def disk(tensors: dict) -> dict:
     """Names as files on the hub have them -> names as the loaded model has them."""
     return {name if name.startswith("transformer.") else outer(name, "transformer."): t for name, t in tensors.items()}
+
+
+FAMILY = Family(
+    ("gpt2",), read, DEFAULTS, table, disk, context="n_positions",
+    ignored=(".attn.bias", ".attn.masked_bias"),  # causal masks, stored in old checkpoints
+)  # fmt: skip

@@ -13,18 +13,10 @@ from core.model.spec import ModelSpec, Scales
 from core.real.hf import parts
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import LINEAR, equal, grouped, swap, unlimited
-from core.real.hf.llama import decoder, dense
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import biases, decoder, dense
 from core.real.hf.parts import FULL
-from core.real.hf.weights import Entry, outer, renamed
-
-DEFAULTS = {
-    "vocab_size": 32000, "intermediate_size": 11008, "num_key_value_heads": None, "hidden_act": "silu", "rms_norm_eps": 1e-6,
-    "rope_theta": 10000.0, "tie_word_embeddings": False, "attention_bias": False, "embedding_multiplier": 1.0,
-    "logits_scaling": 1.0, "residual_multiplier": 1.0, "attention_multiplier": 1.0, "num_local_experts": 8,
-    "num_experts_per_tok": 2, "shared_intermediate_size": 1024, "position_embedding_type": None, "mamba_n_heads": 128,
-    "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_head": "auto", "mamba_d_conv": 4, "mamba_expand": 2,
-    "mamba_conv_bias": True, "mamba_proj_bias": False,
-}  # fmt: skip
+from core.real.hf.weights import Entry, naming, outer
 
 OLD = {"mamba": LINEAR, "attention": FULL, LINEAR: LINEAR, FULL: FULL}  # both generations' words
 
@@ -32,9 +24,9 @@ OLD = {"mamba": LINEAR, "attention": FULL, LINEAR: LINEAR, FULL: FULL}  # both g
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
     unlimited(f)
-    layers, bias = parts.depth(f), f.flag("attention_bias")
+    layers = parts.depth(f)
     kinds = [OLD[kind] for kind in parts.kinds(f, layers, [LINEAR] * layers, tuple(OLD))]
-    settings = {"qkv_bias": bias, "out_bias": bias, "scale": f.number("attention_multiplier", high=1e6)}
+    settings = {**biases(f), "scale": f.number("attention_multiplier", high=1e6)}
     ropes = None if turned(f) else [Rope()] * layers
     spec = decoder(f, [Full()] * layers, settings, ropes=ropes, ffns=[ffn(f)] * layers)
     return factors(f, swap(spec, kinds, {LINEAR: mamba(f)}))
@@ -88,7 +80,7 @@ SHARED = r"\.mlp\.(shared_experts\.)?"
 def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
     """The part that every token passes has gate and up in one matrix, under a name of its own."""
     own = [name for name in names if re.search(SHARED + r"(gate|up|down)_proj\.", name)]
-    made = renamed([name for name in names if name not in own], EXPERTS)
+    made = naming(EXPERTS)(spec, [name for name in names if name not in own])
     for name in own:
         theirs = re.sub(SHARED, ".shared_mlp.", outer(name))
         if "gate_proj" in name:
@@ -111,3 +103,11 @@ STORED = {
 def disk(tensors: dict) -> dict:
     """Tensors as files on the hub have them -> as the loaded model has them."""
     return {reduce(lambda word, rule: word.replace(*rule), STORED.items(), name): tensor for name, tensor in tensors.items()}
+
+
+FAMILY = LLAMA.but("granitemoehybrid", read=read, table=table, disk=disk, defaults={
+    "embedding_multiplier": 1.0, "logits_scaling": 1.0, "residual_multiplier": 1.0, "attention_multiplier": 1.0,
+    "num_local_experts": 8, "num_experts_per_tok": 2, "shared_intermediate_size": 1024, "position_embedding_type": None,
+    "mamba_n_heads": 128, "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_head": "auto", "mamba_d_conv": 4,
+    "mamba_expand": 2, "mamba_conv_bias": True, "mamba_proj_bias": False,
+})  # fmt: skip

@@ -6,29 +6,27 @@ from core.model.ffn.moe import MoE
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder
-from core.real.hf.weights import Entry, outer, stacked
-
-DEFAULTS = {
-    "vocab_size": 290943, "intermediate_size": 11008, "num_key_value_heads": None, "hidden_act": "silu", "rms_norm_eps": 1e-5,
-    "rope_theta": 10000.0, "tie_word_embeddings": False, "attention_bias": False, "num_experts": 1, "moe_topk": 1,
-    "num_shared_expert": 1, "use_mixed_mlp_moe": True, "use_qk_norm": True,
-}  # fmt: skip
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import biases, decoder
+from core.real.hf.weights import naming, stacked
 
 NAMES = {
-    "q_norm": "query_layernorm", "k_norm": "key_layernorm", "mlp.gate.weight": "mlp.gate.wg.weight",
-    "mlp.shared_experts": "mlp.shared_mlp",
+    r"\.q_norm\.": ".query_layernorm.", r"\.k_norm\.": ".key_layernorm.", r"\.mlp\.gate\.weight": ".mlp.gate.wg.weight",
+    r"\.mlp\.shared_experts\.": ".mlp.shared_mlp.",
 }  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers, bias = parts.depth(f), f.flag("attention_bias")
     f.off("use_cla", "moe_layer_num_skipped")  # layers that read another's keys and values, layers without experts
     if f.has("attention_head_dim") and not f.has("head_dim"):  # the older word
         f.take("head_dim", f.whole("attention_head_dim"))
-    settings = {"qk_norm": "turned" if f.flag("use_qk_norm") else "none", "qkv_bias": bias, "out_bias": bias}
-    return decoder(f, parts.reaches(f, layers, [False] * layers), settings, ffns=ffns(f, layers))
+    return decoder(f, parts.reaches(f), settings(f), ffns=ffns(f, parts.depth(f)))
+
+
+def settings(f: Fields) -> dict:
+    """The mixer's settings."""
+    return {"qk_norm": "turned" if f.flag("use_qk_norm") else "none", **biases(f)}
 
 
 def ffns(f: Fields, layers: int) -> list[MoE]:
@@ -49,16 +47,7 @@ def each(f: Fields, name: str, layers: int, low: int = 1, high: int = WIDEST) ->
     return [whole(name, value, low, high) for value in f.items(name, layers)]
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Their names are ours behind `model.`, but for the norms on queries and keys, the router and the shared expert."""
-    return [Entry(outer(renamed(name)), (name,)) for name in names]
-
-
-def renamed(name: str) -> str:
-    """layers.0.self_attn.q_norm.weight -> layers.0.self_attn.query_layernorm.weight."""
-    for ours, theirs in NAMES.items():
-        name = name.replace(f".{ours}", f".{theirs}")
-    return name
-
-
-disk = stacked
+FAMILY = LLAMA.but("hunyuan_v1_moe", read=read, table=naming(NAMES), disk=stacked, defaults={
+    "vocab_size": 290943, "rms_norm_eps": 1e-5, "num_experts": 1, "moe_topk": 1, "num_shared_expert": 1,
+    "use_mixed_mlp_moe": True, "use_qk_norm": True,
+})  # fmt: skip

@@ -10,15 +10,9 @@ from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import rank, swap
+from core.real.hf.llama import FAMILY as LLAMA
 from core.real.hf.llama import decoder, dense
-from core.real.hf.weights import Entry, renamed, stacked
-
-DEFAULTS = {
-    "vocab_size": 65536, "intermediate_size": 14336, "num_key_value_heads": 8, "hidden_act": "silu", "rms_norm_eps": 1e-6,
-    "tie_word_embeddings": False, "num_experts_per_tok": 2, "num_experts": 16, "expert_layer_period": 2, "expert_layer_offset": 1,
-    "attn_layer_period": 8, "attn_layer_offset": 4, "mamba_d_state": 16, "mamba_d_conv": 4, "mamba_expand": 2,
-    "mamba_dt_rank": "auto", "mamba_conv_bias": True, "mamba_proj_bias": False,
-}  # fmt: skip
+from core.real.hf.weights import naming, stacked
 
 
 def read(f: Fields) -> ModelSpec:
@@ -64,11 +58,8 @@ NAMES = {
 }  # fmt: skip
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Other words for the feed-forward part, its norm and the last one."""
-    return renamed(names, NAMES)
-
-
-def disk(tensors: dict) -> dict:
-    """Tensors as files on the hub have them -> as the loaded model has them."""
-    return stacked(tensors)
+FAMILY = LLAMA.but("jamba", read=read, table=naming(NAMES), disk=stacked, defaults={
+    "vocab_size": 65536, "intermediate_size": 14336, "num_key_value_heads": 8, "num_experts_per_tok": 2, "num_experts": 16,
+    "expert_layer_period": 2, "expert_layer_offset": 1, "attn_layer_period": 8, "attn_layer_offset": 4, "mamba_d_state": 16,
+    "mamba_d_conv": 4, "mamba_expand": 2, "mamba_dt_rank": "auto", "mamba_conv_bias": True, "mamba_proj_bias": False,
+})  # fmt: skip

@@ -13,11 +13,12 @@ from core.model.mixers.latent import Latent
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import mixtral, parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import KINDS, LINEAR, mixed, word
 from core.real.hf.llama import dense
 from core.real.hf.parts import FULL
-from core.real.hf.weights import Entry, Reshape, renamed
+from core.real.hf.weights import Reshape, naming
 
 DEFAULTS = {
     "vocab_size": 163840, "intermediate_size": 9216, "moe_intermediate_size": 1024, "hidden_act": "silu", "rms_norm_eps": 1e-5,
@@ -117,14 +118,14 @@ def experts(f: Fields) -> MoE:
     )
 
 
+# What makes the decay stands in a module of its own
 GATE = {r"\.self_attn\.(dt_bias|A_log|f_[ab]_proj\.)": r".self_attn.forget_gate.\1"}
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """What makes the decay stands in a module of its own; its rates have more dimensions."""
+def flat(spec: ModelSpec, name: str) -> tuple:
+    """The rates of the decay have more dimensions."""
     heads = next((layer.mixer.heads for layer in spec.layers if isinstance(layer.mixer, KimiDelta)), 0)
-    rates = (Reshape((1, 1, heads, 1), (heads,)),)
-    return renamed(names, GATE, lambda name: rates if name.endswith(".A_log") else ())
+    return (Reshape((1, 1, heads, 1), (heads,)),) if name.endswith(".A_log") else ()
 
 
 def disk(tensors: dict) -> dict:
@@ -139,3 +140,6 @@ def disk(tensors: dict) -> dict:
         if set(apart) <= set(found):
             found[f"{stem}conv1d.weight"] = torch.cat([found.pop(part) for part in apart])
     return found
+
+
+FAMILY = Family(("kimi_linear",), read, DEFAULTS, naming(GATE, flat), disk)

@@ -7,11 +7,12 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.shortconv import GatedConv
 from core.model.spec import ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import swap
 from core.real.hf.llama import decoder
 from core.real.hf.parts import FULL
-from core.real.hf.weights import Entry, renamed
+from core.real.hf.weights import naming
 
 CONV = "conv"
 DEFAULTS = {
@@ -77,6 +78,4 @@ NAMES = {
 }  # fmt: skip
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Other words for norms, feed-forward part and output matrix."""
-    return renamed(names, NAMES)
+FAMILY = Family(("lfm2",), read, DEFAULTS, naming(NAMES))

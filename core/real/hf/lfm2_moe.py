@@ -7,14 +7,9 @@ from core.model.ffn.moe import MoE
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.lfm2 import stack, table  # noqa: F401
+from core.real.hf.lfm2 import FAMILY as LFM2
+from core.real.hf.lfm2 import stack
 from core.real.hf.weights import stacked
-
-DEFAULTS = {
-    "vocab_size": 65536, "intermediate_size": 7168, "moe_intermediate_size": 1792, "num_key_value_heads": 8, "norm_eps": 1e-5,
-    "rope_theta": 1000000.0, "tie_word_embeddings": True, "conv_bias": False, "conv_L_cache": 3, "num_dense_layers": 2,
-    "num_experts_per_tok": 4, "num_experts": 32, "use_expert_bias": True, "routed_scaling_factor": 1.0, "norm_topk_prob": True,
-}  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
@@ -41,3 +36,9 @@ def experts(f: Fields) -> MoE:
 def disk(tensors: dict) -> dict:
     """Tensors as files on the hub have them -> as the loaded model has them."""
     return stacked(tensors, "w1", "w3", "w2")
+
+
+FAMILY = LFM2.but("lfm2_moe", read=read, disk=disk, defaults={
+    "intermediate_size": 7168, "moe_intermediate_size": 1792, "num_dense_layers": 2, "num_experts_per_tok": 4,
+    "num_experts": 32, "use_expert_bias": True, "routed_scaling_factor": 1.0, "norm_topk_prob": True,
+})  # fmt: skip

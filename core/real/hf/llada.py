@@ -8,6 +8,7 @@ from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import only
 
@@ -16,7 +17,6 @@ DEFAULTS = {
     "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "weight_tying": False, "include_bias": False, "include_qkv_bias": False,
 }  # fmt: skip
 
-CONTEXT = "max_sequence_length"
 FIXED = {
     "block_type": "llama", "layer_norm_type": "rms", "rope": True, "alibi": False, "attention_layer_norm": False,
     "multi_query_attention": None, "block_group_size": 1, "input_emb_norm": False, "scale_logits": False,
@@ -41,3 +41,6 @@ def read(f: Fields) -> ModelSpec:
     ffn = Dense(f.whole("mlp_hidden_size", high=1 << 24), f.choice("activation_type", parts.ACTIVATIONS), True, bias)
     layers = (Layer(mixer, ffn),) * f.whole("n_layers", high=DEEPEST)
     return ModelSpec("", hidden, parts.vocabulary(f), layers, norm, f.flag("weight_tying"), decoding="diffusion")
+
+
+FAMILY = Family(("llada",), read, DEFAULTS, context="max_sequence_length")

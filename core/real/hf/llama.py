@@ -10,8 +10,9 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
-from core.real.hf.weights import Entry, same
+from core.real.hf.weights import naming
 
 DEFAULTS = {
     "vocab_size": 32000, "intermediate_size": 11008, "num_key_value_heads": None, "hidden_act": "silu", "rms_norm_eps": 1e-6,
@@ -21,10 +22,13 @@ DEFAULTS = {
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers = parts.depth(f)
+    return decoder(f, parts.reaches(f), biases(f), ffn_bias=f.flag("mlp_bias"))
+
+
+def biases(f: Fields) -> dict:
+    """The mixer's settings where `attention_bias` is about all four matrices."""
     bias = f.flag("attention_bias")
-    reaches = parts.reaches(f, layers, [False] * layers)
-    return decoder(f, reaches, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"))
+    return {"qkv_bias": bias, "out_bias": bias}
 
 
 def decoder(
@@ -51,6 +55,4 @@ def dense(f: Fields, bias: bool = False, size: str = "intermediate_size") -> Den
     return Dense(f.whole(size, high=1 << 24), f.choice("hidden_act", parts.ACTIVATIONS), True, bias)
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Their names are ours behind `model.`."""
-    return same(names)
+FAMILY = Family(("llama",), read, DEFAULTS, naming())

@@ -13,32 +13,24 @@ from core.model.rope import Rope
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder, dense
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import biases, decoder, dense
 from core.real.hf.smollm3 import rotated
-from core.real.hf.weights import Deinterleave, Entry, Transpose, outer
-
-DEFAULTS = {
-    "vocab_size": 202048, "intermediate_size": 8192, "intermediate_size_mlp": 16384, "num_key_value_heads": 8, "head_dim": 128,
-    "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "tie_word_embeddings": False, "attention_bias": False,
-    "num_experts_per_tok": 1, "num_local_experts": 16, "interleave_moe_layer_step": 1, "use_qk_norm": True,
-    "no_rope_layer_interval": 4, "attention_chunk_size": 8192, "attn_temperature_tuning": True, "floor_scale": 8192,
-    "attn_scale": 0.1, "max_position_embeddings": 131072,
-}  # fmt: skip
+from core.real.hf.weights import Deinterleave, Transpose, naming
 
 CHUNKED = "chunked_attention"
-NAMES = {"mlp": "feed_forward", "gate": "router", "shared_experts": "shared_expert"}
+NAMES = {r"\.mlp\.": ".feed_forward.", r"\.gate\.": ".router.", r"\.shared_experts\.": ".shared_expert."}
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
     f.off("for_llm_compressor")
     layers, turned = parts.depth(f), rotated(f, parts.depth(f))
-    rope, bias = parts.rope(f, parts.heads(f)[2]), f.flag("attention_bias")
+    rope = parts.rope(f, parts.heads(f)[2])
     normed, heat = "bare" if f.flag("use_qk_norm") else "none", temperature(f)
     own = [{"qk_norm": normed} if t else {"temperature": heat} for t in turned]
     ropes = [rope if t else Rope() for t in turned]
-    settings = {"qkv_bias": bias, "out_bias": bias}
-    return decoder(f, reaches(f, turned), settings, ropes=ropes, ffns=ffns(f, layers), own=own)
+    return decoder(f, reaches(f, turned), biases(f), ropes=ropes, ffns=ffns(f, layers), own=own)
 
 
 def reaches(f: Fields, turned: list[bool]) -> list[Full]:
@@ -73,18 +65,8 @@ def experts(f: Fields) -> MoE:
     return MoE(count, picked, hidden, hidden, "sigmoid", normalise=False, activation=activation, weigh_input=True)
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Parts have other names; experts are turned; rows of queries and keys that rope turns are put apart."""
-    return [Entry(outer(renamed(name)), (name,), ops=changed(spec, name)) for name in names]
-
-
-def renamed(name: str) -> str:
-    """layers.0.mlp.gate.weight -> layers.0.feed_forward.router.weight."""
-    return ".".join(NAMES.get(word, word) for word in name.split("."))
-
-
 def changed(spec: ModelSpec, name: str) -> tuple:
-    """What is done to a tensor."""
+    """Experts are turned; rows of queries and keys that rope turns are put apart."""
     words = name.split(".")
     if "experts" in words:
         return (Transpose(),)
@@ -92,3 +74,11 @@ def changed(spec: ModelSpec, name: str) -> tuple:
         c = spec.layers[int(words[1])].mixer
         return (Deinterleave(block=c.k_dim),) if c.rope.dim else ()
     return ()
+
+
+FAMILY = LLAMA.but("llama4_text", wrapper="llama4", read=read, table=naming(NAMES, changed), defaults={
+    "vocab_size": 202048, "intermediate_size": 8192, "intermediate_size_mlp": 16384, "num_key_value_heads": 8, "head_dim": 128,
+    "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "num_experts_per_tok": 1, "num_local_experts": 16,
+    "interleave_moe_layer_step": 1, "use_qk_norm": True, "no_rope_layer_interval": 4, "attention_chunk_size": 8192,
+    "attn_temperature_tuning": True, "floor_scale": 8192, "attn_scale": 0.1, "max_position_embeddings": 131072,
+})  # fmt: skip

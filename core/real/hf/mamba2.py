@@ -4,9 +4,10 @@ from core.model.blocks import Norm
 from core.model.mixers.mamba import Mamba2
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import equal, grouped, unlimited
-from core.real.hf.weights import Entry, renamed
+from core.real.hf.weights import naming
 
 DEFAULTS = {
     "num_heads": 128, "head_dim": 64, "vocab_size": 32768, "state_size": 128, "layer_norm_epsilon": 1e-5, "expand": 2,
@@ -38,6 +39,4 @@ BACKBONE = {
 }  # fmt: skip
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Everything stands behind `backbone.`, the mixer under that name."""
-    return renamed(names, BACKBONE)
+FAMILY = Family(("mamba2",), read, DEFAULTS, naming(BACKBONE))

@@ -11,16 +11,9 @@ from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.deepseek_v2 import groups
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder, dense, table  # noqa: F401
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import decoder, dense
 from core.real.hf.weights import stacked
-
-DEFAULTS = {
-    "vocab_size": 152576, "intermediate_size": 16384, "num_key_value_heads": 4, "head_dim": 192, "v_head_dim": 128,
-    "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 5000000.0, "swa_rope_theta": 10000.0,
-    "partial_rotary_factor": 0.334, "tie_word_embeddings": False, "attention_bias": False, "sliding_window": 129,
-    "attention_value_scale": 0.707, "n_routed_experts": 256, "num_experts_per_tok": 8, "moe_intermediate_size": 2048,
-    "n_group": 1, "topk_group": 1, "norm_topk_prob": True, "max_position_embeddings": 131072,
-}  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
@@ -28,7 +21,7 @@ def read(f: Fields) -> ModelSpec:
     released(f)
     layers, (_, kv_heads, width) = parts.depth(f), parts.heads(f)
     local = parts.bits(f, "hybrid_layer_pattern", layers) or [i > 0 and (i + 1) % 6 != 0 for i in range(layers)]
-    reaches = parts.reaches(f, layers, local)
+    reaches = parts.reaches(f, local.__getitem__)
     kinds = {
         "sliding": {"kv_heads": f.whole("swa_num_key_value_heads") if f.has("swa_num_key_value_heads") else 2 * kv_heads},
         "full": {"kv_heads": kv_heads},
@@ -78,3 +71,11 @@ def disk(tensors: dict) -> dict:
     """Tensors as files on the hub have them -> as the loaded model has them; what predicts further tokens is left out."""
     named = {name.replace(".attention_sink_bias", ".sinks"): tensor for name, tensor in tensors.items()}
     return stacked({name: tensor for name, tensor in named.items() if not name.startswith("model.mtp.")})
+
+
+FAMILY = LLAMA.but("mimo_v2_flash", read=read, disk=disk, defaults={
+    "vocab_size": 152576, "intermediate_size": 16384, "num_key_value_heads": 4, "head_dim": 192, "v_head_dim": 128,
+    "rms_norm_eps": 1e-5, "rope_theta": 5000000.0, "swa_rope_theta": 10000.0, "partial_rotary_factor": 0.334,
+    "sliding_window": 129, "attention_value_scale": 0.707, "n_routed_experts": 256, "num_experts_per_tok": 8,
+    "moe_intermediate_size": 2048, "n_group": 1, "topk_group": 1, "norm_topk_prob": True, "max_position_embeddings": 131072,
+})  # fmt: skip

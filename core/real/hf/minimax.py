@@ -8,12 +8,13 @@ from core.model.blocks import Full
 from core.model.mixers.linear import Lightning
 from core.model.spec import Layer, ModelSpec, Scales
 from core.real.hf import mixtral, parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import KINDS, LINEAR, swap, word
 from core.real.hf.llama import decoder
 from core.real.hf.minimax_m2 import rotary
 from core.real.hf.parts import FULL
-from core.real.hf.weights import Entry, same
+from core.real.hf.weights import naming
 
 DEFAULTS = {
     "vocab_size": 32000, "intermediate_size": 14336, "num_key_value_heads": 8, "head_dim": None, "hidden_act": "silu",
@@ -21,8 +22,6 @@ DEFAULTS = {
     "num_local_experts": 8, "block_size": 256, "full_attn_alpha_factor": 1.0, "full_attn_beta_factor": 1.0,
     "linear_attn_alpha_factor": 1.0, "linear_attn_beta_factor": 1.0, "mlp_alpha_factor": 1.0, "mlp_beta_factor": 1.0,
 }  # fmt: skip
-
-STATE_DTYPE = "own"  # the memory is kept in the dtype of the values
 
 
 def read(f: Fields) -> ModelSpec:
@@ -75,10 +74,8 @@ def scaled(f: Fields):
     return change
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Their names are ours behind `model.`."""
-    return same(names)
-
-
-IGNORE = ("slope_rate", "query_decay", "key_decay", "diagonal_decay")  # tables that the config gives
-disk = mixtral.disk
+FAMILY = Family(
+    ("minimax_m1", "minimax_text_01", "minimax"), read, DEFAULTS, naming(), mixtral.FAMILY.disk,
+    ignored=("slope_rate", "query_decay", "key_decay", "diagonal_decay"),  # tables that the config gives
+    state_dtype="own",  # the memory is kept in the dtype of the values
+)  # fmt: skip

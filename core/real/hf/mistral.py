@@ -3,15 +3,15 @@
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder, table  # noqa: F401
-
-DEFAULTS = {
-    "vocab_size": 32000, "intermediate_size": 14336, "num_key_value_heads": 8, "hidden_act": "silu", "rms_norm_eps": 1e-6,
-    "rope_theta": 10000.0, "tie_word_embeddings": False, "sliding_window": 4096,
-}  # fmt: skip
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import decoder
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers = parts.depth(f)
-    return decoder(f, parts.reaches(f, layers, [parts.window(f) is not None] * layers), {})
+    return decoder(f, parts.windows(f), {})
+
+
+FAMILY = LLAMA.but(
+    "mistral", read=read, defaults={"intermediate_size": 14336, "num_key_value_heads": 8, "sliding_window": 4096}
+)  # fmt: skip

@@ -4,21 +4,14 @@ from core.model.ffn.moe import MoE
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder, table  # noqa: F401
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import decoder
 from core.real.hf.weights import stacked
-
-DEFAULTS = {
-    "vocab_size": 32000, "intermediate_size": 14336, "num_key_value_heads": 8, "hidden_act": "silu", "rms_norm_eps": 1e-5,
-    "rope_theta": 1000000.0, "tie_word_embeddings": False, "sliding_window": None, "num_experts_per_tok": 2,
-    "num_local_experts": 8,
-}  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers = parts.depth(f)
-    reaches = parts.reaches(f, layers, [parts.window(f) is not None] * layers)
-    return decoder(f, reaches, {}, ffns=[experts(f)] * layers)
+    return decoder(f, parts.windows(f), {}, ffns=[experts(f)] * parts.depth(f))
 
 
 def experts(f: Fields, **settings) -> MoE:
@@ -31,3 +24,9 @@ def experts(f: Fields, **settings) -> MoE:
 def disk(tensors: dict) -> dict:
     """Tensors as files on the hub have them -> as the loaded model has them."""
     return {name.replace(".block_sparse_moe.", ".mlp."): tensor for name, tensor in stacked(tensors, "w1", "w3", "w2").items()}
+
+
+FAMILY = LLAMA.but("mixtral", read=read, disk=disk, defaults={
+    "intermediate_size": 14336, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000.0, "sliding_window": None,
+    "num_experts_per_tok": 2, "num_local_experts": 8,
+})  # fmt: skip

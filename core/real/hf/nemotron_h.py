@@ -12,10 +12,11 @@ from core.model.mixers.mamba import Mamba2
 from core.model.spec import Layer, ModelSpec, expand
 from core.real.hf import parts
 from core.real.hf.deepseek_v2 import groups
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import LINEAR, grouped, unlimited, word
 from core.real.hf.parts import FULL
-from core.real.hf.weights import Entry, renamed
+from core.real.hf.weights import naming
 
 DEFAULTS = {
     "vocab_size": 131072, "tie_word_embeddings": False, "num_key_value_heads": 8, "head_dim": 128, "intermediate_size": 21504,
@@ -25,7 +26,6 @@ DEFAULTS = {
     "routed_scaling_factor": 1.0, "n_group": 1, "topk_group": 1, "norm_topk_prob": True,
 }  # fmt: skip
 
-STATE_DTYPE = "mamba_ssm_cache_dtype"
 LETTERS = {"M": LINEAR, "*": FULL, "-": "mlp", "E": "moe"}
 WORDS = {**{kind: letter for letter, kind in LETTERS.items()}, "mamba": "M", "attention": "*"}
 UNUSED = """expand mamba_hidden_act hidden_dropout n_shared_experts norm_eps rms_norm_eps rope_theta partial_rotary_factor
@@ -39,7 +39,7 @@ def read(f: Fields) -> ModelSpec:
     unlimited(f)
     letters, norm = pattern(f), Norm("rms", f.number("layer_norm_epsilon", high=1.0))
     made = {"M": mamba, "*": attention, "-": plain, "E": experts}
-    f.seen.update(DEFAULTS)  # sizes of parts that the pattern does not name
+    f.seen.update(f.defaults)  # sizes of parts that the pattern does not name
     layers = expand(letters, {letter: made[letter](f, norm.eps) for letter in dict.fromkeys(letters)}, len(letters))
     return ModelSpec("", f.whole("hidden_size"), parts.vocabulary(f), layers, norm, f.flag("tie_word_embeddings"))
 
@@ -108,17 +108,16 @@ def experts(f: Fields, eps: float) -> Layer:
     return Layer(None, moe)
 
 
+# Every layer is one part, which is called the mixer whatever it is
 NAMES = {
     r"^model\.embed_tokens\.": "model.embeddings.", r"^model\.norm\.": "model.norm_f.",
     r"\.(input|post_attention)_layernorm\.": ".norm.", r"\.(mamba|self_attn|mlp)\.": ".mixer.",
 }  # fmt: skip
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Every layer is one part, which is called the mixer whatever it is."""
-    return renamed(names, NAMES)
-
-
 def disk(tensors: dict) -> dict:
     """Tensors as files on the hub have them -> as the loaded model has them."""
     return {re.sub(r"^backbone\.", "model.", name): tensor for name, tensor in tensors.items()}
+
+
+FAMILY = Family(("nemotron_h",), read, DEFAULTS, naming(NAMES), disk, state_field="mamba_ssm_cache_dtype")

@@ -3,30 +3,16 @@
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder
-from core.real.hf.weights import Entry, outer
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import biases, decoder
+from core.real.hf.weights import naming
 
-DEFAULTS = {
-    "vocab_size": 50304, "intermediate_size": 11008, "num_key_value_heads": None, "hidden_act": "silu", "rms_norm_eps": 1e-5,
-    "rope_theta": 10000.0, "tie_word_embeddings": False, "attention_bias": False,
-}  # fmt: skip
-
-NORMS = {"mixer_out_norm": "post_attention_layernorm", "ffn_out_norm": "post_feedforward_layernorm"}
+NORMS = {r"\.mixer_out_norm\.": ".post_attention_layernorm.", r"\.ffn_out_norm\.": ".post_feedforward_layernorm."}
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers = parts.depth(f)
-    bias = f.flag("attention_bias")
-    settings = {"qk_norm": "full", "qkv_bias": bias, "out_bias": bias}
-    return decoder(f, parts.reaches(f, layers, [False] * layers), settings, norms="post")
+    return decoder(f, parts.reaches(f), {"qk_norm": "full", **biases(f)}, norms="post")
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Their names are ours behind `model.`, but for the two norms of a layer."""
-    return [Entry(outer(renamed(name)), (name,)) for name in names]
-
-
-def renamed(name: str) -> str:
-    """layers.0.mixer_out_norm.weight -> layers.0.post_attention_layernorm.weight."""
-    return ".".join(NORMS.get(word, word) for word in name.split("."))
+FAMILY = LLAMA.but("olmo2", read=read, table=naming(NORMS), defaults={"vocab_size": 50304, "rms_norm_eps": 1e-5})

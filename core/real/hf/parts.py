@@ -1,6 +1,7 @@
 """Pieces that several families' configs share: sizes, rope in both generations of configs, layer types, activations."""
 
 import math
+from collections.abc import Callable
 
 from core.errors import DEEPEST, LARGEST_VOCABULARY, LONGEST, SpecError, divides, number, one_of, short
 from core.model.blocks import Full, Window
@@ -184,12 +185,19 @@ def kinds(f: Fields, layers: int, usual: list[str], accepted: tuple[str, ...] = 
     return usual if types is None else [one_of(f.where + "layer_types", t, accepted) for t in types]
 
 
-def reaches(f: Fields, layers: int, sliding: list[bool]) -> list[Full]:
-    """How far each layer reads: by `layer_types` or the family's rule, with `sliding_window`."""
-    sliding = [kind == SLIDING for kind in kinds(f, layers, [SLIDING if local else FULL for local in sliding])]
+def reaches(f: Fields, local: Callable[[int], bool] = lambda i: False) -> list[Full]:
+    """How far each layer reads: by `layer_types`, else the i-th is `local(i)` or not, with `sliding_window`."""
+    layers = depth(f)
+    sliding = [kind == SLIDING for kind in kinds(f, layers, [SLIDING if local(i) else FULL for i in range(layers)])]
     if not any(sliding):
         return [Full()] * layers
     size = window(f)
     if size is None:
         raise SpecError("sliding_window must be a whole number where layer_types holds sliding_attention, not null")
-    return [Window(size) if local else Full() for local in sliding]
+    return [Window(size) if near else Full() for near in sliding]
+
+
+def windows(f: Fields) -> list[Full]:
+    """How far each layer reads where a window that is not null is on every one."""
+    on = window(f) is not None
+    return reaches(f, lambda i: on)

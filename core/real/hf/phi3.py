@@ -4,20 +4,15 @@ where `sliding_window` is set. Rope may turn only a part of each head (Phi-4-min
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
+from core.real.hf.llama import FAMILY as LLAMA
 from core.real.hf.llama import decoder
 from core.real.hf.weights import Entry, outer
-
-DEFAULTS = {
-    "vocab_size": 32064, "intermediate_size": 8192, "num_key_value_heads": None, "hidden_act": "silu", "rms_norm_eps": 1e-5,
-    "rope_theta": 10000.0, "original_max_position_embeddings": 4096, "tie_word_embeddings": False, "sliding_window": None,
-}  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers = parts.depth(f)
     f.has("original_max_position_embeddings")  # matters to longrope alone
-    return decoder(f, parts.reaches(f, layers, [parts.window(f) is not None] * layers), {})
+    return decoder(f, parts.windows(f), {})
 
 
 def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
@@ -38,3 +33,9 @@ def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
         elif leaf not in ("k_proj.weight", "v_proj.weight") and part != "up_proj.weight":
             entries.append(Entry(outer(name), (name,)))
     return entries
+
+
+FAMILY = LLAMA.but("phi3", read=read, table=table, defaults={
+    "vocab_size": 32064, "intermediate_size": 8192, "rms_norm_eps": 1e-5, "original_max_position_embeddings": 4096,
+    "sliding_window": None,
+})  # fmt: skip

@@ -4,14 +4,11 @@ Positions of text are alike in the three directions that its rope knows, so that
 """
 
 from core.model.spec import ModelSpec
-from core.real.hf import qwen3_next
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import only
-from core.real.hf.qwen3_next import shifted, stack
-from core.real.hf.weights import Entry, renamed
-
-DEFAULTS = {**qwen3_next.DEFAULTS, "vocab_size": 248320, "intermediate_size": 12288, "num_key_value_heads": 4}
-STATE_DTYPE = "mamba_ssm_dtype"
+from core.real.hf.qwen3_next import FAMILY as QWEN3_NEXT
+from core.real.hf.qwen3_next import SHARED, shifted, stack
+from core.real.hf.weights import naming
 
 
 def read(f: Fields) -> ModelSpec:
@@ -30,6 +27,7 @@ def text(f: Fields) -> None:
     only(f, attn_output_gate=True)
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Their names are ours behind `model.`, but for the shared expert; norms are 1 + w but for that on the memory."""
-    return renamed(names, {r"\.mlp\.shared_experts\.": ".mlp.shared_expert."}, shifted)
+FAMILY = QWEN3_NEXT.but(
+    "qwen3_5_text", wrapper="qwen3_5", read=read, table=naming(SHARED, shifted), disk=dict, state_field="mamba_ssm_dtype",
+    defaults={"vocab_size": 248320, "intermediate_size": 12288, "num_key_value_heads": 4},
+)  # fmt: skip

@@ -3,11 +3,7 @@
 from core.model.spec import ModelSpec
 from core.real.hf import parts, qwen3_5, qwen3_moe
 from core.real.hf.fields import Fields
-from core.real.hf.qwen3_5 import STATE_DTYPE  # noqa: F401
-from core.real.hf.qwen3_next import disk, shared, stack  # noqa: F401
-from core.real.hf.weights import Entry
-
-DEFAULTS = {**qwen3_5.DEFAULTS, "num_key_value_heads": 2, "num_experts_per_tok": 8, "num_experts": 256}
+from core.real.hf.qwen3_next import disk, shared, stack
 
 
 def read(f: Fields) -> ModelSpec:
@@ -17,6 +13,7 @@ def read(f: Fields) -> ModelSpec:
     return stack(f, [shared(f, qwen3_moe.experts(f))] * parts.depth(f))
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """As Qwen3.5 without experts has it."""
-    return qwen3_5.table(spec, names)
+FAMILY = qwen3_5.FAMILY.but(
+    "qwen3_5_moe_text", wrapper="qwen3_5_moe", read=read, disk=disk,
+    defaults={"num_key_value_heads": 2, "num_experts_per_tok": 8, "num_experts": 256},
+)  # fmt: skip

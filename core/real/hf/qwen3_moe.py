@@ -6,24 +6,17 @@ from core.model.ffn.moe import MoE
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder, dense, table  # noqa: F401
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import biases, decoder, dense
 from core.real.hf.weights import stacked
-
-DEFAULTS = {
-    "vocab_size": 151936, "intermediate_size": 6144, "num_key_value_heads": 4, "hidden_act": "silu", "rms_norm_eps": 1e-6,
-    "rope_theta": 10000.0, "tie_word_embeddings": False, "attention_bias": False, "use_sliding_window": False,
-    "sliding_window": 4096, "decoder_sparse_step": 1, "moe_intermediate_size": 768, "num_experts_per_tok": 8, "num_experts": 128,
-    "norm_topk_prob": False, "mlp_only_layers": [],
-}  # fmt: skip
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers, bias = parts.depth(f), f.flag("attention_bias")
     f.seen.update(("max_window_layers", "sliding_window"))  # a window is on every layer or on none
     windowed = f.flag("use_sliding_window") and parts.window(f) is not None
-    settings = {"qk_norm": "head", "qkv_bias": bias, "out_bias": bias}
-    return decoder(f, parts.reaches(f, layers, [windowed] * layers), settings, ffns=ffns(f, layers))
+    reaches = parts.reaches(f, lambda i: windowed)
+    return decoder(f, reaches, {"qk_norm": "head", **biases(f)}, ffns=ffns(f, parts.depth(f)))
 
 
 def ffns(f: Fields, layers: int) -> list:
@@ -49,6 +42,8 @@ def experts(f: Fields) -> MoE:
     return MoE(count, picked, hidden, normalise=f.flag("norm_topk_prob"), activation=activation)
 
 
-def disk(tensors: dict) -> dict:
-    """Tensors as files on the hub have them -> as the loaded model has them."""
-    return stacked(tensors)
+FAMILY = LLAMA.but("qwen3_moe", read=read, disk=stacked, defaults={
+    "vocab_size": 151936, "intermediate_size": 6144, "num_key_value_heads": 4, "use_sliding_window": False,
+    "sliding_window": 4096, "decoder_sparse_step": 1, "moe_intermediate_size": 768, "num_experts_per_tok": 8, "num_experts": 128,
+    "norm_topk_prob": False, "mlp_only_layers": [],
+})  # fmt: skip

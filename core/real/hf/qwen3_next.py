@@ -11,17 +11,9 @@ from core.model.spec import ModelSpec
 from core.real.hf import parts, qwen3_moe
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import KINDS, LINEAR, every, swap
-from core.real.hf.llama import decoder
-from core.real.hf.weights import AddOne, Entry, Regroup, outer, stacked
-
-DEFAULTS = {
-    "vocab_size": 151936, "intermediate_size": 5632, "num_key_value_heads": 2, "head_dim": 256, "hidden_act": "silu",
-    "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "partial_rotary_factor": 0.25, "tie_word_embeddings": False,
-    "attention_bias": False, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128,
-    "linear_num_key_heads": 16, "linear_num_value_heads": 32, "decoder_sparse_step": 1, "moe_intermediate_size": 512,
-    "shared_expert_intermediate_size": 512, "num_experts_per_tok": 10, "num_experts": 512, "norm_topk_prob": True,
-    "mlp_only_layers": [],
-}  # fmt: skip
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import biases, decoder
+from core.real.hf.weights import AddOne, Entry, Regroup, outer, renamed, stacked
 
 
 def read(f: Fields) -> ModelSpec:
@@ -31,9 +23,9 @@ def read(f: Fields) -> ModelSpec:
 
 def stack(f: Fields, ffns: list | None) -> ModelSpec:
     """The layers, with these feed-forward parts."""
-    layers, bias = parts.depth(f), f.flag("attention_bias")
+    layers = parts.depth(f)
     kinds = parts.kinds(f, layers, every(f, layers), KINDS)
-    settings = {"qk_norm": "head", "gate": True, "qkv_bias": bias, "out_bias": bias}
+    settings = {"qk_norm": "head", "gate": True, **biases(f)}
     spec = decoder(f, [Full()] * layers, settings, ffns=ffns)
     return swap(spec, kinds, {LINEAR: delta(f)})
 
@@ -60,22 +52,21 @@ def shared(f: Fields, ffn) -> MoE:
     return replace(ffn, shared=width, shared_gate=width > 0)
 
 
-SHARED = (".mlp.shared_experts.", ".mlp.shared_expert.")
+SHARED = {r"\.mlp\.shared_experts\.": ".mlp.shared_expert."}
 
 
 def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
     """Norms are 1 + w but for that on the memory; what a key head makes stands together."""
     made = []
     for name in names:
-        theirs = outer(name.replace(*SHARED))
         if ".linear_attn.in_proj_" not in name:
-            made.append(Entry(theirs, (name,), ops=shifted(name)))
+            made.append(Entry(renamed(name, SHARED), (name,), ops=shifted(spec, name)))
         elif name.endswith(("_qkv.weight", "_b.weight")):
             made.append(together(spec, name))
     return made
 
 
-def shifted(name: str) -> tuple:
+def shifted(spec: ModelSpec, name: str) -> tuple:
     """Norms that multiply by 1 + w: all but that on the memory."""
     return (AddOne(),) if name.endswith("norm.weight") and ".linear_attn." not in name else ()
 
@@ -97,3 +88,12 @@ def together(spec: ModelSpec, name: str) -> Entry:
 def disk(tensors: dict) -> dict:
     """Tensors as files on the hub have them -> as the loaded model has them; multi-token predictors are left out."""
     return stacked({name: tensor for name, tensor in tensors.items() if not name.startswith("mtp.")})
+
+
+FAMILY = LLAMA.but("qwen3_next", read=read, table=table, disk=disk, defaults={
+    "vocab_size": 151936, "intermediate_size": 5632, "num_key_value_heads": 2, "head_dim": 256, "partial_rotary_factor": 0.25,
+    "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16,
+    "linear_num_value_heads": 32, "decoder_sparse_step": 1, "moe_intermediate_size": 512,
+    "shared_expert_intermediate_size": 512, "num_experts_per_tok": 10, "num_experts": 512, "norm_topk_prob": True,
+    "mlp_only_layers": [],
+})  # fmt: skip

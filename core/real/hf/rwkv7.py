@@ -8,6 +8,7 @@ from core.model.blocks import Norm
 from core.model.mixers.rwkv import ChannelMix, Rwkv7
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import equal, only, word
 
@@ -50,3 +51,6 @@ def inner(f: Fields, hidden: int) -> int:
     if stated is None and ratio is None:
         raise SpecError(f"hidden_ratio must be a number where intermediate_size is null, not {short(ratio)}")
     return stated or max(32, int(f.number("hidden_ratio", low=1 / 64, high=1024) * hidden) // 32 * 32)
+
+
+FAMILY = Family(("rwkv7", "rwkv7_fla"), read, DEFAULTS)

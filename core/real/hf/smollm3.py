@@ -4,26 +4,19 @@ from core.model.rope import Rope
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
-from core.real.hf.llama import decoder, table  # noqa: F401
-
-DEFAULTS = {
-    "vocab_size": 128256, "intermediate_size": 11008, "num_key_value_heads": 4, "hidden_act": "silu", "rms_norm_eps": 1e-6,
-    "rope_theta": 2000000.0, "tie_word_embeddings": True, "attention_bias": False, "mlp_bias": False,
-    "use_sliding_window": False, "sliding_window": None, "no_rope_layer_interval": 4,
-}  # fmt: skip
+from core.real.hf.llama import FAMILY as LLAMA
+from core.real.hf.llama import biases, decoder
 
 
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
-    layers = parts.depth(f)
-    turned = rotated(f, layers)
+    turned = rotated(f, parts.depth(f))
     windowed = f.flag("use_sliding_window") and parts.window(f) is not None
     f.has("sliding_window")
-    reaches = parts.reaches(f, layers, [windowed and not t for t in turned])
-    bias = f.flag("attention_bias")
+    reaches = parts.reaches(f, lambda i: windowed and not turned[i])
     rope = parts.rope(f, parts.heads(f)[2])
     ropes = [rope if t else Rope() for t in turned]
-    return decoder(f, reaches, {"qkv_bias": bias, "out_bias": bias}, ffn_bias=f.flag("mlp_bias"), ropes=ropes)
+    return decoder(f, reaches, biases(f), ffn_bias=f.flag("mlp_bias"), ropes=ropes)
 
 
 def rotated(f: Fields, layers: int) -> list[bool]:
@@ -34,3 +27,9 @@ def rotated(f: Fields, layers: int) -> list[bool]:
     f.has("no_rope_layers")
     every = f.whole("no_rope_layer_interval")
     return [(i + 1) % every != 0 for i in range(layers)]
+
+
+FAMILY = LLAMA.but("smollm3", read=read, defaults={
+    "vocab_size": 128256, "num_key_value_heads": 4, "rope_theta": 2000000.0, "tie_word_embeddings": True,
+    "use_sliding_window": False, "sliding_window": None, "no_rope_layer_interval": 4,
+})  # fmt: skip

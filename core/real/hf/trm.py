@@ -13,6 +13,7 @@ from core.model.mixers.cells import Cells
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec, Recursion
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 
 DEFAULTS = {
@@ -21,7 +22,6 @@ DEFAULTS = {
 }  # fmt: skip
 
 CONTEXT = "positions"
-STATE_DTYPE = "own"  # y and z are carried in the dtype of the network
 EACH = 256  # the inner width is a multiple of this
 HOW = """name loss halt_max_steps halt_exploration_prob no_ACT_continue batch_size num_puzzle_identifiers forward_dtype
 causal""".split()
@@ -67,3 +67,6 @@ def board(f: Fields, hidden: int) -> int:
     cells = f.whole("seq_len", high=LONGEST >> 1) + slots
     f.take(CONTEXT, cells)
     return cells
+
+
+FAMILY = Family(("trm", "hrm"), read, DEFAULTS, context=CONTEXT, state_dtype="own")  # as the network has it

@@ -7,6 +7,7 @@ another shape is an error. Buffers that a router keeps are loaded as parameters 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -125,20 +126,22 @@ def outer(name: str, prefix: str = "model.") -> str:
     return name if name.startswith("lm_head.") else prefix + name
 
 
-def same(names: list[str]) -> list[Entry]:
-    """Entries for tensors that only gain their prefix."""
-    return [Entry(outer(name), (name,)) for name in names]
+def naming(rules: dict[str, str] | None = None, ops: Callable = lambda spec, name: ()) -> Callable[..., list[Entry]]:
+    """A family's table, (spec, our names) -> entries. Their names are ours behind `model.`, changed by patterns one after
+    another; `ops(spec, name)` says what is done to a tensor."""
 
+    def table(spec, names: list[str]) -> list[Entry]:
+        return [Entry(renamed(name, rules or {}), (name,), ops=ops(spec, name)) for name in names]
 
-def renamed(names: list[str], rules: dict[str, str], ops=lambda name: ()) -> list[Entry]:
-    """Entries for tensors whose names follow from ours by patterns, one after another; `ops` says what is done to each."""
-    table = []
-    for name in names:
-        theirs = outer(name)
-        for pattern, word in rules.items():
-            theirs = re.sub(pattern, word, theirs)
-        table.append(Entry(theirs, (name,), ops=ops(name)))
     return table
+
+
+def renamed(name: str, rules: dict[str, str]) -> str:
+    """Their name of a tensor, which follows from ours by patterns."""
+    theirs = outer(name)
+    for pattern, word in rules.items():
+        theirs = re.sub(pattern, word, theirs)
+    return theirs
 
 
 def stacked(

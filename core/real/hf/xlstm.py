@@ -7,9 +7,10 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.xlstm import MLstm
 from core.model.spec import Layer, ModelSpec
 from core.real.hf import parts
+from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import only
-from core.real.hf.weights import Entry, renamed
+from core.real.hf.weights import naming
 
 DEFAULTS = {
     "vocab_size": 50304, "num_heads": 8, "tie_word_embeddings": False, "norm_eps": 1e-6, "qk_dim_factor": 0.5,
@@ -17,7 +18,6 @@ DEFAULTS = {
     "output_logit_soft_cap": 30.0,
 }  # fmt: skip
 
-STATE_DTYPE = "own"
 HOW = """chunkwise_kernel sequence_kernel step_kernel mode chunk_size return_last_states autocast_kernel_dtype eps
 inference_state_dtype norm_reduction_force_float32 max_inference_chunksize weight_mode embedding_dim num_blocks""".split()
 
@@ -64,6 +64,4 @@ NAMES = {
 }  # fmt: skip
 
 
-def table(spec: ModelSpec, names: list[str]) -> list[Entry]:
-    """Everything stands behind `backbone.`; other words for norms and feed-forward part."""
-    return renamed(names, NAMES)
+FAMILY = Family(("xlstm",), read, DEFAULTS, naming(NAMES), state_dtype="own")
