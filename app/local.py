@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import frame, sharing
+from app.figures import frame, kinds
 from app.figures.maps import encode_probability, maps
 from app.panels import Bar
 from core.errors import SpecError
@@ -153,12 +153,13 @@ def write(key: str, name: str, prompt: str, new: int, own: local.Opened) -> None
     if not made.cache.any():
         return
     lengths = np.arange(1, made.lengths[-1] + 1)
-    lines = {name: local.counted(own.spec, lengths)}
-    fig = sharing.growth(lengths, lines, name, made.lengths, made.cache, lambda _: "counted", theme.colours(), theme.stroke())
+    line = kinds.Line(name, local.counted(own.spec, lengths), "kv", 2.6, "counted")
+    growth = kinds.Growth((line,), name, lengths, made.lengths, made.cache, height=300)
     table = {
         "tokens": made.lengths, "new token": ("", *made.tokens), "probability": ("", *made.probability),
         "cache counted, B": local.counted(own.spec, made.lengths), "cache measured, B": made.cache,
     }  # fmt: skip
     alt = f"Cache bytes of {name} against tokens: the bytes measured while it writes lie on the counted line"
+    fig = growth.figure(theme.colours(), theme.stroke())
     frame.figure(fig, key=f"{key}-growth", alt=alt, table=table, config=about(key, name, prompt, own))
     panels.caption("**The line is counted, rings are bytes in the tensors of the live model,** in float32 as it runs.")

@@ -8,7 +8,7 @@ import streamlit as st
 from app import controls, live, panels, program, theme
 from app.figures import code_world_model as drawing
 from app.figures import evidence as evidence_figures
-from app.figures import frame, window
+from app.figures import frame, kinds, window
 from core.errors import SpecError
 from core.lessons import sliding_window
 from core.lessons.code_world_model import evidence as proved
@@ -187,10 +187,7 @@ def cwm(config: dict) -> None:
     live.heading(f"{model_name(key)}: cache against context")
     contexts, r = 2 ** np.arange(6, 18), sliding_window.real(key, context)
     whole, released = sliding_window.memory(key, contexts)
-    fig = window.memory(contexts, whole, released, AXIS, r.window, context, binary, theme.colours(), theme.stroke())
-    alt = f"Cache of {r.name} against context, with every layer global and as released; the two part at {r.window:,} tokens"
-    table = {"context": contexts, "every layer global, B": whole, "as released, B": released}
-    frame.figure(fig, key="cwm", alt=alt, table=table, config=config)
+    kinds.show(window.memory(r.name, contexts, whole, released, AXIS, r.window, context, binary), "cwm", config)
     panels.caption(
         f"**{r.local} of {r.local + r.full} layers keep {r.window:,} tokens at most: {r.share:.1%} of an all-global cache at "
         f"{context:,}.** One sequence, 16 bits a number. The first layer of every four reads everything."
@@ -223,10 +220,7 @@ def others(config: dict) -> None:
     live.heading(f"Models with windows at {proved.context():,} tokens")
     names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
     chosen = [r.key for r in rows].index(proved.CWM)
-    fig = window.models(names, whole, released, binary, chosen, theme.colours(), theme.stroke())
-    alt = f"Cache of {len(rows)} real models at {proved.context():,} tokens, with every layer global and as released"
-    table = {"model": names, "every layer global, B": whole, "as released, B": released}
-    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    kinds.show(window.models(proved.context(), names, whole, released, binary, chosen), "models", config)
     panels.caption(f"**{model_name(proved.CWM)} is marked.** One sequence, 16 bits a number; models of all sizes.")
 
 
@@ -241,7 +235,7 @@ def prove(_: Choice) -> None:
         config = {"command": report["command"]}
         left, right = st.columns(2, gap="large")
         with left:
-            kinds(config)
+            by_kind(config)
         with right:
             drift(config)
         every_kind()
@@ -254,7 +248,7 @@ def prove(_: Choice) -> None:
     panels.caption(f"**{proved.scaling_said()}** {{source}}", source=live.anchor("Its evaluation guide", proved.GUIDE))
 
 
-def kinds(config: dict) -> None:
+def by_kind(config: dict) -> None:
     """Accuracy for every kind of program and length, failures named."""
     live.heading("Each kind of program against its lines: every seed")
     found = proved.by_kind(recipes.TRACE)

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import delta, frame
+from app.figures import delta, frame, kinds
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import gated_deltanet as lesson
 from core.lessons.common import AXIS, USUAL_CONTEXT, model_name, spec_of
@@ -282,15 +282,11 @@ def counts(choice: Choice) -> None:
 def ours(setting: Setting, config: dict) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
-    colours, stroke, lengths = theme.colours(), theme.stroke(), np.arange(1, 129)
+    lengths = np.arange(1, 129)
     whole, own = lesson.lines(lesson.spec(setting), lengths, lesson.DTYPE)
     points, values = np.array(LENGTHS), measured_memory(setting.variant)
     crossing, names = lesson.ours(setting, 1).crossover, ("attention in every layer", f"{setting.rule}, {setting.mix}")
-    fig = delta.growth(lengths, whole, own, points, values, crossing, names, colours, stroke)
-    meet = f", which it undercuts from {crossing} tokens on" if crossing else ""
-    alt = f"Bytes of {names[1]} against tokens beside attention in every layer{meet}; the measured bytes lie on the counted line"
-    table = {"tokens": lengths, f"{names[0]}, B": whole, f"{names[1]}, B": own}
-    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    kinds.show(delta.growth(lengths, whole, own, points, values, crossing, names), "growth", config)
     panels.caption(
         f"**{setting.rule}, {MIXED[setting.mix]}{f': less than attention from {crossing} tokens on' if crossing else ''}.** "
         "Lines are counted, cache and state together; rings are bytes in the tensors of the live model, all in 32 bits."
@@ -304,10 +300,7 @@ def real(key: str, name: str, config: dict) -> None:
     contexts, spec = 2 ** np.arange(6, 21), spec_of(key)
     whole, own = lesson.lines(spec, contexts)
     crossing = lesson.crossover(spec)
-    fig = delta.memory(contexts, whole, own, AXIS, crossing, binary, theme.colours(), theme.stroke())
-    table = {"context": contexts, "attention in every layer, B": whole, "as released, B": own}
-    alt = f"Memory of {name} against context, with attention in every layer and as released; they meet at {crossing:,} tokens"
-    frame.figure(fig, key="memory", alt=alt, table=table, config=config)
+    kinds.show(delta.memory(name, contexts, whole, own, AXIS, crossing, binary), "memory", config)
     panels.caption(
         f"**Below {crossing:,} tokens the constant state is the larger memory.** Far beyond, what grows are the layers of "
         "attention that are left, and the saving ends at their share. Both axes are logarithmic."

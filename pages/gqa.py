@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import evidence as evidence_figures
-from app.figures import frame, sharing
+from app.figures import frame, kinds, sharing
 from app.figures.maps import Tape, encode_probability, maps
 from core.lessons import gqa as lesson
 from core.lessons.common import USUAL_CONTEXT, model_name
@@ -167,8 +167,7 @@ def side(kv_heads: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, 
 
 def count(choice: Choice) -> None:
     """Memory and arithmetic against context, counted beside measured; then the real models."""
-    colours, stroke, factor = theme.colours(), theme.stroke(), lesson.HEADS // choice.kv_heads
-    variant = lesson.variant(choice.kv_heads)
+    variant, factor = lesson.variant(choice.kv_heads), lesson.HEADS // choice.kv_heads
     lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
     lines, kept = lesson.curve(lengths), lesson.measured(variant)
     key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", model_name)
@@ -176,10 +175,9 @@ def count(choice: Choice) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Our model: cache against tokens")
-        table = {"tokens": lengths, **{f"{label(v)} counted, B": line for v, line in lines.items()}}
-        fig = sharing.growth(lengths, lines, variant, points, kept, label, colours, stroke)
-        alt = f"Cache bytes of four sharings against tokens; the measured bytes of {label(variant)} lie on its counted line"
-        frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+        drawn = kinds.lines(lines, variant, "kv", 2.6, label)
+        growth = kinds.Growth(drawn, variant, lengths, points, kept, column="{} counted, B", height=300)
+        kinds.show(growth, "growth", config)
         panels.caption(
             f"**{label(variant)}: {choice.kv_heads} of {lesson.HEADS} KV heads.** "
             "Lines are counted; rings are bytes in the tensors of the live model."
@@ -189,23 +187,13 @@ def count(choice: Choice) -> None:
         live.heading(f"{model_name(key)}: arithmetic of one token")
         contexts = 2 ** np.arange(10, 18)
         full, shared = lesson.arithmetic(key, 1, contexts), lesson.arithmetic(key, factor, contexts)
-        table = {
-            "context": contexts,
-            **{f"{p}, multi-head": full[p] for p in full},
-            **{f"{p}, shared": shared[p] for p in shared},
-        }
-        alt = (
-            f"FLOPs of one token of {model_name(key)}: attention is the same line shared or not, the projections shrink a little"
-        )
-        frame.figure(
-            sharing.arithmetic(contexts, full, shared, colours, stroke), key="arithmetic", alt=alt, table=table, config=config
-        )
+        kinds.show(sharing.arithmetic(model_name(key), contexts, full, shared), "arithmetic", config)
         panels.caption(
             "**Attention is the same line, shared or not:** every query head still scores every token. "
             "Only the K and V projections shrink."
         )
     formula(key, factor)
-    real_models(factor, colours, stroke, config)
+    real_models(factor, config)
 
 
 def formula(key: str, factor: int) -> None:
@@ -226,7 +214,7 @@ def formula(key: str, factor: int) -> None:
     )
 
 
-def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None:
+def real_models(factor: int, config: dict) -> None:
     """Every model of the catalogue before and after."""
     rows = lesson.reals(factor)
     live.heading(f"The same move on real models, {CONTEXT} tokens")
@@ -234,12 +222,8 @@ def real_models(factor: int, colours: dict, stroke: float, config: dict) -> None
         [r.name for r in rows],
         {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "moved", "released")},
     )
-    fig = sharing.models(names, **sizes, label=binary, colours=colours, stroke=stroke)
-    alt = (
-        f"Cache of {len(rows)} real models at {CONTEXT} tokens: multi-head, with {factor} query heads a KV head, and as released"
-    )
-    table = {"model": names, **{f"{f}, B": values for f, values in sizes.items()}}
-    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    subject = f"Cache of {len(rows)} real models at {CONTEXT} tokens, {factor} query heads a KV head"
+    kinds.show(sharing.models(subject, names, **sizes, label=binary), "models", config)
     panels.caption(
         f"**{factor} query head{'s' * (factor > 1)} a KV head, one sequence of {USUAL_CONTEXT:,} tokens, 16-bit cache, "
         "whether or not the model was made for so long a context.** Log scale. "

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import delta, frame
+from app.figures import delta, frame, kinds
 from app.figures import evidence as evidence_figures
 from app.figures import ladder as ladder_figures
 from app.figures import liquid as figures
@@ -286,9 +286,7 @@ def ours(place: str, config: dict) -> None:
     whole, own, values = lesson.curve(lesson.ALONE, lengths), lesson.curve(variant, lengths), measured_memory(variant)
     names = "attention in every layer", stack(place)
     cross = lesson.lighter(place)
-    fig = delta.growth(lengths, whole, own, points, values, cross, names, theme.colours(), theme.stroke(), "window")
-    alt = f"Bytes against tokens: {names[1]}, beside attention in every layer; the measured bytes lie on the counted line"
-    frame.figure(fig, key="growth", alt=alt, table={"tokens": lengths, names[0]: whole, names[1]: own}, config=config)
+    kinds.show(delta.growth(lengths, whole, own, points, values, cross, names, "window", "{}"), "growth", config)
     panels.caption(
         f"**{names[1]}: less from {cross} tokens on.** Lines are counted; rings are bytes in the tensors of the live model."
     )
@@ -300,10 +298,7 @@ def theirs(key: str, config: dict) -> None:
     live.heading(f"{model_name(key)}: memory against context")
     contexts, r = 2 ** np.arange(0, 18), lesson.real(key, 1)
     whole, own = lesson.lines(key, contexts)
-    fig = delta.memory(contexts, whole, own, AXIS, r.crossover, binary, theme.colours(), theme.stroke(), "window")
-    alt = f"Memory of {r.name} against context, with attention in every layer and as released; they meet at {r.crossover} tokens"
-    table = {"context": contexts, "attention in every layer, B": whole, "as released, B": own}
-    frame.figure(fig, key="memory", alt=alt, table=table, config=config)
+    kinds.show(delta.memory(r.name, contexts, whole, own, AXIS, r.crossover, binary, "window"), "memory", config)
     conv, attention = lesson.weights(key)
     panels.caption(
         f"**The columns are paid back after {r.crossover} tokens.** Far out what is left is the share of layers that attend, "

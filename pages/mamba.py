@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import delta, frame
+from app.figures import delta, frame, kinds
 from app.figures import evidence as evidence_figures
 from app.figures import ladder as ladder_figures
 from app.figures import mamba as figures
@@ -310,10 +310,7 @@ def ours(share: str, size: int, config: dict) -> None:
     variant, alone = lesson.variant(share, size), lesson.ATTENTION[share]
     lines, values, cross = lesson.curves(share, size, lengths), measured_memory(variant), lesson.lighter(share, size)
     names = "attention in every layer", lesson.described(variant)
-    fig = delta.growth(lengths, lines[alone], lines[variant], points, values, cross, names, theme.colours(), theme.stroke())
-    alt = f"Bytes against tokens: {names[1]} keeps less than attention from {cross} tokens on; the measured bytes lie on its line"
-    table = {"tokens": lengths, f"{names[0]}, B": lines[alone], f"{names[1]}, B": lines[variant]}
-    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    kinds.show(delta.growth(lengths, lines[alone], lines[variant], points, values, cross, names), "growth", config)
     panels.caption(
         f"**{names[1]}: less from {cross} tokens on.** Lines are counted, cache and state together; rings are bytes in the "
         "tensors of the live model, all in 32 bits."
@@ -327,12 +324,8 @@ def theirs(key: str, config: dict) -> None:
     contexts, cross = 2 ** np.arange(6, 21), lesson.crossover(key)
     lines = lesson.memories(key, contexts)
     whole, own = lines["attention alone"], lines["as released"]
-    fig = delta.memory(contexts, whole, own, AXIS, cross, binary, theme.colours(), theme.stroke())
-    met = f"they meet at {cross:,} tokens" if cross else "they do not meet"
-    alt = f"Memory of {model_name(key)} against context, with attention in the place of Mamba and as released; {met}"
-    frame.figure(
-        fig, key="memory", alt=alt, table={"context": contexts, **{f"{name}, B": y for name, y in lines.items()}}, config=config
-    )
+    table = {"columns": ("attention alone, B", "as released, B"), "more": {"its state, B": lines["its state"]}}
+    kinds.show(delta.memory(model_name(key), contexts, whole, own, AXIS, cross, binary, **table), "memory", config)
     said = (
         f"Below {cross:,} tokens its state is the larger memory."
         if cross

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import evidence as evidence_figures
-from app.figures import frame, latent, sharing
+from app.figures import frame, kinds, latent
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from app.panels import Bar
 from core.lessons.common import USUAL_CONTEXT, model_name
@@ -287,34 +287,32 @@ def count(asked: Asked) -> None:
     ways."""
     colours, stroke = theme.colours(), theme.stroke()
     if not models.keys():
-        growth(asked.choice, colours, stroke)
+        growth(asked.choice)
         return
     key = controls.pick("real", "Real model", models.keys(), models.default(), model_name)
     left, right = st.columns(2, gap="large")
     with left:
-        growth(asked.choice, colours, stroke)
+        growth(asked.choice)
     with right:
-        reads(asked.choice, key, colours, stroke)
+        reads(asked.choice, key)
     left, right = st.columns(2, gap="large")
     with left:
-        arithmetic(asked.choice, key, colours, stroke)
+        arithmetic(asked.choice, key)
     with right:
         at_once(asked.choice, key, colours, stroke)
     formula(key)
-    real_models(asked.choice, colours, stroke)
+    real_models(asked.choice)
     three_answers()
     often_said(key)
 
 
-def growth(choice: Choice, colours: dict, stroke: float) -> None:
+def growth(choice: Choice) -> None:
     """Cache of our model against tokens."""
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
     lines, kept = lesson.curve(choice, lengths), lesson.measured(choice)
     live.heading("Our model: cache against tokens")
-    table = {"tokens": lengths, **{f"{name} counted, B": line for name, line in lines.items()}}
-    fig = sharing.growth(lengths, lines, "MLA", points, kept, str, colours | {"kv": colours["latent"]}, stroke)
-    alt = "Cache bytes of four shapes against tokens; the measured bytes of the latent lie on its counted line"
-    frame.figure(fig, key="growth", alt=alt, table=table, config=about(choice))
+    drawn = kinds.lines(lines, "MLA", "latent", 2.6)
+    kinds.show(kinds.Growth(drawn, "MLA", lengths, points, kept, column="{} counted, B", height=300), "growth", about(choice))
     panels.caption(
         f"**Latent {choice.rank}{f' and a rope key of {choice.mixer.rope_dim}' * choice.key}; {lesson.HEADS} heads of "
         f"{choice.mixer.nope_dim}.** Lines are counted; rings are bytes in the tensors of the live model."
@@ -322,33 +320,26 @@ def growth(choice: Choice, colours: dict, stroke: float) -> None:
     panels.check(int(lines["MLA"][points[-1] - 1]), int(kept[-1]))
 
 
-DASHES = {"absorbed": "solid", "expanded": "dash", "kept": "dot"}
-
-
-def reads(choice: Choice, key: str, colours: dict, stroke: float) -> None:
+def reads(choice: Choice, key: str) -> None:
     """Numbers that attention reads for one token of a real model."""
     contexts = 2 ** np.arange(10, 18)
     values, f = models.steps(key, contexts)["reads"], models.facts(key)
     live.heading(f"{model_name(key)}: numbers read for one token")
-    fig = latent.lines(contexts, values, "numbers read in one layer", "numbers", colours, DASHES, stroke)
-    table = {"context": contexts, **{f"{form}, numbers": y for form, y in values.items()}}
-    alt = f"Numbers read by one layer of {model_name(key)} against context, absorbed and expanded"
-    frame.figure(fig, key="reads", alt=alt, table=table, config=about(choice, real_model=model_name(key)))
+    drawn = latent.lines(model_name(key), contexts, values, "numbers read in one layer", "numbers", "numbers")
+    kinds.show(drawn, "reads", about(choice, real_model=model_name(key)))
     panels.caption(
         f"**Absorbed reads {f.fewer_reads:.0f} times less:** {f.kept} numbers a token, whatever the number of heads. "
         "Expanded reads every head's own keys and values."
     )
 
 
-def arithmetic(choice: Choice, key: str, colours: dict, stroke: float) -> None:
+def arithmetic(choice: Choice, key: str) -> None:
     """FLOPs of one decode step of a real model."""
     contexts = 2 ** np.arange(10, 18)
     values, f = models.steps(key, contexts)["flops"], models.facts(key)
     live.heading(f"{model_name(key)}: arithmetic of one token")
-    fig = latent.lines(contexts, values, "FLOPs of one layer", "FLOP", colours, DASHES, stroke)
-    table = {"context": contexts, **{f"{form}, FLOPs": y for form, y in values.items()}}
-    alt = f"FLOPs of one layer of {model_name(key)} for one token against context, three ways"
-    frame.figure(fig, key="arithmetic", alt=alt, table=table, config=about(choice, real_model=model_name(key)))
+    drawn = latent.lines(model_name(key), contexts, values, "FLOPs of one layer", "FLOP", "FLOPs")
+    kinds.show(drawn, "arithmetic", about(choice, real_model=model_name(key)))
     panels.caption(
         f"**For one query and one key the absorbed form costs {f.more_flops:.1f} times the arithmetic,** but makes nothing anew. "
         "Expanded makes the keys and values of the whole context for every token, unless all are kept, as in multi-head "
@@ -390,17 +381,14 @@ def formula(key: str) -> None:
     )
 
 
-def real_models(choice: Choice, colours: dict, stroke: float) -> None:
+def real_models(choice: Choice) -> None:
     """Every model of the catalogue with a latent, beside other caches of its shape."""
     rows = models.reals()
     live.heading(f"Real models at {CONTEXT} tokens")
     names = [r.name for r in rows]
     sizes = {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "grouped", "released")}
-    fig = latent.models(names, **sizes, label=binary, colours=colours, stroke=stroke)
-    alt = f"Cache of {len(rows)} real models at {CONTEXT} tokens: multi-head, with 8 KV heads, and the latent as released"
-    frame.figure(
-        fig, key="models", alt=alt, table={"model": names, **{f"{f}, B": v for f, v in sizes.items()}}, config=about(choice)
-    )
+    subject = f"Cache of {len(rows)} real models at {CONTEXT} tokens"
+    kinds.show(latent.models(subject, names, **sizes, label=binary), "models", about(choice))
     panels.caption(
         f"**One sequence of {USUAL_CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
         "Log scale. Ring and square keep keys and values as wide as the model's heads."

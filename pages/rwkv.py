@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import evidence as evidence_figures
-from app.figures import frame, rwkv, xlstm
+from app.figures import frame, kinds, rwkv, xlstm
 from app.figures.maps import encode_probability, encode_signed, maps
 from core.errors import SpecError
 from core.lessons import recurrent
@@ -257,24 +257,19 @@ def count(_: Choice) -> None:
     config = live.about(lesson.MODEL, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
     with left:
-        ours(config, colours, stroke)
+        ours(config)
     with right:
         real(key, config, colours, stroke)
     formula()
     catching_up(key, config, colours, stroke)
 
 
-def ours(config: dict, colours: dict, stroke: float) -> None:
+def ours(config: dict) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
     lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured(lesson.MODEL)
     lines = lesson.curves(lengths)
-    fig = xlstm.growth(lengths, lines, "RWKV-7", points, kept, colours, stroke)
-    alt = (
-        "Bytes kept against tokens: attention grows, a hybrid grows more slowly, RWKV-7 does not; measured bytes lie on its line"
-    )
-    table = {"tokens": lengths, **{f"{name}, B": line for name, line in lines.items()}}
-    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    kinds.show(xlstm.growth(lengths, lines, "RWKV-7", points, kept), "growth", config)
     panels.caption(
         f"**Attention of the same width keeps more than RWKV-7 from token {recurrent.overtakes(lesson.MODEL)} on.** Float32; two "
         "layers, four in the hybrid. Rings are bytes in the tensors of the live model."

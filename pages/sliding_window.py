@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import frame, window
+from app.figures import frame, kinds, window
 from app.figures.maps import Tape, encode_probability, maps
 from core.lessons import sliding_window as lesson
 from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
@@ -232,10 +232,8 @@ def ours(size: int, pattern: str, config: dict) -> None:
     live.heading("Our model: cache against tokens")
     lengths, points, name = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.said(pattern)
     lines, values = lesson.curves(pattern, size, lengths), lesson.measured(pattern, size)
-    fig = window.growth(lengths, lines, name, size, points, values, theme.colours(), theme.stroke())
-    alt = f"Cache bytes against tokens; the line of {name} bends at {size} tokens, and the measured bytes lie on it"
-    table = {"tokens": lengths, **{f"{line} counted, B": y for line, y in lines.items()}}
-    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    drawn, meets = kinds.lines(lines, name, "window", 2.8), (size, f"window {size}")
+    kinds.show(kinds.Growth(drawn, name, lengths, points, values, meets, column="{} counted, B"), "growth", config)
     panels.caption(
         f"**Window {size}, {pattern_said(pattern)}.** Lines are counted; rings are bytes in the tensors of the live model."
     )
@@ -282,11 +280,8 @@ def memory(key: str, context: int, config: dict) -> None:
     live.heading(f"{model_name(key)}: memory against context")
     contexts, r = 2 ** np.arange(6, 21), lesson.real(key, context)
     whole, released = lesson.memory(key, contexts)
-    colours, stroke = theme.colours(), theme.stroke()
-    fig = window.memory(contexts, whole, released, AXIS, r.window, context, binary, colours, stroke)
-    table = {"context": contexts, "every layer global, B": whole, "as released, B": released}
-    alt = f"Cache of {r.name} against context, with every layer global and as released; the two part at {r.window:,} tokens"
-    frame.figure(fig, key="memory", alt=alt, table=table, config=config)
+    drawn = window.memory(r.name, contexts, whole, released, AXIS, r.window, context, binary)
+    kinds.show(drawn, "memory", config)
     panels.caption(
         f"**Window {r.window:,}: below it nothing is saved.** Beyond it the lower line rises on wherever a layer is global. "
         "A serving program that keeps the whole context for every layer pays the upper line."
@@ -317,10 +312,7 @@ def real_models(key: str, context: int, config: dict) -> None:
     live.heading(f"Real models at {context:,} tokens")
     names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
     chosen = [r.key for r in rows].index(key)
-    fig = window.models(names, whole, released, binary, chosen, theme.colours(), theme.stroke())
-    alt = f"Cache of {len(rows)} real models at {context:,} tokens, with every layer global and as released"
-    table = {"model": names, "every layer global, B": whole, "as released, B": released}
-    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    kinds.show(window.models(context, names, whole, released, binary, chosen), "models", config)
     panels.caption(
         f"**One sequence of {context:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
         "Log scale; the model chosen above is in bold."

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import evidence as evidence_figures
-from app.figures import frame, xlstm
+from app.figures import frame, kinds, xlstm
 from app.figures.maps import encode_probability, encode_signed, maps
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
@@ -245,7 +245,7 @@ def count(choice: Choice) -> None:
     config = live.about(variant, keys=choice.keys, heads=choice.heads, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
     with left:
-        ours(choice.cell, choice.keys, variant, config, colours, stroke)
+        ours(choice.cell, choice.keys, variant, config)
     with right:
         real(key, choice.heads, config, colours, stroke)
     formula(choice.heads)
@@ -253,15 +253,12 @@ def count(choice: Choice) -> None:
     catching_up(key, choice.heads, config, colours, stroke)
 
 
-def ours(cell: str, keys: int, variant: str, config: dict, colours: dict, stroke: float) -> None:
+def ours(cell: str, keys: int, variant: str, config: dict) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
     lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured(variant)
     lines = lesson.curves(lengths, keys)
-    fig = xlstm.growth(lengths, lines, cell, points, kept, colours, stroke)
-    alt = f"Bytes kept against tokens: attention grows, the three cells do not; the measured bytes of {cell} lie on its line"
-    table = {"tokens": lengths, **{f"{name}, B": line for name, line in lines.items()}}
-    frame.figure(fig, key="growth", alt=alt, table=table, config=config)
+    kinds.show(xlstm.growth(lengths, lines, cell, points, kept), "growth", config)
     panels.caption(
         f"**{cell}: the same after every token; attention of the same width keeps more from token "
         f"{lesson.overtaken(keys, cell)} on.** Memory and convolution columns, two layers, float32. Rings are bytes "

@@ -3,9 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, mark, note
+from app.figures.plot import TEXT, blank, mark, note
 
-TEXT = "%{text}<extra></extra>"
 ROW = 19.5  # px of a line
 MOST = 14  # steps whose values and numbers are written large
 

@@ -6,8 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import ladder
-from app.figures.plot import blank
-from app.figures.window import context_axis, legend, type_size, upright
+from app.figures.plot import blank, context_axis, legend, type_size, upright
 from app.palette import PALETTE
 from core.lessons.compare import crossings as solved
 from core.lessons.compare import lesson

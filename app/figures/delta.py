@@ -5,8 +5,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import evidence
-from app.figures.plot import blank, byte_ticks, mark
-from app.figures.window import TEXT, context_axis, legend, rings, type_size, upright
+from app.figures.kinds import Against, Growth, Line
+from app.figures.plot import TEXT, blank, legend
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -43,46 +43,25 @@ def readout(words, shares, learned, source: int, at: int, colours: dict, stroke:
 
 
 def growth(
-    lengths, whole, own, points, values, crossing: int, names, colours: dict, stroke: float = 1.0, constant: str = "state"
-) -> go.Figure:
-    """Bytes of a live model against tokens: attention in every layer, and as it is; rings are measured. `constant`: the hue of
-    what does not grow."""
-    fig = blank(colours, 320, stroke)
-    for y, name, hue, width in zip((whole, own), names, ("kv", constant), (1.8, 2.8)):
-        hover = f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
-        line = {"color": colours[hue], "width": width * stroke}
-        fig.add_scatter(x=lengths, y=y, mode="lines", line=line, name=name, hovertemplate=hover)
-    rings(fig, points, values, "measured: %{y:,} B at %{x} tokens", colours, stroke)
-    fig.data[-1].update(showlegend=False)
-    if 0 < crossing <= lengths[-1]:
-        upright(fig, crossing, f"{crossing} tokens", colours, stroke, side="right" if crossing > lengths[-1] / 2 else "left")
-    fig.update_xaxes(title_text="tokens", fixedrange=True, range=[0, lengths[-1] * 1.02])
-    fig.update_yaxes(title_text="cache and state, bytes", fixedrange=True, rangemode="tozero", tickformat=",")
-    legend(fig, colours, y=1.08, yanchor="bottom")
-    return fig
+    lengths, whole, own, points, values, crossing: int, names: tuple[str, str], constant: str = "state", column: str = "{}, B"
+) -> Growth:  # fmt: skip
+    """Bytes of a live model against tokens: attention in every layer, and as it is; `constant`: the hue of what does not grow."""
+    lines = Line(names[0], whole, "kv", 1.8), Line(names[1], own, constant, 2.8)
+    meets, title = (crossing, f"{crossing} tokens"), "cache and state, bytes"
+    return Growth(lines, names[1], lengths, points, values, meets, title, column, legend=True)
 
 
-def memory(
-    contexts, whole, own, ticks, crossing: int, label, colours: dict, stroke: float = 1.0, constant: str = "state"
-) -> go.Figure:
-    """A real model's bytes against context, both axes logarithmic: attention in every layer, and as released."""
-    fig = blank(colours, 320, stroke)
-    rows = (
-        (whole, "attention in every layer", "kv", 1.8, -5, "top left"),
-        (own, "as released", constant, 2.8, -6, "bottom right"),
+def memory(name: str, contexts, whole, own, ticks, crossing: int, label, constant: str = "state", **more) -> Against:
+    """A real model's bytes against context: attention in every layer, and as released; `more` is said of its table."""
+    lines = (
+        Line("attention in every layer", whole, "kv", 1.8, at=-5),
+        Line("as released", own, constant, 2.8, at=-6, side="bottom right"),
     )
-    for y, name, hue, width, at, side in rows:
-        text = [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]
-        line = {"color": colours[hue], "width": width * stroke}
-        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
-        mark(fig, contexts[at], y[at], f" {name} ", colours[hue], side, type_size(stroke))
-    if crossing:
-        upright(fig, crossing, f"{crossing:,} tokens", colours, stroke, log=True)
-    context_axis(fig, ticks, contexts[0], contexts[-1])
-    values, texts = byte_ticks(min(own.min(), whole.min()) / 2, whole.max() * 2, label)
-    fig.update_yaxes(type="log", title_text="cache and state", tickvals=values, ticktext=texts, fixedrange=True)
-    fig.update_layout(margin={"t": 24 * stroke})
-    return fig
+    met = f"{crossing:,} tokens"
+    return Against(
+        f"Memory of {name}", lines, contexts, "cache and state", ticks, label, **more,
+        marks=((crossing, met, "left"),) * bool(crossing), remark=f"they meet at {met}" if crossing else "they do not meet",
+    )  # fmt: skip
 
 
 def models(

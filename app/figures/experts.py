@@ -6,25 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.evidence import learning
-from app.figures.plot import blank, mark, note
-
-TEXT = "%{text}<extra></extra>"
-CLEAR = "rgba(0,0,0,0)"
-
-
-def type_size(stroke: float) -> float:
-    """The size of labels in a figure, larger on stage."""
-    return 12 * (1 + 0.45 * (stroke - 1))
+from app.figures.plot import CLEAR, TEXT, blank, legend, mark, note, type_size
 
 
 def faint(colour: str, alpha: float) -> str:
     """A hue of the palette, seen through."""
     return f"rgba({int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:7], 16)},{alpha})"
-
-
-def legend(fig: go.Figure, colours: dict, **where) -> None:
-    """Names beside the picture, in one line."""
-    fig.update_layout(showlegend=True, legend={"orientation": "h", "x": 0, "font": {"color": colours["soft"]}, **where})
 
 
 # See

@@ -6,7 +6,8 @@ import networkx as nx
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, byte_ticks, mark
+from app.figures.kinds import DECADES, Against, Line, Marks, Models
+from app.figures.plot import blank, mark
 from app.palette import PALETTE
 from core.lessons.mla import lesson
 from core.shape import diagram
@@ -114,21 +115,18 @@ def ranks(cut: tuple, trained: tuple, colours: dict, stroke: float = 1.0) -> go.
     return fig
 
 
-def lines(contexts, values: dict, title: str, unit: str, colours: dict, dashes: dict, stroke: float = 1.0) -> go.Figure:
-    """One decode step of one layer against context, log-log: one line a form, its name at its end."""
-    fig = blank(colours, 300, stroke)
-    hues = {"absorbed": "latent", "expanded": "query", "kept": "soft"}
+def lines(name: str, contexts, values: dict, title: str, unit: str, column: str) -> Against:
+    """One decode step of one layer of a real model against context: one line a form."""
+    styles = {  # hue, width, dash, and where the name stands
+        "absorbed": ("latent", 2.4, "solid", -1, "top left"), "expanded": ("query", 1.8, "dash", -1, "top left"),
+        "kept": ("soft", 1.8, "dot", len(contexts) // 2, "bottom right"),
+    }  # fmt: skip
+    drawn = []
     for form, y in values.items():
-        line = {"color": colours[hues[form]], "width": (2.4 if form == "absorbed" else 1.8) * stroke, "dash": dashes[form]}
-        hover = f"{WORDS[form]}: %{{y:.3s}} {unit} at %{{x:,}} tokens<extra></extra>"
-        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, hovertemplate=hover)
-        at, where = (len(y) // 2, "bottom right") if form == "kept" else (-1, "top left")
-        mark(fig, contexts[at], y[at], f" <b>{WORDS[form]}</b> ", colours[hues[form]], where, 13 * (1 + 0.45 * (stroke - 1)))
-    ticks = [1024, 4096, 16384, 65536, 131072]
-    words = ["1k", "4k", "16k", "64k", "128k"]
-    fig.update_xaxes(type="log", title_text="context, tokens", tickvals=ticks, ticktext=words, fixedrange=True)
-    fig.update_yaxes(type="log", title_text=title, fixedrange=True, dtick=1, exponentformat="SI", minor={"showgrid": False})
-    return fig
+        hue, width, dash, at, side = styles[form]
+        drawn.append(Line(WORDS[form], y, hue, width, f" <b>{WORDS[form]}</b> ", at, side, dash=dash))
+    subject, heads = f"{title[0].upper()}{title[1:]} of {name} for one token", tuple(f"{form}, {column}" for form in values)
+    return Against(subject, tuple(drawn), contexts, title, DECADES, unit=f" {unit}", columns=heads, height=300)
 
 
 def crossing(queries, values: dict, at: int, height: float, colours: dict, stroke: float = 1.0) -> go.Figure:
@@ -154,35 +152,14 @@ def crossing(queries, values: dict, at: int, height: float, colours: dict, strok
     return fig
 
 
-def models(names, multi_head, grouped, released, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+def models(subject: str, names, multi_head, grouped, released, label) -> Models:
     """Real models: cache with multi-head attention (ring), with 8 KV heads (square), as released (filled)."""
-    fig = blank(colours, 70 + 34 * len(names), stroke)
-    rows = np.arange(len(names))[::-1]
-    x = np.stack([multi_head, released, np.full(len(names), np.nan)], 1).ravel()
-    y = np.stack([rows, rows, rows], 1).ravel().astype(float)
-    line = {"color": colours["latent"], "width": 2.4 * stroke}
-    fig.add_scatter(x=x, y=y, mode="lines", line=line, opacity=0.4, hoverinfo="skip", showlegend=False)
-    hollow = {"width": 2 * stroke}
     marks = (
-        (multi_head, "if multi-head", {"symbol": "circle-open", "color": colours["soft"], "size": 10 * stroke, "line": hollow}),
-        (grouped, "if 8 KV heads", {"symbol": "square-open", "color": colours["kv"], "size": 10 * stroke, "line": hollow}),
-        (released, "latent, as released", {"symbol": "circle", "color": colours["latent"], "size": 12 * stroke}),
+        Marks("if multi-head", multi_head, "soft", "circle-open", 10, 2, "multi_head, B"),
+        Marks("if 8 KV heads", grouped, "kv", "square-open", 10, 2, "grouped, B"),
+        Marks("latent, as released", released, "latent", column="released, B"),
     )
-    for values, name, marker in marks:
-        text = [f"{model}, {name}: {label(v)}" for model, v in zip(names, values)]
-        fig.add_scatter(
-            x=values, y=rows, mode="markers", marker=marker, name=name, text=text, hovertemplate="%{text}<extra></extra>"
-        )
-    values, texts = byte_ticks(min(released) / 2, max(multi_head) * 2, label)
-    fig.update_xaxes(type="log", tickvals=values, ticktext=texts, side="top", fixedrange=True)
-    fig.update_yaxes(
-        tickvals=rows, ticktext=list(names), range=[-0.7, len(names) - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True,
-        tickfont={"color": colours["ink"]},
-    )  # fmt: skip
-    fig.update_layout(
-        showlegend=True, legend={"orientation": "h", "y": 0, "yanchor": "top", "x": 0, "font": {"color": colours["soft"]}}
-    )
-    return fig
+    return Models(subject, names, marks, label, "latent", (0, 2), 0.4, heights=(70, 34))
 
 
 def versus(runs: tuple, ours: set, label, title: str, colours: dict, stroke: float = 1.0) -> go.Figure:

@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import FIXED, blank, label
-from app.figures.window import TEXT, type_size
+from app.figures.plot import FIXED, TEXT, blank, label, type_size
 from app.palette import PALETTE
 from core.lessons import liquid as lesson
 from core.train.tasks import recall

@@ -3,8 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, mark
-from app.figures.window import TEXT, type_size
+from app.figures.plot import TEXT, blank, mark, type_size
 
 
 def steps(words, size, left, chosen, at: int, colours: dict, stroke: float = 1.0) -> go.Figure:

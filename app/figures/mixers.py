@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, byte_ticks, note
-from app.figures.window import TEXT, legend, type_size, upright
+from app.figures.plot import TEXT, blank, byte_ticks, legend, note, type_size, upright
 from app.palette import PALETTE
 from core.lessons import mixers as lesson
 from core.units import binary

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
+TEXT = "%{text}<extra></extra>"  # what stands under the pointer, where each mark has its own
+CLEAR = "rgba(0,0,0,0)"
 SANS = "Inter, system-ui, sans-serif"
 FIXED = {"fixedrange": True, "automargin": False}  # room for the labels is given, not looked for: that would draw twice
 
@@ -64,3 +67,33 @@ def byte_ticks(low: float, high: float, label) -> tuple[Sequence[float], Sequenc
     """Ticks at powers of 16 between two sizes, labelled by `label`; for a log axis of bytes."""
     values = [16.0**k for k in range(16) if low <= 16.0**k <= high]
     return values, [label(v).replace(".00", "").replace(".0", "") for v in values]
+
+
+def type_size(stroke: float) -> float:
+    """The size of labels in a figure, larger on stage."""
+    return 12 * (1 + 0.45 * (stroke - 1))
+
+
+def legend(fig: go.Figure, colours: dict, **where) -> None:
+    """Names beside the picture, in one line."""
+    fig.update_layout(showlegend=True, legend={"orientation": "h", "x": 0, "font": {"color": colours["soft"]}, **where})
+
+
+def rings(fig: go.Figure, x, y, hover: str, colours: dict, stroke: float) -> None:
+    """Measured values."""
+    ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
+    fig.add_scatter(x=x, y=y, mode="markers", marker=ring, hovertemplate=hover + "<extra></extra>")
+
+
+def upright(fig: go.Figure, x, text: str, colours: dict, stroke: float, log: bool = False, side: str = "left") -> None:
+    """A quiet vertical line with its name at the top."""
+    fig.add_vline(x=x, line={"color": colours["soft"], "width": stroke, "dash": "dot"})
+    place, shift = np.log10(x) if log else x, -2 if side == "right" else 2
+    note(fig, place, 1.0, text, colours["soft"], yref="paper", yanchor="bottom", xanchor=side, xshift=shift)
+
+
+def context_axis(fig: go.Figure, ticks: dict[str, int], low: float, high: float) -> None:
+    """Context on a logarithmic axis, written as people say it."""
+    shown = {name: n for name, n in ticks.items() if low <= n <= high}
+    fig.update_xaxes(type="log", title_text="context, tokens", range=[np.log10(low), np.log10(high)], fixedrange=True)
+    fig.update_xaxes(tickvals=list(shown.values()), ticktext=list(shown), tickangle=0)

@@ -3,10 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import FIXED, blank, label
-from app.figures.window import type_size
+from app.figures.plot import FIXED, TEXT, blank, label, type_size
 
-TEXT = "%{text}<extra></extra>"
 SHORT = {"left": "L", "middle": "M", "right": "R", "left-middle": "LM", "middle-right": "MR", "left-right": "LR", "wait": "·"}
 
 

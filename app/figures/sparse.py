@@ -4,8 +4,7 @@ real models, recall against top-k."""
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, label, mark, note
-from app.figures.window import TEXT, context_axis, legend, type_size
+from app.figures.plot import TEXT, blank, context_axis, label, legend, mark, note, type_size
 
 SCORER = "query"  # the hue of what scores; what is picked and read has the latent's
 PARTS = (("scorer", SCORER), ("attention to the picked", "latent"))

@@ -4,9 +4,9 @@ with and without their windows, recall by distance."""
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, byte_ticks, label, mark, note
+from app.figures.kinds import ROOM, Against, Line, Marks, Models
+from app.figures.plot import TEXT, blank, context_axis, label, legend, mark, note, rings, type_size, upright
 
-TEXT = "%{text}<extra></extra>"
 GLOBAL = "kv"  # the hue of what keeps every key and value
 STYLES = (  # hue, dash and symbol of each pattern, from all global to all local
     ("soft", "solid", "circle-open"),
@@ -15,16 +15,6 @@ STYLES = (  # hue, dash and symbol of each pattern, from all global to all local
     ("window", "solid", "circle"),
     ("routed", "dash", "x"),
 )
-
-
-def type_size(stroke: float) -> float:
-    """The size of labels in a figure, larger on stage."""
-    return 12 * (1 + 0.45 * (stroke - 1))
-
-
-def legend(fig: go.Figure, colours: dict, **where) -> None:
-    """Names beside the picture, in one line."""
-    fig.update_layout(showlegend=True, legend={"orientation": "h", "x": 0, "font": {"color": colours["soft"]}, **where})
 
 
 # What can reach what
@@ -97,43 +87,6 @@ def ends(words, source: int, target: int, top: int, joined: bool, colours: dict,
 # Cache against context
 
 
-def growth(lengths, lines: dict, chosen: str, kink: int, points, values, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """Cache bytes against tokens: counted lines, the chosen one loud, measured bytes as rings on it, the window marked."""
-    fig = blank(colours, 320, stroke)
-    for name, line in lines.items():
-        loud = name == chosen
-        colour, style = colours["window" if loud else "soft"], {"width": (2.8 if loud else 1.2) * stroke}
-        hover = f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
-        fig.add_scatter(x=lengths, y=line, mode="lines", line=style | {"color": colour}, hovertemplate=hover)
-        note(fig, lengths[-1], line[-1], f"<b>{name}</b>" if loud else name, colour, xanchor="left", xshift=6)
-    rings(fig, points, values, "measured: %{y:,} B at %{x} tokens", colours, stroke)
-    upright(fig, kink, f"window {kink}", colours, stroke)
-    fig.update_xaxes(title_text="tokens", fixedrange=True, range=[0, lengths[-1] * 1.02])
-    fig.update_yaxes(title_text="cache, bytes", fixedrange=True, rangemode="tozero", tickformat=",")
-    fig.update_layout(margin={"r": 64 * stroke, "t": 24 * stroke})
-    return fig
-
-
-def rings(fig: go.Figure, x, y, hover: str, colours: dict, stroke: float) -> None:
-    """Measured values."""
-    ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
-    fig.add_scatter(x=x, y=y, mode="markers", marker=ring, hovertemplate=hover + "<extra></extra>")
-
-
-def upright(fig: go.Figure, x, text: str, colours: dict, stroke: float, log: bool = False, side: str = "left") -> None:
-    """A quiet vertical line with its name at the top."""
-    fig.add_vline(x=x, line={"color": colours["soft"], "width": stroke, "dash": "dot"})
-    place, shift = np.log10(x) if log else x, -2 if side == "right" else 2
-    note(fig, place, 1.0, text, colours["soft"], yref="paper", yanchor="bottom", xanchor=side, xshift=shift)
-
-
-def context_axis(fig: go.Figure, ticks: dict[str, int], low: float, high: float) -> None:
-    """Context on a logarithmic axis, written as people say it."""
-    shown = {name: n for name, n in ticks.items() if low <= n <= high}
-    fig.update_xaxes(type="log", title_text="context, tokens", range=[np.log10(low), np.log10(high)], fixedrange=True)
-    fig.update_xaxes(tickvals=list(shown.values()), ticktext=list(shown), tickangle=0)
-
-
 def shares(x, lines, limits, points, values, ticks, context: int, colours: dict, stroke: float = 1.0) -> go.Figure:
     """What is kept of an all-global cache, against context: {name: share}; dashes are limits {name: share}, rings measured."""
     fig = blank(colours, 320, stroke)
@@ -165,48 +118,25 @@ def shares(x, lines, limits, points, values, ticks, context: int, colours: dict,
     return fig
 
 
-def memory(contexts, whole, released, ticks, kink: int, context: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """A real model's cache against context, both axes logarithmic: with every layer global, and as released."""
-    fig = blank(colours, 320, stroke)
-    rows = (
-        (whole, "every layer global", "soft", 1.6, -6, "top left"),
-        (released, "as released", "window", 2.8, -7, "bottom right"),
+def memory(name: str, contexts, whole, released, ticks, kink: int, context: int, label) -> Against:
+    """A real model's cache against context: with every layer global, and as released."""
+    lines = (
+        Line("every layer global", whole, "soft", 1.6, at=-6),
+        Line("as released", released, "window", 2.8, at=-7, side="bottom right"),
     )
-    for y, name, hue, width, at, side in rows:
-        text = [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]
-        line = {"color": colours[hue], "width": width * stroke}
-        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
-        mark(fig, contexts[at], y[at], f" {name} ", colours[hue], side, type_size(stroke))
-    upright(fig, kink, "window", colours, stroke, log=True, side="right")
-    upright(fig, context, "context", colours, stroke, log=True, side="right")
-    context_axis(fig, ticks, contexts[0], contexts[-1])
-    values, texts = byte_ticks(min(released) / 2, max(whole) * 2, label)
-    fig.update_yaxes(type="log", title_text="cache of one sequence", tickvals=values, ticktext=texts, fixedrange=True)
-    fig.update_layout(margin={"t": 24 * stroke})
-    return fig
+    marks, remark = ((kink, "window", "right"), (context, "context", "right")), f"they part at {kink:,} tokens"
+    return Against(f"Cache of {name}", lines, contexts, "cache of one sequence", ticks, label, marks=marks, remark=remark)
 
 
-def models(names, whole, released, label, chosen: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+def models(context: int, names, whole, released, label, chosen: int) -> Models:
     """Real models: cache with every layer global (grey ring) and as released (dot); the chosen model is in bold."""
-    fig = blank(colours, 72 + 27 * len(names), stroke)
-    rows = np.arange(len(names))[::-1]
-    x = np.stack([whole, released, np.full(len(names), np.nan)], 1).ravel()
-    line = {"color": colours["window"], "width": 2.4 * stroke}
-    y = np.repeat(rows, 3).astype(float)
-    fig.add_scatter(x=x, y=y, mode="lines", line=line, opacity=0.45, hoverinfo="skip", showlegend=False)
-    ring = {"symbol": "circle-open", "color": colours["soft"], "size": 10 * stroke, "line": {"width": 2 * stroke}}
-    dot = {"symbol": "circle", "color": colours["window"], "size": 12 * stroke}
-    for values, name, marker in ((whole, "if every layer were global", ring), (released, "as released", dot)):
-        text = [f"{model}, {name}: {label(v)}" for model, v in zip(names, values)]
-        fig.add_scatter(x=values, y=rows, mode="markers", marker=marker, name=name, text=text, hovertemplate=TEXT)
-    values, texts = byte_ticks(min(released) / 2, max(whole) * 2, label)
-    room = "\u2003"  # a space before each name: Plotly measures names a little too short and would cut their first letter
-    shown = [room + (f"<b>{name}</b>" if i == chosen else name) for i, name in enumerate(names)]
-    fig.update_xaxes(type="log", tickvals=values, ticktext=texts, side="top", fixedrange=True)
-    fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True)
-    fig.update_yaxes(tickfont={"color": colours["ink"]})
-    legend(fig, colours, y=0, yanchor="top")
-    return fig
+    marks = (
+        Marks("if every layer were global", whole, "soft", "circle-open", 10, 2, "every layer global, B"),
+        Marks("as released", released, "window"),
+    )
+    return Models(
+        f"Cache of {len(names)} real models at {context:,} tokens", names, marks, label, "window", chosen=chosen, room=ROOM
+    )
 
 
 # Recall by distance

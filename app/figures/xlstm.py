@@ -3,9 +3,9 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, byte_ticks, mark, note
+from app.figures.kinds import Growth, Line
+from app.figures.plot import TEXT, blank, byte_ticks, mark
 
-TEXT = "%{text}<extra></extra>"
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -28,45 +28,11 @@ def left(words, rows, names, colours: dict, stroke: float = 1.0) -> go.Figure:
     return fig
 
 
-def normaliser(words, size, floor, names, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """What divides at every token, log axis: |q n| as lines, exp(-m) as thin ones (H, T)."""
-    fig = blank(colours, 190, stroke)
-    x = np.arange(len(words))
-    for rows, what, hue, width in ((size, "|q·n|", "state", 2.2), (floor, "exp(−m)", "soft", 1.4)):
-        for row, name, dash in zip(rows, names, DASHES):
-            text = [f"{name}, “{word}” ({t + 1}): {what} = {y:.3g}" for t, (y, word) in enumerate(zip(row, words))]
-            line = {"color": colours[hue], "width": width * stroke, "dash": dash}
-            label = f"{what}, {name}"
-            fig.add_scatter(x=x, y=row, mode="lines", line=line, text=text, hovertemplate=TEXT, name=label)
-    every = max(1, -(-len(words) // 24))
-    fig.update_xaxes(tickvals=x[::every], ticktext=list(words)[::every], tickangle=-60, fixedrange=True)
-    fig.update_yaxes(type="log", dtick=1, tickformat=".0e", fixedrange=True, minor={"showgrid": False})
-    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": colours["soft"]}}
-    fig.update_layout(showlegend=True, legend=legend)
-    return fig
-
-
-def growth(lengths, lines: dict, chosen: str, points, values, colours: dict, stroke: float = 1.0) -> go.Figure:
+def growth(lengths, values: dict, chosen: str, points, kept) -> Growth:
     """Bytes kept against tokens, log axis: attention grows, the cells do not; rings are measured on the chosen one."""
-    fig = blank(colours, 320, stroke)
-    for name, line in lines.items():
-        hue = "kv" if name == "attention" else "state" if name == chosen else "soft"
-        style = {"color": colours[hue], "width": (2.6 if hue != "soft" else 1.2) * stroke}
-        fig.add_scatter(
-            x=lengths, y=line, mode="lines", line=style, hovertemplate=f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
-        )
-        shown = f"<b>{name}</b>" if name == chosen else name
-        note(fig, lengths[-1], np.log10(line[-1]), shown, colours[hue], xanchor="left", xshift=6)
-    ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
-    fig.add_scatter(
-        x=points, y=values, mode="markers", marker=ring, hovertemplate="measured: %{y:,} B at %{x} tokens<extra></extra>"
-    )
-    fig.update_xaxes(title_text="tokens", fixedrange=True, range=[0, lengths[-1] * 1.02])
-    fig.update_yaxes(
-        title_text="bytes kept (log)", type="log", fixedrange=True, dtick=1, tickformat=",", minor={"showgrid": False}
-    )
-    fig.update_layout(margin={"r": 76 * stroke})
-    return fig
+    styles = {name: ("soft", 1.2) for name in values} | {chosen: ("state", 2.6), "attention": ("kv", 2.6)}
+    lines = tuple(Line(name, y, *styles[name]) for name, y in values.items())
+    return Growth(lines, chosen, lengths, points, kept, title="bytes kept (log)", log=True, room=76)
 
 
 def crossing(contexts, cache, memory, at: int, names: tuple[str, str], label, colours: dict, stroke: float = 1.0) -> go.Figure:

@@ -1,0 +1,95 @@
+"""What every kind of figure promises: its table holds the numbers of the traces, its alternative text the current values."""
+
+import numpy as np
+import pytest
+
+from app.figures import kinds
+from app.palette import PALETTE
+from core.units import binary
+
+TOKENS = np.arange(1, 9)
+LINES = {"all": 64 * TOKENS, "half": 32 * TOKENS, "flat": np.full(8, 100)}
+
+
+def growth(**changes) -> kinds.Growth:
+    """Three lines, the second one measured."""
+    points = np.array([2, 8])
+    data = {"lines": kinds.lines(LINES, "half", "kv", 2.6), "loud": "half", "tokens": TOKENS, "points": points}
+    return kinds.Growth(**data | {"measured": 32 * points} | changes)
+
+
+def against(**changes) -> kinds.Against:
+    """Two lines that meet at 4k."""
+    contexts = 2 ** np.arange(10, 15)
+    lines = kinds.Line("grows", 16 * contexts, "kv", 1.8), kinds.Line("level", np.full(5, 65536), "state", 2.8, at=0)
+    data = {"subject": "Memory of Someone", "lines": lines, "contexts": contexts, "title": "cache", "ticks": kinds.DECADES}
+    return kinds.Against(**data | {"label": binary} | changes)
+
+
+def models(**changes) -> kinds.Models:
+    """Three models, two marks each."""
+    whole, own = np.array([1 << 30, 1 << 24, 1 << 20]), np.array([1 << 20, 1 << 16, 1 << 18])
+    marks = kinds.Marks("before", whole, "soft", "circle-open", 10, 2), kinds.Marks("after", own, "kv")
+    data = {"subject": "Cache of 3 models", "names": ("A", "B", "C"), "marks": marks, "label": binary, "hue": "kv"}
+    return kinds.Models(**data | changes)
+
+
+KINDS = (growth(), growth(log=True), growth(legend=True), against(), against(label=None), models())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stroke", [1.0, 1.8])
+def test_the_table_holds_the_numbers_of_the_traces(kind, stroke):
+    drawing = kind.drawing(PALETTE["light"], stroke)
+    across, *columns = drawing.table.values()
+    drawn = [trace for trace in drawing.figure.data if trace.hoverinfo != "skip" and trace.name in {c.name for c in named(kind)}]
+    assert len(drawn) == len(columns) == len(named(kind))
+    for trace, column in zip(drawn, columns):
+        values, place = (trace.x, trace.y) if isinstance(kind, kinds.Models) else (trace.y, trace.x)
+        assert np.array_equal(values, column)
+        assert isinstance(kind, kinds.Models) or np.array_equal(place, across)
+
+
+def named(kind) -> tuple:
+    """What a kind draws by name."""
+    return kind.marks if isinstance(kind, kinds.Models) else kind.lines
+
+
+def test_the_text_of_growth_names_every_end_and_whether_measured_bytes_agree():
+    assert growth().alt == (
+        "Bytes against tokens, at 8 tokens all 512 B, half 256 B, flat 100 B; the measured bytes of half lie on its counted line"
+    )
+    assert "do not lie on" in growth(measured=np.array([64, 255])).alt
+
+
+def test_an_upright_line_is_drawn_and_said_where_it_stands_in_the_picture():
+    for there, is_met in ((0, False), (4, True), (8, True), (9, False)):
+        drawing = growth(meets=(there, f"window {there}")).drawing(PALETTE["dark"])
+        assert (f"window {there}" in drawing.alt) is bool(drawing.figure.layout.shapes) is is_met
+
+
+def test_the_text_of_against_names_the_last_values_in_its_units():
+    assert against(remark="they meet").alt == (
+        "Memory of Someone against context, at 16,384 tokens grows 256 KiB, level 64.0 KiB; they meet"
+    )
+    assert against(label=None).alt.endswith("grows 262 k FLOP, level 65.5 k FLOP")
+    assert list(against(columns=("a", "b"), more={"c": TOKENS[:5]}).table) == ["context", "a", "b", "c"]
+
+
+def test_the_text_of_models_names_the_marks_of_the_chosen_one():
+    assert models().alt == "Cache of 3 models; A: before 1.00 GiB, after 1.00 MiB"
+    drawing = models(chosen=2).drawing(PALETTE["light"])
+    assert drawing.alt.endswith("; C: before 1.00 MiB, after 256 KiB")
+    assert drawing.figure.layout.yaxis.ticktext == ("A", "B", "<b>C</b>")
+
+
+def test_the_loud_line_alone_has_the_hue():
+    quiet, loud = PALETTE["light"]["soft"], PALETTE["light"]["kv"]
+    figure = growth().figure(PALETTE["light"])
+    assert [trace.line.color for trace in figure.data[:3]] == [quiet, loud, quiet]
+    assert [note.text for note in figure.layout.annotations] == ["all", "<b>half</b>", "flat"]
+
+
+def test_what_is_larger_on_stage_is_the_type_and_the_lines():
+    small, large = (models().figure(PALETTE["light"], stroke) for stroke in (1.0, 1.8))
+    assert large.layout.font.size > small.layout.font.size and large.data[0].line.width > small.data[0].line.width
