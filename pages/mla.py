@@ -60,15 +60,7 @@ SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures com
 
 def label(variant: str) -> str:
     """A variant as it is written: "MLA 28 + 4", "MQA 1 × 16, rope"."""
-    bare = variant.removesuffix(lesson.recipes.FAST)
-    tail = ", faster rate" if bare != variant else ""
-    kind, _, rest = bare.removesuffix(lesson.recipes.LATEST).partition("-")
-    if kind == "mla":
-        rank, key = rest.split("-")
-        return f"MLA {rank} + {key}{tail}" if key != "0" else f"MLA {rank}, no rope key{tail}"
-    size, _, positions = rest.partition("-")
-    said = {"": "", "rope": ", rope", "partial": ", partial rope"}[positions]
-    return f"{kind.upper()} {size.replace('x', ' × ')}{said}{tail}"
+    return lesson.recipes.VARIANTS[variant].label
 
 
 @dataclass(frozen=True)
@@ -499,7 +491,7 @@ def equal_cache(i: int, group: proved.Group, colours: dict, stroke: float, comma
 def by_size(colours: dict, stroke: float, command: str) -> None:
     """Learning curves of the trained latents."""
     live.heading(f"Loss at {lesson.PAIRS} pairs while training, by latent")
-    variants = [f"mla-{rank}-{lesson.recipes.KEY}" for rank in lesson.recipes.LATENTS]
+    variants = [lesson.Choice(rank, made=lesson.TRAINED).variant for rank in lesson.recipes.LATENTS]
     curves = {v: c for v in variants if (c := proved.learning(v))}
     fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, dict.fromkeys(curves, "latent"), stroke)
     alt = f"Loss against training steps for {len(curves)} sizes of the latent; each line is a seed"

@@ -1,5 +1,6 @@
 """The page on latent attention: numbers and verdicts that follow from what was run. The rest is in test_pages.py."""
 
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -117,6 +118,8 @@ def test_the_tables_behind_the_figures_are_complete():
     for group in proved.GROUPS:
         table = proved.runs_table(group)
         variants = {*group.ours, *group.rivals}
-        fast = {f"{v}{lesson.recipes.FAST}" if rate == "faster" else v for v, rate in zip(table["variant"], table["rate"])}
+        fast = {
+            replace(lesson.recipes.VARIANTS[v], fast=rate == "faster").key for v, rate in zip(table["variant"], table["rate"])
+        }
         assert fast == variants and set(table["seed"]) == set(zoo.named("mla").seeds)
         assert len(table["seed"]) == 2 * len(variants) * len(zoo.named("mla").seeds)

@@ -1,11 +1,11 @@
 """What the runs of latent attention show: all seeds of ours and of their rivals at equal cache, the verdicts, learning curves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.count import cost
-from core.lessons.mla.lesson import FULL, PAIRS
+from core.lessons.mla.lesson import PAIRS
 from core.train import evidence, zoo
 from core.train.recipes import mla as recipes
 from core.train.rules import last
@@ -29,17 +29,17 @@ GROUPS = (
     *(
         Group(
             f"{budget} numbers a token",
-            recipes.names(recipes.OURS[budget]),
-            recipes.names(recipes.rivals(budget)),
-            recipes.EARLY[""],
+            recipes.keys(recipes.OURS[budget]),
+            recipes.keys(recipes.rivals(budget)),
+            recipes.EARLY[False],
         )
         for budget in recipes.BUDGETS
     ),
     Group(
         f"{recipes.BUDGETS[0]} numbers a token, the later of two things counts",
-        (*recipes.names(recipes.LATEST_OURS), f"mla-{FULL}-0{recipes.LATEST}"),
-        recipes.names(recipes.LATEST_RIVALS),
-        recipes.EARLY[recipes.LATEST],
+        (*recipes.keys(recipes.LATEST_OURS), recipes.UNTURNED.key),
+        recipes.keys(recipes.LATEST_RIVALS),
+        recipes.EARLY[True],
     ),
 )
 
@@ -58,8 +58,8 @@ def runs(group: Group) -> tuple[Runs, ...]:
     """Every run of a group that is in the table."""
     rows = zoo.table("mla")
     found = (
-        Runs(v.removesuffix(recipes.FAST), v.endswith(recipes.FAST), early, last(rows, v, METRIC, group.early * early))
-        for v in (*group.ours, *group.rivals)
+        Runs(replace(v, fast=False).key, v.fast, early, last(rows, v.key, METRIC, group.early * early))
+        for v in (recipes.VARIANTS[key] for key in (*group.ours, *group.rivals))
         for early in (True, False)
     )
     return tuple(r for r in found if r.seeds)
@@ -112,7 +112,7 @@ def grid() -> Grid:
         return [cost.count(zoo.recipe(v).spec, 1).params_total for v in variants]
 
     parameters = {g.title: (max(sized(g.ours)), min(sized(g.rivals)), max(sized(g.rivals))) for g in GROUPS}
-    once = [r.variant for r in recipes.RECIPES if recipes.LATEST not in r.variant]
+    once = [v.key for v in recipes.VARIANTS.values() if not v.latest]
     recalled = [value for v in once for value in evidence.final("mla", v, recipes.METRIC.replace("loss", "recall"))]
     solved = sum(value >= SOLVED for value in recalled)
     return Grid(len({v for v, _ in ends}), len(ends), sum(ends.values()) / 60, parameters, len(recalled), solved)

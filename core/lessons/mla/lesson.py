@@ -60,8 +60,8 @@ class Choice:
     @property
     def variant(self) -> str:
         """The checkpoint that runs, cut or not."""
-        tail = recipes.LATEST if self.task == LATEST else ""
-        return f"mla-{FULL if self.cut else self.rank}-{recipes.KEY if self.key else 0}{tail}"
+        mixer = recipes.latent(FULL if self.cut else self.rank, recipes.KEY if self.key else 0)
+        return recipes.Variant(mixer, latest=self.task == LATEST).key
 
     @property
     def whole(self) -> "Choice":

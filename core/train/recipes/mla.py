@@ -7,6 +7,8 @@ alone the order of near equals is an accident of the rate. Where order counts, t
 one rate, for comparison. "Early" is a look at a run, not a run of its own.
 """
 
+from dataclasses import dataclass
+
 from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
 from core.model.rope import Rope
@@ -25,85 +27,119 @@ WIDE = {32: 96, 16: 80}  # numbers in all the queries of a rival, chosen so that
 SHARED = {32: ((1, 16), (2, 8), (4, 4)), 16: ((1, 8), (2, 4))}  # KV heads and their width
 TURNED = 8  # narrower heads were not trained with rope
 PARTIAL = 4  # numbers turned in "-partial", as many as the rotated key has
-LATEST = "-latest"  # every name is told twice, and the later thing counts; this takes longer to learn
 PAIRS, METRIC = 24, "loss@24"
-STEPS, EARLY, RATES = {"": 320, LATEST: 480}, {"": 80, LATEST: 160}, {"": 6e-3, LATEST: 8e-3}
-FAST = "-fast"  # at twice the rate
+# where every name is told twice and the later thing counts, learning takes longer
+STEPS, EARLY, RATES = {False: 320, True: 480}, {False: 80, True: 160}, {False: 6e-3, True: 8e-3}
 
 
-def recipe(variant: str, mixer, ships: bool = False) -> Recipe:
-    """One layer of this mixer, trained on recall; the end of its name says which task and rate."""
-    spec = ModelSpec(variant, WIDTH, len(recall.WORDS), (Layer(mixer, None, input_conv=3),))
-    task = LATEST if LATEST in variant else ""
-    settings = {"pairs": PAIRS, "count": 16, "length": 72, "ramp": 100} | ({"retell": True} if task else {})
-    rate = RATES[task] * (2 if variant.endswith(FAST) else 1)
-    return Recipe(variant, spec, recall.TASK, STEPS[task], rate, settings, embed_std=0.125, evaluate_every=80, ships=ships)
+@dataclass(frozen=True)
+class Variant:
+    """One layer of a mixer, trained on recall: on which task, at which rate."""
+
+    mixer: Latent | Attention
+    latest: bool = False  # every name is told twice, and the later thing counts
+    fast: bool = False  # at twice the rate
+    ships: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name of its checkpoint and in the table: mla-28-4-latest, gqa-2x8-rope-fast."""
+        m, tail = self.mixer, "-latest" * self.latest + "-fast" * self.fast
+        if isinstance(m, Latent):
+            return f"mla-{m.kv_rank}-{m.rope_dim}{tail}"
+        positions = {0: "", m.k_dim: "-rope"}.get(m.rope.dim, "-partial")
+        return f"{'mqa' if m.kv_heads == 1 else 'gqa'}-{m.kv_heads}x{m.k_dim}{positions}{tail}"
+
+    @property
+    def label(self) -> str:
+        """As it is written: "MLA 28 + 4", "MQA 1 × 16, rope"."""
+        m, tail = self.mixer, ", faster rate" * self.fast
+        if isinstance(m, Latent):
+            return f"MLA {m.kv_rank}{f' + {m.rope_dim}' if m.rope_dim else ', no rope key'}{tail}"
+        positions = {0: "", m.k_dim: ", rope"}.get(m.rope.dim, ", partial rope")
+        return f"{'MQA' if m.kv_heads == 1 else 'GQA'} {m.kv_heads} × {m.k_dim}{positions}{tail}"
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What is trained."""
+        return ModelSpec(self.key, WIDTH, len(recall.WORDS), (Layer(self.mixer, None, input_conv=3),))
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        settings = {"pairs": PAIRS, "count": 16, "length": 72, "ramp": 100} | ({"retell": True} if self.latest else {})
+        rate, steps = RATES[self.latest] * (2 if self.fast else 1), STEPS[self.latest]
+        return Recipe(
+            self.key, self.spec, recall.TASK, steps, rate, settings, embed_std=0.125, evaluate_every=80, ships=self.ships
+        )
 
 
-def latent(rank: int, key: int, tail: str = "", ships: bool = False) -> Recipe:
+def latent(rank: int, key: int) -> Latent:
     """Latent attention whose cache is `rank` numbers and a rotated key of `key`."""
-    mixer = Latent(HEADS, rank, HEAD, key, HEAD, rope=Rope(key))
-    return recipe(f"mla-{rank}-{key}{tail}", mixer, ships)
+    return Latent(HEADS, rank, HEAD, key, HEAD, rope=Rope(key))
 
 
-def shared(budget: int, kv_heads: int, width: int, turned: int, tail: str = "") -> Recipe:
+def shared(budget: int, kv_heads: int, width: int, turned: int) -> Attention:
     """Shared keys and values of so many numbers; `turned` of each query and key are turned by rope."""
-    mixer = Attention(WIDE[budget] // width, kv_heads, width, width, Rope(turned))
-    positions = {0: "", width: "-rope"}.get(turned, "-partial")
-    return recipe(f"{'mqa' if kv_heads == 1 else 'gqa'}-{kv_heads}x{width}{positions}{tail}", mixer)
+    return Attention(WIDE[budget] // width, kv_heads, width, width, Rope(turned))
 
 
-def rivals(budget: int) -> tuple[Recipe, ...]:
+def rivals(budget: int) -> tuple[Variant, ...]:
     """Every shared variant of a budget, without positions and with rope."""
     return tuple(
-        shared(budget, kv_heads, width, turned, fast)
+        Variant(shared(budget, kv_heads, width, turned), fast=fast)
         for kv_heads, width in SHARED[budget]
         for turned in (0, width)
-        for fast in ("", FAST)
+        for fast in (False, True)
         if not turned or width >= TURNED
     )
 
 
 LATEST_RIVALS = (
-    shared(32, 1, 16, 0, LATEST),
+    Variant(shared(32, 1, 16, 0), latest=True),
     *(
-        shared(32, kv_heads, width, turned, LATEST + fast)
+        Variant(shared(32, kv_heads, width, turned), True, fast)
         for kv_heads, width in SHARED[32][:2]
         for turned in (width, PARTIAL)
-        for fast in ("", FAST)
+        for fast in (False, True)
     ),
 )
 OURS = {
     budget: (
-        *(latent(budget - KEY, KEY, fast, ships=not fast) for fast in ("", FAST)),
-        *(latent(budget, 0, fast) for fast in ("", FAST)),
+        *(Variant(latent(budget - KEY, KEY), fast=fast, ships=not fast) for fast in (False, True)),
+        *(Variant(latent(budget, 0), fast=fast) for fast in (False, True)),
     )
     for budget in BUDGETS
 }
-LATEST_OURS = (latent(28, KEY, LATEST, ships=True), latent(28, KEY, LATEST + FAST))
+LATEST_OURS = (Variant(latent(28, KEY), latest=True, ships=True), Variant(latent(28, KEY), True, True))
+UNTURNED = Variant(latent(28, 0), latest=True, ships=True)  # cannot tell the later thing; for comparison
 
-RECIPES = (
-    *(latent(rank, key, ships=True) for rank in reversed(LATENTS) for key in (KEY, 0)),
-    latent(28, KEY, LATEST, ships=True),
-    latent(28, 0, LATEST, ships=True),
-    *(latent(budget - KEY, KEY, FAST) for budget in BUDGETS),
-    *(latent(budget, 0, fast) for budget in BUDGETS for fast in ("", FAST)),
-    latent(28, KEY, LATEST + FAST),
-    *(rival for budget in BUDGETS for rival in rivals(budget)),
-    *LATEST_RIVALS,
-)
+VARIANTS = {
+    v.key: v
+    for v in (
+        *(Variant(latent(rank, key), ships=True) for rank in reversed(LATENTS) for key in (KEY, 0)),
+        LATEST_OURS[0],
+        UNTURNED,
+        *(Variant(latent(budget - KEY, KEY), fast=True) for budget in BUDGETS),
+        *(Variant(latent(budget, 0), fast=fast) for budget in BUDGETS for fast in (False, True)),
+        LATEST_OURS[1],
+        *(rival for budget in BUDGETS for rival in rivals(budget)),
+        *LATEST_RIVALS,
+    )
+}
+RECIPES = tuple(v.recipe for v in VARIANTS.values())
 
 
-def names(recipes: tuple[Recipe, ...]) -> tuple[str, ...]:
-    """Their variants."""
-    return tuple(r.variant for r in recipes)
+def keys(variants: tuple[Variant, ...]) -> tuple[str, ...]:
+    """Their names in the table."""
+    return tuple(v.key for v in variants)
 
 
 def at_equal_cache(budget: int, step: int) -> Claim:
     """The best latent attention of a budget against the best shared one."""
     when = f"after {step} steps" if step else "at the end of training"
     sentence = f"At {budget} numbers a token latent attention has a lower loss than the best GQA or MQA, {when}"
-    return Claim(sentence, "beats", beats(METRIC, names(OURS[budget]), names(rivals(budget)), step))
+    return Claim(sentence, "beats", beats(METRIC, keys(OURS[budget]), keys(rivals(budget)), step))
 
 
 def where_order_counts(step: int) -> Claim:
@@ -112,16 +148,16 @@ def where_order_counts(step: int) -> Claim:
     sentence = (
         f"Where the later of two things counts, a latent with a rope key has a lower loss than the best of equal cache, {when}"
     )
-    return Claim(sentence, "beats", beats(METRIC, names(LATEST_OURS), names(LATEST_RIVALS), step))
+    return Claim(sentence, "beats", beats(METRIC, keys(LATEST_OURS), keys(LATEST_RIVALS), step))
 
 
 CLAIMS = (
-    *(at_equal_cache(budget, step) for budget in BUDGETS for step in (EARLY[""], 0)),
-    *(where_order_counts(step) for step in (EARLY[LATEST], 0)),
+    *(at_equal_cache(budget, step) for budget in BUDGETS for step in (EARLY[False], 0)),
+    *(where_order_counts(step) for step in (EARLY[True], 0)),
     Claim(
         "The rope key carries the order: without it the later thing is told from the earlier one less often",
         "ordered",
-        ordered(f"recall@{PAIRS}", "mla-28-0" + LATEST, "mla-28-4" + LATEST),
+        ordered(f"recall@{PAIRS}", UNTURNED.key, LATEST_OURS[0].key),
     ),
     Claim(
         "A smaller latent costs quality: the loss rises from 28 numbers to 12 and to 4",
