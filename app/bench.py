@@ -34,7 +34,7 @@ USERS = controls.Slider("users", "Users", inference.USERS, 16, "kv")
 def current() -> tuple[Design, Deployment]:
     """The controls to start from and to run on; the design of this session, and where it runs."""
     with controls.row("start"):
-        base = controls.pick("model", "Start from", list(lesson.names()), DEFAULT, lesson.names().get)
+        base = controls.pick("model", "Start from", list(lesson.base_names()), DEFAULT, lesson.base_names().get)
         context = controls.slider_choice("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT)
         with controls.more("your config.json", "own"):
             taken = handed()
@@ -79,7 +79,7 @@ def linked(base: str, given: str) -> Design:
     try:
         return lesson.restored(base, state.unpack(given, lesson.example(base)))
     except SpecError as error:
-        st.session_state[REFUSED] = f"{error}. What stands here is {lesson.names()[base]}."
+        st.session_state[REFUSED] = f"{error}. What stands here is {lesson.base_names()[base]}."
         return lesson.start(base)
 
 
@@ -234,7 +234,7 @@ def where_said() -> str:
 def deployed(d: Design) -> dict:
     """The same deployment on the page on inference; the base where the design is painted."""
     kept = {key: value for key, value in state.values().items() if key in ("accelerator", "devices", "users", "context")}
-    return kept if d.base == lesson.BLANK or d.taken else {**kept, "model": lesson.names()[d.base]}
+    return kept if d.base == lesson.BLANK or d.taken else {**kept, "model": lesson.base_names()[d.base]}
 
 
 # Small pieces

@@ -104,13 +104,13 @@ def about(reading) -> dict:
 
 def counts(reading) -> None:
     """Parameters, weights, cache at several contexts, state."""
-    c, spec = lesson.counted(reading), reading.spec
+    c, spec = lesson.longest_cost(reading), reading.spec
     rows = [("parameters", f"{c.params_total:,}", count(c.params_total))]
     if c.params_active != c.params_total:
         rows.append(("active in a token", f"{c.params_active:,}", count(c.params_active)))
     rows += weights(reading, c)
     if lesson.keeps(spec):
-        for kept in lesson.kept(reading):
+        for kept in lesson.caches(reading):
             said = ", its longest" if kept.own else ", longer than made for" if kept.beyond else ""
             rows.append((f"cache at {power(kept.context)}{said}", binary(kept.cache), decimal(kept.cache)))
         rows.append(growing(reading))

@@ -79,7 +79,7 @@ def opened(text: str) -> tuple[lesson.Scene, str]:
 
 def see(choice: Choice) -> None:
     """The true run beside the model's; the state at the step; answering at once; accuracy against trace length."""
-    said = None if choice.scene.problem else lesson.told(choice.scene.source, choice.reads)
+    said = None if choice.scene.problem else lesson.model_trace(choice.scene.source, choice.reads)
     config = live.about(recipes.TRACE, program=choice.scene.source, reads=choice.reads, step=choice.at)
     left, right = panels.beside()
     with left:
@@ -96,7 +96,7 @@ def picture(scene: lesson.Scene, said: lesson.Told | None, at: int, config: dict
     frame.figure(fig, key="trace", alt=lesson.alt(scene, said, at), table=lesson.table(v), config=config)
     rings = "; rings: what the model expects" if said else ""
     panels.caption(
-        f"**{lesson.said(scene, said)}** The line above: which line runs{rings}. Below, what every "
+        f"**{lesson.agreement_text(scene, said)}** The line above: which line runs{rings}. Below, what every "
         "{names} after each step: blue where it changed, red where a model is wrong.",
         names=panels.term("name holds", "Python calls them local variables; CWM reads them in this form, as text."),
     )
@@ -185,8 +185,8 @@ def cwm(config: dict) -> None:
     """CWM's cache against context."""
     key, context = proved.CWM, proved.context()
     live.heading(f"{model_name(key)}: cache against context")
-    contexts, r = 2 ** np.arange(6, 18), sliding_window.real(key, context)
-    whole, released = sliding_window.memory(key, contexts)
+    contexts, r = 2 ** np.arange(6, 18), sliding_window.real_model(key, context)
+    whole, released = sliding_window.real_cache_curves(key, contexts)
     kinds.show(window.memory(r.name, contexts, whole, released, AXIS, r.window, context, binary), "cwm", config)
     panels.caption(
         f"**{r.local} of {r.local + r.full} layers keep {r.window:,} tokens at most: {r.share:.1%} of an all-global cache at "
@@ -216,7 +216,7 @@ def formula() -> None:
 
 def others(config: dict) -> None:
     """Every model of the catalogue with windows, at that context."""
-    rows = sliding_window.reals(proved.context())
+    rows = sliding_window.real_models(proved.context())
     live.heading(f"Models with windows at {proved.context():,} tokens")
     names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
     chosen = [r.key for r in rows].index(proved.CWM)
@@ -307,7 +307,7 @@ def read(_: Choice) -> None:
 
 def users(_: Choice) -> None:
     """The catalogue's row."""
-    r = sliding_window.real(proved.CWM, proved.context())
+    r = sliding_window.real_model(proved.CWM, proved.context())
     rows = [(u.entry, u.layers, u.cache) for u in proved.users(binary)]
     live.users(("layers", f"cache at {proved.context():,}"), rows)
     panels.caption(

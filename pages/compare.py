@@ -27,7 +27,7 @@ FILES = tuple(f"core/lessons/compare/{part}.py" for part in ("lesson", "crossing
 QUESTION = "How do two models differ?"
 SECTIONS = ("See", "Fields", "Count", "Read")
 NONE, HANDED = "none", "cw-compare-handed-in"
-NAMES = {NONE: NONE, **lesson.names()}
+NAMES = {NONE: NONE, **lesson.model_names()}
 FIRST, SECOND = next(iter(lesson.PRESETS.values()))
 PRESETS = {label: {"a": a, "b": b} for label, (a, b) in lesson.PRESETS.items()}
 HELP_CONTEXT = "How many tokens one sequence has so far. The bars of the ladders and all numbers are for this many."
@@ -88,7 +88,7 @@ def choose() -> Choice:
     keep(given)
     listed = [lesson.side(key, *dtypes) for key in dict.fromkeys(chosen) if key != NONE]
     mine = [lesson.of(taken.reading, taken.name, "", *dtypes) for taken in own]
-    return Choice(lesson.apart((*listed, *mine)[: lesson.MOST]), context)
+    return Choice(lesson.with_distinct_names((*listed, *mine)[: lesson.MOST]), context)
 
 
 def keep(given: list[Taken]) -> None:
@@ -160,7 +160,7 @@ def sentence(text: str) -> str:
 
 def picture(sides: tuple[lesson.Side, ...], context: int) -> None:
     """The ladders."""
-    models = lesson.ladders(sides, context)
+    models = lesson.side_ladders(sides, context)
     fig = figures.ladders(sides, context, theme.mode(), theme.stroke())
     alt = "; ".join(f"{name}: {len(rungs)} layers, {ladder.said(blocks)}" for name, (rungs, blocks) in models.items())
     frame.figure(fig, key="ladders", alt=alt, table=lesson.rung_table(models), config=about(sides, context))
@@ -175,7 +175,7 @@ def picture(sides: tuple[lesson.Side, ...], context: int) -> None:
 def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
     """What one sequence keeps, and the parameters, as bars."""
     hues = lesson.hues(sides, context)
-    kept = {s.name: lesson.held(s, context) for s in sides}
+    kept = {s.name: lesson.bytes_at(s, context) for s in sides}
     with panels.card(f"One sequence of {context:,} tokens keeps", "kept"):
         most = max(kept.values()) or 1
         panels.bars([Bar(name, n / most, binary(n), hues[name], i > 0) for i, (name, n) in enumerate(kept.items())], "bytes kept")
@@ -186,7 +186,7 @@ def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
         with panels.card("The same against context", "against"):
             curve(sides, context, "kept", small=True)
     with panels.card("Parameters, and those a token visits", "parameters"):
-        costs = {s.name: lesson.counted(s, context) for s in sides}
+        costs = {s.name: lesson.side_cost(s, context) for s in sides}
         most = max(c.params_total for c in costs.values())
         rows = []
         for name, c in costs.items():

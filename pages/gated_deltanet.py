@@ -108,7 +108,7 @@ def presets() -> dict[str, dict]:
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
     prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
-    shown = lesson.run(choice.setting, prompt)
+    shown = lesson.played_setting(choice.setting, prompt)
     left, right = panels.beside()
     with left:
         if choice.setting.mix == FULL:
@@ -117,7 +117,7 @@ def see(choice: Choice) -> None:
             layer, head = memory_of(choice.setting, prompt)
             picture(choice.setting, shown, layer, head, choice.text)
             said(choice.setting, shown, layer, head)
-        live.answers([(a, lesson.found(shown, a)) for a in shown.scene.answers])
+        live.answers([(a, lesson.finding_head(shown, a)) for a in shown.scene.answers])
     with right:
         if choice.setting.mix != FULL:
             made_of(choice.setting, prompt, shown, layer, head)
@@ -220,7 +220,7 @@ def made_of(setting: Setting, prompt: recall.Prompt, shown: Shown, layer: int, h
     """What the memory answers to the last question, beside the model as it learned."""
     last = shown.scene.answers[-1]
     shares = lesson.readout(shown, layer, head, last.position)
-    learned = lesson.learned(setting, prompt, layer, head, last.position) if setting.changed else None
+    learned = lesson.readout_as_learned(setting, prompt, layer, head, last.position) if setting.changed else None
     with panels.card(f"What this memory answers for “{last.name}”", "readout"):
         fig = delta.readout(shown.words, shares, learned, last.source, last.position, theme.colours(), theme.stroke())
         held = f", of “{shown.words[last.source]}” {shares[last.source]:+.2f}" if last.source >= 0 else ""
@@ -243,7 +243,7 @@ def side(setting: Setting, shown: Shown, key: str) -> None:
         panels.check(here.bytes, kept)
         if here.crossover:
             live.small(f"less than attention from {here.crossover:,} tokens on")
-    real = lesson.real(key)
+    real = lesson.real_model(key)
     with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
         bars(real, binary)
         live.small(f"{real.deltas} of {real.layers} layers keep a matrix: less than attention from {real.crossover:,} tokens on")
@@ -283,7 +283,7 @@ def ours(setting: Setting, config: dict) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
     lengths = np.arange(1, 129)
-    whole, own = lesson.lines(lesson.spec(setting), lengths, lesson.DTYPE)
+    whole, own = lesson.lines(lesson.live_spec(setting), lengths, lesson.DTYPE)
     points, values = np.array(LENGTHS), measured_memory(setting.variant)
     crossing, names = lesson.ours(setting, 1).crossover, ("attention in every layer", f"{setting.rule}, {setting.mix}")
     kinds.show(delta.growth(lengths, whole, own, points, values, crossing, names), "growth", config)
@@ -299,7 +299,7 @@ def real(key: str, name: str, config: dict) -> None:
     live.heading(f"{name}: memory against context")
     contexts, spec = 2 ** np.arange(6, 21), spec_of(key)
     whole, own = lesson.lines(spec, contexts)
-    crossing = lesson.crossover(spec)
+    crossing = lesson.crossover_of(spec)
     kinds.show(delta.memory(name, contexts, whole, own, AXIS, crossing, binary), "memory", config)
     panels.caption(
         f"**Below {crossing:,} tokens the constant state is the larger memory.** Far beyond, what grows are the layers of "
@@ -332,7 +332,7 @@ def formula(key: str) -> None:
 
 def real_models(config: dict) -> None:
     """Every model of the catalogue with delta layers."""
-    rows = [lesson.real(key) for key in lesson.users()]
+    rows = [lesson.real_model(key) for key in lesson.users()]
     live.heading(f"Real models, {CONTEXT} tokens")
     names = [r.name for r in rows]
     sizes = {field: np.array([getattr(r, field) for r in rows]) for field in ("whole", "state", "cache")}
@@ -351,7 +351,7 @@ def real_models(config: dict) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("gated_deltanet")
-    live.verdicts(report, live.numbers(lesson.said))
+    live.verdicts(report, live.numbers(lesson.variant_label))
     table, config = lesson.recalled(), {"command": report["command"]}
     if table:
         colours, stroke = theme.colours(), theme.stroke()
@@ -368,10 +368,10 @@ def prove(_: Choice) -> None:
 def recalled(table: dict, report: dict, config: dict, colours: dict, stroke: float) -> None:
     """Recall against the number of stored pairs."""
     live.heading("Recall against pairs to remember: every seed")
-    fig = delta.recall(table, lesson.said, lesson.styles(), colours, stroke)
+    fig = delta.recall(table, lesson.variant_label, lesson.styles(), colours, stroke)
     alt = f"Recall of {len(table)} models against pairs to remember; each mark is a seed"
     frame.figure(fig, key="recall", alt=alt, table=lesson.recalled_table(), config=config)
-    sizes = ", ".join(f"{lesson.said(v)} {n:,}" for v, n in lesson.sizes().items() if n and v in table)
+    sizes = ", ".join(f"{lesson.variant_label(v)} {n:,}" for v, n in lesson.memory_numbers().items() if n and v in table)
     panels.caption(
         f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}; the number after a name is the "
         f"width of its keys.** Numbers in the matrices of all layers: {sizes}."
@@ -382,10 +382,12 @@ def learned(config: dict, colours: dict, stroke: float) -> None:
     """Learning curves."""
     live.heading(f"Loss at {lesson.PAIRS} pairs while training")
     curves = lesson.learning()
-    fig = delta.learning(curves, lesson.said, lesson.hues(), colours, stroke)
+    fig = delta.learning(curves, lesson.variant_label, lesson.hues(), colours, stroke)
     alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} models; each line is a seed"
     frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=config)
-    panels.caption(f"**One line a seed.** Steps: {', '.join(f'{lesson.said(v)} {n:,}' for v, n in lesson.trained().items())}.")
+    panels.caption(
+        f"**One line a seed.** Steps: {', '.join(f'{lesson.variant_label(v)} {n:,}' for v, n in lesson.steps_trained().items())}."
+    )
 
 
 # Read
@@ -401,7 +403,7 @@ def read(_: Choice) -> None:
 
 def users(_: Choice) -> None:
     """The catalogue's rows."""
-    rows = [(catalogue.entries()[k], lesson.real(k), lesson.rule(k), lesson.formula(k)) for k in lesson.users()]
+    rows = [(catalogue.entries()[k], lesson.real_model(k), lesson.rule(k), lesson.formula(k)) for k in lesson.users()]
     live.users(
         ("rule", "layers with a matrix", "state", f"cache at {CONTEXT}", "pays from"),
         [

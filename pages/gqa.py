@@ -11,6 +11,7 @@ from app.figures import frame, kinds, sharing
 from app.figures.maps import Tape, encode_probability, maps
 from core.lessons import gqa as lesson
 from core.lessons.common import USUAL_CONTEXT, model_name
+from core.lessons.recall import LENGTHS, Scene, checkpoint_scene, finder, live_cost, measured_cache_bytes
 from core.model.registry import question
 from core.shape import diagram
 from core.train import evidence, zoo
@@ -95,11 +96,11 @@ def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
     prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
     variant = lesson.variant(choice.kv_heads, choice.positions, choice.model)
-    scene = lesson.scene(variant, prompt)
+    scene = checkpoint_scene(variant, prompt)
     layer = controls.choice("layer", "Layer", (1, 2), 2) - 1 if choice.model == lesson.INDUCTION else 0
     left, right = panels.beside()
     with left:
-        whole = lesson.scene(lesson.variant(lesson.HEADS, choice.positions, choice.model), prompt)
+        whole = checkpoint_scene(lesson.variant(lesson.HEADS, choice.positions, choice.model), prompt)
         chosen = picture(choice.kv_heads, layer, variant, scene, whole, choice.text)
         panels.caption(
             f"**8 query heads, {choice.kv_heads} KV head{'s' * (choice.kv_heads > 1)}, {len(scene.words)} tokens.** "
@@ -114,7 +115,7 @@ def see(choice: Choice) -> None:
         side(choice.kv_heads, variant, scene, whole, chosen["head"])
 
 
-def picture(kv_heads: int, layer: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, text: str) -> dict:
+def picture(kv_heads: int, layer: int, variant: str, scene: Scene, whole: Scene, text: str) -> dict:
     """Attention maps banded by group, the prompt, the cache filling beside that of the `whole` model without sharing."""
     last, share = scene.answers[-1], lesson.HEADS // kv_heads
     start = {"row": last.position, "step": len(scene.words)}
@@ -137,12 +138,12 @@ def picture(kv_heads: int, layer: int, variant: str, scene: lesson.Scene, whole:
     return chosen
 
 
-def verdict(scene: lesson.Scene) -> None:
+def verdict(scene: Scene) -> None:
     """What was asked, what the model said, which head found it."""
-    live.answers([(a, lesson.finder(scene, a) if a.source >= 0 else None) for a in scene.answers])
+    live.answers([(a, finder(scene, a) if a.source >= 0 else None) for a in scene.answers])
 
 
-def side(kv_heads: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, head: int | None) -> None:
+def side(kv_heads: int, variant: str, scene: Scene, whole: Scene, head: int | None) -> None:
     """Wiring, the cache here, the cache of a real model."""
     colours, stroke, mixer = theme.colours(), theme.stroke(), zoo.recipe(variant).spec.layers[0].mixer
     with panels.card("Who reads whose keys", "wiring"):
@@ -151,13 +152,13 @@ def side(kv_heads: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, 
         alt = f"8 query heads above, each wired to one of {kv_heads} blocks of keys and values"
         frame.figure(sharing.wiring(graph, colours, head, stroke), key="wiring", alt=alt, table=table, config=live.about(variant))
     n = len(scene.words)
-    here = lesson.counted(variant, n)
+    here = live_cost(variant, n)
     with panels.card(f"Cache after {n} tokens", "cache"):
         live.compare("MHA", int(whole.cache_bytes[-1]), label(variant), here.cache_bytes)
         panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
         if here.state_bytes:
             live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
-    real = lesson.real("llama3-8b", lesson.HEADS // kv_heads)
+    real = lesson.real_model("llama3-8b", lesson.HEADS // kv_heads)
     with panels.card(f"The same move on {real.name}, {CONTEXT} tokens", "real"):
         live.compare("MHA", real.multi_head, f"{real.chosen} of {real.heads}", real.moved, binary)
 
@@ -168,8 +169,8 @@ def side(kv_heads: int, variant: str, scene: lesson.Scene, whole: lesson.Scene, 
 def count(choice: Choice) -> None:
     """Memory and arithmetic against context, counted beside measured; then the real models."""
     variant, factor = lesson.variant(choice.kv_heads), lesson.HEADS // choice.kv_heads
-    lengths, points = np.arange(1, 129), np.array(lesson.LENGTHS)
-    lines, kept = lesson.curve(lengths), lesson.measured(variant)
+    lengths, points = np.arange(1, 129), np.array(LENGTHS)
+    lines, kept = lesson.cache_curves(lengths), measured_cache_bytes(variant)
     key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", model_name)
     config = live.about(variant, kv_heads=choice.kv_heads, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
@@ -216,7 +217,7 @@ def formula(key: str, factor: int) -> None:
 
 def real_models(factor: int, config: dict) -> None:
     """Every model of the catalogue before and after."""
-    rows = lesson.reals(factor)
+    rows = lesson.real_models(factor)
     live.heading(f"The same move on real models, {CONTEXT} tokens")
     names, sizes = (
         [r.name for r in rows],

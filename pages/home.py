@@ -28,7 +28,7 @@ NOBODY = "no card"
 ORGANISATION = controls.Pick("organisation", "Built by", (lesson.EVERY, *lesson.organisations()), lesson.EVERY)
 LICENCE = controls.Choice("licence", "Licence", lesson.LICENCES, lesson.LICENCES[0])
 SIZE = controls.Choice("size", "Total parameters", tuple(lesson.SIZES), next(iter(lesson.SIZES)))
-MODEL = controls.Pick("model", "Click a dot or choose", (NOBODY, *lesson.names()), NOBODY)
+MODEL = controls.Pick("model", "Click a dot or choose", (NOBODY, *lesson.sorted_names()), NOBODY)
 
 
 def page() -> None:
@@ -39,7 +39,7 @@ def page() -> None:
     shown = picture(asked, month)
     name = pick()
     caption(lesson.summary(shown), month)
-    opened(lesson.named(name))
+    opened(lesson.key_of_name(name))
     tries()
 
 
@@ -72,8 +72,8 @@ def summary() -> str:
 
 def picture(asked: lesson.Filter, month: str) -> tuple[lesson.Dot, ...]:
     """The landscape; a click on a dot opens its card."""
-    fig = landscape.drawn(asked, month, lesson.named(MODEL.peek()), theme.mode(), theme.stroke())
-    shown = lesson.taken(asked, month)
+    fig = landscape.drawn(asked, month, lesson.key_of_name(MODEL.peek()), theme.mode(), theme.stroke())
+    shown = lesson.chosen_dots(asked, month)
     alt = f"{len(shown)} models as dots: total parameters across, active parameters upwards, the cache of a token as the area"
     config = {"link": state.link(state.page(), state.values()), "until": month}
     frame.figure(fig, key="landscape", alt=alt, table=lesson.table(shown), config=config)
@@ -89,7 +89,7 @@ def clicked(key: str) -> None:
 
 def caption(said: lesson.Summary, month: str) -> None:
     """What the picture shows now, how to read it, and the sizes of its dots."""
-    legend(lesson.steps())
+    legend(lesson.size_legend())
     least, most = ((d.name, sized(d.rate)) if d else ("", "") for d in (said.least, said.most))
     rings = f" {said.ringed} add nothing: rings." if said.ringed else ""
     span = f" A token adds between {least[1]}, {least[0]}, and {most[1]}, {most[0]}." if said.least else ""

@@ -171,7 +171,7 @@ def see(choice: Choice) -> None:
 
 def budget(reading, d: Deployment, scene: lesson.Scene) -> None:
     """The memory of one device."""
-    m, kept = scene.memory, lesson.words(reading)[1]
+    m, kept = scene.memory, lesson.step_words(reading)[1]
     rows = tuple((part.name, part.bytes, part.hue) for part in scene.parts)
     fig = figures.budget(rows, m.available, m.installed, decimal, theme.mode(), theme.stroke())
     table = {"part": [p.name for p in scene.parts], "bytes on one device": [p.bytes for p in scene.parts]}
@@ -208,7 +208,7 @@ def roofline(reading, d: Deployment, scene: lesson.Scene) -> None:
 
 def side(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
     """What a decode step reads; how fast at best; how much fits."""
-    b, (made, kept) = scene.bounds, lesson.words(reading)
+    b, (made, kept) = scene.bounds, lesson.step_words(reading)
     with panels.card("A decode step reads, on one device", "reads"):
         top = scene.heaviest.bytes
         panels.bars([Bar(p.name, p.bytes / top, decimal(p.bytes), p.hue) for p in scene.reads], "Bytes that a decode step reads")
@@ -235,7 +235,7 @@ def count(choice: Choice) -> None:
     colours, stroke = theme.colours(), theme.stroke()
     reading, d, scene = choice.reading, choice.d, choice.scene
     unit, factor = in_words.unit(choice.price)
-    made, kept = lesson.words(reading)
+    made, kept = lesson.step_words(reading)
     title = f"{unit} per million {made}s"
     p, rows = lesson.prices(reading, d), effects(reading, d)
     live.heading(f"{reading.spec.name}: what a million {made}s cost")

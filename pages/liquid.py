@@ -88,7 +88,7 @@ def see(choice: Choice) -> None:
             "shares of each row. A convolution is a band three wide, with {gates}; attention a triangle.",
             gates=panels.term("two gates", HELP_GATE),
         )
-        live.answers([(a, lesson.found(choice.place, shown.scene, a)) for a in shown.scene.answers])
+        live.answers([(a, lesson.finding_head(choice.place, shown.scene, a)) for a in shown.scene.answers])
         reach(choice.place, prompt, shown, chosen["row"])
         if controls.switch("gates", "Both gates of every channel and token", hue="window"):
             strips(choice.place, shown, chosen_layer(choice.place, chosen["head"]))
@@ -135,7 +135,7 @@ def tape(place: str, shown) -> Tape:
     attends, n = lesson.attends(place), len(shown.words)
     lanes = (f"layer {attends + 1}",) if attends >= 0 else ()
     legend = {"kv": lanes[0]} if lanes else {"window": "two columns a layer, no growth"}
-    whole = lesson.curve(lesson.ALONE, np.arange(1, n + 1))
+    whole = lesson.live_curve(lesson.ALONE, np.arange(1, n + 1))
     return Tape(lanes, shown.scene.memory_bytes, lesson.DEPTH, whole, "attention in every layer", title="Memory", legend=legend)
 
 
@@ -183,7 +183,7 @@ def side(place: str, key: str, context: int, prompt: recall.Prompt, shown, chose
     with panels.card(f"Memory after {n} tokens", "cache"):
         bars(whole, mine, lambda b: f"{b:,} B", "kv" if lesson.attends(place) >= 0 else "window")
         panels.check(mine, int(shown.scene.memory_bytes[-1]))
-    r = lesson.real(key, context)
+    r = lesson.real_model(key, context)
     with panels.card(f"{r.name}, {context:,} tokens", "real"):
         bars(r.whole, r.total, binary, "kv")
         live.small(f"{r.attention} of {r.layers} layers attend; the columns of the others are {binary(r.state)} of it")
@@ -262,7 +262,7 @@ def counts(choice: Choice) -> None:
     """Ladders of the released models; memory against context, counted beside measured."""
     config = live.about(lesson.PLACES[choice.place], model=model_name(choice.key), context=choice.context)
     live.heading(f"The released models, layer by layer, at {choice.context:,} tokens")
-    models = lesson.ladders(choice.context)
+    models = lesson.real_ladders(choice.context)
     alt = f"Layers of {', '.join(models)}, first at the bottom; only those that attend keep a cache"
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
     frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
@@ -283,7 +283,7 @@ def ours(place: str, config: dict) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
     lengths, points, variant = np.arange(1, 129), np.array(LENGTHS), lesson.PLACES[place]
-    whole, own, values = lesson.curve(lesson.ALONE, lengths), lesson.curve(variant, lengths), measured_memory(variant)
+    whole, own, values = lesson.live_curve(lesson.ALONE, lengths), lesson.live_curve(variant, lengths), measured_memory(variant)
     names = "attention in every layer", stack(place)
     cross = lesson.lighter(place)
     kinds.show(delta.growth(lengths, whole, own, points, values, cross, names, "window", "{}"), "growth", config)
@@ -296,10 +296,10 @@ def ours(place: str, config: dict) -> None:
 def theirs(key: str, config: dict) -> None:
     """A released model's memory against context."""
     live.heading(f"{model_name(key)}: memory against context")
-    contexts, r = 2 ** np.arange(0, 18), lesson.real(key, 1)
+    contexts, r = 2 ** np.arange(0, 18), lesson.real_model(key, 1)
     whole, own = lesson.lines(key, contexts)
     kinds.show(delta.memory(r.name, contexts, whole, own, AXIS, r.crossover, binary, "window"), "memory", config)
-    conv, attention = lesson.weights(key)
+    conv, attention = lesson.mixer_weights(key)
     panels.caption(
         f"**The columns are paid back after {r.crossover} tokens.** Far out what is left is the share of layers that attend, "
         f"{r.attention} of {r.layers}. A convolution has {conv / attention:.2f} times the weights of this attention: memory is "
@@ -331,7 +331,7 @@ def formula(key: str, context: int) -> None:
 
 def real_models(config: dict) -> None:
     """The released models at several contexts."""
-    rows = lesson.reals(tuple(CONTEXTS[said] for said in ("8k", "16k", "32k")))
+    rows = lesson.real_models(tuple(CONTEXTS[said] for said in ("8k", "16k", "32k")))
     live.heading("The released models at several contexts")
     names = [f"{r.name}, {n:,}" for n, r in rows]
     whole, cache, kept = (np.array([getattr(r, part) for _, r in rows]) for part in ("whole", "cache", "state"))
@@ -348,8 +348,8 @@ def real_models(config: dict) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("liquid")
-    live.verdicts(report, live.numbers(lesson.said))
-    found = lesson.by_pairs()
+    live.verdicts(report, live.numbers(lesson.variant_label))
+    found = lesson.recalled()
     if live.ran({**report, "rows": list(found)}):
         drawn(report, found)
     live.published("liquid")
@@ -361,14 +361,14 @@ def drawn(report: dict, found: dict) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Recall by pairs to remember: every seed")
-        fig = evidence_figures.by_count(found, lesson.said, "pairs to remember", "recall", colours, hues(found), stroke)
+        fig = evidence_figures.by_count(found, lesson.variant_label, "pairs to remember", "recall", colours, hues(found), stroke)
         alt = f"Recall of {len(found)} models against pairs to remember; each mark is a seed"
         frame.figure(fig, key="recall", alt=alt, table=lesson.pairs_table(), config=command)
-        steps = ", ".join(f"{n} {name}" for name, n in lesson.steps().items())
+        steps = ", ".join(f"{n} {name}" for name, n in lesson.training_steps().items())
         panels.caption(f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Training steps: {steps}.")
     with right:
         curves = lesson.learning()
-        live.learning(curves, lesson.said, hues(curves), lesson.PAIRS, "models", lesson.learning_table(), command)
+        live.learning(curves, lesson.variant_label, hues(curves), lesson.PAIRS, "models", lesson.learning_table(), command)
         panels.caption("**One line a seed.** Everything but the layers, and the steps named at the left, is equal.")
 
 
@@ -390,7 +390,7 @@ def read(_: Choice) -> None:
 
 def users(choice: Choice) -> None:
     """The catalogue's rows, and models of a phone's size that attend in every layer."""
-    rows = [(catalogue.entries()[k], lesson.real(k, choice.context), lesson.size(k)) for k in lesson.users()]
+    rows = [(catalogue.entries()[k], lesson.real_model(k, choice.context), lesson.size(k)) for k in lesson.users()]
     live.users(
         ("parameters", "active", "attend", "at layers", f"cache at {choice.context:,}", "columns"),
         [

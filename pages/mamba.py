@@ -48,7 +48,7 @@ HELP_STEP = (
 HELP_CONTEXT = "Tokens so far, for the real models."
 STATE = controls.Slider("state", "State", lesson.STATES, lesson.TYPICAL, "state", HELP_STATE)
 SHARE = controls.Choice("share", "Attention", lesson.SHARES, lesson.PURE, "kv", HELP_SHARE)
-REAL = controls.Pick("real", "Real model", lesson.hybrids(), lesson.reference(), name=model_name)
+REAL = controls.Pick("real", "Real model", lesson.hybrids(), lesson.default_hybrid(), name=model_name)
 CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES)
 MIXED_UP = (
@@ -203,7 +203,7 @@ def attention(share: str, variant: str, number: int, shown, text: str) -> dict:
 def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
     """What a head chose to remember, and its state after the token that is stepped to."""
     layer, words = shown.layers[number - 1], shown.words
-    sizes = lesson.steps(layer, head)
+    sizes = lesson.step_sizes(layer, head)
     with panels.card(f"What head {head + 1} chose to remember", "steps"):
         largest = sizes.largest(3)
         fig = figures.steps(words, sizes.size, sizes.left, largest, step - 1, theme.colours(), theme.stroke())
@@ -211,7 +211,7 @@ def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
         alt = f"Step size of each of {len(words)} tokens in head {head + 1}; largest at {', '.join(words[t] for t in largest)}"
         frame.figure(fig, key="steps", alt=alt, table=table, config=live.about(variant))
         live.small("bar: step size of a token; its full colour: what is left of that at the end of the text")
-    memory = lesson.memory(layer, head)
+    memory = lesson.head_memory(layer, head)
     with panels.card(f"Its state: {memory.shape[1]} × {memory.shape[2]} numbers", "memory"):
         limit = float(np.abs(memory).max()) or 1.0
         maps(
@@ -248,7 +248,7 @@ def side(share: str, size: int, key: str, context: int, shown) -> None:
         panels.bars(rows, "attention in every layer against this model")
         panels.check(mine, int(shown.scene.memory_bytes[-1]))
         live.small(f"less than attention from {lesson.lighter(share, size)} tokens on")
-    r = lesson.real(key, context)
+    r = lesson.real_model(key, context)
     with panels.card(f"{r.name}, {context:,} tokens", "real"):
         real_bars(r)
         live.small(
@@ -258,7 +258,7 @@ def side(share: str, size: int, key: str, context: int, shown) -> None:
         )
 
 
-def real_bars(r: lesson.Real) -> None:
+def real_bars(r: lesson.RealModel) -> None:
     """A real hybrid with attention alone, and as released."""
     top = max(r.attention, r.total)
     rows = (("attention alone", r.attention, None), ("its cache", r.cache, "kv"), ("its state", r.state, "state"))
@@ -286,7 +286,7 @@ def count(choice: Choice) -> None:
 def ladders(context: int, config: dict) -> None:
     """Real hybrids layer by layer, and a layout whose weights nobody has."""
     live.heading(f"Real hybrids, layer by layer, at {context:,} tokens")
-    models = lesson.ladders(context)
+    models = lesson.real_ladders(context)
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
     alt = f"Layers of {', '.join(models)}, first at the bottom: what each is and keeps; only layers that attend have a cache"
     frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
@@ -308,7 +308,7 @@ def ours(share: str, size: int, config: dict) -> None:
     live.heading("Our model: memory against tokens")
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
     variant, alone = lesson.variant(share, size), lesson.ATTENTION[share]
-    lines, values, cross = lesson.curves(share, size, lengths), measured_memory(variant), lesson.lighter(share, size)
+    lines, values, cross = lesson.memory_curves(share, size, lengths), measured_memory(variant), lesson.lighter(share, size)
     names = "attention in every layer", lesson.described(variant)
     kinds.show(delta.growth(lengths, lines[alone], lines[variant], points, values, cross, names), "growth", config)
     panels.caption(
@@ -358,7 +358,7 @@ def formula(key: str, context: int) -> None:
 
 def real_models(context: int, config: dict) -> None:
     """Every hybrid of the catalogue."""
-    rows = lesson.reals(context)
+    rows = lesson.real_models(context)
     live.heading(f"Real hybrids at {context:,} tokens")
     names = [r.name for r in rows]
     whole, cache, kept = (np.array([getattr(r, part) for r in rows]) for part in ("attention", "cache", "state"))
@@ -378,8 +378,8 @@ def real_models(context: int, config: dict) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("mamba")
-    live.verdicts(report, live.numbers(lesson.said))
-    if lesson.by_pairs():
+    live.verdicts(report, live.numbers(lesson.variant_label))
+    if lesson.recalled():
         drawn(report)
     else:
         live.ran({**report, "rows": []})
@@ -390,10 +390,10 @@ def drawn(report: dict) -> None:
     """Recall against pairs, and loss while training."""
     colours, stroke, command = theme.colours(), theme.stroke(), {"command": report["command"]}
     left, right = st.columns(2, gap="large")
-    found, curves = lesson.by_pairs(), lesson.learning()
+    found, curves = lesson.recalled(), lesson.learning()
     with left:
         live.heading("Recall by pairs to remember: every seed")
-        fig = evidence_figures.by_count(found, lesson.said, "pairs to remember", "recall", colours, hues(found), stroke)
+        fig = evidence_figures.by_count(found, lesson.variant_label, "pairs to remember", "recall", colours, hues(found), stroke)
         alt = f"Recall of {len(found)} models against pairs to remember; each mark is a seed"
         frame.figure(fig, key="recall", alt=alt, table=lesson.pairs_table(), config=command)
         panels.caption(
@@ -401,7 +401,7 @@ def drawn(report: dict) -> None:
             f"numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is how well a run learned, not what fits."
         )
     with right:
-        live.learning(curves, lesson.said, hues(curves), lesson.PAIRS, "models", lesson.learning_table(), command)
+        live.learning(curves, lesson.variant_label, hues(curves), lesson.PAIRS, "models", lesson.learning_table(), command)
         panels.caption("**One line a seed.** Everything but layers, state and steps is equal.")
 
 
@@ -423,7 +423,7 @@ def read(_: Choice) -> None:
 
 def users(choice: Choice) -> None:
     """The catalogue's rows."""
-    rows = [(catalogue.entries()[k], lesson.layers(k), lesson.sizes(k, choice.context)) for k in lesson.users()]
+    rows = [(catalogue.entries()[k], lesson.layer_counts(k), lesson.real_bytes(k, choice.context)) for k in lesson.users()]
     live.users(
         ("layers", "of which", "attend", "of all", "of those that mix", "state", f"cache at {choice.context:,}"),
         [

@@ -120,7 +120,7 @@ def picture(pairs: int, kind: str, played: list[lesson.Played], text: str) -> No
         title=QUESTION,
         alt=f"Where {len(played)} mixers look on the same {n} tokens, and whether each answers right",
         tokens=lesson.words(played),
-        labels=[f"{'✓' if p.right else '✗'} {lesson.said(p.mixer.variant)}" for p in played],
+        labels=[f"{'✓' if p.right else '✗'} {lesson.variant_label(p.mixer.variant)}" for p in played],
         columns=5,
         roles=live.pointed(last)["roles"],
         selected=state.selection(start),
@@ -138,7 +138,9 @@ def answers(played: list[lesson.Played]) -> None:
     for p in sorted(played, key=lambda p: p.counted):
         sign = "✓" if p.right else "✗"
         said = ", ".join(f"{a.said} {a.probability:.2f}" for a in p.answers)
-        rows.append(Bar(f"{sign} {lesson.said(p.mixer.variant)}: {said}", p.counted / top, f"{p.counted:,} B", p.mixer.hue))
+        rows.append(
+            Bar(f"{sign} {lesson.variant_label(p.mixer.variant)}: {said}", p.counted / top, f"{p.counted:,} B", p.mixer.hue)
+        )
     panels.bars(rows, "what each mixer answers, and the bytes it holds")
     panels.check(sum(p.counted for p in played), sum(p.measured for p in played))
 
@@ -153,7 +155,7 @@ def pareto(kind: str) -> None:
     fig = mixers.drawn_pareto(points, kind, PLOT, theme.mode(), theme.stroke())
     alt = f"Recall at {lesson.MOST} pairs against bytes for {len(points)} variants; a line joins those that none beats"
     table = {
-        "mixer": [lesson.said(p.variant) for p in points],
+        "mixer": [lesson.variant_label(p.variant) for p in points],
         "bytes": np.array([p.bytes for p in points]),
         "recall, mean": np.array([p.mean for p in points]),
         "runs": np.array([len(p.recall) for p in points]),
@@ -180,15 +182,17 @@ def count(choice: Choice) -> None:
     with left:
         live.heading("Bytes held after so many tokens")
         lines, hues = lesson.lines(choice.kind, lengths), {m.variant: m.hue for m in lesson.SETS[choice.kind]}
-        fig = mixers.growth(lengths, lines, hues, lesson.said, n, theme.colours(), theme.stroke())
+        fig = mixers.growth(lengths, lines, hues, lesson.variant_label, n, theme.colours(), theme.stroke())
         alt = f"Bytes of {len(lines)} mixers against tokens: caches grow, states are level"
-        table = {"tokens": lengths, **{f"{lesson.said(v)}, B": y for v, y in lines.items()}}
+        table = {"tokens": lengths, **{f"{lesson.variant_label(v)}, B": y for v, y in lines.items()}}
         frame.figure(fig, key="growth", alt=alt, table=table, config=config)
         panels.caption("**A cache rises, a state is level, a window bends, a hybrid does both.** Logarithmic axes, 32 bits.")
     with right:
         live.heading(f"This prompt: {n} tokens")
         head = ("mixer", "counted, B", "measured, B")
-        live.table(head, [(lesson.said(p.mixer.variant), f"{p.counted:,}", f"{p.measured:,}") for p in played], narrow=True)
+        live.table(
+            head, [(lesson.variant_label(p.mixer.variant), f"{p.counted:,}", f"{p.measured:,}") for p in played], narrow=True
+        )
         panels.check(sum(p.counted for p in played), sum(p.measured for p in played))
     formula()
     real_models(config)
@@ -210,7 +214,7 @@ def formula() -> None:
 
 def real_models(config: dict) -> None:
     """Every model of the catalogue that recurs somewhere."""
-    rows = lesson.reals()
+    rows = lesson.real_models()
     live.heading(f"Real models that recur, {CONTEXT} tokens")
     names, state_, cache = [r.name for r in rows], np.array([r.state for r in rows]), np.array([r.cache for r in rows])
     fig = mixers.models(names, state_, cache, binary, theme.colours(), theme.stroke())
@@ -226,7 +230,7 @@ def real_models(config: dict) -> None:
 
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    live.verdicts(evidence.report("mixers"), live.numbers(lesson.said))
+    live.verdicts(evidence.report("mixers"), live.numbers(lesson.variant_label))
     live.heading("Recall per byte: every seed")
     pareto(lesson.EVERY)
     rows = lesson.table()
@@ -252,7 +256,10 @@ def users(_: Choice) -> None:
     entries = catalogue.entries()
     live.users(
         ("layers that recur", "layers that cache", "state", f"cache at {CONTEXT}"),
-        [(entries[r.key], r.recurs, r.attends, binary(r.state), binary(r.cache) if r.cache else "none") for r in lesson.reals()],
+        [
+            (entries[r.key], r.recurs, r.attends, binary(r.state), binary(r.cache) if r.cache else "none")
+            for r in lesson.real_models()
+        ],
     )
     panels.caption(
         f"**Every model of the catalogue with a layer that keeps a state**, counted at {USUAL_CONTEXT:,} tokens, "

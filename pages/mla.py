@@ -176,7 +176,7 @@ def difference(choice: Choice, here: Scene, whole: Scene, text: str) -> None:
     same = "nowhere, this is the largest latent" if choice.rank == lesson.FULL else f"r = {choice.rank} minus r = {lesson.FULL}"
     live.heading(f"Where they differ: {same}")
     maps(
-        encode_signed(lesson.apart(here, whole), SHOWN, here.run.visible[0]),
+        encode_signed(lesson.attention_difference(here, whole), SHOWN, here.run.visible[0]),
         key="difference",
         title="Attention at this size minus attention of the largest latent",
         alt=f"Difference of the attention of {lesson.HEADS} heads, latent of {choice.rank} minus {lesson.FULL}",
@@ -199,9 +199,9 @@ def side(choice: Choice, prompt: recall.Prompt, here: Scene, head: int | None) -
     with panels.card("From x to what is kept to the heads", "bottleneck"):
         bottleneck(choice, None if head is None else head % lesson.HEADS)
     n = len(here.words)
-    counted = lesson.counted(choice, n)
+    counted = lesson.choice_cost(choice, n)
     with panels.card(f"Cache after {n} tokens, equal heads", "cache"):
-        cache_bars(lesson.sizes(choice, n))
+        cache_bars(lesson.cache_sizes(choice, n))
         panels.check(counted.cache_bytes, int(here.cache_bytes[-1]))
         if counted.state_bytes:
             live.small(f"plus {counted.state_bytes:,} B of convolution columns, the same for every shape")
@@ -210,7 +210,7 @@ def side(choice: Choice, prompt: recall.Prompt, here: Scene, head: int | None) -
     with panels.card(f"Names answered right, {lesson.PAIRS} pairs", "recall"):
         recall_card(choice)
     if models.V2 in models.keys():
-        real = models.real(models.V2)
+        real = models.real_model(models.V2)
         with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
             panels.bars(
                 [
@@ -301,7 +301,7 @@ def count(asked: Asked) -> None:
 def growth(choice: Choice) -> None:
     """Cache of our model against tokens."""
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
-    lines, kept = lesson.curve(choice, lengths), lesson.measured(choice)
+    lines, kept = lesson.cache_curves(choice, lengths), lesson.measured_cache(choice)
     live.heading("Our model: cache against tokens")
     drawn = kinds.lines(lines, "MLA", "latent", 2.6)
     kinds.show(kinds.Growth(drawn, "MLA", lengths, points, kept, column="{} counted, B", height=300), "growth", about(choice))
@@ -315,7 +315,7 @@ def growth(choice: Choice) -> None:
 def reads(choice: Choice, key: str) -> None:
     """Numbers that attention reads for one token of a real model."""
     contexts = 2 ** np.arange(10, 18)
-    values, f = models.steps(key, contexts)["reads"], models.facts(key)
+    values, f = models.decode_curves(key, contexts)["reads"], models.facts(key)
     live.heading(f"{model_name(key)}: numbers read for one token")
     drawn = latent.lines(model_name(key), contexts, values, "numbers read in one layer", "numbers", "numbers")
     kinds.show(drawn, "reads", about(choice, real_model=model_name(key)))
@@ -328,7 +328,7 @@ def reads(choice: Choice, key: str) -> None:
 def arithmetic(choice: Choice, key: str) -> None:
     """FLOPs of one decode step of a real model."""
     contexts = 2 ** np.arange(10, 18)
-    values, f = models.steps(key, contexts)["flops"], models.facts(key)
+    values, f = models.decode_curves(key, contexts)["flops"], models.facts(key)
     live.heading(f"{model_name(key)}: arithmetic of one token")
     drawn = latent.lines(model_name(key), contexts, values, "FLOPs of one layer", "FLOP", "FLOPs")
     kinds.show(drawn, "arithmetic", about(choice, real_model=model_name(key)))
@@ -375,7 +375,7 @@ def formula(key: str) -> None:
 
 def real_models(choice: Choice) -> None:
     """Every model of the catalogue with a latent, beside other caches of its shape."""
-    rows = models.reals()
+    rows = models.real_models()
     live.heading(f"Real models at {CONTEXT} tokens")
     names = [r.name for r in rows]
     sizes = {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "grouped", "released")}

@@ -38,7 +38,9 @@ HELP_SHARED = "One more expert, which every token passes."
 HELP_GATE = "softmax: the experts compete for a token. sigmoid: each is judged by itself."
 HELP_BATCH = "Tokens that are decoded together, each of another text."
 HELP_CELLS = "weights: what the output of each picked expert is multiplied by. affinities: what the router gives every expert."
-REAL = controls.Pick("real", "Real model", list(lesson.named()), lesson.first(), name=lesson.named().get)
+REAL = controls.Pick(
+    "real", "Real model", list(lesson.mixture_names()), lesson.default_mixture(), name=lesson.mixture_names().get
+)
 BATCH = controls.Slider("batch", "Batch", lesson.BATCHES, 32, "routed", HELP_BATCH)
 PROMPT = controls.Prompt(
     "prompt", "Any mix of the domains", EXAMPLES, lambda rng: domains.surprise(rng.randrange(1 << 30), sentences=3),
@@ -95,7 +97,7 @@ def summary() -> str:
     """What the folded controls are going to hold."""
     every = {field: tuple(dict.fromkeys(getattr(s, field) for s in lesson.recipes.TRAINED)) for field in lesson.FIELDS}
     setting = lesson.settle({f: state.peek(f, getattr(lesson.DEFAULT, f), every[f]) for f in lesson.FIELDS})
-    return f"{PROMPT.example()} · {model_said(setting)} · {lesson.named()[REAL.peek()]}, batch {BATCH.peek()}"
+    return f"{PROMPT.example()} · {model_said(setting)} · {lesson.mixture_names()[REAL.peek()]}, batch {BATCH.peek()}"
 
 
 # See
@@ -159,8 +161,8 @@ def said(setting: Setting, scene: lesson.Scene) -> str:
 
 def beside(setting: Setting, key: str) -> None:
     """Where the mixture that runs differs from the real model that is chosen."""
-    found = [f"{trait} {real} → {here}" for trait, real, here in lesson.differences(key, setting)]
-    name = lesson.real(key).name
+    found = [f"{trait} {real} → {here}" for trait, real, here in lesson.trait_differences(key, setting)]
+    name = lesson.real_model(key).name
     panels.caption(f"**Differs from {name} in:** {'; '.join(found)}." if found else f"**The same kind as {name}.**")
 
 
@@ -194,7 +196,7 @@ def side(setting: Setting, scene: lesson.Scene, key: str, batch: int) -> None:
     """Loads, parameters, experts that a batch touches, what decides the choice."""
     colours, stroke, variant = theme.colours(), theme.stroke(), setting.variant
     config = live.about(variant)
-    here, fixed = lesson.load(scene), lesson.trained_load(variant)
+    here, fixed = lesson.expert_load(scene), lesson.trained_load(variant)
     with panels.card("Load of each expert", "load"):
         where = [(n + 1, e + 1) for n in range(len(here)) for e in range(setting.experts)]
         table = {
@@ -212,13 +214,16 @@ def side(setting: Setting, scene: lesson.Scene, key: str, batch: int) -> None:
             f"Bars: your {len(scene.words)} tokens. Lines: {lesson.fixed_tokens():,} tokens, busiest {busiest} times the mean."
         )
     with panels.card("Its parameters", "areas"):
-        counted = lesson.counted(variant)
+        counted = lesson.variant_cost(variant)
         total, active = counted.params_total, counted.params_active
         panels.bars(
-            [Bar("all of them", 1.0, f"{total:,}"), Bar("for one token", lesson.share(variant), f"{active:,}", "routed", True)],
+            [
+                Bar("all of them", 1.0, f"{total:,}"),
+                Bar("for one token", lesson.active_share(variant), f"{active:,}", "routed", True),
+            ],
             "Parameters in all, and those that one token visits",
         )
-        panels.check(total, lesson.measured(variant))
+        panels.check(total, lesson.measured_parameters(variant))
         live.small("As areas under Count.")
     with panels.card(f"A batch of {batch} wakes", "touched"):
         batch_bars(variant, batch, key)
@@ -236,7 +241,7 @@ def side(setting: Setting, scene: lesson.Scene, key: str, batch: int) -> None:
 def batch_bars(variant: str, batch: int, key: str) -> None:
     """Distinct experts for a batch, by the formula and measured; the real model's by the formula."""
     ffn, at = zoo.recipe(variant).spec.layers[0].ffn, lesson.BATCHES.index(batch)
-    evenly, r = lesson.predicted(ffn)[at], lesson.real(key)
+    evenly, r = lesson.predicted(ffn)[at], lesson.real_model(key)
     rows = [Bar("formula", evenly / ffn.experts, f"{evenly:.1f} of {ffn.experts}")]
     rows += [
         Bar(f"layer {n + 1}", v / ffn.experts, f"{v:.1f}", "routed", True) for n, v in enumerate(lesson.touched(variant)[:, at])
@@ -252,7 +257,7 @@ def batch_bars(variant: str, batch: int, key: str) -> None:
 
 def counts(choice: Choice) -> None:
     """Parameters in all and active, what a batch touches and reads, the formula with the numbers, all real models."""
-    r, colours, stroke = lesson.real(choice.key), theme.colours(), theme.stroke()
+    r, colours, stroke = lesson.real_model(choice.key), theme.colours(), theme.stroke()
     spell(r)
     left, right = st.columns(2, gap="large")
     with left:
@@ -296,27 +301,27 @@ def own_areas(setting: Setting, colours: dict, stroke: float) -> None:
     """The parameters of our model as areas."""
     live.heading("Our model, the same picture")
     variant = setting.variant
-    blocks, counted = lesson.blocks(zoo.recipe(variant).spec), lesson.counted(variant)
+    blocks, counted = lesson.blocks(zoo.recipe(variant).spec), lesson.variant_cost(variant)
     table = {"part": [b[0] for b in blocks], "parameters": [b[1] for b in blocks]}
     alt = f"{counted.params_total:,} parameters as areas, of which a token visits {counted.params_active:,}"
     frame.figure(figures.areas(blocks, count, colours, stroke), key="areas", alt=alt, table=table, config=live.about(variant))
     panels.caption(f"**{variant_said(variant)}: {counted.params_active:,} of {counted.params_total:,} are active for a token.**")
 
 
-def spell(r: lesson.Real) -> None:
+def spell(r: lesson.RealModel) -> None:
     """What "9 experts active" means, and that memory holds them all."""
     dense = r.layers - r.mixed
     active = r.ffn.top_k + r.shared
     where = f"in each of {r.mixed} layers" + (f"; the other {dense} are dense" if dense else "")
     panels.caption(
-        f"**{r.name}: {active} active expert{'s' * (active > 1)} = {lesson.spelled(r)}, {where}.** "
+        f"**{r.name}: {active} active expert{'s' * (active > 1)} = {lesson.active_experts_text(r)}, {where}.** "
         "Chosen anew for every token in "
         f"every layer, so these are no {active} small models. Memory holds all {decimal(r.weight_bytes)} of weights; "
         f"the {count(r.active)} active parameters set the arithmetic of a token, not the memory. {without_lookup(r)}"
     )
 
 
-def without_lookup(r: lesson.Real) -> str:
+def without_lookup(r: lesson.RealModel) -> str:
     """The active parameters as makers often count them; "" where no table is left out."""
     if not r.lookup:
         return ""
@@ -328,7 +333,7 @@ def without_lookup(r: lesson.Real) -> str:
     )
 
 
-def formula(r: lesson.Real, batch: int) -> None:
+def formula(r: lesson.RealModel, batch: int) -> None:
     """The formulas with the numbers of this model put in."""
     live.heading("Parameters of a layer's experts, and how many a batch wakes")
     E, K, expert, always = r.ffn.experts, r.ffn.top_k, r.ffn.expert(r.d_model), lesson.shared_size(r.ffn, r.d_model)
@@ -377,7 +382,7 @@ def ours(setting: Setting, colours: dict, stroke: float) -> None:
 
 def real_models(key: str, colours: dict, stroke: float) -> None:
     """Total against active parameters of every mixture of the catalogue."""
-    rows = lesson.reals()
+    rows = lesson.real_models()
     live.heading("Total and active parameters of real models")
     names, totals, actives = [r.name for r in rows], np.array([r.total for r in rows]), np.array([r.active for r in rows])
     fig = figures.models(names, totals, actives, [r.key for r in rows].index(key), count, colours, stroke)
@@ -463,7 +468,7 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
 
 def read(_: Choice) -> None:
     """The glossary, the source that ran, papers."""
-    live.reading("core/model/ffn/moe.py", listed=filter(lesson.listed, MECHANISM.papers))
+    live.reading("core/model/ffn/moe.py", listed=filter(lesson.has_paper, MECHANISM.papers))
     live.heading("How they were balanced")
     live.source("core/train/tasks/experts.py")
 
@@ -477,7 +482,8 @@ def users(_: Choice) -> None:
         ("model", "experts", "total", "active", "share", "gate", "bias", "released", "organisation", "licence"),
         [
             (
-                live.anchor(r.name, r.fact("link")), lesson.spelled(r), count(r.total), count(r.active), f"{r.share:.1%}",
+                live.anchor(r.name, r.fact("link")), lesson.active_experts_text(r), count(r.total), count(r.active),
+                f"{r.share:.1%}",
                 r.ffn.scores, "yes" if r.ffn.bias else "no", r.fact("released"), r.fact("organisation"), r.fact("licence"),
             )
             for r in lesson.users()

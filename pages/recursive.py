@@ -149,7 +149,7 @@ def see(choice: Choice) -> None:
         )
     with right:
         price = lesson.ours(choice.variant, choice.steps, choice.inner, choice.rounds)
-        side(puzzle, thought, price, lesson.measured(choice.variant))
+        side(puzzle, thought, price, lesson.measured_parameters(choice.variant))
         if puzzle.truth:
             race(puzzle, choice.steps, lesson.rivals(choice.name, solver, choice.every), chosen["step"], config)
 
@@ -267,7 +267,7 @@ def growing(steps: int, name: str, variant: str, inner, rounds, config: dict, co
         f"**{price.name}: {operations(price.flops)} for {steps} step{'s' * (steps != 1)}.** Every step costs the same, and "
         "parameters stay what they are. Matrix products, attention and the output matrix are counted, as everywhere here."
     )
-    panels.check(price.params, lesson.measured(variant))
+    panels.check(price.params, lesson.measured_parameters(variant))
 
 
 def real(variant: str, steps: int, config: dict, colours: dict, stroke: float) -> None:
@@ -276,7 +276,7 @@ def real(variant: str, steps: int, config: dict, colours: dict, stroke: float) -
     fig = recursive.models(prices, prices[0].name, colours, stroke)
     table = {"model": [p.name for p in prices], **{f: [getattr(p, f) for p in prices] for f in ("params", "layers", "flops")}}
     frame.figure(fig, key="models", alt="FLOPs of one answer against parameters, log axes", table=table, config=config)
-    trm, writer = lesson.real(lesson.TRM), lesson.writer(lesson.WRITERS[0])
+    trm, writer = lesson.real_model(lesson.TRM), lesson.writer(lesson.WRITERS[0])
     panels.caption(
         f"**{trm.name} runs {trm.layers:,} layers for one board, {operations(trm.flops)}; {writer.name} writes {lesson.SUDOKU} "
         f"cells with {operations(writer.flops)}.** Circles: all {lesson.MOST} steps on the board of their configs. Squares: "
@@ -295,7 +295,7 @@ def formula(steps: int, variant: str, inner, rounds) -> None:
     st.latex(r"\begin{aligned} %s \end{aligned}" % rows)
     panels.caption(
         "**T rounds of n updates of z and one of y, each through the layers of its network.** "
-        f"A language model of {lesson.real(lesson.TRM).layers:,} layers would be as deep. The command line: {{code}}.",
+        f"A language model of {lesson.real_model(lesson.TRM).layers:,} layers would be as deep. The command line: {{code}}.",
         code=f"<code>python -m core inspect {lesson.TRM} {lesson.HRM}</code>",
     )
 

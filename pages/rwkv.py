@@ -179,7 +179,7 @@ def side(removal: float, at: int, prompt: recall.Prompt, watched: recurrent.Watc
             f"what is asked for and what is written: {d.cosine:.2f}."
         )
     with panels.card("Trained like a transformer", "parallel"):
-        panels.near("all tokens at once = one by one, apart by", lesson.apart(removal, prompt))
+        panels.near("all tokens at once = one by one, apart by", lesson.forms_difference(removal, prompt))
         live.small("probabilities after the last token, from blocks of tokens as in training and from steps as in use")
     s, key = lesson.state(), "llama3.2-1b"
     with panels.card("RWKV-7 2.9B, one sequence", "real"):
@@ -267,8 +267,8 @@ def count(_: Choice) -> None:
 def ours(config: dict) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
-    lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured(lesson.MODEL)
-    lines = lesson.curves(lengths)
+    lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured_state(lesson.MODEL)
+    lines = lesson.memory_curves(lengths)
     kinds.show(xlstm.growth(lengths, lines, "RWKV-7", points, kept), "growth", config)
     panels.caption(
         f"**Attention of the same width keeps more than RWKV-7 from token {recurrent.overtakes(lesson.MODEL)} on.** Float32; two "
@@ -329,7 +329,7 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("rwkv")
-    live.verdicts(report, live.numbers(lesson.spelled, lesson.measure))
+    live.verdicts(report, live.numbers(lesson.variant_label, lesson.measure))
     if report["rows"]:
         left, right = st.columns(2, gap="large")
         with left:
@@ -345,7 +345,7 @@ def followed(config: dict, colours: dict, stroke: float) -> None:
     """Our runs on the ball under three cups."""
     live.heading("The ball against moves: every seed")
     found = lesson.by_moves()
-    fig = evidence_figures.by_count(found, lesson.spelled, "moves", "right", colours, HUES, stroke)
+    fig = evidence_figures.by_count(found, lesson.variant_label, "moves", "right", colours, HUES, stroke)
     alt = "How often three models are right about the ball after so many moves; each mark is a seed"
     frame.figure(fig, key="tracking", alt=alt, table=lesson.as_table(found, "moves", "right"), config=config)
     panels.caption(
@@ -361,7 +361,7 @@ def recalled(config: dict, colours: dict, stroke: float) -> None:
     live.heading("Recall against pairs to remember: every seed")
     found = lesson.by_pairs()
     hues = {v: SHARES.get(v, "kv") for v in found}
-    fig = evidence_figures.by_count(found, lesson.spelled, "pairs", "recall", colours, hues, stroke)
+    fig = evidence_figures.by_count(found, lesson.variant_label, "pairs", "recall", colours, hues, stroke)
     alt = f"Recall of {len(found)} models against the number of pairs; each mark is a seed"
     frame.figure(fig, key="recall", alt=alt, table=lesson.as_table(found, "pairs", "recall"), config=config)
     panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")

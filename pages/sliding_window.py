@@ -95,14 +95,14 @@ def see(choice: Choice) -> None:
             "{window} hides stays blank. The live cache holds the tokens of the ring; engines lay them out in its slots.",
             window=panels.term("window", HELP_WINDOW),
         )
-        live.answers([(a, lesson.found(scene, a)) for a in scene.answers])
+        live.answers([(a, lesson.finding_head(scene, a)) for a in scene.answers])
     with right:
         side(choice.size, choice.pattern, choice.key, choice.context, prompt, scene, chosen["row"])
 
 
 def pattern_said(pattern: str) -> str:
     """A pattern by the layers it has here."""
-    near, far = lesson.layers(pattern)
+    near, far = lesson.layers_by_reach(pattern)
     return f"{near} local, {far} global layer{'s' * (far > 1)}" if near and far else f"{near + far} {pattern} layers"
 
 
@@ -157,12 +157,12 @@ def side(size: int, pattern: str, key: str, context: int, prompt: recall.Prompt,
     with panels.card("What can still reach this token", "reach"):
         reach(size, pattern, way, scene, ask)
     n = len(scene.words)
-    here = lesson.counted(pattern, size, n)
+    here = lesson.live_cost(pattern, size, n)
     with panels.card(f"Cache after {n} tokens", "cache"):
-        bars("all global", int(lesson.whole(n)[-1]), lesson.said(pattern), int(scene.cache_bytes[-1]))
+        bars("all global", int(lesson.whole(n)[-1]), lesson.pattern_text(pattern), int(scene.cache_bytes[-1]))
         panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
         live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
-    r = lesson.real(key, context)
+    r = lesson.real_model(key, context)
     with panels.card(f"{r.name}, {context:,} tokens", "real"):
         bars("all global", r.whole, f"window {r.window:,}", r.released, binary)
         live.small(f"{r.local} layers with a window, {r.full} without: the share goes to {r.limit:.1%} and no lower")
@@ -230,8 +230,8 @@ def counts(choice: Choice) -> None:
 def ours(size: int, pattern: str, config: dict) -> None:
     """The live model's cache against tokens: the kink at the window."""
     live.heading("Our model: cache against tokens")
-    lengths, points, name = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.said(pattern)
-    lines, values = lesson.curves(pattern, size, lengths), lesson.measured(pattern, size)
+    lengths, points, name = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.pattern_text(pattern)
+    lines, values = lesson.cache_curves(pattern, size, lengths), lesson.measured_cache(pattern, size)
     drawn, meets = kinds.lines(lines, name, "window", 2.8), (size, f"window {size}")
     kinds.show(kinds.Growth(drawn, name, lengths, points, values, meets, column="{} counted, B"), "growth", config)
     panels.caption(
@@ -244,8 +244,10 @@ def kept(size: int, pattern: str, key: str, context: int, config: dict) -> None:
     """The share of an all-global cache, ours and a real model's, and the limits that they go to."""
     live.heading("How much of an all-global cache is kept")
     contexts, points = 2 ** np.arange(0, 21), np.array(lesson.LENGTHS)
-    specs = {f"ours, {lesson.said(pattern)}": lesson.spec(pattern, size), model_name(key): spec_of(key)}
-    lines, limits = ({name: f(spec) for name, spec in specs.items()} for f in (lambda s: lesson.share(s, contexts), lesson.limit))
+    specs = {f"ours, {lesson.pattern_text(pattern)}": lesson.live_spec(pattern, size), model_name(key): spec_of(key)}
+    lines, limits = (
+        {name: f(spec) for name, spec in specs.items()} for f in (lambda s: lesson.cache_share(s, contexts), lesson.limit)
+    )
     shares = lesson.measured_share(pattern, size)
     fig = window.shares(contexts, lines, limits, points, shares, AXIS, context, theme.colours(), theme.stroke())
     said = ", ".join(f"{limit:.1%} for {name}" for name, limit in limits.items())
@@ -278,8 +280,8 @@ def formula(key: str, context: int) -> None:
 def memory(key: str, context: int, config: dict) -> None:
     """A real model's cache against context."""
     live.heading(f"{model_name(key)}: memory against context")
-    contexts, r = 2 ** np.arange(6, 21), lesson.real(key, context)
-    whole, released = lesson.memory(key, contexts)
+    contexts, r = 2 ** np.arange(6, 21), lesson.real_model(key, context)
+    whole, released = lesson.real_cache_curves(key, contexts)
     drawn = window.memory(r.name, contexts, whole, released, AXIS, r.window, context, binary)
     kinds.show(drawn, "memory", config)
     panels.caption(
@@ -290,7 +292,7 @@ def memory(key: str, context: int, config: dict) -> None:
 
 def savings(key: str, context: int) -> None:
     """What a window saves, and what it does not."""
-    r, weights = lesson.real(key, context), lesson.weights(key)
+    r, weights = lesson.real_model(key, context), lesson.parameters_of(key)
     live.heading("What a window saves, and what it does not")
     with panels.card(f"Cache of {r.name} at {context:,} tokens", "saved"):
         bars("all global", r.whole, "as released", r.released, binary)
@@ -308,7 +310,7 @@ def flops(n: float) -> str:
 
 def real_models(key: str, context: int, config: dict) -> None:
     """Every model of the catalogue with windows."""
-    rows = lesson.reals(context)
+    rows = lesson.real_models(context)
     live.heading(f"Real models at {context:,} tokens")
     names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
     chosen = [r.key for r in rows].index(key)
@@ -331,7 +333,7 @@ def prove(choice: Choice) -> None:
     command = {"command": report["command"]}
     with left:
         live.heading("Recall by distance: every seed")
-        fig = window.distances(lesson.by_distance(), choice.pattern, lesson.recipes.BOUNDS, lesson.said, colours, stroke)
+        fig = window.distances(lesson.by_distance(), choice.pattern, lesson.recipes.BOUNDS, lesson.pattern_text, colours, stroke)
         alt = f"Recall of {len(lesson.PATTERNS)} patterns by distance from question back to answer; each mark is a seed"
         frame.figure(fig, key="distances", alt=alt, table=lesson.distance_table(), config=command)
         params = ", ".join(f"{n:,}" for n in sorted(lesson.parameters()))
@@ -344,7 +346,7 @@ def prove(choice: Choice) -> None:
     with right:
         curves = {p: lesson.learning(p) for p in lesson.PATTERNS}
         hues = {p: style[0] for p, style in zip(lesson.PATTERNS, window.STYLES)}
-        live.learning(curves, lesson.said, hues, lesson.PAIRS, "patterns", lesson.learning_table(), command)
+        live.learning(curves, lesson.pattern_text, hues, lesson.PAIRS, "patterns", lesson.learning_table(), command)
         panels.caption("**One line a seed, one dash a pattern.** Everything but the pattern is equal.")
     live.published("sliding_window")
     gemma()
@@ -352,7 +354,7 @@ def prove(choice: Choice) -> None:
 
 def variant_said(variant: str) -> str:
     """A trained variant by its pattern."""
-    names = {v: lesson.said(pattern) for pattern, v in lesson.PATTERNS.items()}
+    names = {v: lesson.pattern_text(pattern) for pattern, v in lesson.PATTERNS.items()}
     return names.get(variant, variant)
 
 
@@ -387,7 +389,7 @@ def read(_: Choice) -> None:
 
 def users(choice: Choice) -> None:
     """The catalogue's rows."""
-    rows = [(lesson.real(k, choice.context), catalogue.entries()[k]) for k in lesson.users()]
+    rows = [(lesson.real_model(k, choice.context), catalogue.entries()[k]) for k in lesson.users()]
     live.users(
         ("local : global", "window", f"cache at {choice.context:,}", "share", "limit"),
         [

@@ -37,7 +37,7 @@ HELP_SCORER = (
     "the score; the latent attention then reads only the tokens of the highest scores."
 )
 TOP_K = controls.Slider("top_k", "Top-k", lesson.TOP_K, 4, "latent", HELP_K)
-REAL = controls.Pick("real", "Real model", lesson.users(), lesson.reference(), name=model_name)
+REAL = controls.Pick("real", "Real model", lesson.users(), lesson.default_model(), name=model_name)
 CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES, (6, 20))
 
@@ -131,7 +131,7 @@ def tape(shown: lesson.Scene) -> Tape:
 
 def answered(top_k: int, prompt: recall.Prompt) -> None:
     """Each question with what is said by the picked tokens, by the last ones, by all."""
-    answers = lesson.said(top_k, prompt)
+    answers = lesson.answers_by_choice(top_k, prompt)
     rows = [(a.name, a.truth or "never introduced", *(tick(s, a.truth) for s in (a.picked, a.window, a.whole))) for a in answers]
     live.table(("asked", "in truth", f"{top_k} picked", f"last {top_k}", "all read"), rows, narrow=True)
 
@@ -158,11 +158,11 @@ def side(top_k: int, key: str, context: int, seen: lesson.Picked, shown: lesson.
         panels.bars([panels.Bar(name, share, f"{share:.1%}", hue, hue == "latent") for name, share, hue in rows], "Share kept")
         live.small(f"mean over {len(seen.words)} tokens and {len(lesson.LAYERS)} layers; each way reads {top_k} at most")
     n = len(seen.words)
-    size = lesson.cache(lesson.counted(top_k, n))
+    size = lesson.cache(lesson.live_cost(top_k, n))
     with panels.card(f"Cache after {n} tokens", "cache"):
         cached(size, lambda b: f"{b:,} B")
         panels.check(size.total, int(shown.cache_bytes[-1]))
-    r = lesson.real(key, context)
+    r = lesson.real_model(key, context)
     with panels.card(f"{r.name}, {context:,} tokens: FLOPs of one token", "real"):
         flops(r)
 
@@ -190,7 +190,7 @@ def cached(size: lesson.Cache, text) -> None:
     panels.bars(rows, "the two parts of the cache")
 
 
-def flops(r: lesson.Real) -> None:
+def flops(r: lesson.RealModel) -> None:
     """Attention to everything, and the two parts that take its place."""
     longest = max(r.dense, r.scorer + r.attention)
     rows = [("read all", r.dense, None), ("scorer", r.scorer, sparse.SCORER), (f"read {r.top_k:,}", r.attention, "latent")]
@@ -230,7 +230,7 @@ def count(choice: Choice) -> None:
 
 def arithmetic(spec, contexts, who: str, name: str, config: dict) -> None:
     """Scorer, attention to what is picked, and attention to everything, with where they cross."""
-    s, pays, over = lesson.split(spec, contexts), lesson.pays(spec), lesson.overtakes(spec)
+    s, pays, over = lesson.flops_split(spec, contexts), lesson.pays(spec), lesson.overtakes(spec)
     there = {"fewer FLOPs from": pays, "more of them the scorer's from": over}
     marks = {what: n for what, n in there.items() if contexts[0] <= n <= contexts[-1]}
     fig = sparse.split(contexts, s, marks, AXIS, theme.colours(), theme.stroke())
@@ -266,8 +266,8 @@ def formula(key: str, context: int) -> None:
 def growth(top_k: int, config: dict) -> None:
     """Our cache against tokens, counted beside measured."""
     live.heading("Our model: cache against tokens")
-    lengths, points, values = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.measured()
-    sizes = [lesson.cache(lesson.counted(top_k, int(n))) for n in lengths]
+    lengths, points, values = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.measured_cache()
+    sizes = [lesson.cache(lesson.live_cost(top_k, int(n))) for n in lengths]
     latent, total = (np.array([getattr(s, part) for s in sizes]) for part in ("latent", "total"))
     fig = sparse.growth(lengths, latent, total, points, values, theme.colours(), theme.stroke())
     alt = "Cache bytes against tokens: the latent's, and above it the scorer's keys; the measured bytes lie on the upper line"
@@ -278,7 +278,7 @@ def growth(top_k: int, config: dict) -> None:
 
 def memory(key: str, context: int) -> None:
     """What the scorer adds to a real model's cache."""
-    r = lesson.real(key, context)
+    r = lesson.real_model(key, context)
     live.heading(f"{r.name}: cache at {context:,} tokens")
     with panels.card(f"{r.name}, 16-bit cache, one sequence", "memory"):
         cached(r.cache, binary)
@@ -292,7 +292,7 @@ def memory(key: str, context: int) -> None:
 def real_models(config: dict) -> None:
     """Every model with a scorer, at several contexts."""
     contexts = tuple(CONTEXTS[name] for name in ("1k", "4k", "16k", "128k", "1M"))
-    rows = [r for n in contexts for r in lesson.reals(n)]
+    rows = [r for n in contexts for r in lesson.real_models(n)]
     rows.sort(key=lambda r: (lesson.users().index(r.key), r.context))
     live.heading("Real models: what is left of the arithmetic")
     labels, dense = [f"{r.name}, {r.context:,}" for r in rows], np.array([r.dense for r in rows])
@@ -365,7 +365,7 @@ def read(_: Choice) -> None:
 
 def users(choice: Choice) -> None:
     """The catalogue's rows that score, and those that could: their latent attention reads everything."""
-    rows = [(lesson.real(k, choice.context), catalogue.entries()[k]) for k in lesson.users()]
+    rows = [(lesson.real_model(k, choice.context), catalogue.entries()[k]) for k in lesson.users()]
     live.users(
         ("picked", "scorer", f"FLOPs at {choice.context:,}", "the scorer's part", "cache"),
         [

@@ -82,7 +82,7 @@ def see(choice: Choice) -> None:
     with left:
         passes(made, config)
         panels.caption(
-            f"**{lesson.spoken(choice.how)}, {made.passes} {'pass' if made.passes == 1 else 'passes'}, draw {choice.seed}: "
+            f"**{lesson.sampler_text(choice.how)}, {made.passes} {'pass' if made.passes == 1 else 'passes'}, draw {choice.seed}: "
             f"{lesson.judged(made.text, made.faults)}.** Rows are passes, columns places. The darker, the surer of the word that "
             "it drew there; a {ring} is a word that stays, blank what stands already.",
             ring=panels.term("ring", "Committed in this pass. A dashed ring: it stood and was masked again before this pass."),
@@ -260,7 +260,7 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("text_diffusion")
-    live.verdicts(report, live.numbers(lesson.spelled, lesson.measure))
+    live.verdicts(report, live.numbers(lesson.variant_label, lesson.measure))
     if live.ran(report):
         left, right = st.columns(2, gap="large")
         with left:

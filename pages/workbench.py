@@ -74,7 +74,7 @@ def painting(d: lesson.Design) -> None:
     """The strip, a pattern, the sizes; what an edit was refused for."""
     found, mixers, ffns = lesson.cells(d.spec)
     with panels.card("Paint the layers", "strip"):
-        strip("strip", found, mixers, ffns, lesson.said(d.spec), bench.paint)
+        strip("strip", found, mixers, ffns, lesson.strip_text(d.spec), bench.paint)
         bench.tools(HELP_PATTERN)
     bench.refusal()
 
@@ -216,7 +216,7 @@ def budget(d: lesson.Design, place, scene: inference.Scene) -> None:
     fig = roofline.budget(parts, m.available, m.installed, decimal, theme.mode(), theme.stroke())
     frame.figure(fig, key="budget", alt=alt, table=table, config=bench.about(d))
     users = f"{place.batch:,} user{'s' * (place.batch > 1)}"
-    length = f"{place.context:,} {inference.words(d.reading)[1]}s"
+    length = f"{place.context:,} {inference.step_words(d.reading)[1]}s"
     panels.caption(f"**{place.named}, {users} at {length}.** {inference_words.listed(scene.parts, decimal)}.")
 
 

@@ -256,8 +256,8 @@ def count(choice: Choice) -> None:
 def ours(cell: str, keys: int, variant: str, config: dict) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
-    lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured(variant)
-    lines = lesson.curves(lengths, keys)
+    lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured_state(variant)
+    lines = lesson.memory_curves(lengths, keys)
     kinds.show(xlstm.growth(lengths, lines, cell, points, kept), "growth", config)
     panels.caption(
         f"**{cell}: the same after every token; attention of the same width keeps more from token "
@@ -334,7 +334,7 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("xlstm")
-    live.verdicts(report, live.numbers(lesson.spelled))
+    live.verdicts(report, live.numbers(lesson.variant_label))
     if report["rows"]:
         runs({"command": report["command"]}, {v: hue(v) for v in lesson.PROVED}, colours, stroke)
     else:
@@ -352,7 +352,7 @@ def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Recall against pairs to remember: every seed")
-        fig = evidence_figures.by_count(lesson.by_pairs(), lesson.spelled, "pairs", "recall", colours, hues, stroke)
+        fig = evidence_figures.by_count(lesson.by_pairs(), lesson.variant_label, "pairs", "recall", colours, hues, stroke)
         alt = f"Recall of {len(lesson.PROVED)} models against the number of pairs; each mark is a seed"
         frame.figure(fig, key="recall", alt=alt, table=lesson.pairs_table(), config=config)
         panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")
@@ -360,7 +360,7 @@ def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:
         most = max(lesson.PAIRS)
         live.heading(f"Recall of {most} pairs against numbers of memory")
         across, up = "numbers kept by the mixers (log)", f"recall at {most} pairs"
-        fig = evidence_figures.by_size(lesson.by_size(), lesson.spelled, across, up, colours, hues, stroke)
+        fig = evidence_figures.by_size(lesson.by_size(), lesson.variant_label, across, up, colours, hues, stroke)
         alt = "Recall of the purely recurrent models against the numbers that their memory holds; each dot is a seed"
         frame.figure(fig, key="size", alt=alt, table=lesson.size_table(), config=config)
         panels.caption("**Purely recurrent models alone.** The hybrids also keep a cache, which grows.")

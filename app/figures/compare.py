@@ -25,7 +25,7 @@ DASHES = ("solid", "solid", "dash", "dot")  # of the first model, which is in in
 @lru_cache(maxsize=128)
 def ladders(sides: tuple[Side, ...], context: int, mode: str, stroke: float) -> go.Figure:
     """The ladders, drawn once for all visitors; nobody changes it."""
-    return ladder.ladders(lesson.ladders(sides, context), PALETTE[mode], stroke)
+    return ladder.ladders(lesson.side_ladders(sides, context), PALETTE[mode], stroke)
 
 
 @lru_cache(maxsize=128)

@@ -105,7 +105,7 @@ def stems(fig: go.Figure, out: tuple[Dot, ...], colours: dict, stroke: float) ->
 
 def dots(fig: go.Figure, rows: list[Dot], taken: set[str], colours: dict, stroke: float) -> None:
     """One trace of all models; those that are not asked for are faint."""
-    where = np.array([lesson.places()[d.key] for d in rows]).reshape(-1, 2)
+    where = np.array([lesson.dot_places()[d.key] for d in rows]).reshape(-1, 2)
     hues = [colours[card.FAMILIES[d.family].hue] if d.key in taken else faint(colours["soft"]) for d in rows]
     fig.add_scatter(
         x=where[:, 0], y=where[:, 1], mode="markers", cliponaxis=False, customdata=[d.key for d in rows],
@@ -146,7 +146,7 @@ def names(fig: go.Figure, shown, screen, most: int, colours: dict, stroke: float
     """Names beside the most notable dots; -> (key, text) in the order of the trace."""
     typed = replace(screen, type=screen.type * type_size(stroke))
     found = lesson.labels(shown, typed, most, RESERVED[screen])
-    where = np.array([lesson.places()[label.key] for label in found]).reshape(-1, 2)
+    where = np.array([lesson.dot_places()[label.key] for label in found]).reshape(-1, 2)
     far = {label.key: lesson.size(next(d.rate for d in shown if d.key == label.key)) / 2 for label in found}
     sides = {"middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1)}
     shift = np.array([[far[label.key] * side for side in sides[label.side]] for label in found]).reshape(-1, 2)
@@ -163,7 +163,7 @@ def names(fig: go.Figure, shown, screen, most: int, colours: dict, stroke: float
 def picked(fig: go.Figure, d: Dot | None, colours: dict, stroke: float) -> None:
     """A ring around the model whose card is open, and its name."""
     if d:
-        x, y = lesson.places()[d.key]
+        x, y = lesson.dot_places()[d.key]
         ring = {"symbol": "circle-open", "size": lesson.size(d.rate) + 13, "color": colours["ink"], "line": {"width": 2 * stroke}}
         fig.add_scatter(x=[x], y=[y], mode="markers", marker=ring, hoverinfo="skip", cliponaxis=False)
 

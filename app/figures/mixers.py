@@ -54,7 +54,7 @@ def pareto(points, said, loud: set[str], label, wide: float, colours: dict, stro
 def drawn_pareto(points: tuple, kind: str, wide: float, mode: str, stroke: float) -> go.Figure:
     """The figure with a set of mixers named, drawn once for all visitors; nobody changes it."""
     loud = {m.variant for m in lesson.SETS[kind]}
-    return pareto(points, lesson.said, loud, binary, wide, PALETTE[mode], stroke)
+    return pareto(points, lesson.variant_label, loud, binary, wide, PALETTE[mode], stroke)
 
 
 def name(fig: go.Figure, point, text: str, side: tuple, colours: dict) -> None:

@@ -60,11 +60,11 @@ def family(spec: ModelSpec) -> str:
     for members, name in (({"mla+indexer", "compressed"}, "Sparse"), ({"mla"}, "Latent"), ({"sliding", "chunked"}, "Windows")):
         if kinds & members:
             return name
-    shared = any(a.kv_heads < a.heads for layer in spec.layers if (a := attention(layer.mixer)))
+    shared = any(a.kv_heads < a.heads for layer in spec.layers if (a := attention_inside(layer.mixer)))
     return ("Grouped" if shared else "Multi-head") if kinds else ""
 
 
-def attention(mixer) -> Attention | None:
+def attention_inside(mixer) -> Attention | None:
     """The attention inside a mixer that is built on it; None where there is none."""
     return next(inside(mixer, Attention), None)
 
@@ -101,7 +101,7 @@ class Kept:
     beyond: bool
 
 
-def kept(reading) -> tuple[Kept, ...]:
+def caches(reading) -> tuple[Kept, ...]:
     """The cache at the usual contexts and at the model's longest, where its config says one, in its own cache dtype."""
     longest = reading.context if limited(reading) else 0
     contexts = sorted({*CONTEXTS, longest} - {0})
@@ -114,7 +114,7 @@ def limited(reading) -> bool:
     return not any(name.rpartition(".")[2] == "context" for name in reading.assumed)
 
 
-def counted(reading) -> cost.Cost:
+def longest_cost(reading) -> cost.Cost:
     """Everything at the model's longest context, in its own dtypes."""
     return cost.count(reading.spec, reading.context, 1, reading.weight_dtype, reading.cache_dtype, reading.state_dtype)
 
@@ -180,7 +180,7 @@ def techniques(spec: ModelSpec) -> tuple[tuple[str, str], ...]:
 
 def near(spec: ModelSpec, page: str) -> dict:
     """The state of a technique's page that is nearest to this model: on sharing, as many query heads a KV head."""
-    shared = {a.heads // a.kv_heads for layer in spec.layers if (a := attention(layer.mixer))}
+    shared = {a.heads // a.kv_heads for layer in spec.layers if (a := attention_inside(layer.mixer))}
     ratio = shared.pop() if page == "gqa" and len(shared) == 1 else 0
     return {"kv_heads": max(1, HEADS // ratio)} if ratio and (ratio >= HEADS or HEADS % ratio == 0) else {}
 

@@ -28,10 +28,10 @@ FEWEST = 1e-9  # a span below this is a point
 
 # how a mechanism's own page writes variants and metrics; the others are written as in their table
 SPELLING: dict[str, Spelling] = {
-    "gated_deltanet": Spelling(gated_deltanet.said, at_pairs), "mamba": Spelling(mamba.said, at_pairs),
-    "liquid": Spelling(liquid.said, at_pairs), "mixers": Spelling(mixers.said, at_pairs),
-    "xlstm": Spelling(xlstm.spelled, at_pairs), "rwkv": Spelling(rwkv.spelled, rwkv.measure),
-    "text_diffusion": Spelling(text_diffusion.spelled, text_diffusion.measure),
+    "gated_deltanet": Spelling(gated_deltanet.variant_label, at_pairs), "mamba": Spelling(mamba.variant_label, at_pairs),
+    "liquid": Spelling(liquid.variant_label, at_pairs), "mixers": Spelling(mixers.variant_label, at_pairs),
+    "xlstm": Spelling(xlstm.variant_label, at_pairs), "rwkv": Spelling(rwkv.variant_label, rwkv.measure),
+    "text_diffusion": Spelling(text_diffusion.variant_label, text_diffusion.measure),
     "code_world_model": Spelling(code_world_evidence.spelled, code_world_evidence.metric),
     "moe": moe_words.SPELLING, "recursive": Spelling(recursive_evidence.spelled, recursive_evidence.measure),
 }  # fmt: skip

@@ -25,7 +25,7 @@ from core.lessons.common import (
     spec_of,
     total_bytes,
 )
-from core.lessons.recall import DTYPE, Answer, Finder, Scene, counted, play
+from core.lessons.recall import DTYPE, Answer, Finder, Scene, live_cost, play
 from core.lessons.recurrent import GATES, Layer, layer_of
 from core.model.mixers.delta import GatedDelta, KimiDelta
 from core.model.model import Model
@@ -94,7 +94,7 @@ class Constant(nn.Module):
         return x.new_full((*x.shape[:-1], self.width), self.value)
 
 
-def places(spec: ModelSpec) -> tuple[int, ...]:
+def delta_layers(spec: ModelSpec) -> tuple[int, ...]:
     """The layers that keep a matrix."""
     return tuple(i for i, layer in enumerate(spec.layers) if isinstance(layer.mixer, DELTAS))
 
@@ -102,7 +102,7 @@ def places(spec: ModelSpec) -> tuple[int, ...]:
 def overridden(model: Model, decay: str = LEARNED, write: str = LEARNED) -> Model:
     """A model whose delta layers all decay or write as strongly as is said, in every head and for every token."""
     made = copy.deepcopy(model)
-    for i in places(model.spec):
+    for i in delta_layers(model.spec):
         module = getattr(made.layers[i], model.spec.layers[i].mixer.name)
         if write != LEARNED:
             name = "in_proj_b" if isinstance(module.config, GatedDelta) else "b_proj"
@@ -121,7 +121,7 @@ def logit(p: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def model(setting: Setting) -> Model:
+def live_model(setting: Setting) -> Model:
     """The live model of a setting."""
     trained = zoo.load(setting.variant)
     return overridden(trained, setting.decay, setting.write) if setting.changed else trained
@@ -144,7 +144,7 @@ class Shown:
         return self.scene.words
 
 
-def steps(key, value, decay, write) -> np.ndarray:
+def delta_steps(key, value, decay, write) -> np.ndarray:
     """The delta rule, token by token: key (H, T, d) of length 1, value (H, T, v), log decay (H, T, 1 or d), write (H, T, 1)
     -> (T, H, 4, d, v): a S, what S answers for k taken out at k, v put in at k, and the memory that is left."""
     H, T, d = key.shape
@@ -159,9 +159,9 @@ def steps(key, value, decay, write) -> np.ndarray:
 
 
 @lru_cache(maxsize=128)
-def run(setting: Setting, prompt: recall.Prompt) -> Shown:
+def played_setting(setting: Setting, prompt: recall.Prompt) -> Shown:
     """A setting on a prompt."""
-    return watch(model(setting), prompt)
+    return watch(live_model(setting), prompt)
 
 
 def watch(live: Model, prompt: recall.Prompt) -> Shown:
@@ -169,13 +169,16 @@ def watch(live: Model, prompt: recall.Prompt) -> Shown:
     scene, trace = play(live, prompt), Trace("attention", "effective", *GATES)
     with torch.no_grad():
         live(torch.tensor(scene.run.tokens)[None], trace=trace)
-    parts = {i: steps(*(trace[i, name][0].numpy() for name in ("key", "value", "decay", "write"))) for i in places(live.spec)}
+    parts = {
+        i: delta_steps(*(trace[i, name][0].numpy() for name in ("key", "value", "decay", "write")))
+        for i in delta_layers(live.spec)
+    }
     none = np.zeros(0, np.float32)
     layers = (layer_of(live, i, trace, parts[i][:, :, 3] if i in parts else none) for i in range(len(live.spec.layers)))
     return Shown(scene, tuple(layers), parts)
 
 
-def found(shown: Shown, answer: Answer) -> Finder | None:
+def finding_head(shown: Shown, answer: Answer) -> Finder | None:
     """The layer and head, attending or reading its memory, whose read-out holds most of the true thing; None where none does."""
     if answer.source < 0:
         return None
@@ -187,7 +190,7 @@ def found(shown: Shown, answer: Answer) -> Finder | None:
 @lru_cache(maxsize=128)
 def reader(setting: Setting, prompt: recall.Prompt) -> tuple[int, int]:
     """Layer and head of the memory that holds most of the answer to the last question, in the model as it learned."""
-    shown = run(replace(setting, decay=LEARNED, write=LEARNED), prompt)
+    shown = played_setting(replace(setting, decay=LEARNED, write=LEARNED), prompt)
     last = shown.scene.answers[-1]
     held = {i: shown.layers[i].strength[:, last.position, last.source] for i in shown.parts}
     i = max(held, key=lambda i: held[i].max())
@@ -197,7 +200,9 @@ def reader(setting: Setting, prompt: recall.Prompt) -> tuple[int, int]:
 def memories(setting: Setting) -> dict[str, tuple[int, int]]:
     """Every memory of a model by its name: layer and head."""
     spec = zoo.recipe(setting.variant).spec
-    heads = {i: getattr(spec.layers[i].mixer, "value_heads", getattr(spec.layers[i].mixer, "heads", 0)) for i in places(spec)}
+    heads = {
+        i: getattr(spec.layers[i].mixer, "value_heads", getattr(spec.layers[i].mixer, "heads", 0)) for i in delta_layers(spec)
+    }
     return {f"layer {i + 1}, head {h + 1}": (i, h) for i, count in heads.items() for h in range(count)}
 
 
@@ -212,9 +217,9 @@ def readout(shown: Shown, layer: int, head: int, at: int) -> np.ndarray:
     return row / max(float(np.abs(row).sum()), 1e-9)
 
 
-def learned(setting: Setting, prompt: recall.Prompt, layer: int, head: int, at: int) -> np.ndarray:
+def readout_as_learned(setting: Setting, prompt: recall.Prompt, layer: int, head: int, at: int) -> np.ndarray:
     """The same of the model as it learned."""
-    return readout(run(replace(setting, decay=LEARNED, write=LEARNED), prompt), layer, head, at)
+    return readout(played_setting(replace(setting, decay=LEARNED, write=LEARNED), prompt), layer, head, at)
 
 
 # Count
@@ -233,13 +238,13 @@ def like(spec: ModelSpec):
     return zoo.recipe(SPECIAL[rule, HYBRID]).spec.layers[-1].mixer
 
 
-def spec(setting: Setting) -> ModelSpec:
+def live_spec(setting: Setting) -> ModelSpec:
     """The live model of a setting."""
     return zoo.recipe(setting.variant).spec
 
 
 @lru_cache(maxsize=64)
-def crossover(spec: ModelSpec, dtype: str = "bfloat16") -> int:
+def crossover_of(spec: ModelSpec, dtype: str = "bfloat16") -> int:
     """The first number of tokens at which the model keeps less than with attention in every layer; 0 where it never does."""
     whole = attended(spec)
 
@@ -267,20 +272,20 @@ class Kept:
         return self.cache + self.state
 
 
-def kept(name: str, spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> Kept:
+def memory_of(name: str, spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> Kept:
     """A model at a context."""
     both, whole = memory_bytes(spec, tokens, dtype), total_bytes(attended(spec), tokens, dtype)
-    return Kept(name, *both, whole, crossover(spec, dtype), len(spec.layers), len(places(spec)))
+    return Kept(name, *both, whole, crossover_of(spec, dtype), len(spec.layers), len(delta_layers(spec)))
 
 
 def ours(setting: Setting, tokens: int) -> Kept:
     """The live model, in the dtype that it runs in."""
-    return kept(setting.variant, zoo.recipe(setting.variant).spec, tokens, DTYPE)
+    return memory_of(setting.variant, zoo.recipe(setting.variant).spec, tokens, DTYPE)
 
 
-def real(key: str, tokens: int = USUAL_CONTEXT) -> Kept:
+def real_model(key: str, tokens: int = USUAL_CONTEXT) -> Kept:
     """A real model."""
-    return kept(model_name(key), spec_of(key), tokens)
+    return memory_of(model_name(key), spec_of(key), tokens)
 
 
 def lines(spec: ModelSpec, lengths: np.ndarray, dtype: str = "bfloat16") -> tuple[np.ndarray, np.ndarray]:
@@ -296,18 +301,18 @@ def grown(setting: Setting, tokens: int) -> np.ndarray:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models that have delta layers, oldest first."""
-    return keys_where(places)
+    return keys_where(delta_layers)
 
 
 def rule(key: str) -> str:
     """Which rule a real model's delta layers follow."""
-    return KIMI if isinstance(first(key), KimiDelta) else GATED
+    return KIMI if isinstance(delta_mixer(key), KimiDelta) else GATED
 
 
-def first(key: str):
+def delta_mixer(key: str):
     """The first delta layer's mixer of a real model."""
     spec = spec_of(key)
-    return spec.layers[places(spec)[0]].mixer
+    return spec.layers[delta_layers(spec)[0]].mixer
 
 
 @dataclass(frozen=True)
@@ -327,11 +332,11 @@ class Formula:
 
 def formula(key: str) -> Formula:
     """The formula with a real model's numbers, and the bytes that the calculator gives."""
-    spec, m = spec_of(key), first(key)
+    spec, m = spec_of(key), delta_mixer(key)
     heads, k_dim, v_dim = (m.value_heads, m.k_dim, m.v_dim) if isinstance(m, GatedDelta) else (m.heads, m.width, m.width)
     grows = memory_bytes(attended(spec), 2)[0] - memory_bytes(spec, 2)[0]
     conv, state = m.state(spec.d_model)["conv"], memory_bytes(spec, 1)[1]
-    return Formula(model_name(key), len(places(spec)), heads, k_dim, v_dim, conv, state, grows // 2, crossover(spec))
+    return Formula(model_name(key), len(delta_layers(spec)), heads, k_dim, v_dim, conv, state, grows // 2, crossover_of(spec))
 
 
 # Prove
@@ -340,7 +345,7 @@ def formula(key: str) -> Formula:
 LINES = ("attention-4", "delta-3-1", "kimi-3-1", "kimi-16", *(f"delta-{keys}" for keys in KEYS))
 
 
-def said(name: str) -> str:
+def variant_label(name: str) -> str:
     """A variant as a reader knows it."""
     names = {"attention-4": "attention", "attention-2": "attention", "delta-3-1": "Gated DeltaNet 3:1", "kimi-3-1": "Kimi 3:1"}
     names |= {f"delta-{keys}": f"Gated DeltaNet {keys}" for keys in KEYS} | {"latent-2": "latent attention"}
@@ -360,7 +365,7 @@ def recalled() -> dict[str, dict[int, list[float]]]:
 
 def recalled_table() -> dict[str, list]:
     """The same as columns."""
-    rows = [(said(v), n, i, x) for v, by in recalled().items() for n, values in by.items() for i, x in enumerate(values)]
+    rows = [(variant_label(v), n, i, x) for v, by in recalled().items() for n, values in by.items() for i, x in enumerate(values)]
     return columns(("model", "pairs", "run", "recall"), rows)
 
 
@@ -372,7 +377,7 @@ def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
 def learning_table() -> dict[str, list]:
     """The same as columns."""
     return evidence.learning_table(
-        "gated_deltanet", {said(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats", "model"
+        "gated_deltanet", {variant_label(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats", "model"
     )
 
 
@@ -381,17 +386,17 @@ def hues() -> dict[str, str]:
     return {v: hue for v, (hue, _) in styles().items()}
 
 
-def trained() -> dict[str, int]:
+def steps_trained() -> dict[str, int]:
     """Training steps of the variants that have run."""
     return {v: zoo.recipe(v).steps for v in recalled()}
 
 
-def sizes() -> dict[str, int]:
+def memory_numbers() -> dict[str, int]:
     """Numbers in the matrices of all layers of each variant."""
     specs = {v: zoo.recipe(v).spec for v in LINES}
-    return {v: sum(spec.layers[i].mixer.state(spec.d_model)["memory"] for i in places(spec)) for v, spec in specs.items()}
+    return {v: sum(spec.layers[i].mixer.state(spec.d_model)["memory"] for i in delta_layers(spec)) for v, spec in specs.items()}
 
 
 def parameters() -> dict[str, int]:
     """Learned numbers of each variant."""
-    return {v: counted(v, 1).params_total for v in LINES}
+    return {v: live_cost(v, 1).params_total for v in LINES}

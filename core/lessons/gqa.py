@@ -11,7 +11,7 @@ import numpy as np
 
 from core.count import cost
 from core.lessons.common import USUAL_CONTEXT, columns, model_name, spec_of
-from core.lessons.recall import LENGTHS, Scene, counted, finder, measured, scene  # noqa: F401
+from core.lessons.recall import live_cost
 from core.model.mixers.attention import Attention
 from core.model.spec import ModelSpec
 from core.real import catalogue
@@ -51,9 +51,9 @@ def trained(model: str) -> tuple[int, ...]:
 # Count
 
 
-def curve(lengths: np.ndarray) -> dict[str, np.ndarray]:
+def cache_curves(lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Cache bytes of each sharing at each length, counted."""
-    return {s.key: np.array([counted(s.key, int(n)).cache_bytes for n in lengths]) for s in recipes.PLAIN}
+    return {s.key: np.array([live_cost(s.key, int(n)).cache_bytes for n in lengths]) for s in recipes.PLAIN}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def reshare(spec: ModelSpec, kv_heads) -> ModelSpec:
 
 
 @lru_cache(maxsize=512)
-def real(key: str, factor: int, context: int = USUAL_CONTEXT, dtype: str = "bfloat16") -> Shared | None:
+def real_model(key: str, factor: int, context: int = USUAL_CONTEXT, dtype: str = "bfloat16") -> Shared | None:
     """One model of the catalogue with `factor` query heads a KV head; None where they do not divide or are not attention."""
     entry = catalogue.entries()[key]
     spec = entry.reading.spec
@@ -107,15 +107,15 @@ def real(key: str, factor: int, context: int = USUAL_CONTEXT, dtype: str = "bflo
     return Shared(key, entry.name, a.heads, a.kv_heads, chosen, size(lambda m: m.heads), released, moved)
 
 
-def reals(factor: int, context: int = USUAL_CONTEXT) -> list[Shared]:
+def real_models(factor: int, context: int = USUAL_CONTEXT) -> list[Shared]:
     """Every model of the catalogue that can share by this factor, the largest multi-head cache first."""
-    rows = [real(key, factor, context) for key in catalogue.entries()]
+    rows = [real_model(key, factor, context) for key in catalogue.entries()]
     return sorted((row for row in rows if row), key=lambda row: -row.multi_head)
 
 
 def dividing(factor: int) -> list[str]:
     """Keys of the models that can share by this factor and whose cache is one formula."""
-    return [key for key, entry in catalogue.entries().items() if real(key, factor) and alike(entry.reading.spec)]
+    return [key for key, entry in catalogue.entries().items() if real_model(key, factor) and alike(entry.reading.spec)]
 
 
 def arithmetic(key: str, factor: int, contexts: np.ndarray) -> dict[str, np.ndarray]:
@@ -184,7 +184,7 @@ def learning_table() -> dict[str, list]:
 
 def parameters() -> dict[str, int]:
     """Learned numbers of each sharing: fewer KV heads also mean fewer weights."""
-    return {s.key: counted(s.key, 1).params_total for s in recipes.PLAIN}
+    return {s.key: live_cost(s.key, 1).params_total for s in recipes.PLAIN}
 
 
 # Who uses it

@@ -18,6 +18,7 @@ from core.count.dtypes import stored
 from core.lessons import card, gqa
 from core.lessons.mla import lesson as mla
 from core.lessons.moe import lesson as moe
+from core.lessons.recall import checkpoint_scene
 from core.real import catalogue
 from core.train.tasks import domains, recall
 
@@ -88,13 +89,13 @@ def organisations() -> tuple[str, ...]:
     return tuple(sorted({d.organisation for d in dots()}, key=str.lower))
 
 
-def named(name: str) -> str:
+def key_of_name(name: str) -> str:
     """The key of a model by its name; "" where no model has it."""
     return next((d.key for d in dots() if d.name == name), "")
 
 
 @lru_cache(maxsize=1)
-def names() -> tuple[str, ...]:
+def sorted_names() -> tuple[str, ...]:
     """The names of all models, in the order of the alphabet."""
     return tuple(sorted((d.name for d in dots()), key=str.lower))
 
@@ -129,7 +130,7 @@ def undated() -> int:
     return sum(not d.month for d in dots())
 
 
-def taken(asked: Filter, till: str) -> tuple[Dot, ...]:
+def chosen_dots(asked: Filter, till: str) -> tuple[Dot, ...]:
     """Those of them that are asked for."""
     return tuple(d for d in out(till) if asked.takes(d))
 
@@ -164,14 +165,14 @@ def size(rate: int) -> float:
     return LARGEST * (rate / largest()) ** 0.5 if rate else RING
 
 
-def steps() -> tuple[tuple[int, float], ...]:
+def size_legend() -> tuple[tuple[int, float], ...]:
     """(bytes, pixels across) of the sizes that explain the others: the largest, each a quarter of the one before, and a ring."""
     rates = (largest(), largest() // 4, largest() // 16, largest() // 64, 0)
     return tuple((rate, size(rate)) for rate in rates)
 
 
 @lru_cache(maxsize=1)
-def places() -> dict[str, tuple[float, float]]:
+def dot_places() -> dict[str, tuple[float, float]]:
     """Where each model stands, in decades; see above. The largest dots come first, so they stand on the line."""
     placed: list[tuple[float, float, float]] = []  # pixels on a desk, radius
     found = {}
@@ -197,7 +198,7 @@ def covers(a: tuple, b: tuple, share: float) -> bool:
 
 def stems() -> dict[str, tuple[float, float, float]]:
     """{model: (x, from, to)} in decades: from the line up to every dense model that does not stand on it."""
-    rows = [(d, *places()[d.key]) for d in dots() if d.dense]
+    rows = [(d, *dot_places()[d.key]) for d in dots() if d.dense]
     return {d.key: (x, decades(d)[1], y) for d, x, y in rows if y - x > 0.02}
 
 
@@ -219,7 +220,7 @@ SIDES = {"middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "
 @lru_cache(maxsize=512)
 def labels(shown: tuple[Dot, ...], screen: Screen, most: int, reserved: tuple = ()) -> tuple[Label, ...]:
     """Names of the most notable dots that fit without covering a dot or another name. `reserved` boxes stay free."""
-    discs = {d.key: (*screen.pixels(*places()[d.key]), size(d.rate) / 2) for d in dots()}
+    discs = {d.key: (*screen.pixels(*dot_places()[d.key]), size(d.rate) / 2) for d in dots()}
     here = [discs[d.key] for d in shown]
     boxes, found = list(reserved), []
     for d in notable(shown):
@@ -333,7 +334,7 @@ class Try:
 def tries() -> dict[str, Try]:
     """Three states, run here: one set of keys for all heads; a latent without its rope key; a text from two worlds."""
     prompt, said = recall.parse(TOLD_ONCE), recall.parse(TOLD_TWICE)
-    own, one = (gqa.scene(gqa.variant(heads), prompt) for heads in (gqa.HEADS, 1))
+    own, one = (checkpoint_scene(gqa.variant(heads), prompt) for heads in (gqa.HEADS, 1))
     kept, bare = (mla.scene(mla.Choice(mla.FULL, key, mla.ABSORBED, mla.CUT, mla.LATEST), said) for key in (True, False))
     heads = {"before": int(own.cache_bytes[-1]), "after": int(one.cache_bytes[-1]), "heads": gqa.HEADS, **right(one)}
     key = {"before": right(kept)["right"], "after": right(bare)["right"], "asked": right(bare)["asked"]}

@@ -16,7 +16,7 @@ from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons import common, recurrent
 from core.lessons.common import columns, first_context, keys_where, model_name, spec_of, total_bytes
-from core.lessons.recall import DTYPE, Answer, Finder, Scene, counted, finder, live_bytes, scene
+from core.lessons.recall import DTYPE, Answer, Finder, Scene, checkpoint_scene, finder, live_bytes, live_cost
 from core.lessons.recurrent import Watched
 from core.lessons.sliding_window import FOUND
 from core.model.mixers.attention import Attention
@@ -39,14 +39,14 @@ MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
 SMALL = 3.5e9  # parameters of a model that is compared with one for a phone
 
 
-def spec(place: str) -> ModelSpec:
+def live_spec(place: str) -> ModelSpec:
     """The live model with attention at a place."""
     return zoo.recipe(PLACES[place]).spec
 
 
 def attends(place: str) -> int:
     """Which layer attends, counted from 0; -1 where none does."""
-    kinds = [layer.kind for layer in spec(place).layers]
+    kinds = [layer.kind for layer in live_spec(place).layers]
     return kinds.index("full") if "full" in kinds else -1
 
 
@@ -65,7 +65,7 @@ def maps(shown: Watched) -> np.ndarray:
     return np.stack([layer.strength.mean(0) for layer in shown.layers])
 
 
-def found(place: str, shown: Scene, answer: Answer) -> Finder | None:
+def finding_head(place: str, shown: Scene, answer: Answer) -> Finder | None:
     """The head that looks at the true thing, where one does."""
     best = finder(shown, answer) if answer.source >= 0 and attends(place) >= 0 else None
     return best if best and best.weight > FOUND else None
@@ -143,7 +143,7 @@ class Impulse:
 @lru_cache(maxsize=128)
 def impulse(place: str, prompt: recall.Prompt, at: int) -> Impulse:
     """Measured: the live model on the text, and with one word taken for another of its kind."""
-    tokens = torch.tensor(scene(PLACES[place], prompt).run.tokens)[None]
+    tokens = torch.tensor(checkpoint_scene(PLACES[place], prompt).run.tokens)[None]
     other = tokens.clone()
     kind = recall.FIRST_THING if tokens[0, at] >= recall.FIRST_THING else recall.FIRST_NAME
     other[0, at] = kind + (tokens[0, at] - kind + 1) % len(recall.THINGS)
@@ -185,7 +185,7 @@ def changed(shown: Scene, row: int | None) -> tuple[int, int]:
 # Count
 
 
-def curve(name: str, lengths: np.ndarray) -> np.ndarray:
+def live_curve(name: str, lengths: np.ndarray) -> np.ndarray:
     """Bytes kept at each length, counted."""
     return np.array([live_bytes(name, int(n)) for n in lengths])
 
@@ -198,7 +198,7 @@ def lighter(place: str) -> int:
 @lru_cache(maxsize=512)
 def rungs(place: str, tokens: int) -> tuple[tuple[str, int], ...]:
     """The live model's layers from the first: what each is, and the bytes that it keeps."""
-    size, found = int(DTYPES[DTYPE][0]), counted(PLACES[place], tokens).layers
+    size, found = int(DTYPES[DTYPE][0]), live_cost(PLACES[place], tokens).layers
     kept_of = [size * sum((layer.cache | layer.state).values()) for layer in found]
     return tuple(("attention" if i == attends(place) else "convolution", kept) for i, kept in enumerate(kept_of))
 
@@ -236,7 +236,7 @@ def everywhere(s: ModelSpec) -> ModelSpec:
 
 
 @dataclass(frozen=True)
-class Real:
+class RealModel:
     """A released model at a context: bytes of one sequence, and with attention in every layer."""
 
     key: str
@@ -256,12 +256,12 @@ class Real:
 
 
 @lru_cache(maxsize=256)
-def real(key: str, context: int) -> Real:
+def real_model(key: str, context: int) -> RealModel:
     """One model at one context, 16 bits."""
     s = spec_of(key)
     c, places = cost.count(s, context), tuple(i for i, x in enumerate(s.layers, 1) if isinstance(x.mixer, Attention))
     cross = first_context(lambda n: total_bytes(s, n) < total_bytes(everywhere(s), n))
-    return Real(
+    return RealModel(
         key,
         model_name(key),
         len(s.layers),
@@ -274,9 +274,9 @@ def real(key: str, context: int) -> Real:
     )
 
 
-def reals(contexts: tuple[int, ...]) -> list[tuple[int, Real]]:
+def real_models(contexts: tuple[int, ...]) -> list[tuple[int, RealModel]]:
     """Every model at several contexts."""
-    return [(n, real(key, n)) for key in users() for n in contexts]
+    return [(n, real_model(key, n)) for key in users() for n in contexts]
 
 
 def lines(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -284,7 +284,7 @@ def lines(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.array([total_bytes(s, int(n)) for n in contexts]) for s in (everywhere(spec_of(key)), spec_of(key)))
 
 
-def ladders(context: int) -> dict[str, tuple]:
+def real_ladders(context: int) -> dict[str, tuple]:
     """The released models as ladders."""
     return ladder.ladders({model_name(key): spec_of(key) for key in users()}, context)
 
@@ -307,14 +307,14 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """A released model's, with the bytes that the calculator gives."""
-    r, s = real(key, context), spec_of(key)
+    r, s = real_model(key, context), spec_of(key)
     a, m = (next(x for x in mixers(key) if isinstance(x, kind)) for kind in (Attention, GatedConv))
     return Formula(
         r.name, context, r.attention, a.kv_heads, a.k_dim, r.layers - r.attention, m.kernel - 1, s.d_model, r.cache, r.state
     )
 
 
-def weights(key: str) -> tuple[int, int]:
+def mixer_weights(key: str) -> tuple[int, int]:
     """Elements of the matrices of one convolution and of one layer of attention."""
     d = spec_of(key).d_model
     return tuple(next(x for x in mixers(key) if isinstance(x, kind)).weights(d) for kind in (GatedConv, Attention))
@@ -337,19 +337,19 @@ def cached(key: str, context: int) -> int:
 SAID = {"conv-4": "no attention", **{v: f"attention {p}" for p, v in PLACES.items() if p != NONE}, ALONE: "attention, 4 layers"}
 
 
-def said(variant: str) -> str:
+def variant_label(variant: str) -> str:
     """A variant in a few words."""
     return SAID.get(variant, variant)
 
 
-def by_pairs() -> dict[str, dict[int, list[float]]]:
+def recalled() -> dict[str, dict[int, list[float]]]:
     """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
     return common.by_pairs("liquid", SAID, MEASURED)
 
 
 def pairs_table() -> dict[str, list]:
     """The same as columns."""
-    rows = [(said(v), n, i, x) for v, runs in by_pairs().items() for n, xs in runs.items() for i, x in enumerate(xs)]
+    rows = [(variant_label(v), n, i, x) for v, runs in recalled().items() for n, xs in runs.items() for i, x in enumerate(xs)]
     return columns(("variant", "pairs", "run", "recall"), rows)
 
 
@@ -360,10 +360,10 @@ def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
 
 def learning_table() -> dict[str, list]:
     """The same as columns."""
-    return evidence.learning_table("liquid", {said(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats")
+    return evidence.learning_table("liquid", {variant_label(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats")
 
 
-def steps() -> dict[str, int]:
+def training_steps() -> dict[str, int]:
     """How long each kind was trained: {in a few words: steps}."""
     kinds = {"without attention": "conv-4", "with one layer of it": "conv-3-1", "with attention in every layer": ALONE}
     return {kind: zoo.recipe(v).steps for kind, v in kinds.items()}

@@ -110,13 +110,13 @@ class Steps:
         return np.sort(np.argsort(-self.size, kind="stable")[:count])
 
 
-def steps(layer: Layer, head: int) -> Steps:
+def step_sizes(layer: Layer, head: int) -> Steps:
     """What a head chose to remember."""
     size, total = layer.gates["write"][head, :, 0], layer.gates["decay"][head, :, 0].cumsum()
     return Steps(size, size * np.exp(total[-1] - total))
 
 
-def memory(layer: Layer, head: int) -> np.ndarray:
+def head_memory(layer: Layer, head: int) -> np.ndarray:
     """(T, N, P): a head's state after each token."""
     return layer.memory[:, head]
 
@@ -134,7 +134,7 @@ def grown(share: str, tokens: int) -> np.ndarray:
     return np.array([live_bytes(ATTENTION[share], n + 1) for n in range(tokens)])
 
 
-def curves(share: str, state: int, lengths: np.ndarray) -> dict[str, np.ndarray]:
+def memory_curves(share: str, state: int, lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Bytes kept at each length: this model, and as many layers of attention alone."""
     return {name: np.array([live_bytes(name, int(n)) for n in lengths]) for name in (ATTENTION[share], variant(share, state))}
 
@@ -170,7 +170,7 @@ class Layers:
 
 
 @lru_cache(maxsize=256)
-def layers(key: str) -> Layers:
+def layer_counts(key: str) -> Layers:
     """One model's layers."""
     found = [tuple(inside(layer.mixer)) for layer in spec_of(key).layers]
     mambas = [next((m for m in parts if isinstance(m, MAMBA)), None) for parts in found]
@@ -182,16 +182,16 @@ def layers(key: str) -> Layers:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models with Mamba layers, oldest first."""
-    return tuple(key for key in catalogue.entries() if layers(key).mamba)
+    return tuple(key for key in catalogue.entries() if layer_counts(key).mamba)
 
 
 @lru_cache(maxsize=1)
 def hybrids() -> tuple[str, ...]:
     """Those that attend as well."""
-    return tuple(key for key in users() if layers(key).attention)
+    return tuple(key for key in users() if layer_counts(key).attention)
 
 
-def reference() -> str:
+def default_hybrid() -> str:
     """The model that is shown first."""
     return next((key for key in LADDERS if key in hybrids()), hybrids()[0])
 
@@ -207,7 +207,7 @@ def attentive(s: ModelSpec) -> ModelSpec:
 
 
 @dataclass(frozen=True)
-class Real:
+class RealModel:
     """A real hybrid at a context: bytes of one sequence as released, and with attention alone."""
 
     key: str
@@ -224,10 +224,10 @@ class Real:
 
 
 @lru_cache(maxsize=512)
-def real(key: str, context: int) -> Real:
+def real_model(key: str, context: int) -> RealModel:
     """One hybrid at one context."""
     spec = spec_of(key)
-    return Real(key, model_name(key), *memory_bytes(spec, context), total_bytes(attentive(spec), context), crossover(key))
+    return RealModel(key, model_name(key), *memory_bytes(spec, context), total_bytes(attentive(spec), context), crossover(key))
 
 
 @lru_cache(maxsize=64)
@@ -243,12 +243,12 @@ def memories(key: str, contexts: np.ndarray) -> dict[str, np.ndarray]:
     return {"attention alone": whole, "as released": released.sum(1), "its state": released[:, 1]}
 
 
-def reals(context: int) -> list[Real]:
+def real_models(context: int) -> list[RealModel]:
     """Every hybrid, the largest attention-only cache first."""
-    return sorted((real(key, context) for key in hybrids()), key=lambda r: -r.attention)
+    return sorted((real_model(key, context) for key in hybrids()), key=lambda r: -r.attention)
 
 
-def ladders(context: int) -> dict[str, tuple]:
+def real_ladders(context: int) -> dict[str, tuple]:
     """Real hybrids as ladders: {name: (rungs, folded blocks)}."""
     return ladder.ladders({model_name(key): spec_of(key) for key in LADDERS if key in hybrids()}, context)
 
@@ -262,7 +262,7 @@ def layout() -> dict[str, int]:
     return {kind: count for kind, count in table["rows"]}
 
 
-def sizes(key: str, context: int) -> tuple[int, int]:
+def real_bytes(key: str, context: int) -> tuple[int, int]:
     """Bytes of cache and state of one sequence, of any model with Mamba layers."""
     return memory_bytes(spec_of(key), context)
 
@@ -286,7 +286,7 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """A real hybrid's, with the bytes that the calculator gives."""
-    s, found = spec_of(key), layers(key)
+    s, found = spec_of(key), layer_counts(key)
     mixers = [m for layer in s.layers for m in inside(layer.mixer)]
     a, m = (next(x for x in mixers if isinstance(x, kind)) for kind in (Attention, MAMBA))
     conv = sum(x.state(s.d_model)["conv"] for x in mixers if isinstance(x, MAMBA))
@@ -310,7 +310,7 @@ SAID = {
 MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
 
 
-def said(name: str) -> str:
+def variant_label(name: str) -> str:
     """A variant in a few words."""
     return SAID.get(name, name)
 
@@ -321,14 +321,14 @@ def trained_steps() -> str:
     return ", ".join(f"{zoo.recipe(v).steps} steps {kind}" for kind, v in kinds.items())
 
 
-def by_pairs() -> dict[str, dict[int, list[float]]]:
+def recalled() -> dict[str, dict[int, list[float]]]:
     """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
     return common.by_pairs("mamba", sum(GROUPS.values(), ()), MEASURED)
 
 
 def pairs_table() -> dict[str, list]:
     """The same as columns."""
-    rows = [(said(v), n, i, x) for v, found in by_pairs().items() for n, xs in found.items() for i, x in enumerate(xs)]
+    rows = [(variant_label(v), n, i, x) for v, found in recalled().items() for n, xs in found.items() for i, x in enumerate(xs)]
     return columns(("variant", "pairs", "run", "recall"), rows)
 
 
@@ -339,4 +339,4 @@ def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
 
 def learning_table() -> dict[str, list]:
     """The same as columns."""
-    return evidence.learning_table("mamba", {said(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats")
+    return evidence.learning_table("mamba", {variant_label(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats")

@@ -12,7 +12,7 @@ import torch
 from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons.common import USUAL_CONTEXT
-from core.lessons.recall import DTYPE, Answer, counted, live_bytes
+from core.lessons.recall import DTYPE, Answer, live_bytes, live_cost
 from core.lessons.recurrent import Layer, layer_of
 from core.model.model import Model, elements
 from core.model.spec import ModelSpec
@@ -67,7 +67,7 @@ SETS = {ONE: ALONE, THREE: HYBRIDS, EVERY: (*ALONE, SLSTM, *HYBRIDS)}
 SIZES = ("delta-4", "delta-8", "delta-32", "mamba-4", "mamba-8", "mamba-32", "mlstm-4", "mlstm-8")  # further points of the plot
 
 
-def said(variant: str) -> str:
+def variant_label(variant: str) -> str:
     """A variant as a reader knows it."""
     names = {m.variant: m.name for m in (*ALONE, SLSTM)} | {
         m.variant: f"{m.name} 3:1" for m in HYBRIDS if m.variant.endswith("3-1")
@@ -214,7 +214,7 @@ def lines(kind: str, lengths: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Real:
+class RealModel:
     """A real model that recurs somewhere: its layers by kind, and bytes of one sequence."""
 
     key: str
@@ -236,14 +236,14 @@ def attends(spec: ModelSpec) -> int:
 
 
 @lru_cache(maxsize=1)
-def reals() -> tuple[Real, ...]:
+def real_models() -> tuple[RealModel, ...]:
     """Models of the catalogue that recur somewhere, by what they hold after USUAL_CONTEXT tokens, the smallest first."""
     rows = []
     for key, entry in catalogue.entries().items():
         spec = entry.reading.spec
         if recurs(spec):
             made = cost.count(spec, USUAL_CONTEXT)
-            rows.append(Real(key, entry.name, recurs(spec), attends(spec), made.state_bytes, made.cache_bytes))
+            rows.append(RealModel(key, entry.name, recurs(spec), attends(spec), made.state_bytes, made.cache_bytes))
     return tuple(sorted(rows, key=lambda row: row.state + row.cache))
 
 
@@ -294,6 +294,8 @@ def table() -> list[tuple]:
     rows = []
     for p in points():
         means = [np.mean(evidence.final("mixers", p.variant, f"recall@{n}") or [np.nan]) for n in COUNTS]
-        params = counted(p.variant, 1).params_total
-        rows.append((said(p.variant), zoo.recipe(p.variant).steps, f"{params:,}", f"{p.bytes:,}", *(f"{x:.2f}" for x in means)))
+        params = live_cost(p.variant, 1).params_total
+        rows.append(
+            (variant_label(p.variant), zoo.recipe(p.variant).steps, f"{params:,}", f"{p.bytes:,}", *(f"{x:.2f}" for x in means))
+        )
     return rows

@@ -54,7 +54,7 @@ def script(prompt: recall.Prompt) -> list[int | None]:
 
 
 @lru_cache(maxsize=256)
-def scene(name: str, prompt: recall.Prompt) -> Scene:
+def checkpoint_scene(name: str, prompt: recall.Prompt) -> Scene:
     """Run a checkpoint on a prompt, token by token with the cache."""
     return play(zoo.load(name), prompt)
 
@@ -99,7 +99,7 @@ def finder(scene: Scene, answer: Answer) -> Finder:
     return Finder(int(layer), int(head), float(weights.max()))
 
 
-def counted(name: str, tokens: int) -> cost.Cost:
+def live_cost(name: str, tokens: int) -> cost.Cost:
     """A live model counted at so many tokens."""
     return cost.count(zoo.recipe(name).spec, tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
 
@@ -107,18 +107,18 @@ def counted(name: str, tokens: int) -> cost.Cost:
 @lru_cache(maxsize=8192)
 def live_bytes(name: str, tokens: int) -> int:
     """Bytes that a live model keeps after so many tokens, counted: cache and state."""
-    c = counted(name, tokens)
+    c = live_cost(name, tokens)
     return c.cache_bytes + c.state_bytes
 
 
 @lru_cache(maxsize=64)
 def measured_memory(name: str) -> np.ndarray:
     """Cache and state really kept by a live model after each of LENGTHS tokens of a random prompt."""
-    return scene(name, measured_prompt()).memory_bytes[np.array(LENGTHS) - 1]
+    return checkpoint_scene(name, measured_prompt()).memory_bytes[np.array(LENGTHS) - 1]
 
 
 @lru_cache(maxsize=64)
-def measured(name: str, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
+def measured_cache_bytes(name: str, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
     """Cache bytes really kept by a live model after each length of a random prompt."""
-    kept = scene(name, measured_prompt()).cache_bytes
+    kept = checkpoint_scene(name, measured_prompt()).cache_bytes
     return np.array([kept[n - 1] for n in lengths])

@@ -15,7 +15,7 @@ from core.count import cost
 from core.count.cost import LONGEST
 from core.count.dtypes import DTYPES
 from core.lessons.common import cache_bytes, first_context, keys_where, measured_prompt, spec_of
-from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, live_bytes, scene, script
+from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, checkpoint_scene, live_bytes, script
 from core.model.decoding.autoregressive import Run, Step, elements, follow
 from core.model.model import Model
 from core.model.spec import ModelSpec
@@ -65,7 +65,7 @@ class Watched:
 @lru_cache(maxsize=64)
 def watch(variant: str, prompt: recall.Prompt) -> Watched:
     """Run a checkpoint on a prompt: token by token for answers, cache and memories, then all at once for what it amounts to."""
-    model, played = zoo.load(variant), scene(variant, prompt)
+    model, played = zoo.load(variant), checkpoint_scene(variant, prompt)
     trace = Trace("attention", "effective", *GATES)
     with torch.no_grad():
         model(torch.tensor(played.run.tokens)[None], trace=trace)
@@ -113,7 +113,7 @@ def recorded(steps: list[Step], i: int, name: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def measured(variant: str) -> np.ndarray:
+def measured_state(variant: str) -> np.ndarray:
     """The same, measured on the live model at LENGTHS."""
     model = zoo.load(variant)
     kept = [sum(elements(step.state).values()) for step in follow(model, script(measured_prompt()))]

@@ -175,7 +175,7 @@ def lowest(stays: np.ndarray, read: np.ndarray, erase: np.ndarray) -> float:
 
 
 @lru_cache(maxsize=64)
-def apart(strength: float, prompt: recall.Prompt) -> float:
+def forms_difference(strength: float, prompt: recall.Prompt) -> float:
     """The largest difference of any logit between a prompt read at once, as in training, and token by token."""
     model = weakened(MODEL, strength)
     tokens = watch(strength, prompt).scene.run.tokens
@@ -256,7 +256,7 @@ def state() -> State:
     return State(len(spec.layers), m.heads, m.width, spec.d_model, counted.state_elements, counted.state_bytes)
 
 
-def curves(lengths: np.ndarray) -> dict[str, np.ndarray]:
+def memory_curves(lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Bytes kept at each length, counted, cache and state: attention of the same width, a hybrid, RWKV-7 alone."""
     names = {"attention": ATTENTION, "3 : 1": HYBRID, "RWKV-7": MODEL}
     return {shown: np.array([live_bytes(v, int(n)) for n in lengths]) for shown, v in names.items()}
@@ -275,7 +275,7 @@ def users() -> list[recurrent.Keeper]:
 # Prove
 
 
-def spelled(variant: str) -> str:
+def variant_label(variant: str) -> str:
     """A variant as the page writes it."""
     if variant in TRACKING:
         return TRACKING[variant]
@@ -302,13 +302,13 @@ def by_moves() -> dict[str, dict[int, list[float]]]:
 
 def as_table(found: dict[str, dict[int, list[float]]], count: str, what: str) -> dict[str, list]:
     """Either of them as columns, one row a run."""
-    rows = [(spelled(v), n, value) for v, runs in found.items() for n, values in runs.items() for value in values]
+    rows = [(variant_label(v), n, value) for v, runs in found.items() for n, values in runs.items() for value in values]
     return columns(("model", count, what), rows)
 
 
 def tracking_said() -> list[str]:
     """A sentence for each model that has run: how often it is right after so many moves, and what that amounts to."""
-    return [f"{spelled(v)}: {followed(runs)}" for v, runs in by_moves().items() if any(runs.values())]
+    return [f"{variant_label(v)}: {followed(runs)}" for v, runs in by_moves().items() if any(runs.values())]
 
 
 def followed(runs: dict[int, list[float]]) -> str:
@@ -325,7 +325,7 @@ def followed(runs: dict[int, list[float]]) -> str:
 
 def training_said() -> str:
     """How long each was trained, for the rows differ."""
-    return "Steps: " + ", ".join(f"{spelled(v)} {zoo.recipe(v).steps}" for v in PROVED) + "."
+    return "Steps: " + ", ".join(f"{variant_label(v)} {zoo.recipe(v).steps}" for v in PROVED) + "."
 
 
 def chance() -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from core.count import cost
 from core.lessons.common import cache_bytes, columns, keys_where, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, play
-from core.lessons.recall import scene as trained_scene
+from core.lessons.recall import checkpoint_scene as trained_scene
 from core.model.blocks import Full, Reach
 from core.model.mixers.attention import Attention
 from core.model.mixers.unified import Unified
@@ -37,15 +37,15 @@ FOUND = 0.1  # a head is said to find a word from this attention weight on
 FASTEST = 1e-12  # an attention weight below this is taken as this, so that its logarithm exists
 
 
-def spec(pattern: str, window: int = TRAINED) -> ModelSpec:
+def live_spec(pattern: str, window: int = TRAINED) -> ModelSpec:
     """The live model of a setting of the controls."""
     return recipes.spec(PATTERNS[pattern], window)
 
 
 @lru_cache(maxsize=64)
-def model(pattern: str, window: int) -> Model:
+def live_model(pattern: str, window: int) -> Model:
     """The trained weights of a pattern, read through another window."""
-    made = Model(spec(pattern, window))
+    made = Model(live_spec(pattern, window))
     made.load_state_dict(zoo.load(PATTERNS[pattern]).state_dict())
     return made.eval().requires_grad_(False)
 
@@ -55,7 +55,7 @@ def scene(pattern: str, window: int, prompt: recall.Prompt) -> Scene:
     """A pattern and a window on a prompt, token by token with the cache."""
     if window == TRAINED or pattern == FULL:
         return trained_scene(PATTERNS[pattern], prompt)
-    return play(model(pattern, window), prompt)
+    return play(live_model(pattern, window), prompt)
 
 
 def local(pattern: str) -> tuple[bool, ...]:
@@ -63,17 +63,17 @@ def local(pattern: str) -> tuple[bool, ...]:
     return tuple(letter == "L" for letter in recipes.PATTERNS[PATTERNS[pattern]])
 
 
-def layers(pattern: str) -> tuple[int, int]:
+def layers_by_reach(pattern: str) -> tuple[int, int]:
     """How many layers are local, and how many global."""
     return sum(local(pattern)), len(local(pattern)) - sum(local(pattern))
 
 
-def said(pattern: str) -> str:
+def pattern_text(pattern: str) -> str:
     """A pattern in a sentence."""
     return f"all {pattern}" if pattern in (FULL, ALL_LOCAL) else pattern
 
 
-def found(scene: Scene, answer: Answer) -> Finder | None:
+def finding_head(scene: Scene, answer: Answer) -> Finder | None:
     """The head that looks hardest at the true thing, where one does."""
     best = finder(scene, answer) if answer.source >= 0 else None
     return best if best and best.weight > FOUND else None
@@ -90,7 +90,7 @@ def maps(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 @lru_cache(maxsize=64)
 def graph(pattern: str, window: int, tokens: int) -> nx.DiGraph:
     """The stack as a graph of tokens and layers."""
-    return diagram.reachability(spec(pattern, window), tokens)
+    return diagram.reachability(live_spec(pattern, window), tokens)
 
 
 @dataclass(frozen=True)
@@ -189,36 +189,36 @@ def asks(scene: Scene, row: int | None) -> Answer | None:
 
 
 @lru_cache(maxsize=4096)
-def counted(pattern: str, window: int, tokens: int) -> cost.Cost:
+def live_cost(pattern: str, window: int, tokens: int) -> cost.Cost:
     """The live model counted at so many tokens."""
-    return cost.count(spec(pattern, window), tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
+    return cost.count(live_spec(pattern, window), tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
 
 
 @lru_cache(maxsize=64)
-def kept(pattern: str, window: int) -> np.ndarray:
+def measured_growth(pattern: str, window: int) -> np.ndarray:
     """Cache bytes really kept by the live model after each token of a long random prompt (126,)."""
     return scene(pattern, window, measured_prompt(recall.MAX_PAIRS - 1, asked=16)).cache_bytes
 
 
-def measured(pattern: str, window: int) -> np.ndarray:
+def measured_cache(pattern: str, window: int) -> np.ndarray:
     """The same at the lengths that a curve marks."""
-    return kept(pattern, window)[np.array(LENGTHS) - 1]
+    return measured_growth(pattern, window)[np.array(LENGTHS) - 1]
 
 
 def measured_share(pattern: str, window: int) -> np.ndarray:
     """What the live model kept of the cache that the all-global one kept, at the same lengths (0 to 1)."""
-    return measured(pattern, window) / measured(FULL, TRAINED)
+    return measured_cache(pattern, window) / measured_cache(FULL, TRAINED)
 
 
 def whole(tokens: int) -> np.ndarray:
     """Cache bytes really kept after each token where every layer is global: no word changes them (tokens,)."""
-    return kept(FULL, TRAINED)[:tokens]
+    return measured_growth(FULL, TRAINED)[:tokens]
 
 
-def curves(pattern: str, window: int, lengths: np.ndarray) -> dict[str, np.ndarray]:
+def cache_curves(pattern: str, window: int, lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Cache bytes at each length, counted: every layer global, the chosen pattern, every layer local."""
     names = dict.fromkeys((FULL, pattern, ALL_LOCAL))
-    return {said(name): np.array([counted(name, window, int(n)).cache_bytes for n in lengths]) for name in names}
+    return {pattern_text(name): np.array([live_cost(name, window, int(n)).cache_bytes for n in lengths]) for name in names}
 
 
 def everywhere(spec: ModelSpec) -> ModelSpec:
@@ -230,7 +230,7 @@ def everywhere(spec: ModelSpec) -> ModelSpec:
     return replace(spec, layers=tuple(replace(layer, mixer=reaching(layer.mixer)) for layer in spec.layers))
 
 
-def share(spec: ModelSpec, contexts: np.ndarray) -> np.ndarray:
+def cache_share(spec: ModelSpec, contexts: np.ndarray) -> np.ndarray:
     """What is kept of the cache that the same model would need with every layer global, at each context (0 to 1)."""
     return np.array([cache_bytes(spec, int(n)) / cache_bytes(everywhere(spec), int(n)) for n in contexts])
 
@@ -241,13 +241,13 @@ def limit(spec: ModelSpec) -> float:
     return sum(n for grows, n in numbers if grows) / sum(n for _, n in numbers)
 
 
-def memory(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def real_cache_curves(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A real model's cache bytes at each context: with every layer global, and as released."""
     spec = spec_of(key)
     return tuple(np.array([cache_bytes(s, int(n)) for n in contexts]) for s in (everywhere(spec), spec))
 
 
-def weights(key: str) -> int:
+def parameters_of(key: str) -> int:
     """Parameters of a real model; windows have none."""
     return cost.count(spec_of(key), 1).params_total
 
@@ -274,7 +274,7 @@ class Windowed:
         return self.released / self.whole
 
 
-def attention(mixer) -> Attention | None:
+def attention_of(mixer) -> Attention | None:
     """The attention of a layer, also where one projection makes its keys and values; None for anything else."""
     inner = mixer.own if isinstance(mixer, Unified) else mixer
     return inner if isinstance(inner, Attention) else None
@@ -282,7 +282,7 @@ def attention(mixer) -> Attention | None:
 
 def windows(spec: ModelSpec) -> list[Reach]:
     """The reaches of the layers that do not see everything; [] where a layer is not attention."""
-    mixers = [attention(layer.mixer) for layer in spec.layers]
+    mixers = [attention_of(layer.mixer) for layer in spec.layers]
     return [m.reach for m in mixers if m.kind in ("sliding", "chunked")] if all(mixers) else []
 
 
@@ -293,7 +293,7 @@ def users() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def real(key: str, context: int) -> Windowed:
+def real_model(key: str, context: int) -> Windowed:
     """One model at one context."""
     spec = spec_of(key)
     local = windows(spec)
@@ -304,9 +304,9 @@ def real(key: str, context: int) -> Windowed:
     return Windowed(key, model_name(key), local[0].size, local[0].kind, len(local), outside, *sizes, limit(spec), *flops)
 
 
-def reals(context: int) -> list[Windowed]:
+def real_models(context: int) -> list[Windowed]:
     """Every model with windows, the largest all-global cache first."""
-    return sorted((real(key, context) for key in users()), key=lambda row: -row.whole)
+    return sorted((real_model(key, context) for key in users()), key=lambda row: -row.whole)
 
 
 def reference(wanted: str) -> str:
@@ -351,7 +351,7 @@ def formula(key: str, context: int) -> Formula:
     """The cache formula of a real model, with the numbers that the calculator gives."""
     spec, counts = spec_of(key), {}
     for layer in spec.layers:
-        m = attention(layer.mixer)
+        m = attention_of(layer.mixer)
         term = layer.kind, m.reach.kept(context), m.kv_heads, m.k_dim, m.v_dim
         counts[term] = counts.get(term, 0) + 1
     terms = tuple(Term(kind, n, *sizes) for (kind, *sizes), n in sorted(counts.items()))
@@ -400,7 +400,7 @@ def learning_table() -> dict[str, list]:
 
 def parameters() -> set[int]:
     """Learned numbers of the patterns: one value, because a window has none."""
-    return {counted(pattern, TRAINED, 1).params_total for pattern in PATTERNS}
+    return {live_cost(pattern, TRAINED, 1).params_total for pattern in PATTERNS}
 
 
 @dataclass(frozen=True)

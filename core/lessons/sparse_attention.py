@@ -14,7 +14,7 @@ import torch
 from core.count import cost
 from core.lessons.common import CONTEXTS, columns, first_context, keys_where, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Scene, play
-from core.lessons.recall import scene as trained_scene
+from core.lessons.recall import checkpoint_scene as trained_scene
 from core.model.mixers.sparse import Indexed
 from core.model.model import Model
 from core.model.spec import ModelSpec
@@ -38,7 +38,7 @@ METRIC = f"recall@{PAIRS}"
 
 
 @lru_cache(maxsize=len(TOP_K))
-def model(top_k: int) -> Model:
+def picking_model(top_k: int) -> Model:
     """The trained weights, reading so many tokens."""
     return selection.picking(zoo.load(VARIANT), top_k)
 
@@ -46,7 +46,7 @@ def model(top_k: int) -> Model:
 @lru_cache(maxsize=256)
 def scene(top_k: int, prompt: recall.Prompt) -> Scene:
     """The model with a top-k on a prompt, token by token with the cache."""
-    return play(model(top_k), prompt)
+    return play(picking_model(top_k), prompt)
 
 
 def whole(prompt: recall.Prompt) -> Scene:
@@ -75,7 +75,7 @@ class Picked:
 def picked(top_k: int, prompt: recall.Prompt) -> Picked:
     """Both models in one pass over the same tokens."""
     run = whole(prompt)
-    full, few = (traced(m, run.run.tokens) for m in (zoo.load(VARIANT), model(top_k)))
+    full, few = (traced(m, run.run.tokens) for m in (zoo.load(VARIANT), picking_model(top_k)))
     return Picked(run.words, full["attention"].mean(2)[:, 0], softmax(full["indexer"][:, 0]), few["picked"][:, 0] > 0,
                   few["attention"].mean(2)[:, 0])  # fmt: skip
 
@@ -134,7 +134,7 @@ class Said:
 
 
 @lru_cache(maxsize=128)
-def said(top_k: int, prompt: recall.Prompt) -> tuple[Said, ...]:
+def answers_by_choice(top_k: int, prompt: recall.Prompt) -> tuple[Said, ...]:
     """Every question, answered by the picked tokens, by as many of the last, by all."""
     run = whole(prompt)
     told = selection.told(zoo.load(VARIANT), top_k, selection.latest(len(run.words)))
@@ -148,7 +148,7 @@ def said(top_k: int, prompt: recall.Prompt) -> tuple[Said, ...]:
 
 
 @lru_cache(maxsize=4096)
-def counted(top_k: int, tokens: int) -> cost.Cost:
+def live_cost(top_k: int, tokens: int) -> cost.Cost:
     """The live model counted at so many tokens."""
     layers = tuple(replace(layer, mixer=replace(layer.mixer, top_k=top_k)) for layer in recipes.SPEC.layers)
     return cost.count(replace(recipes.SPEC, layers=layers), tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
@@ -174,7 +174,7 @@ def cache(c: cost.Cost) -> Cache:
 
 
 @lru_cache(maxsize=1)
-def measured() -> np.ndarray:
+def measured_cache() -> np.ndarray:
     """Cache bytes really kept by the live model at the lengths that a curve marks."""
     return whole(measured_prompt()).cache_bytes[np.array(LENGTHS) - 1]
 
@@ -198,7 +198,7 @@ class Split:
         return self.scorer + self.attention
 
 
-def split(spec: ModelSpec, contexts) -> Split:
+def flops_split(spec: ModelSpec, contexts) -> Split:
     """A model's arithmetic that depends on context. The projections, which do not, are left out; the scorer's own are in."""
     with_it, without = ([cost.count(s, int(n)).flops for n in contexts] for s in (spec, dense(spec)))
     return Split(
@@ -209,7 +209,7 @@ def split(spec: ModelSpec, contexts) -> Split:
 
 def ours(top_k: int) -> ModelSpec:
     """The live model that picks so many."""
-    return model(top_k).spec
+    return picking_model(top_k).spec
 
 
 def cheaper(s: Split) -> bool:
@@ -220,7 +220,7 @@ def cheaper(s: Split) -> bool:
 @lru_cache(maxsize=256)
 def pays(spec: ModelSpec) -> int:
     """The first context at which scorer and attention together need fewer FLOPs than attention to everything."""
-    return first_context(lambda n: cheaper(split(spec, [n])))
+    return first_context(lambda n: cheaper(flops_split(spec, [n])))
 
 
 @lru_cache(maxsize=256)
@@ -228,7 +228,7 @@ def overtakes(spec: ModelSpec) -> int:
     """The first context at which the scorer needs more than the attention that it saves for."""
 
     def above(n: int) -> bool:
-        s = split(spec, [n])
+        s = flops_split(spec, [n])
         return bool(s.scorer[0] > s.attention[0] and cheaper(s))
 
     return first_context(above)
@@ -254,13 +254,13 @@ def others() -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def reference() -> str:
+def default_model() -> str:
     """The model that is shown first."""
     return next((key for key in SHOWN if key in users()), users()[0])
 
 
 @dataclass(frozen=True)
-class Real:
+class RealModel:
     """A real model at a context: its scorer and what it does to one decode step and to the cache, beside reading everything."""
 
     key: str
@@ -291,18 +291,18 @@ class Real:
 
 
 @lru_cache(maxsize=256)
-def real(key: str, context: int) -> Real:
+def real_model(key: str, context: int) -> RealModel:
     """One model at one context, 16-bit cache."""
-    s, m = split(spec_of(key), [context]), spec_of(key).layers[0].mixer
+    s, m = flops_split(spec_of(key), [context]), spec_of(key).layers[0].mixer
     kept = cache(cost.count(spec_of(key), context, cache_dtype="bfloat16"))
-    return Real(
+    return RealModel(
         key, model_name(key), m.top_k, m.heads, m.width, context, int(s.scorer[0]), int(s.attention[0]), int(s.dense[0]), kept
     )
 
 
-def reals(context: int) -> list[Real]:
+def real_models(context: int) -> list[RealModel]:
     """Every model with such a scorer."""
-    return [real(key, context) for key in users()]
+    return [real_model(key, context) for key in users()]
 
 
 def presets() -> dict[str, dict]:

@@ -86,7 +86,7 @@ def released(base: str) -> Reading:
     return catalogue.entries()[base].reading
 
 
-def names() -> dict[str, str]:
+def base_names() -> dict[str, str]:
     """Key and name of every base."""
     rows = sorted(catalogue.entries().items(), key=lambda item: item[1].name.lower())
     return {BLANK: design.BLANK, **{key: entry.name for key, entry in rows}}
@@ -149,7 +149,7 @@ def stroke(spec: ModelSpec, painted: tuple[int, int, str, str]) -> ModelSpec:
     return design.paint(spec, first, last, chosen)
 
 
-def said(spec: ModelSpec) -> str:
+def strip_text(spec: ModelSpec) -> str:
     """The strip in words."""
     return f"{len(spec.layers)} layers: {ladder.said(ladder.folded(spec))}"
 
@@ -449,7 +449,7 @@ def reasons(found) -> tuple[list[str], list[list]]:
     return columns, [
         [
             f"{reason.name} (a convention)" if reason.convention else reason.name, reason.what, reason.subject,
-            *told(reason.theirs, reason.ours, WORDS[reason.unit]),
+            *compared_text(reason.theirs, reason.ours, WORDS[reason.unit]),
             f"{reason.ratio:,.3g}" if reason.ours else "—",
         ]
         for reason in found
@@ -477,7 +477,7 @@ def digits(printed: str) -> str:
     return f"{int(printed):,}" if printed.isdigit() else printed
 
 
-def told(theirs: int, ours: int, words) -> tuple[str, str]:
+def compared_text(theirs: int, ours: int, words) -> tuple[str, str]:
     """Two numbers in units, or in full where units would make them look the same."""
     short = words(theirs), words(ours)
     return short if short[0] != short[1] else (f"{theirs:,}", f"{ours:,}")

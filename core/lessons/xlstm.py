@@ -204,7 +204,7 @@ def memory_of(variant: str) -> int:
 # Count
 
 
-def curves(lengths: np.ndarray, keys: int = 16) -> dict[str, np.ndarray]:
+def memory_curves(lengths: np.ndarray, keys: int = 16) -> dict[str, np.ndarray]:
     """Bytes kept at each length, counted, cache and state: attention of the same width and the three cells."""
     names = {"attention": ATTENTION} | {cell: variant(cell, keys) for cell in CELLS}
     return {name: np.array([live_bytes(v, int(n)) for n in lengths]) for name, v in names.items()}
@@ -270,7 +270,7 @@ def users() -> list[recurrent.Keeper]:
 # Prove
 
 
-def spelled(variant: str) -> str:
+def variant_label(variant: str) -> str:
     """A variant as the page writes it."""
     if variant.endswith("-3-1"):
         return f"{kind(variant)} 3 : 1 attention"
@@ -319,5 +319,5 @@ def training_said() -> str:
     """How long each was trained, for the rows differ."""
     steps: dict[int, list[str]] = {}
     for v in PROVED:
-        steps.setdefault(zoo.recipe(v).steps, []).append(spelled(v))
+        steps.setdefault(zoo.recipe(v).steps, []).append(variant_label(v))
     return "; ".join(f"{n} steps: {', '.join(names)}" for n, names in sorted(steps.items())) + "."

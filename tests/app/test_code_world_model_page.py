@@ -38,8 +38,8 @@ def carried(at):
 @pytest.mark.parametrize("reads", lesson.HISTORIES)
 def test_every_example_says_what_the_model_says(name, reads):
     shown, scene = text(opened(program=name, reads=reads)), lesson.read(lesson.EXAMPLES[name])
-    said = None if scene.problem else lesson.told(scene.source, reads)
-    assert lesson.said(scene, said) in shown
+    said = None if scene.problem else lesson.model_trace(scene.source, reads)
+    assert lesson.agreement_text(scene, said) in shown
     last = scene.run.frames[-1].after
     assert all(f"<td>{key}</td>" in shown for key in last)
 
@@ -54,7 +54,7 @@ def test_a_program_travels_in_the_link_and_a_slider_marks_its_step():
     at = linked(OWN)
     scene = lesson.read(OWN)
     assert at.text_area(key="cw-program-text").value == OWN
-    assert lesson.said(scene, lesson.told(OWN, lesson.OWN)) in text(at)
+    assert lesson.agreement_text(scene, lesson.model_trace(OWN, lesson.OWN)) in text(at)
     assert at.select_slider(key="at").value == scene.steps == len(at.select_slider(key="at").options) - 1
     fine(at.select_slider(key="at").set_value(3).run())
     assert html.escape(lesson.step_title(scene, 3)) in text(at) and "while n &lt; 6: yes" in text(at)
@@ -63,7 +63,7 @@ def test_a_program_travels_in_the_link_and_a_slider_marks_its_step():
 def test_writing_a_program_writes_the_address_and_choosing_an_example_takes_it_back():
     at = opened()
     fine(at.text_area(key="cw-program-text").set_value(OWN).run())
-    assert carried(at) == OWN and lesson.said(lesson.read(OWN), lesson.told(OWN, lesson.OWN)) in text(at)
+    assert carried(at) == OWN and lesson.agreement_text(lesson.read(OWN), lesson.model_trace(OWN, lesson.OWN)) in text(at)
     fine(at.selectbox(key="program").set_value("for").run())
     assert at.text_area(key="cw-program-text").value == lesson.EXAMPLES["for"] and "s" not in at.query_params
 
@@ -85,7 +85,7 @@ def test_what_is_no_program_gets_one_sentence_and_the_first_example_stands(progr
 @pytest.mark.parametrize("s", ["x", "!!!!", "A" * 5000, state.pack({"a": 1}, ""), state.pack("a = 1\n" * 400, "")])
 def test_a_damaged_link_shows_the_example(s):
     shown, first = text(opened(s=s)), lesson.read(next(iter(lesson.EXAMPLES.values())))
-    assert 'class="cw-error"' in shown and lesson.said(first, lesson.told(first.source, lesson.OWN)) in shown
+    assert 'class="cw-error"' in shown and lesson.agreement_text(first, lesson.model_trace(first.source, lesson.OWN)) in shown
 
 
 def test_a_run_that_stops_shows_what_ran_and_why():

@@ -85,7 +85,7 @@ def test_every_model_stands_beside_llama_3(key):
 def test_the_answer_follows_from_the_counts(monkeypatch):
     """Make the second model's cache dearer: the page must say otherwise."""
     before = text(opened())
-    real = lesson.kept
+    real = lesson.sequence_bytes
     monkeypatch.setitem(lesson.QUANTITIES, "kept", lambda s, n: real(s, n) * (3 if s.name.startswith("Gemma") else 1))
     forget()
     after = text(opened())
@@ -116,7 +116,7 @@ def test_the_link_of_a_figure_opens_the_same_state():
     for key in "abcd":
         assert again.selectbox(key=key).value == at.selectbox(key=key).value
     assert again.select_slider(key="context").value == "64k" and again.selectbox(key="cache").value == "fp8"
-    assert query["context"] == "64k" and query["a"] == lesson.names()[at.selectbox(key="a").value]
+    assert query["context"] == "64k" and query["a"] == lesson.model_names()[at.selectbox(key="a").value]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from app import live
 from app.figures.frame import unpack
 from core.lessons import gqa as lesson
 from core.lessons.common import model_name
+from core.lessons.recall import live_cost
 from core.train import zoo
 from tests.app import opening
 from tests.app.opening import fine, text
@@ -25,7 +26,7 @@ def opened(**query) -> AppTest:
 def test_counted_bytes_stand_beside_equal_measured_ones(kv_heads):
     shown = text(opened(kv_heads=str(kv_heads)))
     assert "= measured" in shown and "≠" not in shown
-    assert f"counted {lesson.counted(lesson.variant(kv_heads), 20).cache_bytes:,} = measured" in shown
+    assert f"counted {live_cost(lesson.variant(kv_heads), 20).cache_bytes:,} = measured" in shown
 
 
 def test_the_link_of_a_figure_opens_the_same_state():

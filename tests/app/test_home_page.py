@@ -48,7 +48,7 @@ def test_every_control_moves():
     for key, field, options in (("licence", "licence", lesson.LICENCES), ("size", "size", tuple(lesson.SIZES))):
         for option in (*options[1:], options[0]):
             fine(at.segmented_control(key=key).set_value(option).run())
-            expected = lesson.taken(lesson.Filter(**{field: option}), lesson.months()[-1])
+            expected = lesson.chosen_dots(lesson.Filter(**{field: option}), lesson.months()[-1])
             assert picture(at)["table"]["model"] == [d.name for d in expected]
     fine(at.selectbox(key="organisation").set_value("Liquid AI").run())
     assert set(picture(at)["table"]["organisation"]) == {"Liquid AI"}
@@ -57,9 +57,9 @@ def test_every_control_moves():
 @pytest.mark.parametrize("name", KINDS)
 def test_a_card_of_every_kind(name):
     at = opened(model=name)
-    shown, key = text(at), lesson.named(name)
+    shown, key = text(at), lesson.key_of_name(name)
     entry = catalogue.entries()[key]
-    counted = card.counted(entry.reading)
+    counted = card.longest_cost(entry.reading)
     assert f"{counted.params_total:,}" in shown and entry.config_source.split(" ")[0] in shown
     assert all(source in shown for fact in catalogue.FACTS if (source := entry.facts[fact][1]))
     assert ("Counted only" in shown) == bool(card.alive(entry.reading.spec))

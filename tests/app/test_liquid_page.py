@@ -48,7 +48,7 @@ def test_the_gates_of_every_channel_are_shown_when_asked_for():
 
 def test_real_models_are_counted_where_the_reader_asks():
     for key in lesson.users():
-        r = lesson.real(key, 16384)
+        r = lesson.real_model(key, 16384)
         shown = text(opened(real=model_name(key), context="16k"))
         assert f"{r.attention} of {r.layers} layers attend" in shown and binary(r.total) in shown and binary(r.whole) in shown
 

@@ -45,7 +45,7 @@ def test_the_layout_without_weights_says_so():
 
 
 def test_real_hybrids_are_counted_where_the_reader_asks():
-    r = lesson.real("nemotron-h-8b", 32768)
+    r = lesson.real_model("nemotron-h-8b", 32768)
     shown = text(opened(real=model_name("nemotron-h-8b"), context="32k"))
     assert f"from {r.crossover:,} tokens on" in shown and binary(r.cache) in shown and binary(r.attention) in shown
     assert "no cache is saved" in text(opened(real=model_name("falcon-h1-7b")))

@@ -26,7 +26,7 @@ def test_every_mixer_answers_with_its_bytes():
         played = lesson.every(kind, prompt("ann lamp bo kite cy drum dan rope ? bo", 8))
         for p in played:
             sign, said = "✓" if p.right else "✗", p.answers[0].said
-            assert f"{sign} {lesson.said(p.mixer.variant)}: {said}" in shown and f"{p.counted:,} B" in shown
+            assert f"{sign} {lesson.variant_label(p.mixer.variant)}: {said}" in shown and f"{p.counted:,} B" in shown
         total = sum(p.counted for p in played)
         assert f"counted {total:,} = measured {total:,}" in shown
         assert f"{sum(p.right for p in played)} of {len(played)} remember" in shown

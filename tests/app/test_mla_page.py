@@ -30,7 +30,7 @@ def opened(**query) -> AppTest:
 @pytest.mark.parametrize("key", ["true", "false"])
 def test_counted_bytes_stand_beside_equal_measured_ones(rank, key):
     shown = text(opened(latent=str(rank), rope_key=key))
-    counted = lesson.counted(Choice(rank, key == "true"), 20).cache_bytes
+    counted = lesson.choice_cost(Choice(rank, key == "true"), 20).cache_bytes
     assert f"counted {counted:,} = measured {counted:,}" in shown and "≠" not in shown
 
 
@@ -109,7 +109,7 @@ def test_verdicts_and_numbers_follow_from_the_table(monkeypatch):
 def test_a_catalogue_without_such_models_breaks_nothing(monkeypatch):
     entries = {key: e for key, e in catalogue.entries().items() if key not in models.keys()}
     monkeypatch.setattr(catalogue, "entries", lambda: entries)
-    models.real.cache_clear()
+    models.real_model.cache_clear()
     for section in SECTIONS:
         opened(section=section)
 

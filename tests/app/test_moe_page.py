@@ -36,8 +36,8 @@ def test_presets_set_the_real_model_and_the_nearest_trained_setting():
     at = opened(section="Count")
     for name, values in lesson.presets().items():
         fine(at.pills(key="cw-pick-preset").set_value(name).run())
-        r = lesson.real(values["real"])
-        assert f"{r.name}: {r.ffn.top_k + r.shared} active" in text(at) and lesson.spelled(r) in text(at)
+        r = lesson.real_model(values["real"])
+        assert f"{r.name}: {r.ffn.top_k + r.shared} active" in text(at) and lesson.active_experts_text(r) in text(at)
         assert at.pills(key="cw-pick-preset").value == name
 
 
@@ -45,13 +45,13 @@ def test_a_preset_says_in_what_it_differs_from_the_real_model():
     at = opened()
     for name, values in lesson.presets().items():
         shown = html.unescape(text(fine(at.pills(key="cw-pick-preset").set_value(name).run())))
-        rows = lesson.differences(values["real"], lesson.settle(values))
-        assert f"Differs from {lesson.real(values['real']).name} in:" in shown
+        rows = lesson.trait_differences(values["real"], lesson.settle(values))
+        assert f"Differs from {lesson.real_model(values['real']).name} in:" in shown
         assert all(f"{trait} {real} → {here}" in shown for trait, real, here in rows), name
 
 
 def test_the_number_of_the_question_stands_beside_the_counted_ones():
-    shown, r = text(opened(section="Count")), lesson.real(lesson.FIRST)
+    shown, r = text(opened(section="Count")), lesson.real_model(lesson.FIRST)
     assert all(n in shown for n in (count(r.active), count(r.active - r.lookup), "the 37B of the question"))
 
 

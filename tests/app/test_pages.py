@@ -93,7 +93,7 @@ PAGES = (
     Page(
         "moe", ({"experts": "8"}, {"experts": "16"}),
         f"experts balance top_k shared gate cells flow batch real cw-pick-preset {PROMPT}",
-        {"gate": {}, "shared": {"balance": "bias"}}, tuple(moe.named())[:3], ROUTING,
+        {"gate": {}, "shared": {"balance": "bias"}}, tuple(moe.mixture_names())[:3], ROUTING,
         (*bad(("experts", "99"), ("balance", "x"), ("top_k", "7"), ("batch", "-1")), {"experts": "8", "top_k": "3"},
          {"gate": "sigmoid", "shared": "true"}),
         ("class MoEModule",), lambda: [r.name for r in moe.users()], stated=False,
@@ -119,7 +119,7 @@ PAGES = (
     Page(
         "mixers", ({"pairs": "4"}, {"pairs": "24", "mixers": "all"}), f"pairs mixers cw-pick-facts {PROMPT}", {}, (), RECALL,
         bad(("pairs", "5"), ("pairs", "x"), ("mixers", "x")), ("class AttentionModule", "class GatedDeltaModule"),
-        lambda: [r.name for r in mixers.reals()], stated=False,
+        lambda: [r.name for r in mixers.real_models()], stated=False,
     ),
     Page(
         "sparse_attention", ({"top_k": "1"}, {"top_k": "128"}), f"top_k real context cw-pick-model {PROMPT}", {},

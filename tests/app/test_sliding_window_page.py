@@ -32,7 +32,7 @@ def test_presets_are_named_after_real_models_and_set_pattern_and_model():
     there = {key: pattern for key, pattern in wanted.items() if key in lesson.users()}
     assert {key: pattern for pattern, key in seen.values() if key in wanted} == there
     for pattern, key in seen.values():
-        r = lesson.real(key, 1024)
+        r = lesson.real_model(key, 1024)
         assert r.full == 0 if pattern == "local" else round(r.local / r.full) == int(pattern[0])
 
 
@@ -40,7 +40,7 @@ def test_counted_bytes_stand_beside_equal_measured_ones():
     for pattern in lesson.PATTERNS:
         shown = text(opened(pattern=pattern))
         assert "= measured" in shown and "≠" not in shown
-        assert f"counted {lesson.counted(pattern, 8, 28).cache_bytes:,} = measured" in shown
+        assert f"counted {lesson.live_cost(pattern, 8, 28).cache_bytes:,} = measured" in shown
 
 
 def test_the_convention_of_the_window_is_stated_and_another_window_is_said_to_be_untrained():

@@ -39,7 +39,7 @@ def test_the_answers_are_found_by_the_scorer_and_lost_by_a_window_of_equal_cost(
 
 
 def test_real_models_are_counted_where_the_reader_asks():
-    r = lesson.real("glm-5", 32768)
+    r = lesson.real_model("glm-5", 32768)
     shown = text(opened(real=model_name("glm-5"), context="32k"))
     assert f"{r.fewer:.1f} times fewer" in shown and f"{r.share:.0%} of what is left" in shown
     few = text(opened(real=model_name("glm-5"), context="1k"))

@@ -27,7 +27,7 @@ def test_the_verdict_is_that_of_the_run_that_the_controls_ask_for(order, steps):
     how = lesson.sampler(steps, order, "whole text", 1.0)
     made = lesson.watch(sentences.parse(GAPS).words, how, 3)
     passes = f"{made.passes} pass{'' if made.passes == 1 else 'es'}"
-    assert f"{lesson.spoken(how)}, {passes}, draw 3: {lesson.judged(made.text, made.faults)}" in shown
+    assert f"{lesson.sampler_text(how)}, {passes}, draw 3: {lesson.judged(made.text, made.faults)}" in shown
 
 
 def test_blocks_and_temperature_are_said():

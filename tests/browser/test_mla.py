@@ -38,7 +38,7 @@ def test_moving_the_slider_redraws_maps_bottleneck_and_cache(visit):
     for rank in (24, 20, 16):
         press(tab, "ArrowLeft")
         latent(tab, rank)
-        size = lesson.counted(lesson.Choice(rank), 20).cache_bytes
+        size = lesson.choice_cost(lesson.Choice(rank), 20).cache_bytes
         expect(card(tab, "cache")).to_contain_text(f"counted {size:,} = measured {size:,}")
         holds(tab, lambda rank=rank: parameters(tab).get("latent", "16") == str(rank))
         holds(tab, lambda: canvases(tab) not in maps and boxes(tab) not in bars)

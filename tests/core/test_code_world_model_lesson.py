@@ -31,7 +31,7 @@ def test_examples_are_read_and_presets_are_examples():
 def test_the_true_history_gives_a_step_for_every_step_and_own_words_as_many_until_they_end(name):
     scene = lesson.read(lesson.EXAMPLES[name])
     for history in lesson.HISTORIES:
-        told = lesson.told(scene.source, history)
+        told = lesson.model_trace(scene.source, history)
         assert len(told.right) == scene.steps and len(told.steps) <= scene.steps + 1
         assert told.parted == next((s for s, ok in enumerate(told.right, 1) if not ok), 0)
         assert all(0 <= p <= 1 for step in told.steps for p in (step.sure_line, *step.sure.values()))
@@ -39,7 +39,7 @@ def test_the_true_history_gives_a_step_for_every_step_and_own_words_as_many_unti
 
 def test_own_words_and_true_history_agree_up_to_the_first_wrong_step():
     for name in READABLE:
-        own, true = (lesson.told(lesson.EXAMPLES[name], history) for history in lesson.HISTORIES)
+        own, true = (lesson.model_trace(lesson.EXAMPLES[name], history) for history in lesson.HISTORIES)
         upto = own.parted or own.scene.steps
         for a, b in zip(own.steps[:upto], true.steps):
             if a is own.steps[upto - 1] and own.parted:
@@ -50,7 +50,7 @@ def test_own_words_and_true_history_agree_up_to_the_first_wrong_step():
 
 def test_the_view_marks_what_changed_and_what_is_wrong():
     scene = lesson.read(WHILE)
-    view = lesson.view(scene, lesson.told(WHILE, lesson.TRUE))
+    view = lesson.view(scene, lesson.model_trace(WHILE, lesson.TRUE))
     assert view.true_lines == tuple(frame.line for frame in scene.run.frames)
     assert all(row[0] == ("", None) for row in view.true_cells)
     first = view.true_cells[view.names.index("a")]
@@ -85,7 +85,7 @@ def test_generated_programs_are_practised_ones():
 
 def test_names_of_the_reader_stand_in_what_the_model_says():
     text = "total = 4\nstep = 2\ntotal = total + step\nrest = total - 1\n"
-    said = lesson.told(text, lesson.OWN)
+    said = lesson.model_trace(text, lesson.OWN)
     assert set(said.steps[0].values) == {"total", "step", "rest"} and set(lesson.answer(text)[0]) == {"total", "step", "rest"}
     assert lesson.state_rows(said.scene, said, 3)[1][0][:3] == ("total", "4", "6")
 

@@ -34,7 +34,7 @@ def test_the_quick_counts_are_the_calculators(key):
     s = compare.side(key)
     for n in (1, 2, 129, 1000, 4097, CONTEXT) if s.keeps else ():
         c = cost.count(s.spec, n, 1, s.weight_dtype, s.cache_dtype, s.state_dtype)
-        assert compare.kept(s, n) == c.cache_bytes + c.state_bytes
+        assert compare.sequence_bytes(s, n) == c.cache_bytes + c.state_bytes
         assert compare.arithmetic(s, n) == c.flops_per_token
 
 
@@ -95,7 +95,7 @@ def test_gemma_3_keeps_less_than_llama_3_from_5121_tokens_on():
     assert 131072 * 5120 == 8192 * (40 * 1024 + 8 * 5120)
     a, b = compare.side("llama3-8b"), compare.side("gemma3-12b")
     assert solved.crossings(a, b, "kept") == (5121,)
-    assert compare.kept(a, 5120) == compare.kept(b, 5120) == 131072 * 5120
+    assert compare.sequence_bytes(a, 5120) == compare.sequence_bytes(b, 5120) == 131072 * 5120
     assert "from 5,121 tokens on; Llama 3 8B does below that, and at 5,120 both" in words.cheaper(a, b, "kept")
 
 
@@ -126,9 +126,9 @@ def test_a_model_against_itself_changes_places_nowhere():
 def test_curves_stand_on_the_counts_and_hold_the_crossing():
     sides = tuple(map(compare.side, PAIRS[0]))
     c = solved.curves(sides, "kept", solved.highest(sides, CONTEXT))
-    assert c.crossings == ((5121, compare.kept(sides[1], 5121), sides[1].name),) and 5121 in c.contexts
+    assert c.crossings == ((5121, compare.sequence_bytes(sides[1], 5121), sides[1].name),) and 5121 in c.contexts
     for s in sides:
-        assert c.values[s.name].tolist() == [compare.kept(s, int(n)) for n in c.contexts]
+        assert c.values[s.name].tolist() == [compare.sequence_bytes(s, int(n)) for n in c.contexts]
 
 
 # Fields and deltas
@@ -178,7 +178,7 @@ def test_a_changed_field_is_found_and_nothing_else():
 @pytest.mark.parametrize("a, b", PAIRS)
 def test_deltas_are_the_calculators_numbers(a, b):
     sides = tuple(map(compare.side, (a, b)))
-    costs = [compare.counted(s, CONTEXT) for s in sides]
+    costs = [compare.side_cost(s, CONTEXT) for s in sides]
     rows = {row.name: row for row in compare.deltas(sides, CONTEXT)}
     assert rows["parameters"].values == tuple(c.params_total for c in costs)
     for row in rows.values():
@@ -188,8 +188,8 @@ def test_deltas_are_the_calculators_numbers(a, b):
 
 def test_other_dtypes_change_the_bytes():
     own, small8 = compare.side("llama3-8b"), compare.side("llama3-8b", "int8", "fp8")
-    assert compare.kept(own, 1000) == 2 * compare.kept(small8, 1000)
-    assert compare.counted(small8, 1).weight_bytes * 2 == compare.counted(own, 1).weight_bytes
+    assert compare.sequence_bytes(own, 1000) == 2 * compare.sequence_bytes(small8, 1000)
+    assert compare.side_cost(small8, 1).weight_bytes * 2 == compare.side_cost(own, 1).weight_bytes
 
 
 # Sentences
@@ -218,7 +218,10 @@ def test_a_config_of_the_readers_is_a_side_like_any_other():
 
 def test_sides_of_one_name_are_told_apart():
     one = compare.side("llama3-8b")
-    assert [s.name for s in compare.apart((one, one))] == ["Llama 3 8B", "Llama 3 8B, 2"] and compare.apart((one,)) == (one,)
+    assert [s.name for s in compare.with_distinct_names((one, one))] == [
+        "Llama 3 8B",
+        "Llama 3 8B, 2",
+    ] and compare.with_distinct_names((one,)) == (one,)
 
 
 def test_a_model_alone_is_described_behind_what_to_do():
@@ -232,9 +235,9 @@ def test_a_model_alone_is_described_behind_what_to_do():
 @pytest.mark.parametrize("key", ["trm-7m", "hrm-27m"])
 def test_a_solver_carries_its_board_as_its_card_says(key):
     s, r = compare.side(key), catalogue.entries()[key].reading
-    carried = card.counted(r).state_bytes
-    assert compare.held(s, 1) == compare.held(s, CONTEXT) == carried > 0
+    carried = card.longest_cost(r).state_bytes
+    assert compare.bytes_at(s, 1) == compare.bytes_at(s, CONTEXT) == carried > 0
     rows = {row.name: row.values[0] for row in compare.deltas((s, s), CONTEXT)}
-    assert rows["state"] == carried and rows["FLOPs of a token"] == card.counted(r).flops_per_token
+    assert rows["state"] == carried and rows["FLOPs of a token"] == card.longest_cost(r).flops_per_token
     assert f"over its board of {r.context:,} positions" in " ".join(words.summary((s, compare.side("llada-8b")), CONTEXT))
-    assert compare.held(compare.side("llada-8b"), CONTEXT) == 0
+    assert compare.bytes_at(compare.side("llada-8b"), CONTEXT) == 0

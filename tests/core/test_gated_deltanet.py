@@ -24,7 +24,7 @@ def made():
     models = {v: build(zoo.recipe(v).spec, seed=3) for v in VARIANTS}
     for model in models.values():
         model.requires_grad_(False)
-        for i in lesson.places(model.spec):
+        for i in lesson.delta_layers(model.spec):
             module = getattr(model.layers[i], model.spec.layers[i].mixer.name)
             module.dt_bias.copy_(torch.linspace(-3, 1, module.dt_bias.numel()))
     return models
@@ -34,7 +34,7 @@ def made():
 def test_the_steps_shown_are_those_of_the_live_model(made, variant):
     shown = lesson.watch(made[variant], PROMPT)
     states = [step.state for step in follow(made[variant], script(PROMPT))]
-    assert shown.parts.keys() == set(lesson.places(made[variant].spec))
+    assert shown.parts.keys() == set(lesson.delta_layers(made[variant].spec))
     for i, parts in shown.parts.items():
         memory = torch.cat([state[i]["mixer"]["memory"] for state in states]).numpy()  # (T, H, d, v)
         assert np.abs(memory).max() > 0.01
@@ -62,7 +62,7 @@ def test_a_number_set_by_hand_reaches_every_head_and_token(made, variant):
         assert np.allclose(np.exp(shown.layers[i].gates["decay"]), 0.8, atol=1e-6)
         assert np.allclose(shown.layers[i].gates["write"], 0.25, atol=1e-6)
         assert shown.layers[i].gates["decay"].shape == plain.layers[i].gates["decay"].shape
-    first = lesson.places(made[variant].spec)[0]
+    first = lesson.delta_layers(made[variant].spec)[0]
     told = len(PROMPT.words)  # after it each model's own answers follow
     keys = [each.layers[first].gates["key"][:, :told] for each in (shown, plain)]
     assert np.allclose(*keys)  # nothing else is touched
@@ -94,7 +94,7 @@ def test_without_anything_set_the_model_is_the_trained_one(made):
 def test_every_setting_is_a_trained_variant(mix, rule):
     for keys in lesson.KEYS:
         spec = zoo.recipe(lesson.variant(mix, rule, keys)).spec
-        deltas = len(lesson.places(spec))
+        deltas = len(lesson.delta_layers(spec))
         assert deltas == {PURE: len(spec.layers), HYBRID: 3, FULL: 0}[mix]
         if mix == PURE and rule == GATED:
             assert spec.layers[0].mixer.k_dim == keys
@@ -112,10 +112,10 @@ def test_memories_are_named_by_layer_and_head():
 @pytest.mark.parametrize("key", lesson.users())
 def test_the_crossover_is_where_the_memories_meet(key):
     spec = spec_of(key)
-    n = lesson.crossover(spec)
+    n = lesson.crossover_of(spec)
     whole = lesson.attended(spec)
     assert total_bytes(spec, n) < total_bytes(whole, n) and total_bytes(spec, n - 1) >= total_bytes(whole, n - 1)
-    assert len(whole.layers) == len(spec.layers) and not lesson.places(whole)
+    assert len(whole.layers) == len(spec.layers) and not lesson.delta_layers(whole)
 
 
 def test_qwen3_next_and_kimi_linear_are_what_their_configs_say():
@@ -126,17 +126,17 @@ def test_qwen3_next_and_kimi_linear_are_what_their_configs_say():
     assert f.bytes == 36 * 32 * 128 * 128 * 4 + columns and f.columns * 36 * 2 == columns
     assert f.per_token == 36 * 2 * 2 * 256 * 2
     assert f.crossover == f.bytes // f.per_token + 1  # the attention layers cancel out
-    r = lesson.real("qwen3-next-80b-a3b", 1000)
+    r = lesson.real_model("qwen3-next-80b-a3b", 1000)
     assert (r.cache, r.deltas, r.layers) == (24_576 * 1000, 36, 48)
-    k = lesson.real("kimi-linear-48b", 1000)
+    k = lesson.real_model("kimi-linear-48b", 1000)
     assert (k.cache, k.whole, k.deltas, k.layers) == (8_064 * 1000, 31_104 * 1000, 20, 27)
 
 
 def test_constant_is_not_zero():
     """Below the crossover a delta net keeps more than attention would."""
     for key in lesson.users():
-        short = lesson.real(key, lesson.real(key).crossover // 2)
-        assert short.bytes > short.whole and lesson.real(key).bytes < lesson.real(key).whole
+        short = lesson.real_model(key, lesson.real_model(key).crossover // 2)
+        assert short.bytes > short.whole and lesson.real_model(key).bytes < lesson.real_model(key).whole
 
 
 @pytest.mark.parametrize("variant", ["delta-8", "kimi-3-1"])
@@ -186,5 +186,5 @@ def test_recall_comes_from_the_table_and_is_empty_without_one(monkeypatch):
 
 
 def test_numbers_in_the_matrices():
-    sizes = lesson.sizes()
+    sizes = lesson.memory_numbers()
     assert sizes["delta-4"] == 2 * 2 * 4 * 32 and sizes["kimi-16"] == 2 * 4 * 16 * 16 and sizes["attention-4"] == 0

@@ -118,7 +118,7 @@ def test_effects_are_ordered_as_the_talk_has_them():
 
 def test_solvers_have_no_context_and_denoisers_keep_their_dtypes_alone():
     r, d = deployed("trm-7m", context=1 << 20)
-    assert d.context == r.context == 97 and lesson.words(r) == ("step", "position")
+    assert d.context == r.context == 97 and lesson.step_words(r) == ("step", "position")
     assert {e.name for e in techniques.effects(*deployed("llada-8b"))} <= {"as chosen"} | {
         t.name for t in techniques.TECHNIQUES if t.dtypes
     }

@@ -83,7 +83,7 @@ def test_a_cache_in_other_dtypes_is_said_in_its_own_bytes():
 
 def test_multi_head_is_what_the_page_on_sharing_counts():
     for key in ("llama3-8b", "gemma3-27b", "qwen3-32b", "gpt-oss-120b"):
-        real = gqa.real(key, 1, context=64)
+        real = gqa.real_model(key, 1, context=64)
         assert 2 * 64 * card.multi_head(spec(key)) == real.multi_head
     assert card.multi_head(spec("llama2-7b")) == card.rate(spec("llama2-7b"))
     assert card.multi_head(spec("deepseek-v3")) == 61 * 128 * (128 + 64 + 128)
@@ -93,11 +93,11 @@ def test_multi_head_is_what_the_page_on_sharing_counts():
 @pytest.mark.parametrize("key", ENTRIES)
 def test_the_curve_ends_at_what_is_counted(key):
     reading = ENTRIES[key].reading
-    line, kept = card.curve(reading), {k.context: k for k in card.kept(reading)}
+    line, kept = card.curve(reading), {k.context: k for k in card.caches(reading)}
     assert line.contexts[-1] == max(reading.context, card.CONTEXTS[-1]) and (np.diff(line.contexts) > 0).all()
     assert line.cache[-1] == kept[line.contexts[-1]].cache and (np.diff(line.cache) >= 0).all()
     assert [k.context for k in kept.values() if k.own] == [reading.context] * card.limited(reading)
-    assert card.counted(reading).context == reading.context
+    assert card.longest_cost(reading).context == reading.context
     assert (line.cache > 0).any() == (card.keeps(reading.spec) and card.family(reading.spec) != "Recurrent")
 
 
@@ -160,18 +160,18 @@ def test_the_picture_at_a_month_holds_what_was_out():
 
 
 def test_filters():
-    every = lesson.taken(Filter(), LAST)
+    every = lesson.chosen_dots(Filter(), LAST)
     assert len(every) == len(DOTS)
-    parts = [len(lesson.taken(Filter((name,)), LAST)) for name in card.FAMILIES]
-    assert sum(parts) == len(every) and len(lesson.taken(Filter(tuple(card.FAMILIES)), LAST)) == len(every)
+    parts = [len(lesson.chosen_dots(Filter((name,)), LAST)) for name in card.FAMILIES]
+    assert sum(parts) == len(every) and len(lesson.chosen_dots(Filter(tuple(card.FAMILIES)), LAST)) == len(every)
     for field, options in (
         ("licence", lesson.LICENCES),
         ("size", tuple(lesson.SIZES)),
         ("organisation", (lesson.EVERY, *lesson.organisations())),
     ):
-        counts = [len(lesson.taken(Filter(**{field: option}), LAST)) for option in options]
+        counts = [len(lesson.chosen_dots(Filter(**{field: option}), LAST)) for option in options]
         assert counts[0] == len(every) == sum(counts[1:]) and all(counts), field
-    assert {d.key for d in lesson.taken(Filter(("Latent",), "DeepSeek-AI", "other"), LAST)} == {
+    assert {d.key for d in lesson.chosen_dots(Filter(("Latent",), "DeepSeek-AI", "other"), LAST)} == {
         "deepseek-v2",
         "deepseek-v2-lite",
         "deepseek-v3",
@@ -181,21 +181,21 @@ def test_filters():
 def test_areas_are_caches():
     whole, quarter = lesson.size(1 << 19), lesson.size(1 << 17)
     assert math.isclose(whole, 2 * quarter) and lesson.size(lesson.largest()) == lesson.LARGEST and lesson.size(0) == lesson.RING
-    assert lesson.steps()[0] == (lesson.largest(), lesson.LARGEST) and lesson.steps()[-1] == (0, lesson.RING)
+    assert lesson.size_legend()[0] == (lesson.largest(), lesson.LARGEST) and lesson.size_legend()[-1] == (0, lesson.RING)
 
 
 def test_dots_stand_where_their_numbers_say_or_are_stacked():
     """Dense ones are exact across, and at their height or above; the others exact upwards, and at most a little to the right."""
     for d in DOTS.values():
-        (x, y), (tx, ty) = lesson.places()[d.key], lesson.decades(d)
+        (x, y), (tx, ty) = lesson.dot_places()[d.key], lesson.decades(d)
         moved = (y - ty, abs(x - tx)) if d.dense else (x - tx, abs(y - ty))
         assert moved[0] > -1e-9 and moved[1] < 1e-9, d.key
         assert d.dense or moved[0] < 0.12
-    assert sum(lesson.places()[k] == pytest.approx(lesson.decades(d)) for k, d in DOTS.items()) > len(DOTS) / 2
+    assert sum(lesson.dot_places()[k] == pytest.approx(lesson.decades(d)) for k, d in DOTS.items()) > len(DOTS) / 2
 
 
 def test_no_dot_covers_another():
-    discs = [(*DESK.pixels(*lesson.places()[k]), lesson.size(d.rate) / 2) for k, d in DOTS.items()]
+    discs = [(*DESK.pixels(*lesson.dot_places()[k]), lesson.size(d.rate) / 2) for k, d in DOTS.items()]
     near = [(a, b) for i, a in enumerate(discs) for b in discs[:i] if math.dist(a[:2], b[:2]) < 0.59 * (a[2] + b[2])]
     assert not [pair for pair in near if abs(pair[0][2] - pair[1][2]) < 3], "two dots of one size at one place"
 
@@ -203,9 +203,9 @@ def test_no_dot_covers_another():
 @pytest.mark.parametrize("screen, most", [(DESK, 30), (PHONE, 9)])
 @pytest.mark.parametrize("month", ["2019-02", "2024-12", LAST])
 def test_names_cover_neither_dots_nor_names(screen, most, month):
-    shown = lesson.taken(Filter(), month)
+    shown = lesson.chosen_dots(Filter(), month)
     found = lesson.labels(shown, screen, most)
-    discs = {d.key: (*screen.pixels(*lesson.places()[d.key]), lesson.size(d.rate) / 2) for d in shown}
+    discs = {d.key: (*screen.pixels(*lesson.dot_places()[d.key]), lesson.size(d.rate) / 2) for d in shown}
     boxes = [lesson.boxed(discs[f.key], f.text, *lesson.SIDES[f.side], screen) for f in found]
     assert found and all(lesson.inside(box, screen) for box in boxes)
     assert not any(lesson.meets(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
@@ -221,20 +221,22 @@ def test_the_smallest_stand_at_the_edge_and_say_so():
 
 
 def test_the_summary_follows_from_what_is_shown():
-    every, few = lesson.summary(lesson.dots()), lesson.summary(lesson.taken(Filter(("Recurrent",)), LAST))
+    every, few = lesson.summary(lesson.dots()), lesson.summary(lesson.chosen_dots(Filter(("Recurrent",)), LAST))
     assert every.count == len(DOTS) and every.sparse == sum(d.total > d.active for d in DOTS.values())
     assert every.most.rate == max(d.rate for d in DOTS.values()) and every.least.rate > 0
     assert few.count == few.ringed and few.most is None and lesson.summary(()).count == 0
 
 
 def test_the_table_is_the_picture():
-    table = lesson.table(lesson.taken(Filter(("Sparse",)), LAST))
+    table = lesson.table(lesson.chosen_dots(Filter(("Sparse",)), LAST))
     assert table["attention"] == ["Sparse"] * 3 and {len(column) for column in table.values()} == {3}
 
 
 def test_names_are_keys_to_the_models():
-    assert all(lesson.named(name) in DOTS for name in lesson.names()) and len(set(lesson.names())) == len(DOTS)
-    assert lesson.named("nobody") == ""
+    assert all(lesson.key_of_name(name) in DOTS for name in lesson.sorted_names()) and len(set(lesson.sorted_names())) == len(
+        DOTS
+    )
+    assert lesson.key_of_name("nobody") == ""
 
 
 def test_what_to_try_shows_what_it_promises():
@@ -247,6 +249,6 @@ def test_what_to_try_shows_what_it_promises():
 
 def test_a_config_that_says_no_longest_context_has_none():
     told, untold = (catalogue.entries()[key].reading for key in ("llama3-8b", "kimi-linear-48b"))
-    assert card.limited(told) and [k.context for k in card.kept(told) if k.own] == [told.context]
+    assert card.limited(told) and [k.context for k in card.caches(told) if k.own] == [told.context]
     assert "context" in untold.assumed and not card.limited(untold)
-    assert not any(k.own or k.beyond for k in card.kept(untold))
+    assert not any(k.own or k.beyond for k in card.caches(untold))

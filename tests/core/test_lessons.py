@@ -6,6 +6,7 @@ import pytest
 from core.count import cost
 from core.lessons import gqa
 from core.lessons.common import USUAL_CONTEXT
+from core.lessons.recall import checkpoint_scene, finder, live_cost
 from core.model.registry import EXAMPLES
 from core.real import catalogue
 from core.shape import diagram
@@ -19,14 +20,14 @@ PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 @pytest.mark.parametrize("positions", gqa.POSITIONS)
 def test_counted_bytes_are_measured_bytes_after_every_token(kv_heads, positions):
     variant = gqa.variant(kv_heads, positions)
-    scene = gqa.scene(variant, PROMPT)
-    counted = [gqa.counted(variant, n + 1) for n in range(len(scene.words))]
+    scene = checkpoint_scene(variant, PROMPT)
+    counted = [live_cost(variant, n + 1) for n in range(len(scene.words))]
     assert scene.cache_bytes.tolist() == [c.cache_bytes for c in counted]
     assert scene.state_bytes.tolist() == [c.state_bytes for c in counted]
 
 
 def test_the_cache_shrinks_by_exactly_the_sharing_factor_and_the_convolution_does_not():
-    scenes = {g: gqa.scene(gqa.variant(g), PROMPT) for g in gqa.KV_HEADS}
+    scenes = {g: checkpoint_scene(gqa.variant(g), PROMPT) for g in gqa.KV_HEADS}
     for g, scene in scenes.items():
         assert (scenes[8].cache_bytes == scene.cache_bytes * 8 // g).all()
         assert (scene.state_bytes == scenes[8].state_bytes).all() and scene.state_bytes[-1] > 0
@@ -34,36 +35,36 @@ def test_the_cache_shrinks_by_exactly_the_sharing_factor_and_the_convolution_doe
 
 @pytest.mark.parametrize("variant", ["mha", "gqa-4", "gqa-2", "mqa", "induction"])
 def test_the_trained_models_answer_and_a_head_can_be_named(variant):
-    scene = gqa.scene(variant, PROMPT)
+    scene = checkpoint_scene(variant, PROMPT)
     for answer in scene.answers:
         assert answer.said == answer.truth and answer.probability > 0.5
         assert scene.words[answer.position] == answer.name and scene.words[answer.source] == answer.truth
-        assert gqa.finder(scene, answer).weight > 0.5
+        assert finder(scene, answer).weight > 0.5
 
 
 def test_induction_first_finds_the_previous_token_then_the_answer():
     """Layer 1 has a head on the previous token, layer 2 one on the thing after the asked name (arXiv 2209.11895)."""
-    scene = gqa.scene("induction", PROMPT)
+    scene = checkpoint_scene("induction", PROMPT)
     previous = np.array([np.diagonal(head, -1)[1::2].mean() for head in scene.run.attention[0]])
     assert previous.max() > 0.5
-    assert all(gqa.finder(scene, a).layer == 1 for a in scene.answers)
+    assert all(finder(scene, a).layer == 1 for a in scene.answers)
 
 
 def test_a_stranger_has_no_source():
-    answer = gqa.scene("mha", recall.parse("ann lamp bo kite ? zoe")).answers[0]
+    answer = checkpoint_scene("mha", recall.parse("ann lamp bo kite ? zoe")).answers[0]
     assert answer.source == -1 and answer.truth == ""
 
 
 def test_llama_3_8b_at_128k_is_64_gib_multi_head_and_16_with_8_kv_heads():
-    row = gqa.real("llama3-8b", 4)
+    row = gqa.real_model("llama3-8b", 4)
     assert (row.multi_head, row.moved, row.released) == (64 << 30, 16 << 30, 16 << 30) and row.chosen == 8
 
 
 def test_models_whose_heads_do_not_divide_are_left_out():
-    assert gqa.real("gpt2-xl", 2) is None and gqa.real("gpt2-xl", 1)
-    assert all(row.heads % 8 == 0 for row in gqa.reals(8))
+    assert gqa.real_model("gpt2-xl", 2) is None and gqa.real_model("gpt2-xl", 1)
+    assert all(row.heads % 8 == 0 for row in gqa.real_models(8))
     users = [key for key, entry in catalogue.entries().items() if gqa.attentions(entry.reading.spec)]
-    assert sorted(row.key for row in gqa.reals(1)) == sorted(users) and len(users) >= 16
+    assert sorted(row.key for row in gqa.real_models(1)) == sorted(users) and len(users) >= 16
 
 
 def test_models_of_other_layers_are_left_out_and_mixed_ones_have_no_one_formula():
@@ -74,7 +75,7 @@ def test_models_of_other_layers_are_left_out_and_mixed_ones_have_no_one_formula(
 
 
 def test_released_sharing_of_the_catalogue_is_what_the_calculator_gives():
-    for row in gqa.reals(1):
+    for row in gqa.real_models(1):
         spec = catalogue.entries()[row.key].reading.spec
         assert row.released == cost.count(spec, USUAL_CONTEXT).cache_bytes <= row.multi_head
 
@@ -89,7 +90,7 @@ def test_the_formula_multiplies_to_the_counted_bytes():
     for key in gqa.dividing(2):
         f = gqa.formula(key, 2)
         assert 2 * f.layers * f.kv_heads * f.width * f.context * 2 == f.bytes, key
-        assert f.released == gqa.real(key, 2).released
+        assert f.released == gqa.real_model(key, 2).released
 
 
 def test_positions_are_what_the_model_was_trained_with():

@@ -92,17 +92,17 @@ def test_one_layer_of_attention_answers_and_none_does_not():
 
 def test_lfm2_keeps_what_is_published():
     """10 convolutions and 6 layers of attention of 8 KV heads x 64: 12,288 B a token and 40,960 numbers of columns."""
-    r, f = lesson.real("lfm2-1.2b", 1000), lesson.formula("lfm2-1.2b", 1000)
+    r, f = lesson.real_model("lfm2-1.2b", 1000), lesson.formula("lfm2-1.2b", 1000)
     assert r.cache == 12288 * 1000 and r.state == 40960 * 2 and r.whole == 32768 * 1000
     assert r.places == (3, 6, 9, 11, 13, 15)  # 2, 5, 8, 10, 12, 14 counted from 0
     assert f.attention * 2 * f.kv_heads * f.width * f.context * 2 == r.cache
     assert f.convolutions * f.columns * f.d_model * 2 == r.state
-    assert lesson.weights("lfm2-1.2b") == (4 * 2048**2, 5 * 2048**2 // 2)
+    assert lesson.mixer_weights("lfm2-1.2b") == (4 * 2048**2, 5 * 2048**2 // 2)
 
 
 def test_crossovers_are_where_the_counts_change_places():
     for key in lesson.users():
-        n, s = lesson.real(key, 1).crossover, spec_of(key)
+        n, s = lesson.real_model(key, 1).crossover, spec_of(key)
         whole = lesson.everywhere(s)
         assert total_bytes(s, n) < total_bytes(whole, n) and total_bytes(s, n - 1) >= total_bytes(whole, n - 1)
 
@@ -118,4 +118,4 @@ def test_the_word_that_is_changed_is_the_answer_that_is_asked_for():
 
 def test_without_runs_there_is_nothing_to_draw(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: [])
-    assert lesson.by_pairs() == {} and lesson.learning() == {} and evidence.report("liquid")["rows"] == []
+    assert lesson.recalled() == {} and lesson.learning() == {} and evidence.report("liquid")["rows"] == []

@@ -56,7 +56,7 @@ def test_the_mask_is_the_product_of_the_decays_between():
 def test_what_is_left_of_a_step_never_exceeds_it_and_the_last_token_is_whole():
     for layer in memories(lesson.PURE, 8):
         for head in range(4):
-            s = lesson.steps(layer, head)
+            s = lesson.step_sizes(layer, head)
             assert (s.left <= s.size * (1 + 1e-6)).all() and s.left[-1] == s.size[-1] and (s.size > 0).all()
             assert set(s.largest(3)) == set(np.argsort(-s.size)[:3])
 
@@ -77,9 +77,9 @@ def test_nemotron_h_keeps_what_is_published():
     the convolutions stand beside them."""
     f = lesson.formula("nemotron-h-8b", 1000)
     assert f.cache_bytes == 16384 * 1000 and f.state_bytes == 24 * 128 * 64 * 128 * 4 + f.columns * 2
-    assert (f.attention, f.mamba, lesson.layers("nemotron-h-8b").total) == (4, 24, 52)
-    assert lesson.layers("nemotron-h-8b").of_layers == 4 / 52 and lesson.layers("nemotron-h-8b").of_mixers == 4 / 28
-    assert lesson.layers("nemotron-h-56b").mamba == 54 and lesson.layers("nemotron-h-56b").attention == 10
+    assert (f.attention, f.mamba, lesson.layer_counts("nemotron-h-8b").total) == (4, 24, 52)
+    assert lesson.layer_counts("nemotron-h-8b").of_layers == 4 / 52 and lesson.layer_counts("nemotron-h-8b").of_mixers == 4 / 28
+    assert lesson.layer_counts("nemotron-h-56b").mamba == 54 and lesson.layer_counts("nemotron-h-56b").attention == 10
 
 
 def test_the_formula_gives_what_the_calculator_gives():
@@ -93,7 +93,7 @@ def test_crossovers_are_where_the_counts_change_places_and_parallel_heads_have_n
     for key in lesson.hybrids():
         n, spec = lesson.crossover(key), spec_of(key)
         if key.startswith("falcon-h1"):
-            assert n == 0 and lesson.real(key, 1 << 20).total > lesson.real(key, 1 << 20).attention
+            assert n == 0 and lesson.real_model(key, 1 << 20).total > lesson.real_model(key, 1 << 20).attention
             continue
         own, whole = (lambda k, s=s: sum(memory_bytes(s, k)) for s in (spec, lesson.attentive(spec)))
         assert own(n) < whole(n) and own(n - 1) >= whole(n - 1)
@@ -109,11 +109,11 @@ def test_the_published_layout_adds_up():
 
 def test_without_runs_there_is_nothing_to_draw_and_with_them_every_seed_is(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: [])
-    assert lesson.by_pairs() == {} and lesson.learning() == {} and evidence.report("mamba")["rows"] == []
+    assert lesson.recalled() == {} and lesson.learning() == {} and evidence.report("mamba")["rows"] == []
     rows = [
         {"variant": v, "seed": s, "step": 9, **{f"recall@{n}": 0.5 for n in lesson.MEASURED}, lesson.LOSS: 1.5}
         for v in ("mamba-4", "mamba-3-1") for s in (0, 1)
     ]  # fmt: skip
     monkeypatch.setattr(zoo, "table", lambda name: rows if name == "mamba" else [])
-    assert list(lesson.by_pairs()) == ["mamba-4", "mamba-3-1"] and lesson.by_pairs()["mamba-4"][24] == [0.5, 0.5]
+    assert list(lesson.recalled()) == ["mamba-4", "mamba-3-1"] and lesson.recalled()["mamba-4"][24] == [0.5, 0.5]
     assert len(lesson.learning_table()["seed"]) == 4

@@ -106,9 +106,9 @@ def test_differing_answers_on_the_way_are_blanks(played):
 
 
 def test_every_variant_has_a_name_of_its_own():
-    names = [lesson.said(v) for v in lesson.variants()]
+    names = [lesson.variant_label(v) for v in lesson.variants()]
     assert len(set(names)) == len(names)
-    assert lesson.said("delta-3-1") == "Gated DeltaNet 3:1" and lesson.said("mamba-32") == "Mamba-2, 32"
+    assert lesson.variant_label("delta-3-1") == "Gated DeltaNet 3:1" and lesson.variant_label("mamba-32") == "Mamba-2, 32"
 
 
 def test_the_first_mixers_hold_what_their_formula_says():
@@ -123,7 +123,7 @@ def test_the_first_mixers_hold_what_their_formula_says():
 
 
 def test_models_that_recur_are_counted():
-    rows = lesson.reals()
+    rows = lesson.real_models()
     assert [r.state + r.cache for r in rows] == sorted(r.state + r.cache for r in rows) and len(rows) >= 5
     for r in rows:
         made = cost.count(lesson.catalogue.entries()[r.key].reading.spec, USUAL_CONTEXT)
@@ -153,4 +153,4 @@ def test_points_come_from_the_table_and_are_none_without_one(monkeypatch):
     assert points.keys() == recalls.keys() and points["lstm"].recall == pytest.approx((0.4, 0.41, 0.42))
     assert points["attention-2"].best and points["lstm"].best
     assert points["delta-16"].bytes == live_bytes("delta-16", 64)
-    assert [row[0] for row in lesson.table()] == [lesson.said(v) for v in lesson.variants() if v in recalls]
+    assert [row[0] for row in lesson.table()] == [lesson.variant_label(v) for v in lesson.variants() if v in recalls]

@@ -139,7 +139,7 @@ def test_a_model_cut_in_no_direction_answers_as_the_trained_one(key):
     tokens = torch.tensor([PROMPT.tokens])
     trained = zoo.load(Choice(FULL, key).variant)
     for form in lesson.FORMS:
-        assert torch.allclose(lesson.model(Choice(FULL, key, form))(tokens)[0], trained(tokens)[0], atol=1e-4)
+        assert torch.allclose(lesson.live_model(Choice(FULL, key, form))(tokens)[0], trained(tokens)[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("rank", lesson.RANKS)
@@ -148,7 +148,7 @@ def test_counted_bytes_are_measured_bytes_after_every_token(rank, key):
     for made in lesson.MADE:
         choice = Choice(rank, key, made=made)
         scene = lesson.scene(choice, PROMPT)
-        counted = [lesson.counted(choice, n + 1) for n in range(len(scene.words))]
+        counted = [lesson.choice_cost(choice, n + 1) for n in range(len(scene.words))]
         assert scene.cache_bytes.tolist() == [c.cache_bytes for c in counted]
         assert counted[-1].cache_bytes == 4 * len(scene.words) * (rank + 4 * key)
 
@@ -224,8 +224,8 @@ def test_three_answers_behind_one_percentage():
 
 def test_real_models_keep_what_their_papers_say():
     """DeepSeek-V3 70,272 bytes a token in 16 bits (arXiv 2505.09343); DeepSeek-V2 keeps what 2.25 groups would (2405.04434)."""
-    assert models.real("deepseek-v3", 1024).released == 70272 * 1024
-    v2 = models.real("deepseek-v2", 1024)
+    assert models.real_model("deepseek-v3", 1024).released == 70272 * 1024
+    v2 = models.real_model("deepseek-v2", 1024)
     assert v2.released / v2.grouped == 2.25 / 8
     f = models.facts("deepseek-v3")
     assert (f.kept, f.multi_head, round(f.more_flops, 1), round(f.fewer_reads)) == (576, 32768, 3.4, 71)
@@ -248,7 +248,7 @@ def test_the_crossing_is_where_expanded_becomes_cheaper(context):
 
 
 def test_arithmetic_against_context():
-    lines = models.steps("deepseek-v3", np.array([1024, 131072]))
+    lines = models.decode_curves("deepseek-v3", np.array([1024, 131072]))
     assert (lines["flops"]["kept"] < lines["flops"][ABSORBED]).all() and (
         lines["flops"][ABSORBED] < lines["flops"][EXPANDED]
     ).all()
@@ -330,4 +330,4 @@ def test_early_is_read_at_its_step():
 def test_the_multi_head_cache_beside_is_counted_after_every_token():
     choice = Choice(6)
     beside = lesson.multi_head(choice, lesson.scene(choice, PROMPT))
-    assert beside.tolist() == [lesson.sizes(choice, n + 1)["MHA"] for n in range(len(beside))]
+    assert beside.tolist() == [lesson.cache_sizes(choice, n + 1)["MHA"] for n in range(len(beside))]

@@ -52,7 +52,7 @@ def test_presets_run_a_mixture_of_the_real_kind():
     """Trained, and with the gate, the shared expert and the bias that picks of the real model."""
     assert set(lesson.presets()) == {name for name, _ in lesson.NEAREST.values()}
     for values in lesson.presets().values():
-        real, here = lesson.real(values["real"]).ffn, lesson.settle(values)
+        real, here = lesson.real_model(values["real"]).ffn, lesson.settle(values)
         assert here in TRAINED
         assert (real.scores, real.bias, real.shared > 0) == (here.gate, here.ffn.bias, here.shared), values
 
@@ -61,9 +61,9 @@ def test_differences_name_every_field_in_which_two_mixtures_differ():
     """Against the two descriptions field by field; a mixture of the very same kind differs in nothing."""
     for values in lesson.presets().values():
         setting = lesson.settle(values)
-        real, here = lesson.real(values["real"]).ffn, setting.ffn
+        real, here = lesson.real_model(values["real"]).ffn, setting.ffn
         fields = [f.name for f in dataclasses.fields(real) if getattr(real, f.name) != getattr(here, f.name)]
-        found = {trait for trait, *_ in lesson.differences(values["real"], setting)}
+        found = {trait for trait, *_ in lesson.trait_differences(values["real"], setting)}
         named = {"experts": "routed experts", "top_k": "picked", "hidden": "width of an expert", "scores": "gate",
                  "normalise": "weights add up to one", "scale": "weights times", "bias": "bias that picks",
                  "activation": "activation", "router_bias": "router's learned bias",
@@ -71,13 +71,13 @@ def test_differences_name_every_field_in_which_two_mixtures_differ():
         assert {named[f] for f in fields if f in named} == found - {"groups picked from", "dense layers", "shared experts"}
         assert ("groups picked from" in found) == (real.groups != real.top_groups)
     assert lesson.traits(Setting().ffn) == lesson.traits(Setting(balance="none").ffn)
-    mixtral = dict((trait, (a, b)) for trait, a, b in lesson.differences("mixtral-8x7b", Setting(8, top_k=2)))
+    mixtral = dict((trait, (a, b)) for trait, a, b in lesson.trait_differences("mixtral-8x7b", Setting(8, top_k=2)))
     assert mixtral == {"width of an expert": ("14,336", "32")}
 
 
 def test_both_counts_of_active_parameters_are_true_of_deepseek_v3():
     """37.6 billion with the table of input embeddings, 36.6 without: the makers' 37."""
-    r = lesson.real("deepseek-v3")
+    r = lesson.real_model("deepseek-v3")
     assert r.lookup == 129_280 * 7168 and round((r.active - r.lookup) / 1e9) == 37 and round(r.active / 1e8) == 376
 
 
@@ -87,7 +87,7 @@ def test_a_scene_is_what_the_router_decides(setting):
     L, T, E = scene.affinity.shape
     assert (2, len(TEXT), setting.experts) == (L, T, E) and scene.picked.shape == (2, T, setting.top_k)
     assert ((scene.weights > 0).sum(-1) == setting.top_k).all()
-    assert np.allclose(lesson.load(scene).mean(1), 1)
+    assert np.allclose(lesson.expert_load(scene).mean(1), 1)
     if setting.balance != "bias":
         assert (scene.picked[..., 0] == scene.affinity.argmax(-1)).all()
     assert [E - len(set(layer.ravel().tolist())) for layer in scene.picked] == lesson.idle(scene)
@@ -110,23 +110,23 @@ def test_tastes_count_the_words_of_each_domain():
     assert len(lesson.common(tastes)) <= lesson.visited(tastes)
 
 
-@pytest.mark.parametrize("key", list(lesson.named()))
+@pytest.mark.parametrize("key", list(lesson.mixture_names()))
 def test_parts_add_up_to_what_the_calculator_counts(key):
-    parts, r = lesson.parts(spec_of(key)), lesson.real(key)
+    parts, r = lesson.parts(spec_of(key)), lesson.real_model(key)
     assert sum(p.total for p in parts) == r.total and sum(p.active for p in parts) == r.active
     assert sum(n for _, n, _ in lesson.blocks(spec_of(key))) == r.total
     assert all(p.active == p.total for p in parts if p.name != "routed experts")
 
 
 def test_nine_of_deepseek_v3_are_eight_routed_and_one_shared():
-    r = lesson.real("deepseek-v3")
-    assert lesson.spelled(r) == "8 of 256 routed + 1 shared" and (r.mixed, r.layers) == (58, 61)
-    assert lesson.spelled(lesson.real("mixtral-8x7b")) == "2 of 8 routed"
-    assert lesson.spelled(lesson.real("deepseek-v2")) == "6 of 160 routed + 2 shared"
+    r = lesson.real_model("deepseek-v3")
+    assert lesson.active_experts_text(r) == "8 of 256 routed + 1 shared" and (r.mixed, r.layers) == (58, 61)
+    assert lesson.active_experts_text(lesson.real_model("mixtral-8x7b")) == "2 of 8 routed"
+    assert lesson.active_experts_text(lesson.real_model("deepseek-v2")) == "6 of 160 routed + 2 shared"
 
 
 def test_a_single_token_reads_its_active_parameters_and_a_large_batch_all():
-    for r in lesson.reals():
+    for r in lesson.real_models():
         assert r.read(1) == pytest.approx(r.weight_bytes * r.share, rel=1e-3)
         assert r.read(1 << 20) == pytest.approx(r.weight_bytes, rel=1e-6)
         curve = lesson.reading(r.key)
@@ -136,7 +136,7 @@ def test_a_single_token_reads_its_active_parameters_and_a_large_batch_all():
 def test_distinct_experts_are_counted_as_a_naive_loop_does():
     routing = torch.randint(6, (8, 5, 2), generator=torch.Generator().manual_seed(0))
     groups = [routing[g : g + 4, t] for g in (0, 4) for t in range(5)]
-    assert lesson.distinct(routing, 4) == pytest.approx(np.mean([len(group.unique()) for group in groups]))
+    assert lesson.distinct_experts(routing, 4) == pytest.approx(np.mean([len(group.unique()) for group in groups]))
 
 
 def test_a_single_token_of_the_live_model_touches_k_experts_and_many_nearly_all():
@@ -168,11 +168,11 @@ def test_the_most_frequent_word_is_an_expert_full_by_itself():
 
 def test_live_models_are_counted_exactly():
     for setting in TRAINED:
-        assert lesson.counted(setting.variant).params_total == lesson.measured(setting.variant)
+        assert lesson.variant_cost(setting.variant).params_total == lesson.measured_parameters(setting.variant)
 
 
 def test_users_are_every_mixture_of_the_catalogue():
     keys = {r.key for r in lesson.users()}
     for key, entry in catalogue.entries().items():
         assert (key in keys) == (lesson.mixtures(entry.reading.spec) != []), key
-    assert cost.count(spec_of("deepseek-v3"), 1).params_active == lesson.real("deepseek-v3").active
+    assert cost.count(spec_of("deepseek-v3"), 1).params_active == lesson.real_model("deepseek-v3").active

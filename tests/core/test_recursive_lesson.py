@@ -32,7 +32,7 @@ def test_a_thought_is_the_solvers_run_and_ends_each_step_with_its_answer(puzzle,
         assert thought.sure[last] == pytest.approx(logits[0].softmax(-1).max(-1).values.numpy(), abs=1e-6)
         assert thought.halt is None or thought.halt[i] == pytest.approx(torch.sigmoid(q).item(), abs=1e-6)
     price = lesson.ours(variant, 4)
-    assert (price.carried, price.params) == (thought.kept, lesson.measured(variant))
+    assert (price.carried, price.params) == (thought.kept, lesson.measured_parameters(variant))
 
 
 def test_more_steps_go_on_from_fewer():
@@ -120,7 +120,7 @@ def test_when_it_is_solved_and_when_it_says_so():
 
 @pytest.mark.parametrize("key, layers", [(lesson.TRM, 16 * 42), (lesson.HRM, 16 * 2 * (2 * 4 + 4))])
 def test_the_real_solvers_run_as_many_layers_as_their_papers_say(key, layers):
-    price, reading = lesson.real(key), catalogue.entries()[key].reading
+    price, reading = lesson.real_model(key), catalogue.entries()[key].reading
     assert price.layers == layers == dict(zip((lesson.TRM, lesson.HRM), lesson.real_formulas()))[key][1][2]
     assert price.flops == 16 * cost.count(reading.spec, reading.context).flops_per_token
 

@@ -113,7 +113,7 @@ def test_no_step_of_a_game_is_a_swap():
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
 def test_at_once_is_one_by_one(strength):
-    assert lesson.apart(strength, PROMPT) < 1e-4
+    assert lesson.forms_difference(strength, PROMPT) < 1e-4
 
 
 def test_a_game_is_judged_by_the_truth_and_read_at_once_as_step_by_step():
@@ -138,7 +138,7 @@ def test_the_state_of_the_released_model_is_counted():
     assert s.bytes == s.layers * (s.heads * s.width**2 * 4 + 2 * s.d_model * 2)
     at = lesson.crossover("llama3.2-1b")
     assert recurrent.cached("llama3.2-1b", at) >= s.bytes > recurrent.cached("llama3.2-1b", at - 1)
-    assert recurrent.measured(lesson.MODEL).tolist() == [live_bytes(lesson.MODEL, n) for n in recurrent.LENGTHS]
+    assert recurrent.measured_state(lesson.MODEL).tolist() == [live_bytes(lesson.MODEL, n) for n in recurrent.LENGTHS]
     assert lesson.users()[0].entry.key == lesson.RWKV
 
 

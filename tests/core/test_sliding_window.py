@@ -102,11 +102,11 @@ def test_the_range_of_a_stack_of_windows(depth, window, taps):
 @pytest.mark.parametrize("window", [2, 8, 64])
 def test_counted_bytes_are_measured_bytes_after_every_token(pattern, window):
     scene = lesson.scene(pattern, window, PROMPT)
-    assert scene.cache_bytes.tolist() == [lesson.counted(pattern, window, n + 1).cache_bytes for n in range(len(scene.words))]
+    assert scene.cache_bytes.tolist() == [lesson.live_cost(pattern, window, n + 1).cache_bytes for n in range(len(scene.words))]
 
 
 def test_a_ring_stops_growing_and_a_global_layer_does_not():
-    local, full = (lesson.kept(pattern, 8) for pattern in (lesson.ALL_LOCAL, lesson.FULL))
+    local, full = (lesson.measured_growth(pattern, 8) for pattern in (lesson.ALL_LOCAL, lesson.FULL))
     assert (local[:8] == full[:8]).all() and len(set(local[7:])) == 1 and (np.diff(full) > 0).all()
     assert (lesson.whole(20) == full[:20]).all()
 
@@ -122,7 +122,7 @@ def test_a_window_beyond_the_prompt_is_full_attention_up_to_the_rope_of_its_laye
 
 
 def test_another_window_runs_the_trained_weights():
-    trained, other = lesson.model("5:1", 8), lesson.model("5:1", 32)
+    trained, other = lesson.live_model("5:1", 8), lesson.live_model("5:1", 32)
     assert all(torch.equal(a, b) for a, b in zip(trained.state_dict().values(), other.state_dict().values()))
     assert [layer.mixer.reach for layer in other.spec.layers].count(Window(32)) == 5
     assert lesson.scene("5:1", 32, PROMPT).run.visible[0].sum(1).max() > 8
@@ -235,15 +235,15 @@ def test_every_is_as_weak_as_its_weakest():
 def test_the_share_is_the_formula():
     """(1 + r min(w, n) / n) / (1 + r) where the layers divide evenly, and its limit 1 / (1 + r)."""
     for pattern, r in (("5:1", 5), ("1:1", 1)):
-        spec = lesson.spec(pattern, 8)
+        spec = lesson.live_spec(pattern, 8)
         contexts = np.array([1, 8, 9, 100, 1 << 20])
-        assert lesson.share(spec, contexts) == pytest.approx([lesson.kept_share(r, 8, int(n)) for n in contexts])
+        assert lesson.cache_share(spec, contexts) == pytest.approx([lesson.kept_share(r, 8, int(n)) for n in contexts])
         assert lesson.limit(spec) == pytest.approx(1 / (1 + r))
-    assert lesson.limit(lesson.spec(lesson.ALL_LOCAL)) == 0 and lesson.limit(lesson.spec(lesson.FULL)) == 1
+    assert lesson.limit(lesson.live_spec(lesson.ALL_LOCAL)) == 0 and lesson.limit(lesson.live_spec(lesson.FULL)) == 1
 
 
 def test_a_pattern_in_six_layers_is_what_the_page_says():
-    assert {p: lesson.layers(p) for p in lesson.PATTERNS} == {
+    assert {p: lesson.layers_by_reach(p) for p in lesson.PATTERNS} == {
         lesson.FULL: (0, 6), "1:1": (3, 3), "3:1": (4, 2), "5:1": (5, 1), lesson.ALL_LOCAL: (6, 0),
     }  # fmt: skip
     letters = recipes.PATTERNS["local-3-1"]
@@ -256,21 +256,21 @@ def test_a_pattern_in_six_layers_is_what_the_page_says():
 def test_the_formula_adds_up_to_the_counted_bytes(key):
     for context in (1000, 131072):
         f = lesson.formula(key, context)
-        assert 2 * sum(t.numbers for t in f.terms) == f.bytes == lesson.real(key, context).released
+        assert 2 * sum(t.numbers for t in f.terms) == f.bytes == lesson.real_model(key, context).released
         assert sum(t.layers for t in f.terms) == len(catalogue.entries()[key].reading.spec.layers)
         assert f.bytes <= f.whole
 
 
 @pytest.mark.parametrize("key", lesson.users())
 def test_a_window_leaves_parameters_and_saves_attention(key):
-    spec, r = spec_of(key), lesson.real(key, 131072)
-    assert cost.count(spec, 1).params_total == cost.count(lesson.everywhere(spec), 1).params_total == lesson.weights(key)
+    spec, r = spec_of(key), lesson.real_model(key, 131072)
+    assert cost.count(spec, 1).params_total == cost.count(lesson.everywhere(spec), 1).params_total == lesson.parameters_of(key)
     assert r.flops < r.whole_flops and r.local + r.full == len(spec.layers)
     assert r.released / r.whole >= r.limit - 1e-9
 
 
 def test_mistral_at_32k_keeps_an_eighth():
-    r = lesson.real("mistral-7b-v0.1", 32768)
+    r = lesson.real_model("mistral-7b-v0.1", 32768)
     assert (r.window, r.local, r.full, r.limit) == (4096, 32, 0, 0) and r.released * 8 == r.whole == 4 << 30
 
 
@@ -278,7 +278,7 @@ def test_gemma_3_27b_at_128k():
     """52 local and 10 global layers, 16 KV heads of 128: 16.8% of 66.6 GB (10^9) at 131,072 tokens."""
     if "gemma3-27b" not in lesson.users():
         pytest.skip("not in the catalogue yet")
-    r = lesson.real("gemma3-27b", 131072)
+    r = lesson.real_model("gemma3-27b", 131072)
     assert (r.local, r.full, r.window) == (52, 10, 1024)
     assert r.whole == 62 * 16 * 2 * 128 * 131072 * 2 and r.released / r.whole == pytest.approx(0.168, abs=5e-4)
 

@@ -17,7 +17,7 @@ PROMPT = recall.parse(recall.surprise(16, seed=4, asked=3))
 def test_counted_bytes_are_measured_bytes_and_the_keys_are_their_own_part(top_k):
     scene = lesson.scene(top_k, PROMPT)
     for n, kept in enumerate(scene.cache_bytes.tolist(), 1):
-        size = lesson.cache(lesson.counted(top_k, n))
+        size = lesson.cache(lesson.live_cost(top_k, n))
         assert size.total == kept and size.keys == n * len(lesson.LAYERS) * lesson.recipes.SPEC.layers[0].mixer.width * 4
 
 
@@ -41,7 +41,7 @@ def test_the_share_kept_is_that_of_the_evidence_table():
     """The page's mean over layers and tokens, and core/train/tasks/selection.py's over heads as well, are one number."""
     p, model = lesson.picked(4, PROMPT), zoo.load(lesson.VARIANT)
     tokens, trace = torch.tensor(lesson.whole(PROMPT).run.tokens)[None], Trace("picked")
-    lesson.model(4)(tokens, trace=trace)
+    lesson.picking_model(4)(tokens, trace=trace)
     assert lesson.shares(p, 4).picked == pytest.approx(selection.kept(model, tokens, trace.every("picked")), abs=1e-6)
 
 
@@ -55,7 +55,7 @@ def test_scores_are_what_the_scorer_was_trained_to_guess():
 
 
 def test_the_trained_scorer_finds_the_answers_and_as_many_last_tokens_do_not():
-    answers = lesson.said(8, PROMPT)
+    answers = lesson.answers_by_choice(8, PROMPT)
     right = {way: sum(getattr(a, way) == a.truth for a in answers) for way in ("picked", "whole", "window")}
     assert right["picked"] == right["whole"] == len(answers) > right["window"]
 
@@ -67,12 +67,12 @@ def test_a_window_holds_the_token_itself_and_those_just_before():
 
 
 def test_a_window_as_long_as_the_text_is_the_whole_attention():
-    assert all(a.window == a.whole for a in lesson.said(lesson.EVERYTHING, PROMPT))
+    assert all(a.window == a.whole for a in lesson.answers_by_choice(lesson.EVERYTHING, PROMPT))
 
 
 def test_deepseeks_arithmetic_is_the_published_formula():
     """16,384 n for the scorer and 278,528 min(n, 2048) for attention, a layer; the scorer has matrices as well."""
-    r, f = lesson.real("deepseek-v3.2", 131072), lesson.formula("deepseek-v3.2", 131072)
+    r, f = lesson.real_model("deepseek-v3.2", 131072), lesson.formula("deepseek-v3.2", 131072)
     assert f.scorer == 2 * f.weights + 16384 * 131072 and f.attention == 278528 * 2048
     assert (r.scorer, r.attention, r.dense) == (61 * f.scorer, 61 * f.attention, 61 * 278528 * 131072)
     assert 13.2 < r.fewer < 13.4 and round(r.share, 2) == 0.79
@@ -85,9 +85,9 @@ def test_where_it_pays_is_where_the_counts_change_places():
             (lesson.pays(spec), lambda s: s.total < s.dense),
             (lesson.overtakes(spec), lambda s: s.scorer > s.attention),
         ):
-            at = lesson.split(spec, [found - 1, found])
+            at = lesson.flops_split(spec, [found - 1, found])
             assert above(at)[1]
-        before = lesson.split(spec, [lesson.pays(spec) - 1])
+        before = lesson.flops_split(spec, [lesson.pays(spec) - 1])
         assert before.total[0] >= before.dense[0]
 
 

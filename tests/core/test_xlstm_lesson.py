@@ -10,7 +10,7 @@ import torch
 from core.count import cost
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
-from core.lessons.recall import live_bytes
+from core.lessons.recall import checkpoint_scene, live_bytes
 from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.tasks import recall
@@ -92,7 +92,7 @@ def test_closed_gates_leave_nothing_and_open_ones_all(variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_answers_are_those_of_the_model_and_pictures_have_labels(variant):
     watched = lesson.watch(variant, 0, PROMPT)
-    assert [a.said for a in watched.scene.answers] == [a.said for a in recurrent.scene(variant, PROMPT).answers]
+    assert [a.said for a in watched.scene.answers] == [a.said for a in checkpoint_scene(variant, PROMPT).answers]
     names, rows, cols = lesson.labels(variant)
     for layer in watched.layers:
         assert layer.memory.shape == (len(watched.words), len(names), len(rows), len(cols))
@@ -111,7 +111,7 @@ def test_three_cells_stand_side_by_side_with_what_they_keep():
 
 def test_kept_bytes_are_measured_bytes_and_attention_overtakes():
     for variant in VARIANTS:
-        assert recurrent.measured(variant).tolist() == [live_bytes(variant, n) for n in recurrent.LENGTHS]
+        assert recurrent.measured_state(variant).tolist() == [live_bytes(variant, n) for n in recurrent.LENGTHS]
     n, kept, attention = lesson.overtaken(16, "mLSTM"), live_bytes, recurrent.ATTENTION
     assert kept(attention, n) > kept("mlstm-16", n) >= kept(attention, n - 1)
 

@@ -238,7 +238,7 @@ class User:
 def users(text) -> list[User]:
     """CWM first, then the other models that alternate windows with full attention; `text` writes bytes."""
     keys = [CWM, *(key for key in sliding_window.users() if key != CWM)]
-    found = (sliding_window.real(key, context()) for key in keys)
+    found = (sliding_window.real_model(key, context()) for key in keys)
     return [
         User(catalogue.entries()[r.key], f"{r.local} windows of {r.window:,}, {r.full} full", text(r.released))
         for r in found

@@ -152,16 +152,16 @@ class Told:
         """Is the last state right, and the end where it should be?"""
         ended = [s for s in self.steps if s.line]
         last = self.scene.run.frames[-1].after
-        return len(ended) < len(self.steps) and bool(ended) and held(ended[-1].values) == last
+        return len(ended) < len(self.steps) and bool(ended) and with_values(ended[-1].values) == last
 
 
-def held(values: dict) -> dict:
+def with_values(values: dict) -> dict:
     """The names that have a value, with it."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 @lru_cache(maxsize=256)
-def told(source: str, history: str, variant: str = recipes.TRACE) -> Told:
+def model_trace(source: str, history: str, variant: str = recipes.TRACE) -> Told:
     """The model's trace of a program it has words for."""
     scene = read(source)
     rows = torch.tensor([traces.words("trace", source, scene.run)])
@@ -170,15 +170,15 @@ def told(source: str, history: str, variant: str = recipes.TRACE) -> Told:
         trace = traces.imagined(model, rows[:, : lines * frames.SOURCE_LINE + 1], scene.steps + 1)
     else:
         trace = traces.forced(model, rows)
-    steps = tuple(step(scene, trace, s) for s in range(trace.lines.shape[1]))
+    steps = tuple(trace_step(scene, trace, s) for s in range(trace.lines.shape[1]))
     right = tuple(
-        s < len(steps) and steps[s].line == frame.line and held(steps[s].values) == frame.after
+        s < len(steps) and steps[s].line == frame.line and with_values(steps[s].values) == frame.after
         for s, frame in enumerate(scene.run.frames)
     )
     return Told(scene, history, steps, right)
 
 
-def step(scene: Scene, trace: traces.Trace, s: int) -> Step:
+def trace_step(scene: Scene, trace: traces.Trace, s: int) -> Step:
     """Step `s` of a trace of one program, in the reader's own names and line numbers."""
     mine = {slot: name for name, slot in frames.slots(scene.program).items()}
     line, sure = int(trace.lines[0, s]), trace.sure[0, s].tolist()
@@ -232,7 +232,7 @@ def view(scene: Scene, said: Told | None) -> View:
     lines = tuple(frame.line for frame in scene.run.frames)
     if said is None:
         return View(scene.names, scene.text, scene.lines, lines, (), true_cells, (), 0)
-    states = [{}, *(held(step.values) for step in said.steps if step.line)]
+    states = [{}, *(with_values(step.values) for step in said.steps if step.line)]
     said_cells = tuple(tuple(cell(states, s, name, true) for s in range(len(states))) for name in scene.names)
     said_lines = tuple(step.line for step in said.steps if step.line)
     return View(scene.names, scene.text, scene.lines, lines, said_lines, true_cells, said_cells, said.parted)
@@ -242,13 +242,13 @@ def cell(states: list[dict], s: int, name: str, true: list[dict] | None = None) 
     """A name after step `s` of a run: wrong where it is not as it truly is, changed where it was not so before."""
     value = states[s].get(name)
     if true is not None and (s >= len(true) or value != true[s].get(name)):
-        return written(value), WRONG
+        return value_text(value), WRONG
     if value is None:
         return "", None
-    return written(value), CHANGED if s and value != states[s - 1].get(name) else STAYS
+    return value_text(value), CHANGED if s and value != states[s - 1].get(name) else STAYS
 
 
-def written(value) -> str:
+def value_text(value) -> str:
     """A value as Python writes it, lists without spaces; "–" where there is none."""
     return "–" if value is None else f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
@@ -259,7 +259,7 @@ def alt(scene: Scene, told_: Told | None, at: int) -> str:
     return f"Lines and states of a program of {len(scene.lines)} lines over {scene.steps} steps, marked after step {at}{beside}"
 
 
-def said(scene: Scene, told_: Told | None) -> str:
+def agreement_text(scene: Scene, told_: Told | None) -> str:
     """One sentence: how far the model's trace is the true one."""
     steps = f"{scene.steps} steps of {len(scene.lines)} lines"
     if told_ is None:
@@ -288,10 +288,10 @@ def state_rows(scene: Scene, told_: Told | None, at: int) -> tuple[tuple[str, ..
     step_ = told_.steps[at - 1] if told_ is not None and 1 <= at <= len(told_.steps) else None
     rows = []
     for name in scene.names:
-        row = (name, written(before.get(name)), written(after.get(name)))
+        row = (name, value_text(before.get(name)), value_text(after.get(name)))
         if told_ is not None:
             ok = step_ is not None and step_.line and step_.values.get(name) == after.get(name)
-            row += (f"{written(step_.values.get(name)) if step_ else '–'} {'✓' if ok or not at else '✗'}",)
+            row += (f"{value_text(step_.values.get(name)) if step_ else '–'} {'✓' if ok or not at else '✗'}",)
         rows.append(row)
     return ("name", "before", "after", "model")[: 3 + (told_ is not None)], rows
 
@@ -309,12 +309,12 @@ def sure_said(scene: Scene, told_: Told, at: int) -> str:
 def final_rows(scene: Scene) -> tuple[tuple[str, ...], list[tuple]]:
     """The last state in truth, by the trace model on its own words, and by the model that answers at once."""
     last = scene.run.frames[-1].after
-    traced = [step for step in told(scene.source, OWN).steps if step.line]
+    traced = [step for step in model_trace(scene.source, OWN).steps if step.line]
     values = {"trace": traced[-1].values if traced else {}, "at once": answer(scene.source)[0]}
     rows = []
     for name in scene.names:
-        marked = (f"{written(v.get(name))} {'✓' if v.get(name) == last.get(name) else '✗'}" for v in values.values())
-        rows.append((name, written(last.get(name)), *marked))
+        marked = (f"{value_text(v.get(name))} {'✓' if v.get(name) == last.get(name) else '✗'}" for v in values.values())
+        rows.append((name, value_text(last.get(name)), *marked))
     return ("name", "truth", *values), rows
 
 

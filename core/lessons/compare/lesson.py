@@ -76,13 +76,13 @@ def of(reading, name: str, key: str = "", weight_dtype: str = OWN, cache_dtype: 
     return Side(name, key, reading.spec, reading.context, weight, cache, *own, *((mixed.bytes, mixed.mix) if mixed else ()))
 
 
-def names() -> dict[str, str]:
+def model_names() -> dict[str, str]:
     """The catalogue for a list that opens: {key: name}, by name."""
     found = {key: entry.name for key, entry in catalogue.entries().items()}
     return dict(sorted(found.items(), key=lambda item: item[1].lower()))
 
 
-def apart(sides: tuple[Side, ...]) -> tuple[Side, ...]:
+def with_distinct_names(sides: tuple[Side, ...]) -> tuple[Side, ...]:
     """The same sides, no two of one name."""
     names = [s.name for s in sides]
     return tuple(
@@ -106,7 +106,7 @@ def distinct(s: Side) -> tuple[tuple[Layer, int], ...]:
     return tuple(Counter(s.spec.causal().layers).items())
 
 
-def ladders(sides: tuple[Side, ...], context: int) -> dict[str, tuple]:
+def side_ladders(sides: tuple[Side, ...], context: int) -> dict[str, tuple]:
     """{name: (rungs, folded blocks)}: what the ladders are drawn from."""
     return ladder.ladders({s.name: s.spec for s in sides}, context)
 
@@ -126,7 +126,7 @@ def rung_table(models: dict[str, tuple]) -> dict[str, list]:
 
 
 @lru_cache(maxsize=512)
-def counted(s: Side, context: int) -> cost.Cost:
+def side_cost(s: Side, context: int) -> cost.Cost:
     """Everything that the calculator says of a side."""
     return cost.count(s.spec, s.context if s.solver else context, 1, s.weight_dtype, s.cache_dtype, s.state_dtype)
 
@@ -134,7 +134,7 @@ def counted(s: Side, context: int) -> cost.Cost:
 @lru_cache(maxsize=64)
 def fixed(s: Side) -> tuple[int, int]:
     """What does not depend on the context: bytes of state; FLOPs of a token outside the layers."""
-    c = counted(s, 1)
+    c = side_cost(s, 1)
     return c.state_bytes, c.flops_per_token - summed(s, 1, "flops")
 
 
@@ -146,14 +146,14 @@ def summed(s: Side, context: int, field: str) -> int:
 
 
 @lru_cache(maxsize=16384)
-def kept(s: Side, context: int) -> int:
+def sequence_bytes(s: Side, context: int) -> int:
     """Bytes that one sequence keeps after so many tokens: cache and state."""
     return stored(summed(s, context, "cache"), s.cache_dtype) + fixed(s)[0]
 
 
-def held(s: Side, context: int) -> int:
+def bytes_at(s: Side, context: int) -> int:
     """Bytes that one sequence keeps, or a solver carries over its board; a denoiser's released code keeps none."""
-    return kept(s, context) if s.keeps else counted(s, context).state_bytes if s.solver else 0
+    return sequence_bytes(s, context) if s.keeps else side_cost(s, context).state_bytes if s.solver else 0
 
 
 @lru_cache(maxsize=16384)
@@ -162,7 +162,7 @@ def arithmetic(s: Side, context: int) -> int:
     return summed(s, context, "flops") + fixed(s)[1]
 
 
-QUANTITIES: dict[str, Callable[[Side, int], int]] = {"kept": kept, "arithmetic": arithmetic}
+QUANTITIES: dict[str, Callable[[Side, int], int]] = {"kept": sequence_bytes, "arithmetic": arithmetic}
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ COUNTED = (  # name, field of the calculator, in bytes
 
 def deltas(sides: tuple[Side, ...], context: int) -> tuple[Delta, ...]:
     """Every quantity of every side at a context."""
-    costs = [replace(c, weight_bytes=s.released or c.weight_bytes) for s in sides for c in (counted(s, context),)]
+    costs = [replace(c, weight_bytes=s.released or c.weight_bytes) for s in sides for c in (side_cost(s, context),)]
     return tuple(Delta(name, tuple(getattr(c, field) for c in costs), in_bytes) for name, field, in_bytes in COUNTED)
 
 

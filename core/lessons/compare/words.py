@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.count import cost
 from core.lessons.compare.crossings import changes, crossings
-from core.lessons.compare.lesson import QUANTITIES, Side, counted, held, kept
+from core.lessons.compare.lesson import QUANTITIES, Side, bytes_at, sequence_bytes, side_cost
 from core.shape import ladder
 from core.shape.ladder import Rung
 from core.units import binary, count
@@ -25,9 +25,13 @@ def summary(sides: tuple[Side, ...], context: int) -> tuple[str, ...]:
 
 def portrait(s: Side, context: int) -> str:
     """What one model is, in a sentence or two."""
-    c = counted(s, context)
+    c = side_cost(s, context)
     mixers, ffns = (parts_said(s, part) for part in ("mixer", "ffn"))
-    keeps = f"it keeps {binary(kept(s, context))} at {context:,} tokens" if s.keeps else "it keeps nothing from token to token"
+    keeps = (
+        f"it keeps {binary(sequence_bytes(s, context))} at {context:,} tokens"
+        if s.keeps
+        else "it keeps nothing from token to token"
+    )
     keeps = f"it {carried_said(s)}" if s.solver else keeps
     return (
         f"{s.name} stacks {stacked(s)}. It mixes tokens with {mixers}, channels with {ffns}. "
@@ -96,7 +100,7 @@ def labelled(r: Rung, part: str) -> str:
 
 def sized(a: Side, b: Side, context: int) -> str:
     """Parameters, and those that a token visits."""
-    x, y = (counted(s, context) for s in (a, b))
+    x, y = (side_cost(s, context) for s in (a, b))
     small, large = sorted(((x, a), (y, b)), key=lambda pair: pair[0].params_total)
     ratio = large[0].params_total / small[0].params_total
     sizes = f"{count(large[0].params_total)} against {count(small[0].params_total)}"
@@ -121,7 +125,7 @@ def memory(a: Side, b: Side, context: int) -> str:
             for s in (a, b)
             if not s.keeps
         )
-    x, y = (kept(s, context) for s in (a, b))
+    x, y = (sequence_bytes(s, context) for s in (a, b))
     parts = " ".join(state_said(s, context) for s in (a, b)).strip()
     if x == y:
         return f"At {context:,} tokens one sequence keeps {binary(x)} in both. {parts}".strip()
@@ -131,12 +135,12 @@ def memory(a: Side, b: Side, context: int) -> str:
 
 def carried_said(s: Side) -> str:
     """What a solver keeps from step to step."""
-    return f"carries {binary(held(s, s.context))} from step to step over its board of {s.context:,} positions"
+    return f"carries {binary(bytes_at(s, s.context))} from step to step over its board of {s.context:,} positions"
 
 
 def state_said(s: Side, context: int) -> str:
     """How much of it does not grow."""
-    state = counted(s, context).state_bytes
+    state = side_cost(s, context).state_bytes
     return f"In {s.name} {binary(state)} of it is state that does not grow with context." if state else ""
 
 

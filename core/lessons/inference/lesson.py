@@ -67,7 +67,7 @@ def boards(reading) -> bool:
     return reading.spec.decoding == "recursion"
 
 
-def words(reading) -> tuple[str, str]:
+def step_words(reading) -> tuple[str, str]:
     """What one step makes, and what the memory holds."""
     return ("step", "position") if boards(reading) else ("token", "token")
 
@@ -171,7 +171,7 @@ def parts(spec: ModelSpec, d: Deployment, memory: Memory) -> tuple[Part, ...]:
     rows = [Part("routed experts", experts, "routed"), Part("weights", memory.weights - experts, "soft")]
     if experts:
         rows[1] = Part("other weights", rows[1].bytes, "soft")
-    rows += [Part(KEPT.get(kind, "cache"), n, HUES.get(kind, "kv")) for kind, n in kept(spec, d).items()]
+    rows += [Part(KEPT.get(kind, "cache"), n, HUES.get(kind, "kv")) for kind, n in cache_by_kind(spec, d).items()]
     rows.append(Part("state", memory.state, "state"))
     return tuple(row for row in rows if row.bytes)
 
@@ -183,7 +183,7 @@ def routed(spec: ModelSpec, d: Deployment) -> float:
     return s.routed * narrow / (s.routed * narrow + s.tables * table + s.rest * rest)
 
 
-def kept(spec: ModelSpec, d: Deployment) -> dict[str, int]:
+def cache_by_kind(spec: ModelSpec, d: Deployment) -> dict[str, int]:
     """Bytes of cache on one device by kind of mixer."""
     sizes: dict[str, int] = {}
     s = hardware.shape(spec)

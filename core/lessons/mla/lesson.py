@@ -87,7 +87,7 @@ class Choice:
 
 
 @lru_cache(maxsize=128)
-def model(choice: Choice) -> Model:
+def live_model(choice: Choice) -> Model:
     """The trained model of a setting, its latent cut down where it was not trained at that size."""
     trained = zoo.load(choice.variant)
     weights = dict(trained.state_dict())
@@ -111,7 +111,7 @@ def truncated(name: str, w: torch.Tensor, rank: int) -> dict[str, torch.Tensor]:
 @lru_cache(maxsize=256)
 def scene(choice: Choice, prompt: task.Prompt) -> Scene:
     """Run a setting on a prompt, token by token with the cache."""
-    return recall.play(model(choice), prompt)
+    return recall.play(live_model(choice), prompt)
 
 
 def kept_share(choice: Choice) -> float:
@@ -121,7 +121,7 @@ def kept_share(choice: Choice) -> float:
     return float(squares[: choice.rank].sum() / squares.sum())
 
 
-def apart(a: Scene, b: Scene) -> np.ndarray:
+def attention_difference(a: Scene, b: Scene) -> np.ndarray:
     """Attention of `a` minus that of `b` over the words that both read, head by head (H, T, T); the model's own words may differ
     and then change what stands behind them."""
     return a.run.attention[0] - b.run.attention[0]
@@ -129,7 +129,7 @@ def apart(a: Scene, b: Scene) -> np.ndarray:
 
 def moved(a: Scene, b: Scene) -> float:
     """Mean share of a token's attention that lies elsewhere in `a` than in `b`: half the summed absolute difference, 0 to 1."""
-    return float(np.abs(apart(a, b)).sum(-1).mean() / 2)
+    return float(np.abs(attention_difference(a, b)).sum(-1).mean() / 2)
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,12 @@ def shapes(mixer: Latent) -> dict[str, Attention | Latent]:
     }
 
 
-def counted(choice: Choice, tokens: int) -> cost.Cost:
+def choice_cost(choice: Choice, tokens: int) -> cost.Cost:
     """The live model of a setting, counted."""
     return cost.count(choice.spec, tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
 
 
-def sizes(choice: Choice, tokens: int) -> dict[str, int]:
+def cache_sizes(choice: Choice, tokens: int) -> dict[str, int]:
     """Cache bytes of one layer of each shape after so many tokens."""
     layer = zoo.recipe(choice.variant).spec.layers[0]
     specs = {name: replace(choice.spec, layers=(replace(layer, mixer=mixer),)) for name, mixer in shapes(choice.mixer).items()}
@@ -186,7 +186,7 @@ def sizes(choice: Choice, tokens: int) -> dict[str, int]:
 
 def multi_head(choice: Choice, here: Scene) -> np.ndarray:
     """Cache bytes after each token (T,) if every head kept keys and values of its own: counted."""
-    return sizes(choice, 1)["MHA"] * np.arange(1, len(here.words) + 1)
+    return cache_sizes(choice, 1)["MHA"] * np.arange(1, len(here.words) + 1)
 
 
 def widest() -> int:
@@ -214,21 +214,21 @@ def recalled(choice: Choice, prompts: int = 48) -> float:
     settings = zoo.recipe(choice.variant).settings
     generator = torch.Generator().manual_seed(PAIRS)
     tokens, targets = task.batch(PAIRS, prompts, settings["length"], generator, settings.get("retell", False))
-    logits, _ = model(choice)(tokens)
+    logits, _ = live_model(choice)(tokens)
     return float((logits.argmax(-1) == targets)[targets != -100].double().mean())
 
 
 # Count
 
 
-def curve(choice: Choice, lengths: np.ndarray) -> dict[str, np.ndarray]:
+def cache_curves(choice: Choice, lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Cache bytes of each shape at each length, counted."""
-    rows = [sizes(choice, int(n)) for n in lengths]
+    rows = [cache_sizes(choice, int(n)) for n in lengths]
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 @lru_cache(maxsize=64)
-def measured(choice: Choice, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
+def measured_cache(choice: Choice, lengths: tuple[int, ...] = LENGTHS) -> np.ndarray:
     """Cache bytes really kept by the live model after each length of a random prompt."""
     kept = scene(choice, measured_prompt()).cache_bytes
     return np.array([kept[n - 1] for n in lengths])

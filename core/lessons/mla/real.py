@@ -87,7 +87,7 @@ def reshaped(spec: ModelSpec, kv_heads) -> ModelSpec:
 
 
 @dataclass(frozen=True)
-class Real:
+class RealModel:
     """A real model as released and with other caches: numbers of one sequence in its context, bytes in 16 bits."""
 
     key: str
@@ -102,7 +102,7 @@ class Real:
 
 
 @lru_cache(maxsize=64)
-def real(key: str, context: int = USUAL_CONTEXT, dtype: str = "bfloat16") -> Real:
+def real_model(key: str, context: int = USUAL_CONTEXT, dtype: str = "bfloat16") -> RealModel:
     """One model, and what it would keep with keys and values of its heads' width: all of them, and 8 of them."""
     spec = spec_of(key)
     m = latents(spec)[0]
@@ -110,15 +110,15 @@ def real(key: str, context: int = USUAL_CONTEXT, dtype: str = "bfloat16") -> Rea
     def size(other: ModelSpec) -> int:
         return cost.count(other, context, cache_dtype=dtype).cache_bytes
 
-    return Real(
+    return RealModel(
         key, model_name(key), m.kv_rank, m.rope_dim, m.heads, len(spec.layers), size(spec),
         *(size(reshaped(spec, kv_heads)) for kv_heads in (lambda m: m.heads, lambda m: 8)),
     )  # fmt: skip
 
 
-def reals(context: int = USUAL_CONTEXT) -> list[Real]:
+def real_models(context: int = USUAL_CONTEXT) -> list[RealModel]:
     """Every model of the catalogue with latent attention, the largest multi-head cache first."""
-    return sorted((real(key, context) for key in keys()), key=lambda row: (-row.multi_head, row.name))
+    return sorted((real_model(key, context) for key in keys()), key=lambda row: (-row.multi_head, row.name))
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,14 @@ class Formula:
 
 def formula(key: str) -> Formula:
     """The cache formula of a real model, with the number that the calculator gives."""
-    r = real(key)
+    r = real_model(key)
     return Formula(r.name, r.layers, r.latent, r.rope_key, USUAL_CONTEXT, r.released)
 
 
 # Their arithmetic
 
 
-def steps(key: str, contexts: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+def decode_curves(key: str, contexts: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
     """One decode step of one layer at each context: {"flops" and "reads": {form: values}}. "kept" is expanded with every head's
     keys and values kept, as multi-head attention would."""
     m, d = mixer(key), spec_of(key).d_model

@@ -66,11 +66,11 @@ def settle(wanted: dict) -> Setting:
 @lru_cache(maxsize=1)
 def presets() -> dict[str, dict]:
     """{name: what the controls then hold}, of the real models that are there."""
-    there = {key: value for key, value in NEAREST.items() if key in named()}
-    return {name: {"real": key, **held(settle(wanted))} for key, (name, wanted) in there.items()}
+    there = {key: value for key, value in NEAREST.items() if key in mixture_names()}
+    return {name: {"real": key, **control_values(settle(wanted))} for key, (name, wanted) in there.items()}
 
 
-def held(setting: Setting) -> dict:
+def control_values(setting: Setting) -> dict:
     """The fields of a setting that have a control: more than one value was trained with those before."""
     values = {field: getattr(setting, field) for field in FIELDS}
     return {f: v for i, (f, v) in enumerate(values.items()) if len(offered(f, dict(list(values.items())[:i]))) > 1}
@@ -98,23 +98,23 @@ def traits(ffn: MoE) -> dict[str, str]:
     }
 
 
-def differences(key: str, setting: Setting) -> list[tuple[str, str, str]]:
+def trait_differences(key: str, setting: Setting) -> list[tuple[str, str, str]]:
     """Where the mixture that runs differs from a real model's: (trait, real, here); empty where it is the same."""
-    r, here = real(key), traits(setting.ffn)
+    r, here = real_model(key), traits(setting.ffn)
     dense = ("dense layers", f"{r.layers - r.mixed} of {r.layers}", "0 of %d" % recipes.LAYERS)
     rows = [(name, value, here[name]) for name, value in traits(r.ffn).items() if value != here[name]]
     return rows + [dense] * (r.layers > r.mixed)
 
 
 @lru_cache(maxsize=1)
-def named() -> dict[str, str]:
+def mixture_names() -> dict[str, str]:
     """Key and name of the catalogue's mixtures."""
-    return {key: entry.name for key, entry in catalogue.entries().items() if real(key)}
+    return {key: entry.name for key, entry in catalogue.entries().items() if real_model(key)}
 
 
-def first() -> str:
+def default_mixture() -> str:
     """The real model that is counted at first."""
-    return FIRST if FIRST in named() else next(iter(named()))
+    return FIRST if FIRST in mixture_names() else next(iter(mixture_names()))
 
 
 # See
@@ -153,7 +153,7 @@ def spoken(domain: int) -> str:
     return domains.DOMAINS[domain] if domain >= 0 else ""
 
 
-def load(scene: Scene) -> np.ndarray:
+def expert_load(scene: Scene) -> np.ndarray:
     """The load of each expert over the fair share, (L, E), on the reader's text."""
     E = scene.affinity.shape[-1]
     return np.stack([experts.loads(torch.tensor(layer), E).numpy() for layer in scene.picked])
@@ -281,19 +281,19 @@ def blocks(spec: ModelSpec) -> list[tuple[str, int, str]]:
     return found
 
 
-def share(variant: str) -> float:
+def active_share(variant: str) -> float:
     """Active over total parameters of our model."""
-    c = counted(variant)
+    c = variant_cost(variant)
     return c.params_active / c.params_total
 
 
 @lru_cache(maxsize=64)
-def measured(variant: str) -> int:
+def measured_parameters(variant: str) -> int:
     """Numbers in the tensors of the live model."""
     return sum(p.numel() for p in zoo.load(variant).parameters())
 
 
-def counted(variant: str) -> cost.Cost:
+def variant_cost(variant: str) -> cost.Cost:
     """A live model counted."""
     return cost.count(zoo.recipe(variant).spec, 1)
 
@@ -304,10 +304,10 @@ def touched(variant: str) -> np.ndarray:
     tokens = domains.fresh()[0][:, :PLACES]
     model, trace = zoo.load(variant), Trace("routing")
     model.trunk(model.embed(tokens, 0), (), trace)
-    return np.stack([[distinct(routing, b) for b in BATCHES] for routing in trace.every("routing")])
+    return np.stack([[distinct_experts(routing, b) for b in BATCHES] for routing in trace.every("routing")])
 
 
-def distinct(routing: torch.Tensor, batch: int) -> float:
+def distinct_experts(routing: torch.Tensor, batch: int) -> float:
     """Mean number of different experts in groups of `batch` sequences at the same place: routing (B, T, K)."""
     groups = routing[: len(routing) // batch * batch].unflatten(0, (-1, batch))  # (groups, batch, T, K)
     rows = groups.permute(0, 2, 1, 3).flatten(0, 1).flatten(1)  # (groups * T, batch * K)
@@ -321,7 +321,7 @@ def predicted(ffn: MoE, batches=BATCHES) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Real:
+class RealModel:
     """A mixture of the catalogue, counted from its config. Parameters of the whole model; experts of one layer."""
 
     key: str
@@ -358,7 +358,7 @@ class Real:
 
 
 @lru_cache(maxsize=512)
-def real(key: str) -> Real | None:
+def real_model(key: str) -> RealModel | None:
     """One model of the catalogue; None where it has no experts."""
     entry = catalogue.entries()[key]
     spec, dtype = entry.reading.spec, entry.reading.weight_dtype
@@ -368,16 +368,16 @@ def real(key: str) -> Real | None:
     c = cost.count(spec, 1, weight_dtype=dtype)
     lookup = 0 if spec.tied else spec.vocab * spec.d_model
     sizes = (c.params_total, c.params_active, dtype, c.weight_bytes, lookup)
-    return Real(key, entry.name, mixed[0], spec.d_model, len(mixed), len(spec.layers), *sizes)
+    return RealModel(key, entry.name, mixed[0], spec.d_model, len(mixed), len(spec.layers), *sizes)
 
 
-def reals() -> list[Real]:
+def real_models() -> list[RealModel]:
     """Every mixture of the catalogue, the largest first; equal configs of several releases each."""
-    rows = [real(key) for key in catalogue.entries()]
+    rows = [real_model(key) for key in catalogue.entries()]
     return sorted((row for row in rows if row), key=lambda row: -row.total)
 
 
-def spelled(r: Real) -> str:
+def active_experts_text(r: RealModel) -> str:
     """What a count such as "9 experts active" means: 8 of 256 routed + 1 shared."""
     routed = f"{r.ffn.top_k} of {r.ffn.experts} routed"
     return f"{routed} + {r.shared} shared" if r.shared else routed
@@ -385,7 +385,7 @@ def spelled(r: Real) -> str:
 
 def reading(key: str) -> dict[str, np.ndarray]:
     """Weights read a step against the batch: in all, and for each token of it, with the share of experts touched."""
-    r = real(key)
+    r = real_model(key)
     step = np.array([r.read(b) for b in REAL_BATCHES])
     return {
         "batch": np.array(REAL_BATCHES),
@@ -398,7 +398,7 @@ def reading(key: str) -> dict[str, np.ndarray]:
 # Read
 
 
-def listed(paper: str) -> bool:
+def has_paper(paper: str) -> bool:
     """Is this paper among those with a title and a date?"""
     return paper in catalogue.papers()
 
@@ -406,6 +406,6 @@ def listed(paper: str) -> bool:
 # Who uses it
 
 
-def users() -> list[Real]:
+def users() -> list[RealModel]:
     """The catalogue's mixtures, newest release last."""
-    return [r for key in catalogue.entries() if (r := real(key))]
+    return [r for key in catalogue.entries() if (r := real_model(key))]

@@ -186,13 +186,13 @@ def think(variant: str, given: tuple[int, ...], steps: int, inner=AS_TRAINED, ro
         for what in turns:
             s = would if would and what == "y" else update(model, what, x, s)
             would = update(model, "y", x, s) if what == "z" else None
-            shares.append(said(model, would or s))
+            shares.append(cell_probabilities(model, would or s))
         halts.append(torch.sigmoid(answer(model, s)[1]).item())
     sure, words = (part.numpy() for part in torch.stack(shares).max(-1))
     return before.followed(words.astype(np.uint8), sure, halts if model.spec.recursion.halt else None, s)
 
 
-def said(model: Model, s: State) -> torch.Tensor:
+def cell_probabilities(model: Model, s: State) -> torch.Tensor:
     """Probabilities (C, V) of every cell's word."""
     return model.logits(s.y)[0].softmax(-1)
 
@@ -314,13 +314,13 @@ def shapes(variant: str) -> str:
     return "; ".join(f"{who}: n = {spec.recursion.inner}, T = {spec.recursion.cycles}" for who, spec in named) + "."
 
 
-def measured(variant: str) -> int:
+def measured_parameters(variant: str) -> int:
     """Parameters of the checkpoint itself."""
     return sum(p.numel() for p in zoo.load(variant).parameters())
 
 
 @lru_cache(maxsize=8)
-def real(key: str, steps: int = MOST) -> Price:
+def real_model(key: str, steps: int = MOST) -> Price:
     """A solver of the catalogue on the board that its config says."""
     reading = catalogue.entries()[key].reading
     return price(reading.spec, reading.context, steps, catalogue.entries()[key].name)
@@ -340,7 +340,7 @@ def writer(key: str) -> Price:
 
 def prices(variant: str, steps: int) -> list[Price]:
     """Ours, the real solvers, the writers."""
-    return [ours(variant, steps), *map(real, (TRM, HRM)), *map(writer, WRITERS)]
+    return [ours(variant, steps), *map(real_model, (TRM, HRM)), *map(writer, WRITERS)]
 
 
 def growth(puzzle: str, along: np.ndarray, inner=AS_TRAINED, rounds=AS_TRAINED) -> dict[str, np.ndarray]:

@@ -80,7 +80,7 @@ def settings(how: Sampler) -> dict:
     return {f.name: getattr(how, f.name) for f in fields(how)}
 
 
-def spoken(how: Sampler) -> str:
+def sampler_text(how: Sampler) -> str:
     """A sampler in words, its passes apart."""
     stays = next(name for name, (order, revisit) in REMASKING.items() if (order, revisit) == (how.order, how.revisit))
     block = f", blocks of {how.block}" if how.block else ""
@@ -130,12 +130,12 @@ def without_wrong(made: Denoised) -> str:
 
 def judged(text: tuple[str, ...], faults: np.ndarray) -> str:
     """What the checker says, in one line."""
-    found = [f"‘{text[i]}’ ({i + 1}): {', '.join(named(faults[i]))}" for i in np.flatnonzero(faults.any(-1))]
+    found = [f"‘{text[i]}’ ({i + 1}): {', '.join(fault_names(faults[i]))}" for i in np.flatnonzero(faults.any(-1))]
     shown = "; ".join(found[:4]) + ("; …" if len(found) > 4 else "")
     return f"wrong: {shown}" if found else "grammatical, and all of it fits together"
 
 
-def named(faults: np.ndarray) -> list[str]:
+def fault_names(faults: np.ndarray) -> list[str]:
     """The faults of a word (5,), by name."""
     return [stories.SPELLED[name] for name, wrong in zip(stories.FAULTS, faults) if wrong]
 
@@ -143,7 +143,7 @@ def named(faults: np.ndarray) -> list[str]:
 # Prove
 
 
-def spelled(variant: str) -> str:
+def variant_label(variant: str) -> str:
     """A variant, or a metric where a gap is between two of them, as the page writes it."""
     return measure(variant) if "@" in variant else {MODEL: "diffusion", TWIN: "left to right"}[variant]
 
@@ -165,7 +165,7 @@ def by_steps(metric: str) -> dict[str, dict[int, list[float]]]:
         steps, order = key.split(":")
         if order in ORDERS:
             found[ORDERS[order]][int(steps)] = evidence.final("text_diffusion", MODEL, f"{metric}@{key}")
-    found[spelled(TWIN)] = {LENGTH: evidence.final("text_diffusion", TWIN, f"{metric}@{LENGTH}:left")}
+    found[variant_label(TWIN)] = {LENGTH: evidence.final("text_diffusion", TWIN, f"{metric}@{LENGTH}:left")}
     return {order: runs for order, runs in found.items() if any(runs.values())}
 
 
@@ -214,7 +214,7 @@ def narrowed_said() -> str:
 
 def nats_said() -> str:
     """How well each foretells fresh texts, and what no model can be below."""
-    said = [f"{spelled(v)} {'at most ' * (v == MODEL)}{spread(nats(v), 3)}" for v in (MODEL, TWIN) if nats(v)]
+    said = [f"{variant_label(v)} {'at most ' * (v == MODEL)}{spread(nats(v), 3)}" for v in (MODEL, TWIN) if nats(v)]
     return f"Nats a word on fresh texts: {', '.join(said)}; who knows the grammar itself: {own()['nats']:.3f}."
 
 

@@ -56,12 +56,12 @@ def joint(canvas: tuple[str, ...]) -> Joint:
     example = f"{WORDS[heads[worst[0]]]} … {WORDS[worst[1]]}" if wrong[0] > 0.01 else ""
     rows, columns = grouped(WORDS[h] for h in heads.tolist()), grouped(WORDS)
     apart, after = (gathered(q.numpy(), rows, columns) for q in (once, then))
-    keep = [shown(apart.sum(axis)) for axis in (1, 0)]
+    keep = [likeliest_groups(apart.sum(axis)) for axis in (1, 0)]
     names = tuple(tuple(list(found)[i] for i in at) for found, at in zip((rows, columns), keep))
     return Joint((first, second), names, apart[np.ix_(*keep)], after[np.ix_(*keep)], *wrong, example)
 
 
-def shown(p: np.ndarray) -> np.ndarray:
+def likeliest_groups(p: np.ndarray) -> np.ndarray:
     """Which groups are shown: the likeliest first, two at least."""
     order = np.argsort(-p, kind="stable")[:GROUPS]
     return order[: max(2, int((p[order] >= SEEN).sum()))]
