@@ -61,17 +61,14 @@ def chosen(base: str, taken: Taken | ModelSpec | None) -> Design:
     given = st.query_params.get(state.PAYLOAD, "")
     written = st.session_state.setdefault(WRITTEN, [])
     held: Design | None = st.session_state.get(DESIGN)
-    new, st.session_state[HANDED] = taken != st.session_state.get(HANDED), taken
+    is_new, st.session_state[HANDED] = taken != st.session_state.get(HANDED), taken
+    is_cleared = not given and "v" in st.query_params and not written
+    link = None
     if given and given not in written:
         written.append(given)
-        return linked(base, given)
-    if new and taken is not None:
-        return replaced(held, lesson.start(base, taken) if isinstance(taken, Taken) else Design(base, taken))
-    if held is None or held.base != base or new:
-        return lesson.start(base)
-    if not given and "v" in st.query_params and not written:
-        return lesson.start(base)
-    return held
+        link = linked(base, given)
+    after = lesson.next_design(held, base, taken, is_new, link, is_cleared)
+    return replaced(held, after) if is_new and taken is not None and link is None else after
 
 
 def linked(base: str, given: str) -> Design:

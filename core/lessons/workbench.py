@@ -97,6 +97,21 @@ def start(base: str, taken: Taken | None = None) -> Design:
     return Design(base, (taken.reading if taken else released(base)).spec, taken)
 
 
+def next_design(
+    held: Design | None, base: str, handed: Taken | ModelSpec | None, is_new: bool, link: Design | None, is_cleared: bool
+) -> Design:
+    """The design that a session shows next; `held` is the one that it shows now. `link` is the design of a link that was just
+    opened; `handed` is the reader's own, `is_new` where it is another one than before or was just taken away; `is_cleared` where
+    the address holds no design and this session never wrote one there."""
+    if link is not None:
+        return link
+    if is_new and handed is not None:
+        return start(base, handed) if isinstance(handed, Taken) else Design(base, handed)
+    if held is None or held.base != base or is_new or is_cleared:
+        return start(base)
+    return held
+
+
 def example(base: str) -> dict:
     """What a payload is a difference from."""
     config = {} if base == BLANK else catalogue.entries()[base].config

@@ -18,7 +18,7 @@ from core.model.parts import PARTS
 from core.model.registry import EXAMPLES
 from core.model.rope import NoScaling, Rope
 from core.model.spec import Layer, ModelSpec, Recursion, Scales
-from core.real import catalogue
+from core.real import catalogue, intake
 from core.real.hf import reader
 from core.shape import design
 
@@ -257,3 +257,30 @@ def test_a_hash_is_computed_once_and_does_not_leave_the_process():
     assert hash(spec) == hash(again) and spec == again and "_hash" in vars(spec) and "_hash" not in spec.__getstate__()
     assert repr(spec) == repr(again) and replace(spec, name="b") != spec and "_hash" not in vars(replace(spec, name="b"))
     assert copy.deepcopy(spec) == spec
+
+
+OTHER = "qwen3-8b"
+OWN = intake.understood({**catalogue.entries()[OTHER].config, "num_hidden_layers": 7}, "mine")
+PAINTED = lesson.repainted(lesson.start("llama3-8b"), design.pattern(lesson.start("llama3-8b").spec, "DDDG"))
+LINKED = lesson.repainted(lesson.start("llama3-8b"), design.pattern(lesson.start("llama3-8b").spec, "DG"))
+BASE, HIS, SPEC = lesson.start("llama3-8b"), lesson.start("llama3-8b", OWN), lesson.Design("llama3-8b", PAINTED.spec)
+
+
+@pytest.mark.parametrize(
+    "held, base, handed, is_new, link, is_cleared, expected",
+    [
+        (None, "llama3-8b", None, False, None, False, BASE),  # a session begins
+        (PAINTED, "llama3-8b", None, False, None, False, PAINTED),  # nothing happened
+        (PAINTED, OTHER, None, False, None, False, lesson.start(OTHER)),  # another base was chosen
+        (PAINTED, "llama3-8b", OWN, True, None, False, HIS),  # a config was handed in
+        (HIS, "llama3-8b", PAINTED.spec, True, None, False, SPEC),  # a Cutaway file was handed in
+        (PAINTED, "llama3-8b", OWN, False, None, False, PAINTED),  # it was painted on since
+        (HIS, OTHER, OWN, False, None, False, lesson.start(OTHER)),  # a base was chosen after that
+        (HIS, "llama3-8b", None, True, None, False, BASE),  # the config was taken away
+        (PAINTED, "llama3-8b", OWN, True, LINKED, False, LINKED),  # a link was opened: it goes before everything
+        (None, "llama3-8b", None, False, LINKED, False, LINKED),
+        (PAINTED, "llama3-8b", None, False, None, True, BASE),  # an address without a design was opened
+    ],
+)
+def test_what_a_session_shows_next(held, base, handed, is_new, link, is_cleared, expected):
+    assert lesson.next_design(held, base, handed, is_new, link, is_cleared) == expected
