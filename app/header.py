@@ -1,7 +1,7 @@
 """The header: wordmark, the groups of the talk with their pages, "Copy link" and "Stage".
 
 One inline component in a shadow root. Its links change the page without a reload and keep what the link says; its
-script is app/static/header.js, its style assets/css/header.css.
+script is header.js beside this file, its style assets/css/header.css.
 """
 
 from pathlib import Path
@@ -9,11 +9,12 @@ from pathlib import Path
 import streamlit as st
 
 from app import state, theme
+from app.javascript import module_text
 from core.model.registry import GROUPS, Page
 
-_SCRIPT = Path(__file__).resolve().parent / "static" / "header.js"
+_SCRIPT = Path(__file__).with_suffix(".js")
 _component = st.components.v2.component(
-    "cutaway_header", html="<header></header>", css=theme.sheet("header"), js=_SCRIPT.read_text(encoding="utf-8")
+    "cutaway_header", html="<header></header>", css=theme.sheet("header"), js=module_text(_SCRIPT)
 )
 
 

@@ -16,42 +16,20 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-HERE = Path(__file__).parent
+from app.javascript import module_text
+
+ENTRIES = Path(__file__).parent / "js" / "entry"
 PLAIN = 1 << 15  # bytes of a block up to which it travels as it is
 PLOTLY_CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 
-
-def _mount_js(kind: str) -> str:
-    """The few lines each figure sends: draw with the code that load() brought, or wait until it is there."""
-    return f"""export default (c) => {{
-  const cw = (globalThis.cutaway ??= {{ waiting: [] }});
-  if (cw.{kind}) cw.{kind}(c);
-  else {{
-    cw.waiting.push(["{kind}", c]);
-    const late = () => {{ if (!cw.{kind}) c.parentElement.textContent = "The drawing code did not arrive: reload the page."; }};
-    setTimeout(late, 10000);
-  }}
-  return () => cw.forget?.(c.parentElement);
-}};"""
-
-
-def _code() -> str:
-    """Everything the figures need, as one JavaScript module (the style sheet travels inside it)."""
-    css, js = (
-        "\n".join((HERE / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
-        for kind, names in (("css", ("maps", "boards")), ("js", ("export", "steps", "boards", "maps")))
-    )
-    return f"const STYLE = {json.dumps(css)};\n{js}"
-
-
-_CODE = st.components.v2.component("cutaway_code", js=_code())
-_MAPS = st.components.v2.component("cutaway_maps", js=_mount_js("maps"))
-_BOARDS = st.components.v2.component("cutaway_boards", js=_mount_js("boards"))
-_FRAME = st.components.v2.component("cutaway_frame", js=_mount_js("frame"))
+_CODE, _MAPS, _BOARDS, _FRAME = (
+    st.components.v2.component(f"cutaway_{name}", js=module_text(ENTRIES / f"{name}.js"))
+    for name in ("code", "maps", "boards", "frame")
+)
 
 
 def load() -> None:
-    """Give the browser the drawing code (about 50 KB, once a session). Takes no room on the page."""
+    """Give the browser the drawing code (about 90 KB, once a session). Takes no room on the page."""
     _CODE(key="cutaway-code")
 
 

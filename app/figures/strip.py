@@ -5,12 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.javascript import module_text
 from core.shape.design import Brush
 
 HERE = Path(__file__).parent
 _component = st.components.v2.component(
     "cutaway_strip", html='<div class="strip"></div>', css=(HERE / "strip.css").read_text(encoding="utf-8"),
-    js=(HERE / "strip.js").read_text(encoding="utf-8"),
+    js=module_text(HERE / "js" / "strip.js"),
 )  # fmt: skip
 
 

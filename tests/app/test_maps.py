@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app import javascript
 from app.figures import frame, maps
 
 T, HEADS = 128, 8
@@ -150,7 +151,8 @@ def test_pack_and_unpack(size, first):
 
 
 def test_a_figure_sends_no_drawing_code():
-    assert len(frame._mount_js("maps")) < 700 and "class Maps" in frame._code() and ".cw" in frame._code()
+    code, maps_only = (javascript.module_text(frame.ENTRIES / name) for name in ("code.js", "maps.js"))
+    assert len(maps_only) < 700 and "class Maps" in code and ".cw" in code
 
 
 def test_a_text_that_changes_has_a_step_for_each_row_and_its_rings():

@@ -30,9 +30,13 @@
 
   const drawing = (plot) => [...plot.querySelectorAll(".main-svg")].map((svg) => svg.innerHTML).join();
 
-  let parts = [], most = 0; // [name, element, signature function], and how many there have been at once
+  let parts = [];
+  let most = 0; // [name, element, signature function], and how many there have been at once
   const find = () => {
-    parts = [...all("canvas").map((node) => [nameOf(node), node, pixels]), ...all(".js-plotly-plot").map((node) => [nameOf(node), node, drawing])];
+    parts = [
+      ...all("canvas").map((node) => [nameOf(node), node, pixels]),
+      ...all(".js-plotly-plot").map((node) => [nameOf(node), node, drawing]),
+    ];
     most = Math.max(most, parts.length);
   };
 
@@ -66,11 +70,23 @@
     find();
     let before = look();
     Object.assign(watch, { pressed: null, changed: {}, running: true });
-    addEventListener("keydown", (event) => { watch.pressed ??= event.timeStamp; }, { capture: true, once: true });
+    addEventListener(
+      "keydown",
+      (event) => {
+        watch.pressed ??= event.timeStamp;
+      },
+      { capture: true, once: true },
+    );
     const frame = () => {
       if (!watch.running) return;
-      const now = look(), names = Object.keys(now).filter((name) => now[name] !== before[name]);
-      if (names.length) painted((time) => names.forEach((name) => { watch.changed[name] = time - watch.pressed; }));
+      const now = look();
+      const names = Object.keys(now).filter((name) => now[name] !== before[name]);
+      if (names.length)
+        painted((time) =>
+          names.forEach((name) => {
+            watch.changed[name] = time - watch.pressed;
+          }),
+        );
       before = now;
       requestAnimationFrame(frame);
     };
@@ -79,7 +95,8 @@
 
   /** The names in `wanted` (or, where it is empty, any picture) have changed, and nothing has for `quiet` ms. */
   watch.done = (wanted, quiet) => {
-    const times = Object.values(watch.changed), idle = document.querySelector("[data-test-script-state=notRunning]");
+    const times = Object.values(watch.changed);
+    const idle = document.querySelector("[data-test-script-state=notRunning]");
     if (!times.length || !idle || wanted.some((name) => !(name in watch.changed))) return false;
     return performance.now() - watch.pressed - Math.max(...times) > quiet;
   };
