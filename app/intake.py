@@ -3,10 +3,12 @@
     show(key)                 a model of the catalogue, or the reader's own config instead: -> [Taken]
     show(key, several=True)   any number of both, to compare                                -> [Taken, ...]
     own(key)                  upload and paste alone                                        -> [Taken, ...]
+    linked(most), keep(given) the configs that a link holds; those handed in, into the link  -> [Taken, ...]
 
 What cannot be read is one sentence on the page and leaves the rest as it is. The server fetches nothing.
 """
 
+import json
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -22,6 +24,7 @@ HELP = (
     "and is read here, never executed; nothing is fetched."
 )
 PASTED = "pasted"
+HANDED = "cw-intake-handed-in"
 HOLDER = "Paste a config.json here: { ... }"
 
 
@@ -99,3 +102,35 @@ def tried(read: Callable, name: str, data: str | bytes):
     except SpecError as error:
         panels.error(f"{error}." if name == PASTED else f"{name}: {error}.")
     return None
+
+
+def keep(given: list[Taken]) -> None:
+    """What was handed in travels in the link as `s`, where it is short enough; what was taken back no longer does."""
+    if given:
+        text = state.pack([[taken.name, taken.config] for taken in given], [])
+        fits = len(text) <= state.PACKED
+        state.keep(text if fits else "", "" if fits else "These configs are too long for a link: send the files instead.")
+    elif st.session_state.get(HANDED):
+        state.keep("")
+    st.session_state[HANDED] = bool(given)
+
+
+def linked(most: int) -> list[Taken]:
+    """Configs out of the link, read as pasted ones are, so many at most; one sentence where that fails."""
+    packed = st.query_params.get(state.PAYLOAD, "")
+    if not packed or st.session_state.get(HANDED):  # none, or those that were just taken back
+        return []
+    try:
+        configs = state.unpack(packed, [])
+        pairs = (
+            [config if isinstance(config, list) else ["", config] for config in configs] if isinstance(configs, list) else [[]]
+        )
+        if not all(len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], dict) for pair in pairs):
+            raise SpecError("the s of this link holds no configs: copy the link once more")
+        found = [intake.take(json.dumps(config), name) for name, config in pairs[:most]]
+    except SpecError as error:
+        panels.error(f"{error}.")
+        return []
+    state.keep(packed)
+    panels.caption(f"**From the link: {', '.join(t.name for t in found)}.** A config that you hand in takes its place.")
+    return intake.apart(found)

@@ -91,6 +91,12 @@ def _number(value) -> str:
     return f"{value:,}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
+def facts(rows: list[tuple[str, str]]) -> None:
+    """Names and numbers inside a card."""
+    lines = "".join(f'<tr><th scope="row">{prose(name, {})}</th><td>{prose(value, {})}</td></tr>' for name, value in rows)
+    st.html(f'<table class="cw-facts"><tbody>{lines}</tbody></table>')
+
+
 def check(counted, measured) -> None:
     """Counted beside measured: green when they are equal, plain about it when they are not."""
     left, right = html.escape(_number(counted)), html.escape(_number(measured))

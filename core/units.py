@@ -23,6 +23,11 @@ def sized(n: float) -> str:
     return f"{powers} ({f'{rounded(n / 2**30)} GiB' if n >= 2**30 else binary(n)})"
 
 
+def operations(n: float) -> str:
+    """Operations in powers of 1000: 22300000 -> "22.3 MFLOP"."""
+    return decimal(n).replace("B", "FLOP")
+
+
 def rounded(x: float) -> str:
     """Three digits, or every digit before the point."""
     return f"{x:,.{0 if abs(x) >= 99.95 else 1 if abs(x) >= 9.995 else 2}f}"

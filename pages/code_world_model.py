@@ -9,7 +9,6 @@ from app import controls, live, panels, program, theme
 from app.figures import code_world_model as drawing
 from app.figures import evidence as evidence_figures
 from app.figures import frame, kinds, window
-from core.errors import SpecError
 from core.lessons import sliding_window
 from core.lessons.code_world_model import evidence as proved
 from core.lessons.code_world_model import lesson
@@ -18,7 +17,7 @@ from core.model.registry import question
 from core.train import evidence
 from core.train.recipes import code_world_model as recipes
 from core.train.recipes.code_world_model import MECHANISM
-from core.train.tasks import programs, toy, traces
+from core.train.tasks import toy, traces
 from core.units import binary, decimal
 
 QUESTION = question("code_world_model")
@@ -48,7 +47,7 @@ class Choice:
 
 def choose() -> Choice:
     """The controls: step with programs as presets; what the model reads, and the program itself, folded."""
-    scene, wrong = opened(program.current(lesson.EXAMPLES, toy.MAX_CHARACTERS))
+    scene, wrong = lesson.opened(program.current(lesson.EXAMPLES, toy.MAX_CHARACTERS))
     steps = tuple(range(max(1, scene.steps) + 1))
     if "at" in st.session_state and st.session_state["at"] not in steps:
         st.session_state["at"] = steps[-1]
@@ -61,17 +60,6 @@ def choose() -> Choice:
     if wrong:
         panels.error(f"{wrong}. The picture shows the first example meanwhile.")
     return Choice(scene, reads, at)
-
-
-def opened(text: str) -> tuple[lesson.Scene, str]:
-    """The reader's program; where it cannot be read or does nothing, the first example and the sentence that says why."""
-    try:
-        scene = lesson.read(text)
-        if not scene.steps:
-            raise SpecError(scene.run.stopped)
-        return scene, ""
-    except SpecError as error:
-        return lesson.read(next(iter(lesson.EXAMPLES.values()))), str(error)
 
 
 # See
@@ -111,15 +99,13 @@ def picture(scene: lesson.Scene, said: lesson.Told | None, at: int, config: dict
 def side(scene: lesson.Scene, said: lesson.Told | None, at: int) -> None:
     """The state after the step, true and as predicted; the model that answers without a trace."""
     with panels.card(lesson.step_title(scene, at), "state"):
-        columns, rows = lesson.state_rows(scene, said, at)
-        live.table(columns, rows)
+        live.table(*lesson.state_rows(scene, said, at))
         if said is not None:
             live.small(lesson.sure_said(scene, said, at))
     if said is None:
         return
     with panels.card("Asked for the last state", "final"):
-        columns, rows = lesson.final_rows(scene)
-        live.table(columns, rows)
+        live.table(*lesson.final_rows(scene))
         live.small(lesson.final_said(scene))
     with panels.card("What a trace costs", "price"):
         p = proved.prices(len(scene.lines), scene.steps)
@@ -197,17 +183,8 @@ def cwm(config: dict) -> None:
 def formula() -> None:
     """The cache of CWM with its numbers put in."""
     f = sliding_window.formula(proved.CWM, proved.context())
-    full, local = (next(t for t in f.terms if t.kind == kind) for kind in ("full", "sliding"))
     live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
-    st.latex(
-        r"\begin{aligned} & \underbrace{%d}_{\text{KV heads}} \cdot \underbrace{(%d + %d)}_{\text{key, value}} \cdot "
-        r"\underbrace{2\,\text{B}}_{\text{bf16}} \\ & \cdot \Big( \underbrace{%d \cdot %s}_{\text{full layers}} + "
-        r"\underbrace{%d \cdot %s}_{\text{windows: } \min(n,\, w)} \Big) \\ & = \text{%s} \end{aligned}"
-        % (
-            full.kv_heads, full.k_dim, full.v_dim, full.layers, live.digits(full.tokens), local.layers,
-            live.digits(local.tokens), binary(f.bytes),
-        )
-    )  # fmt: skip
+    st.latex(proved.latex(f, live.digits, binary))
     panels.caption(
         f"**Against {binary(f.whole)} with every layer global: {f.share:.1%}.** {decimal(f.bytes)} in powers of 1000. {{code}}",
         code=f"<code>python -m core inspect {proved.CWM} --context {f.context}</code>",
@@ -261,8 +238,7 @@ def by_kind(config: dict) -> None:
 def every_kind() -> None:
     """Every kind of program and every model, at the longest length."""
     live.heading(f"Every model on every kind of program, {recipes.LONGEST} lines")
-    columns, rows = proved.kind_rows()
-    live.table(columns, rows)
+    live.table(*proved.kind_rows())
     panels.caption("Mean of all seeds. Models that were trained on straight lines alone never saw the other kinds.")
 
 
@@ -289,8 +265,7 @@ def straight(config: dict) -> None:
 def budget() -> None:
     """What each model was trained on."""
     live.heading("What each was trained on")
-    columns, rows = proved.budget_rows()
-    live.table(columns, rows)
+    live.table(*proved.budget_rows())
     panels.caption(f"**{proved.budget_said()}**")
 
 
@@ -312,13 +287,8 @@ def users(_: Choice) -> None:
     live.users(("layers", f"cache at {proved.context():,}"), rows)
     panels.caption(
         f"**{r.name} is the one open model of the catalogue that was trained on traces of programs.** Under it, the models whose "
-        f"layers alternate as its do. {programs_said()}"
+        f"layers alternate as its do. {lesson.programs_said()}"
     )
-
-
-def programs_said() -> str:
-    """What our own programs are."""
-    return f"Ours practised {len(programs.KINDS)} kinds of program with {programs.LENGTHS[0]} to {programs.LENGTHS[-1]} lines."
 
 
 live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)

@@ -1,7 +1,6 @@
 """Models side by side: how do two of them differ?"""
 
 import html
-import json
 import re
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,20 +12,17 @@ from app.figures import compare as figures
 from app.figures import frame
 from app.panels import Bar
 from core.count.dtypes import DTYPES
-from core.errors import SpecError
 from core.lessons.common import CONTEXTS
 from core.lessons.compare import crossings as solved
 from core.lessons.compare import fields, lesson, words
 from core.real import catalogue
-from core.real import intake as taking
-from core.real.intake import Taken
 from core.shape import ladder
 from core.units import binary, count, decimal
 
 FILES = tuple(f"core/lessons/compare/{part}.py" for part in ("lesson", "crossings", "fields", "words"))
 QUESTION = "How do two models differ?"
 SECTIONS = ("See", "Fields", "Count", "Read")
-NONE, HANDED = "none", "cw-compare-handed-in"
+NONE = "none"
 NAMES = {NONE: NONE, **lesson.model_names()}
 FIRST, SECOND = next(iter(lesson.PRESETS.values()))
 PRESETS = {label: {"a": a, "b": b} for label, (a, b) in lesson.PRESETS.items()}
@@ -84,43 +80,11 @@ def choose() -> Choice:
             with controls.row("dtypes"):
                 dtypes = [control.draw() for control in KINDS.values()]
             given = intake.own("config", several=True)
-    own = given or linked()
-    keep(given)
+    own = given or intake.linked(lesson.MOST)
+    intake.keep(given)
     listed = [lesson.side(key, *dtypes) for key in dict.fromkeys(chosen) if key != NONE]
     mine = [lesson.of(taken.reading, taken.name, "", *dtypes) for taken in own]
     return Choice(lesson.with_distinct_names((*listed, *mine)[: lesson.MOST]), context)
-
-
-def keep(given: list[Taken]) -> None:
-    """What was handed in travels in the link as `s`, where it is short enough; what was taken back no longer does."""
-    if given:
-        text = state.pack([[taken.name, taken.config] for taken in given], [])
-        fits = len(text) <= state.PACKED
-        state.keep(text if fits else "", "" if fits else "These configs are too long for a link: send the files instead.")
-    elif st.session_state.get(HANDED):
-        state.keep("")
-    st.session_state[HANDED] = bool(given)
-
-
-def linked() -> list[Taken]:
-    """Configs out of the link, read as pasted ones are; one sentence where that fails."""
-    packed = st.query_params.get(state.PAYLOAD, "")
-    if not packed or st.session_state.get(HANDED):  # none, or those that were just taken back
-        return []
-    try:
-        configs = state.unpack(packed, [])
-        pairs = (
-            [config if isinstance(config, list) else ["", config] for config in configs] if isinstance(configs, list) else [[]]
-        )
-        if not all(len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], dict) for pair in pairs):
-            raise SpecError("the s of this link holds no configs: copy the link once more")
-        found = [taking.take(json.dumps(config), name) for name, config in pairs[: lesson.MOST]]
-    except SpecError as error:
-        panels.error(f"{error}.")
-        return []
-    state.keep(packed)
-    panels.caption(f"**From the link: {', '.join(t.name for t in found)}.** A config that you hand in takes its place.")
-    return taking.apart(found)
 
 
 def folded() -> str:

@@ -11,13 +11,11 @@ from app.figures import roofline as figures
 from app.panels import Bar
 from core.count import hardware
 from core.count.hardware import SPLITS, Deployment
-from core.lessons.card import limited
 from core.lessons.common import CONTEXTS
 from core.lessons.inference import lesson
 from core.lessons.inference import words as in_words
 from core.lessons.inference.techniques import effects
 from core.real.hf.reader import Reading
-from core.real.intake import strange
 from core.units import binary, decimal, sized
 
 QUESTION = "Why does memory decide the price?"
@@ -87,12 +85,11 @@ def choose() -> Choice:
     """The controls: model, accelerator and how many; context, users, presets; the rest folded, a config of one's own included."""
     with controls.row("where"):
         key, accelerator, devices = MODEL.draw(), ACCELERATOR.draw(), DEVICES.draw()
-    said = summary()
     with controls.row():
         slot = st.container(width="content", gap=None)  # a model handed in below decides whether there is a context
         users = USERS.draw()
         with controls.presets_first("preset", lesson.presets(), "kv"):
-            with controls.more(said):
+            with controls.more(summary()):
                 settings, price = further()
                 handed = intake.own("inference")
             reading = handed[0].reading if handed else lesson.reading(key)
@@ -127,28 +124,11 @@ def summary() -> str:
 
 def verdict(reading, d: Deployment, scene: lesson.Scene) -> None:
     """Does it fit, for how many users: the first sentence; the numbers and what to know about them below it."""
-    m = scene.memory
-    taken = f"weights {sized(m.weights_all)}, one user {sized(m.user_all)}; {sized(m.available)} usable on each device. "
-    small = f"{reading.spec.name}: {taken}"
-    kind = "" if m.fits else " no"
-    words = panels.prose(small + " ".join(remarks(reading, d, scene)), {})
+    m, uncached = scene.memory, card.denoised(reading.spec).strip()
+    needs = f"weights {sized(m.weights_all)}, one user {sized(m.user_all)}; {sized(m.available)} usable on each device. "
+    remarks = " ".join(in_words.remarks(reading, d, scene, uncached))
+    kind, words = "" if m.fits else " no", panels.prose(f"{reading.spec.name}: {needs}{remarks}", {})
     st.html(f'<p class="cw-fit{kind}" role="status">{panels.prose(scene.verdict, {})}<small>{words}</small></p>')
-
-
-def remarks(reading, d: Deployment, scene: lesson.Scene) -> list[str]:
-    """What to know about these numbers, where it applies."""
-    said, m = [], scene.memory
-    if d.context > reading.context and limited(reading) and not lesson.boards(reading):
-        said.append(f"The config goes to {reading.context:,} tokens only.")
-    if m.replication > 1:
-        said.append(f"Split by heads, every cached number is kept {m.replication:.3g} times.")
-    if reading.spec.decoding == "diffusion":
-        said.append(card.denoised(reading.spec).strip())
-    if unknown := strange(reading.unknown_fields):
-        said.append(unknown)
-    if mixed := lesson.underived(reading, d):
-        said.append(mixed)
-    return said
 
 
 # See
@@ -186,11 +166,10 @@ def budget(reading, d: Deployment, scene: lesson.Scene) -> None:
 def roofline(reading, d: Deployment, scene: lesson.Scene) -> None:
     """Both phases under the roofline."""
     b, roof = scene.bounds, lesson.roof(reading, d)
-    hue = scene.heaviest.hue
     who = f"decode, {d.batch:,} user{'s' * (d.batch > 1)}"
     dots = (
         ("prefill", b.prefill.intensity, lesson.rate(b.prefill), "ink", "bottom center", "<br><b>prefill</b>"),
-        (who, b.decode.intensity, lesson.rate(b.decode), hue, "middle right", f"\u2003<b>{who}</b>"),
+        (who, b.decode.intensity, lesson.rate(b.decode), scene.heaviest.hue, "middle right", f"\u2003<b>{who}</b>"),
     )
     fig = figures.roofline(roof, dots, scene.most_users, (b.ridge, b.decode.peak), theme.mode(), theme.stroke())
     table = {"users": roof.users, "FLOPs a byte of a decode step": roof.path}
@@ -214,17 +193,9 @@ def side(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
         panels.bars([Bar(p.name, p.bytes / top, decimal(p.bytes), p.hue) for p in scene.reads], "Bytes that a decode step reads")
         live.small(in_words.step_said(b))
     with panels.card("At best", "best"):
-        facts(in_words.best(b, price, made))
+        panels.facts(in_words.best(b, price, made))
     with panels.card("Room for", "room"):
-        facts(in_words.room(scene, d, kept))
-
-
-def facts(rows: list[tuple[str, str]]) -> None:
-    """Names and numbers inside a card."""
-    lines = "".join(
-        f'<tr><th scope="row">{panels.prose(name, {})}</th><td>{panels.prose(value, {})}</td></tr>' for name, value in rows
-    )
-    st.html(f'<table class="cw-facts"><tbody>{lines}</tbody></table>')
+        panels.facts(in_words.room(scene, d, kept))
 
 
 # Count
@@ -240,12 +211,7 @@ def count(choice: Choice) -> None:
     p, rows = lesson.prices(reading, d), effects(reading, d)
     live.heading(f"{reading.spec.name}: what a million {made}s cost")
     fig = figures.price(p, d.batch, title, factor, colours, stroke)
-    table = {
-        "users": p.users,
-        f"{unit}, at least": p.total * factor,
-        "weights": p.weights * factor,
-        "cache and state": p.memory * factor,
-    }
+    table = in_words.cost_table(p, unit, factor)
     alt = f"Cost of a million {made}s against users: it falls from {p.total[0]:.3g} device-hours; {p.most:,} users fit"
     frame.figure(fig, key="cost", alt=alt, table=table, config=about(scene))
     panels.caption(
@@ -255,11 +221,9 @@ def count(choice: Choice) -> None:
     live.heading("What each technique would change here")
     marks = [(e.name, e.hours * factor, e.hue, f"{in_words.users_said(e.most)} fit") for e in rows[1:]]
     fig = figures.effects(marks, rows[0].hours * factor, f"{title}, memory full", colours, stroke)
-    names = [e.name for e in rows]
-    table = {"technique": names, "users that fit": [e.most for e in rows], unit: np.array([e.hours for e in rows]) * factor}
-    frame.figure(
-        fig, key="effects", alt=f"Cost of a million tokens with {len(marks)} techniques", table=table, config=about(scene)
-    )
+    hours, alt = np.array([e.hours for e in rows]), f"Cost of a million tokens with {len(marks)} techniques"
+    table = {"technique": [e.name for e in rows], "users that fit": [e.most for e in rows], unit: hours * factor}
+    frame.figure(fig, key="effects", alt=alt, table=table, config=about(scene))
     techniques(rows, f"{made}s/s of a lone user", title, factor)
     formula(reading, d, scene)
 
@@ -284,8 +248,7 @@ def techniques(rows: tuple, alone: str, title: str, factor: float) -> None:
 
 def formula(reading, d: Deployment, scene: lesson.Scene) -> None:
     """The bound of a decode step with the numbers put in."""
-    b = scene.bounds
-    p = b.decode
+    p = scene.bounds.decode
     live.heading("The bound of this decode step, on one device")
     moved = r"\underbrace{\frac{%s + %s + %s}{%s/\text{s}}}_{\text{weights + cache + state, over bandwidth: %s}}"
     worked = r"\underbrace{\frac{%s}{%s}}_{\text{arithmetic over peak: %s}}"

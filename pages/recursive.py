@@ -16,7 +16,7 @@ from core.model.registry import question
 from core.train import evidence
 from core.train.recipes.recursive import MECHANISM
 from core.train.tasks import maze
-from core.units import decimal
+from core.units import operations
 
 QUESTION = question("recursive")
 ANSWER = "On the puzzles it was trained for, yes: it runs the same few layers again and again, and betters its own answer."
@@ -229,11 +229,6 @@ def race(puzzle: lesson.Puzzle, steps: int, names: tuple[str, ...], now: int, co
         fig = recursive.race(runs, now, theme.colours(), theme.stroke())
         alt = f"Share of gaps that are right after each update of y, {len(runs)} solvers on the same puzzle"
         frame.figure(fig, key="race", alt=alt, table=lesson.race_table(runs), config=config)
-
-
-def operations(n: float) -> str:
-    """Operations: "22.3 MFLOP"."""
-    return decimal(n).replace("B", "FLOP")
 
 
 # Count

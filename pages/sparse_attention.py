@@ -15,7 +15,7 @@ from core.real import catalogue
 from core.train import evidence
 from core.train.recipes.sparse_attention import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, decimal
+from core.units import binary, operations
 
 QUESTION = question("sparse_attention")
 ANSWER = "A small scorer learns to imitate attention and picks the few tokens; attention then reads those alone."
@@ -199,11 +199,6 @@ def flops(r: lesson.RealModel) -> None:
     )
     said = f"{r.fewer:.1f} times fewer" if r.fewer > 1 else f"{1 / r.fewer:.2f} times as many"
     live.small(f"{said}; {r.share:.0%} of what is left is the scorer, and the cache is {r.more:.0%} larger")
-
-
-def operations(n: float) -> str:
-    """Operations: "22.3 GFLOP"."""
-    return decimal(n).replace("B", "FLOP")
 
 
 # Count

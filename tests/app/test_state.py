@@ -156,3 +156,48 @@ def test_stage_is_one_parameter():
         if value:
             at.query_params["stage"] = value
         assert at.run().session_state["on"] is expected
+
+
+OBJECTS = """
+import streamlit as st
+from app import controls, state
+
+state.begin("gqa", "gqa")
+NAMES = {"a": "Model A", "b": "Model B"}
+ALL = (
+    controls.Slider("kv_heads", "KV heads", (1, 2, 4), 2, "kv"), controls.Choice("rope", "Positions", ("none", "RoPE"), "none"),
+    controls.Pick("real", "Real model", tuple(NAMES), "a", name=NAMES.get), controls.Switch("sink", "Sink", default=True),
+    controls.Prompt("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}),
+)
+before = [control.peek() for control in ALL]
+with controls.presets_first("models", {"Small": {"kv_heads": 1}}):
+    after = [control.draw() for control in ALL]
+st.session_state["seen"] = before, after, ALL[-1].example()
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "values", "example"),
+    [
+        ({}, [2, "none", "a", True, "ann lamp"], "pairs"),
+        ({"kv_heads": "4", "rope": "RoPE", "real": "Model B", "sink": "false", "prompt": "bo kite"},
+         [4, "RoPE", "b", False, "bo kite"], "swap"),
+        ({"kv_heads": "9", "rope": "x", "real": "nobody", "prompt": "zoe"}, [2, "none", "a", True, "zoe"], "your words"),
+    ],
+)  # fmt: skip
+def test_a_control_knows_before_it_is_drawn_what_it_is_going_to_hold(query, values, example):
+    at = AppTest.from_string(OBJECTS, default_timeout=20)
+    for key, word in query.items():
+        at.query_params[key] = word
+    at.run()
+    assert not at.exception
+    assert at.session_state["seen"] == (values, values, example)
+
+
+def test_presets_that_stand_first_set_what_is_drawn_after_them():
+    at = AppTest.from_string(OBJECTS, default_timeout=20).run()
+    keys = [group.key for group in at.button_group]
+    assert keys.index("cw-pick-models") < keys.index("rope")
+    pill(at, "cw-pick-models").set_value("Small").run()
+    assert at.session_state["seen"][0][0] == at.session_state["seen"][1][0] == 1
+    assert pill(at, "cw-pick-models").value == "Small"

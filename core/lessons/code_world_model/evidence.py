@@ -100,6 +100,20 @@ def context() -> int:
     return catalogue.entries()[CWM].reading.context
 
 
+def latex(f: sliding_window.Formula, digits, text) -> str:
+    """The cache of CWM with its numbers put in; `digits` writes a whole number, `text` bytes."""
+    full, local = (next(t for t in f.terms if t.kind == kind) for kind in ("full", "sliding"))
+    return (
+        r"\begin{aligned} & \underbrace{%d}_{\text{KV heads}} \cdot \underbrace{(%d + %d)}_{\text{key, value}} \cdot "
+        r"\underbrace{2\,\text{B}}_{\text{bf16}} \\ & \cdot \Big( \underbrace{%d \cdot %s}_{\text{full layers}} + "
+        r"\underbrace{%d \cdot %s}_{\text{windows: } \min(n,\, w)} \Big) \\ & = \text{%s} \end{aligned}"
+        % (
+            full.kv_heads, full.k_dim, full.v_dim, full.layers, digits(full.tokens), local.layers, digits(local.tokens),
+            text(f.bytes),
+        )
+    )  # fmt: skip
+
+
 def supervised(steps: int) -> dict[str, int]:
     """Words of one program of so many steps that a model is trained on, conditions left out: {answer, trace}."""
     return {"answer": len(frames.NAMES), "trace": steps * (1 + len(frames.NAMES)) + 1}

@@ -88,6 +88,17 @@ def read(source: str) -> Scene:
     return Scene(source, program, run, problem, unseen)
 
 
+def opened(text: str) -> tuple[Scene, str]:
+    """The reader's program; where it cannot be read or does nothing, the first example and the sentence that says why."""
+    try:
+        scene = read(text)
+        if not scene.steps:
+            raise SpecError(scene.run.stopped)
+        return scene, ""
+    except SpecError as error:
+        return read(next(iter(EXAMPLES.values()))), str(error)
+
+
 def unpractised(program: toy.Program, run: toy.Run) -> tuple[str, ...]:
     """What of a program no practised program had, in words."""
     words = {word for line in frames.lines_of(program) for word in line.words}
@@ -338,3 +349,8 @@ def surprise(rng: random.Random) -> str:
     """A program of any practised kind that the model was not trained on."""
     kind = rng.choice(programs.KINDS)
     return programs.program(kind, rng.randint(max(6, programs.shortest(kind)), programs.LENGTHS[-1]), rng, held_out=True)[0]
+
+
+def programs_said() -> str:
+    """What our own programs are."""
+    return f"Ours practised {len(programs.KINDS)} kinds of program with {programs.LENGTHS[0]} to {programs.LENGTHS[-1]} lines."

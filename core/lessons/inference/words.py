@@ -5,7 +5,9 @@ from core.count import hardware
 from core.count.hardware import Deployment
 from core.count.roofline import Bounds
 from core.errors import LONGEST
-from core.lessons.inference.lesson import Part, Scene, as_released, hours
+from core.lessons.card import limited
+from core.lessons.inference.lesson import Part, Prices, Scene, as_released, boards, hours, underived
+from core.real.intake import strange
 
 # Numbers
 
@@ -100,3 +102,21 @@ def latex(phase, text: str, bytes_said) -> tuple[str, ...]:
     terms = [*moved, seconds(phase.memory_seconds), *arithmetic]
     plain_at = (4, 7)  # inside a text already
     return tuple(term if i in plain_at else text % term for i, term in enumerate(terms))
+
+
+def remarks(reading, d: Deployment, scene: Scene, uncached: str) -> list[str]:
+    """What to know about these numbers, where it applies; `uncached` says why a denoiser keeps no cache."""
+    remarks = []
+    if d.context > reading.context and limited(reading) and not boards(reading):
+        remarks.append(f"The config goes to {reading.context:,} tokens only.")
+    if scene.memory.replication > 1:
+        remarks.append(f"Split by heads, every cached number is kept {scene.memory.replication:.3g} times.")
+    if reading.spec.decoding == "diffusion":
+        remarks.append(uncached)
+    return [*remarks, *filter(None, (strange(reading.unknown_fields), underived(reading, d)))]
+
+
+def cost_table(p: Prices, unit: str, factor: float) -> dict:
+    """What a million tokens cost against users, as a table in some unit."""
+    parts = {f"{unit}, at least": p.total, "weights": p.weights, "cache and state": p.memory}
+    return {"users": p.users, **{name: values * factor for name, values in parts.items()}}
