@@ -1,8 +1,11 @@
 """What the tests of pages share: a page opened with a query, what stands on it, every control of it moved."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
+
+from app import state
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = (
@@ -39,13 +42,40 @@ def drawn(at: AppTest) -> dict:
     return {e.key: e for kind in KINDS for e in at.get(kind)}
 
 
-def moved(at: AppTest, key: str, values: tuple | None = None) -> None:
-    """A control to each of its values in turn, back from the last one; a button pressed once."""
+def elements(at: AppTest) -> list[tuple[str, bytes]]:
+    """Everything that stands on the page, as it is sent to the browser."""
+    found, left = [], [at._tree]
+    while left:
+        node = left.pop()
+        left += getattr(node, "children", {}).values()
+        found += [] if hasattr(node, "children") else [(node.type, node.proto.SerializeToString(deterministic=True))]
+    return found
+
+
+def linked(at: AppTest) -> dict[str, str]:
+    """What a link to this state says: every control, and what is isolated or packed."""
+    values = at.session_state["cw-notes"]["values"]
+    isolated = {key: at.query_params[key] for key in (*state.SELECTION, state.PAYLOAD) if key in at.query_params}
+    return {key: state.word(value) for key, value in values.items()} | isolated
+
+
+def every(values) -> tuple:
+    """All of them."""
+    return tuple(values)
+
+
+def ends(values) -> tuple:
+    """Both ends and one in the middle."""
+    return tuple(dict.fromkeys((*values[:1], *values[len(values) // 2 :][:1], *values[-1:])))
+
+
+def moved(at: AppTest, key: str, values: tuple | None = None, pick: Callable = every) -> None:
+    """A control to each of its values in turn, or those picked of them, back from the last one; a button pressed once."""
     control = drawn(at)[key]
     if control.type == "button":
         fine(control.click().run())
         return
     options = (not control.value, control.value) if control.type == "toggle" else getattr(control, "options", ())
-    for value in reversed(tuple(options) if values is None else values):
+    for value in reversed(pick(options) if values is None else values):
         if control := drawn(at).get(key):  # what is chosen may leave no choice
             fine(control.set_value(value).run())

@@ -1,4 +1,4 @@
-"""One Chromium for all browser tests, and one server for all tests of the app's own pages."""
+"""A Chromium for each process that tests, and one server of the app's own pages for all of them."""
 
 import pytest
 
@@ -12,10 +12,17 @@ def chromium():
         yield browser
 
 
+@pytest.fixture(scope="session")
+def common(tmp_path_factory, request):
+    """A folder that all processes of one run of the tests share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if hasattr(request.config, "workerinput") else own
+
+
 @pytest.fixture(scope="package")
-def base():
+def base(common):
     """The address of the running app."""
-    with driver.serving(driver.ROOT, "app/main.py") as address:
+    with driver.shared(common / "app", driver.ROOT, "app/main.py") as address:
         yield address
 
 

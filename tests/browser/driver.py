@@ -1,8 +1,10 @@
 """What the browser tests share: a server of any script on a free port, and a Chromium.
 
-CHROMIUM names the browser; Debian's is found by itself. Without one the tests fail and say so.
+CHROMIUM names the browser; without it Debian's headless shell is used, which needs a quarter less time, or else its Chromium.
+Where there is none the tests fail and say so.
 """
 
+import fcntl
 import os
 import shutil
 import socket
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +21,9 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), None
+)
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -53,6 +58,29 @@ def serving(folder: Path, script: str):
         server.wait(10)
 
 
+@contextmanager
+def shared(place: Path, folder: Path, script: str, make: Callable[[Path], object] = lambda folder: None):
+    """A server for all processes that test with the same `place`: the first of them makes the folder and starts it.
+
+    Each of them locks `users` together with the others for as long as it lives. A keeper holds the server and waits for that lock
+    alone, so that the last one out stops it, and a process that was killed is out as well.
+    """
+    place.mkdir(exist_ok=True)
+    with (place / "users").open("w") as users, (place / "door").open("w") as door:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_EX)
+        if not (place / "address").exists():
+            if not folder.exists():
+                make(folder)
+            command = [sys.executable, "-m", "tests.browser.keeper", str(place), str(folder), script]
+            keeper = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE)
+            assert keeper.stdout.readline(), "the server does not start"
+        address = (place / "address").read_text()
+        fcntl.flock(door, fcntl.LOCK_UN)
+        wait_for(f"{address}/_stcore/health")
+        yield address
+
+
 def wait_for(url: str) -> None:
     """Until an address answers, at most half a minute."""
     for _ in range(150):
@@ -65,12 +93,15 @@ def wait_for(url: str) -> None:
 
 
 running = []
+idle = []  # tabs that nobody looks at: the scripts of the app are compiled in them, which is half of the work of a first visit
 
 
 @contextmanager
 def browser():
     """A headless Chromium: the one that runs already, where there is one."""
-    assert CHROMIUM, "the browser tests need Chromium: apt-get install chromium, or name it in the variable CHROMIUM"
+    assert CHROMIUM, (
+        "the browser tests need apt-get install chromium-headless-shell, or a Chromium that the variable CHROMIUM names"
+    )
     if running:
         yield running[0]
         return
@@ -79,6 +110,7 @@ def browser():
         try:
             yield running[0]
         finally:
+            idle.clear()
             running.pop().close()
 
 
@@ -86,6 +118,13 @@ def browser():
 def window(chromium):
     """What all tabs of a browser share: scripts and fonts that one has loaded are there for the next."""
     return chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+
+
+def leave(tab) -> None:
+    """A tab goes back among the idle ones, empty."""
+    tab.evaluate("sessionStorage.clear()")
+    tab.goto("about:blank")
+    idle.append(tab)
 
 
 def is_error(message) -> bool:
@@ -135,6 +174,24 @@ def settle(tab) -> None:
     rest(tab)
 
 
+FOLLOW = """(url) => new Promise((done) => {
+  const observer = new MutationObserver(() => { observer.disconnect(); done() });
+  observer.observe(document.querySelector("[data-test-script-state]"), { attributes: true });
+  const link = Object.assign(document.createElement("a"), { className: "cw-link", href: url });
+  document.querySelector(".stApp").append(link);
+  link.click();
+  link.remove();
+})"""
+
+
+def follow(tab, path: str) -> None:
+    """A link of the app, clicked in a page at rest: the address changes without a load, and the page there comes to rest."""
+    tab.evaluate(FOLLOW, "{0.scheme}://{0.netloc}/{1}".format(urlsplit(tab.url), path))
+    page = urlsplit(path).path
+    tab.wait_for_selector(f".cw-state[data-page='{page}']", state="attached", timeout=30_000)
+    settle(tab)
+
+
 def holds(tab, said, limit: int = 10_000) -> None:
     """Until `said()` is true: for what is read from a page in one go, which may be a moment behind."""
     for _ in range(limit // 100):
@@ -180,20 +237,27 @@ def visitors(chromium, base: str):
     """A function that opens addresses; when all is over nothing may have failed or asked another host."""
     tabs, wrong = [], []
 
+    listeners = {
+        "pageerror": lambda error: wrong.append(str(error)),
+        "console": lambda message: wrong.append(message.text) if is_error(message) else None,
+        "request": lambda r: None if r.url.startswith((base, "data:", "blob:")) else wrong.append(r.url),
+    }
+
     def open_page(path: str = "", width: int = 1440, height: int = 900, dark: bool = False):
-        tab = window(chromium).new_page()
+        tab = idle.pop() if idle else window(chromium).new_page()
         tabs.append(tab)
         tab.set_viewport_size({"width": width, "height": height})
         tab.emulate_media(color_scheme="dark" if dark else "light")
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on("console", lambda message: wrong.append(message.text) if is_error(message) else None)
-        tab.on("request", lambda r: None if r.url.startswith((base, "data:", "blob:")) else wrong.append(r.url))
+        for event, listener in listeners.items():
+            tab.on(event, listener)
         tab.goto(path if path.startswith("http") else f"{base}/{path}")
         return tab
 
     yield open_page
     for tab in tabs:
-        tab.close()
+        for event, listener in listeners.items():
+            tab.remove_listener(event, listener)
+        leave(tab)
     assert not wrong, wrong
 
 

@@ -6,21 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import driver
-from tests.browser.driver import ROOT, copied, holds, parameters, settle, sideways
+from tests.browser.driver import copied, holds, parameters, settle, sideways
 
 QUESTION = "Why does memory decide the price?"
-
-
-@pytest.fixture(scope="module")
-def base():
-    with driver.serving(ROOT, "app/main.py") as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with driver.browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -49,12 +49,16 @@ frame.figure(fig, key="cache", alt="Cache.", height=260, caption="**Cache.**", c
 """
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A running app with one canvas figure and one Plotly figure."""
-    folder = tmp_path_factory.mktemp("maps")
+def alone(folder: Path) -> None:
+    """An app with one canvas figure and one Plotly figure."""
+    folder.mkdir()
     (folder / "page.py").write_text(APP)
-    with driver.serving(folder, "page.py") as running:
+
+
+@pytest.fixture(scope="module")
+def address(common):
+    """That app, running."""
+    with driver.shared(common / "maps", common / "maps-app", "page.py", alone) as running:
         yield running
 
 

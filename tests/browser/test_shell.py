@@ -4,6 +4,7 @@ The pages are stand-ins in a copy.
 """
 
 import shutil
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -46,16 +47,19 @@ st.text(f"state: {prompt} {section}")
 """
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """A running copy of the app with two stand-in pages."""
-    copy = tmp_path_factory.mktemp("shell")
+def stand_ins(copy: Path) -> None:
+    """A copy of the app with two stand-in pages."""
     for part in ("app", ".streamlit", "assets/css", "core"):
         shutil.copytree(ROOT / part, copy / part)
     for name, text in {"core/model/registry.py": REGISTRY, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_text(text)
-    with driver.serving(copy, "app/main.py") as address:
+
+
+@pytest.fixture(scope="module")
+def base(common):
+    """The copy, running."""
+    with driver.shared(common / "shell", common / "shell-copy", "app/main.py", stand_ins) as address:
         yield address
 
 
