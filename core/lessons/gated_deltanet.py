@@ -333,7 +333,7 @@ class Formula:
 def formula(key: str) -> Formula:
     """The formula with a real model's numbers, and the bytes that the calculator gives."""
     spec, m = spec_of(key), delta_mixer(key)
-    heads, k_dim, v_dim = (m.value_heads, m.k_dim, m.v_dim) if isinstance(m, GatedDelta) else (m.heads, m.width, m.width)
+    heads, k_dim, v_dim = m.state_heads, m.k_dim, m.v_dim
     grows = memory_bytes(attended(spec), 2)[0] - memory_bytes(spec, 2)[0]
     conv, state = m.state(spec.d_model)["conv"], memory_bytes(spec, 1)[1]
     return Formula(model_name(key), len(delta_layers(spec)), heads, k_dim, v_dim, conv, state, grows // 2, crossover_of(spec))

@@ -214,7 +214,7 @@ def mixers(key: str) -> list:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models with gated convolutions, oldest first."""
-    return keys_where(lambda spec: any(isinstance(layer.mixer, GatedConv) for layer in spec.layers))
+    return keys_where(lambda spec: any(spec.parts(GatedConv)))
 
 
 @lru_cache(maxsize=1)
@@ -231,7 +231,7 @@ def others() -> tuple[str, ...]:
 
 def everywhere(s: ModelSpec) -> ModelSpec:
     """The same model with its attention in the place of every convolution."""
-    own = next(layer.mixer for layer in s.layers if isinstance(layer.mixer, Attention))
+    own = next(s.parts(Attention))
     return replace(s, layers=tuple(replace(x, mixer=own if isinstance(x.mixer, GatedConv) else x.mixer) for x in s.layers))
 
 

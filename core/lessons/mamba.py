@@ -174,7 +174,7 @@ def layer_counts(key: str) -> Layers:
     """One model's layers."""
     found = [tuple(inside(layer.mixer)) for layer in spec_of(key).layers]
     mambas = [next((m for m in parts if isinstance(m, MAMBA)), None) for parts in found]
-    attention = sum(any(isinstance(m, Attention) for m in parts) for parts in found)
+    attention = sum(any(layer.parts(Attention)) for layer in spec_of(key).layers)
     kind = next((ladder.mixer(m) for m in mambas if m), "")
     return Layers(len(found), sum(map(bool, found)), sum(m is not None for m in mambas), attention, kind)
 
@@ -198,7 +198,7 @@ def default_hybrid() -> str:
 
 def attentive(s: ModelSpec) -> ModelSpec:
     """The same model with its own attention in the place of every Mamba layer, and nothing beside it."""
-    own = next(m for layer in s.layers for m in inside(layer.mixer) if isinstance(m, Attention))
+    own = next(s.parts(Attention))
 
     def instead(mixer):
         return own if any(isinstance(m, MAMBA) for m in inside(mixer)) else mixer

@@ -19,8 +19,8 @@ from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, p
 from core.lessons.recall import checkpoint_scene as trained_scene
 from core.model.blocks import Full, Reach
 from core.model.mixers.attention import Attention
-from core.model.mixers.unified import Unified
 from core.model.model import Model
+from core.model.part import inside
 from core.model.spec import ModelSpec
 from core.shape import diagram
 from core.train import evidence, zoo
@@ -225,7 +225,7 @@ def everywhere(spec: ModelSpec) -> ModelSpec:
     """The same model with every attention layer global."""
 
     def reaching(mixer):
-        return replace(mixer, own=reaching(mixer.own)) if isinstance(mixer, Unified) else replace(mixer, reach=Full())
+        return mixer.remade(reaching) if mixer.made_of() else replace(mixer, reach=Full())
 
     return replace(spec, layers=tuple(replace(layer, mixer=reaching(layer.mixer)) for layer in spec.layers))
 
@@ -276,8 +276,7 @@ class Windowed:
 
 def attention_of(mixer) -> Attention | None:
     """The attention of a layer, also where one projection makes its keys and values; None for anything else."""
-    inner = mixer.own if isinstance(mixer, Unified) else mixer
-    return inner if isinstance(inner, Attention) else None
+    return next(inside(mixer, Attention), None) if mixer and mixer.kind in ("full", "sliding", "chunked") else None
 
 
 def windows(spec: ModelSpec) -> list[Reach]:

@@ -15,7 +15,6 @@ from core.count import cost
 from core.lessons.common import CONTEXTS, columns, first_context, keys_where, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Scene, play
 from core.lessons.recall import checkpoint_scene as trained_scene
-from core.model.mixers.sparse import Indexed
 from core.model.model import Model
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
@@ -240,7 +239,7 @@ def overtakes(spec: ModelSpec) -> int:
 @lru_cache(maxsize=1)
 def users() -> tuple[str, ...]:
     """Keys of the catalogue's models that score over latent attention, oldest first."""
-    return keys_where(lambda spec: all(isinstance(layer.mixer, Indexed) for layer in spec.layers))
+    return keys_where(lambda spec: all(layer.kind == "mla+indexer" for layer in spec.layers))
 
 
 @lru_cache(maxsize=1)

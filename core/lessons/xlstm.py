@@ -156,21 +156,20 @@ def picture(state: dict[str, np.ndarray], cell: str) -> np.ndarray:
 def labels(variant: str) -> tuple[list[str], list[str], list[str]]:
     """Names of the pictures, of their rows and of their columns."""
     mixer = zoo.recipe(variant).spec.layers[0].mixer
-    if isinstance(mixer, MLstm):
+    kept = mixer.state(1)
+    if "memory" in kept:
         heads = [f"head {h + 1}: memory, normaliser" for h in range(mixer.heads)]
         values = [f"value {n + 1}" for n in range(mixer.v_dim)]
         return heads, [f"key {n + 1}" for n in range(mixer.k_dim)], [*values, "", "normaliser"]
-    names = ["cell", "normaliser" if isinstance(mixer, SLstm) else "output"]
-    count = mixer.inner if isinstance(mixer, SLstm) else mixer.hidden
-    return names, [f"channels {n + 1} to {n + ROW}" for n in range(0, count, ROW)], [f"{n + 1}" for n in range(ROW)]
+    names = ["cell", "normaliser" if "normaliser" in kept else "output"]
+    return names, [f"channels {n + 1} to {n + ROW}" for n in range(0, kept["cell"], ROW)], [f"{n + 1}" for n in range(ROW)]
 
 
 def gate_rows(variant: str) -> list[str]:
     """Names of the rows of gates."""
     mixer = zoo.recipe(variant).spec.layers[0].mixer
-    if isinstance(mixer, MLstm):
-        return [f"head {h + 1}" for h in range(mixer.heads)]
-    return [f"channel {n + 1}" for n in range(mixer.inner if isinstance(mixer, SLstm) else mixer.hidden)]
+    kept = mixer.state(1)
+    return [f"channel {n + 1}" for n in range(kept["cell"])] if "cell" in kept else [f"head {h + 1}" for h in range(mixer.heads)]
 
 
 @dataclass(frozen=True)

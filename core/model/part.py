@@ -144,6 +144,16 @@ class Mixer(Part):
         """Numbers a token if every query head kept a key and a value of its own; 0 where it has no query heads."""
         return next((n for mixer in self.wrapped() if (n := mixer.unshared)), 0)
 
+    @property
+    def bends(self) -> set[int]:
+        """Contexts at which what it keeps or computes begins to grow in another way; those of inner mixers are theirs."""
+        return set()
+
+    @property
+    def steps(self) -> set[int]:
+        """Lengths of steps in which what it keeps or computes goes up and down."""
+        return set()
+
     def spans(self) -> tuple[int, ...]:
         """Sizes that a text must outgrow before its memory is seen to drop something."""
         return tuple(size for mixer in self.wrapped() for size in mixer.spans())

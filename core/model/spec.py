@@ -144,6 +144,10 @@ class ModelSpec:
         """Names of the tensors of a state that grow with context; every other tensor does not."""
         return frozenset(name for layer in self.layers if layer.mixer for name in layer.mixer.cache(1))
 
+    def parts(self, kind: type[Kind] = Part) -> Iterator[Kind]:  # type: ignore[assignment]
+        """The parts of one class in all layers, the first layer first."""
+        return (part for layer in self.layers for part in layer.parts(kind))
+
     def causal(self) -> "ModelSpec":
         """The same trunk reading backwards only: what the counts of a denoiser are made on."""
         made = {layer: replace(layer, mixer=layer.mixer and layer.mixer.causal()) for layer in dict.fromkeys(self.layers)}

@@ -16,6 +16,7 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.borrowed import Borrowed
 from core.model.mixers.latent import Latent
 from core.model.mixers.sparse import Indexed
+from core.model.part import Mixer, inside
 from core.model.rope import Rope
 from core.model.spec import ModelSpec
 from core.real import released
@@ -55,7 +56,7 @@ def reasons(reading, context: int, batch: int = 1) -> tuple[Reason, ...]:
 
 def narrow(mixer, spec: ModelSpec):
     """Heads as wide as hidden size / heads."""
-    if not isinstance(mixer, Attention) or mixer.heads > spec.d_model:
+    if mixer.heads > spec.d_model:
         return mixer
     width = spec.d_model // mixer.heads
     return replace(mixer, k_dim=width, v_dim=width, rope=Rope())
@@ -63,33 +64,33 @@ def narrow(mixer, spec: ModelSpec):
 
 def unbounded(mixer, spec: ModelSpec):
     """No window and no chunk."""
-    return replace(mixer, reach=Full()) if isinstance(mixer, Attention) and mixer.kind in ("sliding", "chunked") else mixer
+    return replace(mixer, reach=Full()) if mixer.kind in ("sliding", "chunked") else mixer
 
 
 def unshared(mixer, spec: ModelSpec):
     """A key and a value for every query head."""
-    return replace(mixer, kv_heads=mixer.heads) if isinstance(mixer, Attention) else mixer
+    return replace(mixer, kv_heads=mixer.heads)
 
 
 def expanded(mixer, spec: ModelSpec):
     """Every head's own keys and values instead of the latent."""
-    latent = getattr(mixer, "latent", mixer)
-    return Attention(latent.heads, latent.heads, latent.k_dim, latent.v_dim) if isinstance(latent, Latent) else mixer
+    latent = next(inside(mixer, Latent))
+    return Attention(latent.heads, latent.heads, latent.k_dim, latent.v_dim)
 
 
 def doubled(mixer, spec: ModelSpec):
     """The latent twice, once for keys and once for values, and no rotated key."""
-    return replace(mixer, rope_dim=mixer.kept, rope=Rope()) if isinstance(mixer, Latent) else mixer
+    return replace(mixer, rope_dim=mixer.kept, rope=Rope())
 
 
 def unscored(mixer, spec: ModelSpec):
     """No keys of the scorer."""
-    return mixer.latent if isinstance(mixer, Indexed) else mixer
+    return mixer.latent
 
 
 def owned(mixer, spec: ModelSpec):
     """Keys and values in the layers that borrow them, too."""
-    return mixer.own if isinstance(mixer, Borrowed) else mixer
+    return mixer.own
 
 
 def attending(mixer, spec: ModelSpec):
@@ -99,15 +100,31 @@ def attending(mixer, spec: ModelSpec):
     return next((layer.mixer for layer in spec.layers if layer.mixer and layer.mixer.cache(1)), mixer)
 
 
-CACHE: tuple[tuple[str, str, Callable], ...] = (
-    ("head width guessed", "hidden size / heads is taken for the width of a head, which is a field of its own", narrow),
-    ("windows ignored", "every layer is taken to keep the whole context", unbounded),
-    ("sharing ignored", "keys and values are counted for every query head", unshared),
-    ("latents expanded", "every head's keys and values are counted, though one latent is kept for all of them", expanded),
-    ("latents counted twice", "the latent is counted for keys and again for values, and the rotated key forgotten", doubled),
-    ("scorer forgotten", "the keys that pick what is read are left out", unscored),
-    ("borrowing ignored", "keys and values are counted in layers that read those of another layer", owned),
-    ("every layer attends", "layers that keep a state, or mix no tokens, are counted as attention", attending),
+ANY = (Mixer, type(None))
+CACHE: tuple[tuple[str, str, tuple[type, ...], Callable], ...] = (  # what, in words, the mixers that it is made in
+    (
+        "head width guessed",
+        "hidden size / heads is taken for the width of a head, which is a field of its own",
+        (Attention,),
+        narrow,
+    ),
+    ("windows ignored", "every layer is taken to keep the whole context", (Attention,), unbounded),
+    ("sharing ignored", "keys and values are counted for every query head", (Attention,), unshared),
+    (
+        "latents expanded",
+        "every head's keys and values are counted, though one latent is kept for all of them",
+        (Latent, Indexed),
+        expanded,
+    ),
+    (
+        "latents counted twice",
+        "the latent is counted for keys and again for values, and the rotated key forgotten",
+        (Latent,),
+        doubled,
+    ),
+    ("scorer forgotten", "the keys that pick what is read are left out", (Indexed,), unscored),
+    ("borrowing ignored", "keys and values are counted in layers that read those of another layer", (Borrowed,), owned),
+    ("every layer attends", "layers that keep a state, or mix no tokens, are counted as attention", ANY, attending),
 )
 
 
@@ -120,9 +137,9 @@ def of_the_cache(reading, context: int, batch: int) -> list[Reason]:
         what = "keys and values are counted as if the released code kept them; it reads both ways and keeps none"
         return [Reason("a cache that is not kept", what, "cache", ours, 0)]
     found = []
-    for name, what, change in CACHE:
+    for name, what, kinds, change in CACHE:
         try:
-            theirs = counted(reading, changed(spec, change), context, batch).cache_bytes
+            theirs = counted(reading, changed(spec, kinds, change), context, batch).cache_bytes
         except SpecError:  # a mistake that no model of these sizes can make
             continue
         found.append(Reason(name, what, "cache", theirs, ours))
@@ -133,15 +150,15 @@ def of_the_cache(reading, context: int, batch: int) -> list[Reason]:
     return found
 
 
-def changed(spec: ModelSpec, change: Callable) -> ModelSpec:
-    """The same model with a mistake made in every mixer."""
-    return replace(spec, layers=tuple(replace(layer, mixer=through(layer.mixer, change, spec)) for layer in spec.layers))
+def changed(spec: ModelSpec, kinds: tuple[type, ...], change: Callable) -> ModelSpec:
+    """The same model with a mistake made in every mixer of some classes."""
+    return replace(spec, layers=tuple(replace(layer, mixer=through(layer.mixer, kinds, change, spec)) for layer in spec.layers))
 
 
-def through(mixer, change: Callable, spec: ModelSpec):
+def through(mixer, kinds: tuple[type, ...], change: Callable, spec: ModelSpec):
     """A mixer with the mistake made in it, or in the mixers that it holds."""
-    made = change(mixer, spec)
-    return made if made is not mixer or mixer is None else mixer.remade(lambda inner: through(inner, change, spec))
+    made = change(mixer, spec) if isinstance(mixer, kinds) else mixer
+    return made if made is not mixer or mixer is None else mixer.remade(lambda inner: through(inner, kinds, change, spec))
 
 
 def counted(reading, spec: ModelSpec, context: int, batch: int) -> cost.Cost:

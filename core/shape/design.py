@@ -27,13 +27,11 @@ from core.model.mixers.latent import Latent
 from core.model.mixers.mamba import Mamba2
 from core.model.mixers.rwkv import Rwkv7
 from core.model.mixers.shortconv import GatedConv
-from core.model.part import Ffn, Mixer
-from core.model.parts import FFNS, MIXERS
+from core.model.parts import PARTS
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec, expand
 from core.shape import ladder
 
-ANY = {Mixer: MIXERS, Ffn: FFNS}  # what a field of such a type may hold
 SCALARS = (int, float, bool, str)
 LONGEST_LIST = 4096
 USUAL_MIXERS, USUAL_FFNS = "GLADMRCN", "den"  # letters of the brushes that every design is offered, in their order
@@ -99,7 +97,8 @@ def strip(text: str, kinds: int) -> list[int]:
 
 def accepted(kind: type) -> tuple[type, ...]:
     """The classes that a field of such a type may hold."""
-    return ANY.get(kind) or (kind, *(other for below in kind.__subclasses__() for other in accepted(below)))
+    parts = tuple(part for part in PARTS if issubclass(part, kind))
+    return parts or (kind, *(other for below in kind.__subclasses__() for other in accepted(below)))
 
 
 def made(value, kind: type, where: str):

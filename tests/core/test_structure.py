@@ -108,3 +108,42 @@ def test_functions_are_short(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 60, f"{relative(path)}: {node.name}"
+
+
+# Questions about the class of a part stand in core/model: what is asked elsewhere is a method of the part
+
+
+def part_classes() -> set[str]:
+    """Names of all descriptions of mixers and feed-forward parts, found by the base classes that they name."""
+    names, defined = {"Part"}, [n for p in MODEL for n in ast.parse(p.read_text()).body if isinstance(n, ast.ClassDef)]
+    while more := {c.name for c in defined if {b.id for b in c.bases if isinstance(b, ast.Name)} & names} - names:
+        names |= more
+    return names
+
+
+MODEL = sorted((ROOT / "core" / "model").rglob("*.py"))
+CLASS_QUESTIONS = 18  # may only fall
+
+
+def class_questions(path, classes: set[str]) -> list[str]:
+    """isinstance with a part's class, its type compared, and dicts with a part's class for a key."""
+
+    def about(node) -> bool:
+        return any(isinstance(n, ast.Name) and n.id in classes for n in ast.walk(node))
+
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "issubclass")
+        typed = isinstance(node, ast.Compare) and ast.unparse(node.left).startswith("type(") and any(map(about, node.comparators))
+        keyed = isinstance(node, ast.Dict) and any(key and about(key) for key in node.keys)
+        if (called and about(node.args[1])) or typed or keyed:
+            found.append(f"{relative(path)}:{node.lineno}: {ast.unparse(node)[:60]}")
+    return found
+
+
+def test_few_ask_for_the_class_of_a_part():
+    classes = part_classes()
+    assert {"Attention", "Indexed", "Lstm", "MoE", "ChannelMix"} <= classes
+    asked = [line for path in FILES if path not in MODEL for line in class_questions(path, classes)]
+    assert len(asked) <= CLASS_QUESTIONS, "\n".join(["a question that should be a method of the part:", *asked])
+    assert len(asked) == CLASS_QUESTIONS, f"fewer than before: CLASS_QUESTIONS is {len(asked)} now"

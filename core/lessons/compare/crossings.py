@@ -13,10 +13,7 @@ import numpy as np
 from core.errors import LONGEST
 from core.lessons.common import CONTEXTS
 from core.lessons.compare.lesson import QUANTITIES, Side, distinct
-from core.model.blocks import Chunk, Window
-from core.model.mixers.compressed import Compressed
-from core.model.mixers.sparse import Indexed
-from core.model.part import inside
+from core.model.part import Mixer, inside
 
 LOWEST = 256  # tokens at which curves begin
 FINEST = 10_000  # contexts that are looked at for one pair of models
@@ -34,15 +31,9 @@ def kinks(s: Side) -> tuple[set[int], set[int]]:
     """Contexts at which a count of this model bends, and the lengths of steps in which it goes up and down."""
     bends, steps = set(), set()
     for layer, _ in distinct(s):
-        for m in inside(layer.mixer):
-            reach = getattr(m, "reach", None)
-            bends |= {reach.size} if isinstance(reach, Window) else set()
-            steps |= {reach.size} if isinstance(reach, Chunk) else set()
-            if isinstance(m, Indexed):
-                bends |= {m.top_k}
-            if isinstance(m, Compressed):
-                bends |= {m.window, max(1, m.ratio * m.top_k)}
-                steps |= {m.ratio} if m.ratio else set()
+        for mixer in inside(layer.mixer, Mixer):
+            bends |= mixer.bends
+            steps |= mixer.steps
     return bends, steps
 
 

@@ -7,20 +7,12 @@ from dataclasses import dataclass, fields, is_dataclass
 
 from core.lessons.compare.lesson import NOTHING, Side
 from core.model.blocks import Chunk, Everything, Reach, Window
-from core.model.ffn.dense import Dense
-from core.model.ffn.moe import MoE
-from core.model.mixers.attention import Attention
-from core.model.mixers.latent import Latent
-from core.model.mixers.rwkv import ChannelMix
 from core.model.part import inside
 from core.model.rope import NoScaling, Rope
 from core.model.spec import ModelSpec, brief
 from core.shape import ladder
 from core.shape.wording import called
 
-GROUPS = {Attention: "attention", Latent: "latent attention", Dense: "dense feed-forward", MoE: "experts"} | {
-    ChannelMix: "channel mixing of RWKV-7",
-}
 HIDDEN = ("form", "cut")  # how we run it, not what it is
 NORMED = {
     "none": "no",
@@ -93,10 +85,9 @@ def described_parts(spec: ModelSpec) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], list[str]] = {}
     for layer in spec.layers:
         for part in (*inside(layer.mixer), *inside(layer.ffn)):
-            group = GROUPS.get(type(part), getattr(part, "family", type(part).__name__))
             for name, text in flat(part):
-                found.setdefault((group, name), []).append(text)
-            found.setdefault((group, "layers"), []).append("")
+                found.setdefault((part.family, name), []).append(text)
+            found.setdefault((part.family, "layers"), []).append("")
     depth = len(spec.layers)
     words = {key: f"{len(texts)} of {depth}" if key[1] == "layers" else each_of(texts) for key, texts in found.items()}
     return dict(

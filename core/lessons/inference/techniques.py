@@ -19,8 +19,9 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.delta import GatedDelta
 from core.model.mixers.latent import Latent
 from core.model.mixers.sparse import Indexed
+from core.model.part import Mixer, inside
 from core.model.rope import Rope
-from core.model.spec import Layer, ModelSpec
+from core.model.spec import ModelSpec
 
 EIGHT, WINDOW, EVERY, HYBRID = 8, 1024, 6, 4
 
@@ -28,39 +29,40 @@ EIGHT, WINDOW, EVERY, HYBRID = 8, 1024, 6, 4
 # Other mixers
 
 
-def remix(spec: ModelSpec, change: Callable[[int, object], object]) -> ModelSpec | None:
-    """The model with `change(i, mixer)` in place of its i-th mixer that is attention of any kind; None where nothing changes."""
+def remix(spec: ModelSpec, kind: type, change: Callable[[int, object], object]) -> ModelSpec | None:
+    """The model with `change(i, mixer)` in place of its i-th mixer that is attention of any kind, if it is of the class; None
+    where nothing changes."""
     layers, i = [], 0
     for layer in spec.layers:
         if isinstance(layer.mixer, (Attention, Latent, Indexed)):
-            layer, i = replace(layer, mixer=change(i, layer.mixer)), i + 1
+            layer, i = replace(layer, mixer=change(i, layer.mixer)) if isinstance(layer.mixer, kind) else layer, i + 1
         layers.append(layer)
     return None if tuple(layers) == spec.layers else replace(spec, layers=tuple(layers))
 
 
-def plain(mixer) -> bool:
-    """Attention that reads all that came before."""
-    return isinstance(mixer, Attention) and type(mixer.reach) is Full
+def plain(a: Attention) -> bool:
+    """Does it read all that came before?"""
+    return type(a.reach) is Full
 
 
 def unshared(i: int, mixer):
     """Every head with keys and values of its own."""
-    if isinstance(mixer, Attention):
+    own = next(inside(mixer, Latent), None)
+    if own is None:
         return replace(mixer, kv_heads=mixer.heads)
-    own = mixer.latent if isinstance(mixer, Indexed) else mixer
     return Attention(own.heads, own.heads, own.k_dim, own.v_dim, rope=own.rope)
 
 
 def grouped(i: int, mixer):
     """Eight query heads a KV head, where none were shared."""
-    if not isinstance(mixer, Attention) or mixer.kv_heads != mixer.heads or mixer.heads % EIGHT:
+    if mixer.kv_heads != mixer.heads or mixer.heads % EIGHT:
         return mixer
     return replace(mixer, kv_heads=mixer.heads // EIGHT)
 
 
 def single(i: int, mixer):
     """One KV head for all."""
-    return replace(mixer, kv_heads=1) if isinstance(mixer, Attention) else mixer
+    return replace(mixer, kv_heads=1)
 
 
 def summarised(i: int, mixer):
@@ -78,17 +80,17 @@ def local(i: int, mixer):
 
 def unlimited(i: int, mixer):
     """No window, no chunk."""
-    return replace(mixer, reach=Full()) if isinstance(mixer, Attention) and mixer.kind != "full" else mixer
+    return replace(mixer, reach=Full()) if mixer.kind != "full" else mixer
 
 
 def scored(i: int, mixer):
     """DeepSeek-V3.2's scorer in front of the latent."""
-    return Indexed(mixer, heads=64, width=128, rope_dim=64, top_k=2048) if isinstance(mixer, Latent) and mixer.q_rank else mixer
+    return Indexed(mixer, heads=64, width=128, rope_dim=64, top_k=2048) if mixer.q_rank else mixer
 
 
 def unscored(i: int, mixer):
     """No scorer: the latent reads all."""
-    return mixer.latent if isinstance(mixer, Indexed) else mixer
+    return mixer.latent
 
 
 def recurrent(i: int, mixer):
@@ -108,27 +110,27 @@ def attending(spec: ModelSpec) -> ModelSpec | None:
 # Other feed-forward parts
 
 
-def refeed(spec: ModelSpec, change: Callable[[object], object]) -> ModelSpec | None:
-    """The model with other feed-forward parts; None where nothing changes."""
-    layers = tuple(Layer(x.mixer, change(x.ffn), x.norms, x.scales, x.input_conv) if x.ffn else x for x in spec.layers)
+def refeed(spec: ModelSpec, kind: type, change: Callable) -> ModelSpec | None:
+    """The model with other feed-forward parts in place of those of a class; None where nothing changes."""
+    layers = tuple(replace(x, ffn=change(x.ffn)) if isinstance(x.ffn, kind) else x for x in spec.layers)
     return None if layers == spec.layers else replace(spec, layers=layers)
 
 
 def merged(ffn):
     """All experts as one dense layer of the same size."""
-    return Dense(ffn.experts * ffn.hidden + ffn.shared, gated=ffn.gated) if isinstance(ffn, MoE) else ffn
+    return Dense(ffn.experts * ffn.hidden + ffn.shared, gated=ffn.gated)
 
 
 def divided(ffn):
     """Eight experts of the same size together, two for a token."""
-    if not isinstance(ffn, Dense) or ffn.hidden % EIGHT or ffn.bias:
+    if ffn.hidden % EIGHT or ffn.bias:
         return ffn
     return MoE(EIGHT, 2, ffn.hidden // EIGHT, gated=ffn.gated)
 
 
 def experts_of(spec: ModelSpec) -> ModelSpec | None:
     """A dense model with experts in place of every feed-forward part."""
-    return None if any(mixture(layer) for layer in spec.layers) else refeed(spec, divided)
+    return None if any(mixture(layer) for layer in spec.layers) else refeed(spec, Dense, divided)
 
 
 # The techniques
@@ -145,23 +147,23 @@ class Technique:
     dtypes: tuple[tuple[str, str], ...] = ()
 
 
-def mixing(change) -> Callable[[ModelSpec], ModelSpec | None]:
-    """A change of every mixer as one of the model."""
-    return lambda spec: remix(spec, change)
+def mixing(change, kind: type = Attention) -> Callable[[ModelSpec], ModelSpec | None]:
+    """A change of every mixer of a class as one of the model."""
+    return lambda spec: remix(spec, kind, change)
 
 
 TECHNIQUES = (
-    Technique("keys and values for every head", "gqa", "query", mixing(unshared)),
+    Technique("keys and values for every head", "gqa", "query", mixing(unshared, Mixer)),
     Technique(f"{EIGHT} query heads share one KV head", "gqa", "kv", mixing(grouped)),
     Technique("one KV head for all query heads", "gqa", "kv", mixing(single)),
     Technique("a latent instead of keys and values", "mla", "latent", mixing(summarised)),
     Technique(f"a window of {WINDOW:,} on 5 of {EVERY} layers", "sliding_window", "window", mixing(local)),
     Technique("no windows", "sliding_window", "kv", mixing(unlimited)),
-    Technique("a scorer picks 2,048 tokens to read", "sparse_attention", "latent", mixing(scored)),
-    Technique("no scorer: all is read", "sparse_attention", "latent", mixing(unscored)),
+    Technique("a scorer picks 2,048 tokens to read", "sparse_attention", "latent", mixing(scored, Latent)),
+    Technique("no scorer: all is read", "sparse_attention", "latent", mixing(unscored, Indexed)),
     Technique("a matrix memory in 3 of 4 layers", "gated_deltanet", "state", mixing(recurrent)),
     Technique("attention in every layer", "gated_deltanet", "kv", attending),
-    Technique("dense, of the same total", "moe", "soft", lambda spec: refeed(spec, merged)),
+    Technique("dense, of the same total", "moe", "soft", lambda spec: refeed(spec, MoE, merged)),
     Technique(f"{EIGHT} experts, 2 a token, of the same total", "moe", "routed", experts_of),
     Technique("cache in 8 bits", "", "kv", dtypes=(("cache_dtype", "fp8"),)),
     Technique("cache in 4 bits", "", "kv", dtypes=(("cache_dtype", "int4"),)),

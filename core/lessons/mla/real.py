@@ -14,7 +14,6 @@ from core.lessons.common import USUAL_CONTEXT, first_context, keys_where, model_
 from core.lessons.mla.lesson import ABSORBED, EXPANDED, FORMS, RANKS, WIDTH, reads, shapes
 from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
-from core.model.mixers.sparse import Indexed
 from core.model.spec import ModelSpec
 from core.real import catalogue
 
@@ -28,7 +27,7 @@ PREFILL = 4096  # context at which many tokens are answered at once
 def latents(spec: ModelSpec) -> list[Latent]:
     """The latent attention of every layer; [] where a layer mixes tokens in another way, or not at all."""
     mixers = [layer.mixer for layer in spec.layers]
-    return mixers if all(isinstance(m, Latent) for m in mixers) else []
+    return mixers if all(layer.kind == "mla" for layer in spec.layers) else []
 
 
 def keys() -> tuple[str, ...]:
@@ -61,8 +60,7 @@ def users() -> list[dict]:
     """The catalogue's models with latent attention, behind a scorer too, with numbers and bytes a token in 16 bits."""
     rows = []
     for entry in catalogue.entries().values():
-        mixers = [layer.mixer.latent if isinstance(layer.mixer, Indexed) else layer.mixer for layer in entry.reading.spec.layers]
-        m = next((m for m in mixers if isinstance(m, Latent)), None)
+        m = next(entry.reading.spec.parts(Latent), None)
         if m:
             token = cost.count(entry.reading.spec, 2, cache_dtype="bfloat16").cache_bytes // 2
             rows.append({"entry": entry, "mixer": m, "token_bytes": token})

@@ -9,7 +9,6 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
-from core.model.ffn.moe import MoE
 from core.train import evidence, zoo
 from core.train.recipes import moe as recipes
 from core.train.recipes.moe import Setting
@@ -35,7 +34,7 @@ def final_row(variant: str, seed: int) -> dict:
 
 def layers(variant: str) -> list[int]:
     """Numbers of the layers with experts, counted from 1 among themselves."""
-    mixed = [layer for layer in zoo.recipe(variant).spec.layers if isinstance(layer.ffn, MoE)]
+    mixed = [layer for layer in zoo.recipe(variant).spec.layers if layer.ffn and layer.ffn.routed]
     return list(range(1, len(mixed) + 1))
 
 

@@ -239,8 +239,7 @@ class Part:
 
 def mixture(ffn) -> MoE | None:
     """The mixture of experts in a feed-forward part, also where words instead of a router choose; None where it is dense."""
-    inner = ffn if isinstance(ffn, MoE) else getattr(ffn, "experts", None)
-    return inner if isinstance(inner, MoE) else None
+    return ffn.routed if ffn else None
 
 
 def mixtures(spec: ModelSpec) -> list[MoE]:

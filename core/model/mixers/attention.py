@@ -187,6 +187,14 @@ class Attention(Mixer):
     def cached_heads(self) -> int:
         return self.kv_heads
 
+    @property
+    def bends(self) -> set[int]:
+        return set(self.spans())
+
+    @property
+    def steps(self) -> set[int]:
+        return set(self.spans()) if self.kind == "chunked" else set()
+
     def tokens_kept(self, n: int) -> int:
         return self.reach.kept(n)
 

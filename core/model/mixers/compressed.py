@@ -155,6 +155,14 @@ class Compressed(Mixer):
     def unshared(self) -> int:
         return 2 * self.heads * self.width
 
+    @property
+    def bends(self) -> set[int]:
+        return {self.window, max(1, self.ratio * self.top_k)}
+
+    @property
+    def steps(self) -> set[int]:
+        return {self.ratio} if self.ratio else set()
+
     def paged(self, n: int, page: int) -> int:
         kept = up(min(n, self.window), page) * self.width + up(self.entries(n), page) * (self.width + self.index_width)
         return kept + 2 * min(n, max(self.ratio - 1, 0)) * self.made  # room for the tokens of a block that is not whole yet

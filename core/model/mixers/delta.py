@@ -130,6 +130,13 @@ class KimiDelta(Recurrent):
         number("kimi_delta.norm_eps", self.norm_eps)
 
     @property
+    def k_dim(self) -> int:
+        """Width of a head's key, and of its value."""
+        return self.width
+
+    v_dim = k_dim
+
+    @property
     def inner(self) -> int:
         """Width of all heads side by side."""
         return self.heads * self.width

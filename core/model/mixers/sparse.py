@@ -110,6 +110,10 @@ class Indexed(Mixer):
     def spans(self) -> tuple[int, ...]:
         return (self.top_k,)
 
+    @property
+    def bends(self) -> set[int]:
+        return {self.top_k}
+
     def cache_read(self, n: int) -> int:
         return sum(self.latent.cache(min(n, self.top_k)).values()) + n * self.kept
 

@@ -124,7 +124,7 @@ GATE = {r"\.self_attn\.(dt_bias|A_log|f_[ab]_proj\.)": r".self_attn.forget_gate.
 
 def flat(spec: ModelSpec, name: str) -> tuple:
     """The rates of the decay have more dimensions."""
-    heads = next((layer.mixer.heads for layer in spec.layers if isinstance(layer.mixer, KimiDelta)), 0)
+    heads = next((mixer.heads for mixer in spec.parts(KimiDelta)), 0)
     return (Reshape((1, 1, heads, 1), (heads,)),) if name.endswith(".A_log") else ()
 
 
