@@ -232,10 +232,14 @@ def attended(spec: ModelSpec) -> ModelSpec:
     return replace(spec, layers=layers)
 
 
+def rule_of(mixer) -> str:
+    """Which of the two rules a mixer follows."""
+    return KIMI if isinstance(mixer, KimiDelta) else GATED
+
+
 def like(spec: ModelSpec):
     """The attention that our hybrid of the same rule has."""
-    rule = KIMI if isinstance(spec.layers[0].mixer, KimiDelta) else GATED
-    return zoo.recipe(SPECIAL[rule, HYBRID]).spec.layers[-1].mixer
+    return zoo.recipe(SPECIAL[rule_of(spec.layers[0].mixer), HYBRID]).spec.layers[-1].mixer
 
 
 def live_spec(setting: Setting) -> ModelSpec:
@@ -306,7 +310,7 @@ def users() -> tuple[str, ...]:
 
 def rule(key: str) -> str:
     """Which rule a real model's delta layers follow."""
-    return KIMI if isinstance(delta_mixer(key), KimiDelta) else GATED
+    return rule_of(delta_mixer(key))
 
 
 def delta_mixer(key: str):

@@ -259,7 +259,7 @@ class RealModel:
 def real_model(key: str, context: int) -> RealModel:
     """One model at one context, 16 bits."""
     s = spec_of(key)
-    c, places = cost.count(s, context), tuple(i for i, x in enumerate(s.layers, 1) if isinstance(x.mixer, Attention))
+    c, places = cost.count(s, context), tuple(i for i, x in enumerate(s.layers, 1) if any(x.parts(Attention)))
     cross = first_context(lambda n: total_bytes(s, n) < total_bytes(everywhere(s), n))
     return RealModel(
         key,
