@@ -7,7 +7,6 @@ import streamlit as st
 
 from app import controls, live, panels, program, theme
 from app.figures import code_world_model as drawing
-from app.figures import evidence as evidence_figures
 from app.figures import frame, kinds, window
 from core.lessons import sliding_window
 from core.lessons.code_world_model import evidence as proved
@@ -126,9 +125,11 @@ def drift_and_length(config: dict) -> None:
     if not any(runs for values in found.values() for runs in values.values()):
         return
     live.heading("Right last states against the steps of the run: every seed")
-    fig = evidence_figures.by_count(found, proved.spelled, "steps, up to", "right", theme.colours(), HUES, theme.stroke())
-    alt = "Share of programs whose last state is right against the steps of their run, traced and answered at once"
-    frame.figure(fig, key="lengths", alt=alt, table=proved.as_table(found, "steps up to"), config=config)
+    subject, heads = (
+        "Share of programs whose last state is right against the steps of their run",
+        ("model", "steps up to", "right"),
+    )
+    kinds.show(kinds.ByCount(subject, found, proved.spelled, "steps, up to", "right", HUES, heads), "lengths", config)
     panels.caption(
         f"**{proved.length_said()}** Programs of all kinds of {traces.MEASURED[0]} to {traces.MEASURED[-1]} lines that were in "
         "no training set; all names must be right, on the model's own words."
@@ -229,9 +230,11 @@ def by_kind(config: dict) -> None:
     """Accuracy for every kind of program and length, failures named."""
     live.heading("Each kind of program against its lines: every seed")
     found = proved.by_kind(recipes.TRACE)
-    fig = evidence_figures.by_count(found, proved.KINDS.get, "lines", "right", theme.colours(), KIND_HUES, theme.stroke())
-    alt = f"Share of right last states of {len(found)} kinds of program against their lines"
-    frame.figure(fig, key="kinds", alt=alt, table=proved.as_table(found, "lines", proved.KINDS.get), config=config)
+    subject, heads = (
+        f"Share of right last states of {len(found)} kinds of program against their lines",
+        ("model", "lines", "right"),
+    )
+    kinds.show(kinds.ByCount(subject, found, proved.KINDS.get, "lines", "right", KIND_HUES, heads), "kinds", config)
     panels.caption(f"**{proved.kinds_said()}** The model that was trained on all kinds, on its own words.")
 
 
@@ -246,9 +249,8 @@ def drift(config: dict) -> None:
     """Own words against the true history, step by step."""
     live.heading("Drift: right steps, every seed")
     found = proved.drift()
-    fig = evidence_figures.by_count(found, str, "step", "right", theme.colours(), READS, theme.stroke())
-    alt = "Share of right steps against the step, on the model's own words and after the true history"
-    frame.figure(fig, key="drift", alt=alt, table=proved.as_table(found, "step", str), config=config)
+    subject, heads = "Share of right steps against the step", ("model", "step", "right")
+    kinds.show(kinds.ByCount(subject, found, str, "step", "right", READS, heads), "drift", config)
     panels.caption("**What an error costs later.** A step counts as right where its line and every name are right.")
 
 
@@ -256,9 +258,8 @@ def straight(config: dict) -> None:
     """The models that were trained on straight lines, beside those trained on everything."""
     live.heading("Straight lines: every model, every seed")
     found = proved.by_lines("straight", tuple(proved.MODELS))
-    fig = evidence_figures.by_count(found, proved.spelled, "lines", "right", theme.colours(), HUES, theme.stroke())
-    alt = f"Share of right last states of {len(found)} models on straight lines"
-    frame.figure(fig, key="straight", alt=alt, table=proved.as_table(found, "lines"), config=config)
+    subject, heads = f"Share of right last states of {len(found)} models on straight lines", ("model", "lines", "right")
+    kinds.show(kinds.ByCount(subject, found, proved.spelled, "lines", "right", HUES, heads), "straight", config)
     panels.caption("**Same size, same steps; what differs is what they are asked for and what they were trained on.**")
 
 

@@ -7,7 +7,6 @@ import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import delta, frame, kinds
-from app.figures import evidence as evidence_figures
 from app.figures import ladder as ladder_figures
 from app.figures import liquid as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
@@ -357,13 +356,13 @@ def prove(_: Choice) -> None:
 
 def drawn(report: dict, found: dict) -> None:
     """Recall against pairs, and loss while training."""
-    colours, stroke, command = theme.colours(), theme.stroke(), {"command": report["command"]}
+    command = {"command": report["command"]}
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Recall by pairs to remember: every seed")
-        fig = evidence_figures.by_count(found, lesson.variant_label, "pairs to remember", "recall", colours, hues(found), stroke)
-        alt = f"Recall of {len(found)} models against pairs to remember; each mark is a seed"
-        frame.figure(fig, key="recall", alt=alt, table=lesson.pairs_table(), config=command)
+        subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
+        drawn = kinds.ByCount(subject, found, lesson.variant_label, "pairs to remember", "recall", hues(found), heads)
+        kinds.show(drawn, "recall", command)
         steps = ", ".join(f"{n} {name}" for name, n in lesson.training_steps().items())
         panels.caption(f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Training steps: {steps}.")
     with right:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import experts as figures
-from app.figures import frame
+from app.figures import frame, kinds
 from app.figures.maps import encode_probability, maps
 from app.panels import Bar
 from core.lessons.common import spec_of
@@ -294,7 +294,7 @@ def counts(choice: Choice) -> None:
         )
     formula(r, choice.batch)
     ours(choice.setting, colours, stroke)
-    real_models(choice.key, colours, stroke)
+    real_models(choice.key)
 
 
 def own_areas(setting: Setting, colours: dict, stroke: float) -> None:
@@ -380,15 +380,13 @@ def ours(setting: Setting, colours: dict, stroke: float) -> None:
     )
 
 
-def real_models(key: str, colours: dict, stroke: float) -> None:
+def real_models(key: str) -> None:
     """Total against active parameters of every mixture of the catalogue."""
     rows = lesson.real_models()
     live.heading("Total and active parameters of real models")
     names, totals, actives = [r.name for r in rows], np.array([r.total for r in rows]), np.array([r.active for r in rows])
-    fig = figures.models(names, totals, actives, [r.key for r in rows].index(key), count, colours, stroke)
-    table = {"model": names, "total": totals, "active": actives}
-    alt = f"Total and active parameters of {len(rows)} real mixtures of experts"
-    frame.figure(fig, key="models", alt=alt, table=table, config={"model": key})
+    chosen = [r.key for r in rows].index(key)
+    kinds.show(figures.models(names, totals, actives, chosen, count), "models", {"model": key})
     panels.caption(
         "**Counted from each config, log scale.** Active includes the embedding tables, which makers sometimes leave out."
     )

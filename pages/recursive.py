@@ -6,8 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import evidence as evidence_figures
-from app.figures import frame, recursive
+from app.figures import frame, kinds, recursive
 from app.figures.boards import boards
 from core.errors import SpecError
 from core.lessons.recursive import evidence as proved
@@ -316,9 +315,12 @@ def solved(kind: str, config: dict) -> None:
     """Boards solved against steps, every seed."""
     live.heading(f"6x6 boards solved, {proved.KINDS[kind]}: every seed")
     found = proved.by_steps(kind)
-    fig = evidence_figures.by_count(found, proved.spelled, "steps", "boards solved", theme.colours(), HUES, theme.stroke())
-    alt = f"Share of boards solved against recursion steps, {proved.KINDS[kind]}; each mark is a seed"
-    frame.figure(fig, key=kind.replace(" ", "-"), alt=alt, table=proved.as_table(found), config=config)
+    subject, heads = (
+        f"Share of boards solved against recursion steps, {proved.KINDS[kind]}",
+        ("solver", "steps", "seed", "solved"),
+    )
+    drawn = kinds.ByCount(subject, found, proved.spelled, "steps", "boards solved", HUES, heads)
+    kinds.show(drawn, kind.replace(" ", "-"), config)
     panels.caption(proved.solved_said(kind))
 
 

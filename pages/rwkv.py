@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import evidence as evidence_figures
 from app.figures import frame, kinds, rwkv, xlstm
 from app.figures.maps import encode_probability, encode_signed, maps
 from core.errors import SpecError
@@ -327,27 +326,25 @@ def catching_up(key: str, config: dict, colours: dict, stroke: float) -> None:
 
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("rwkv")
     live.verdicts(report, live.numbers(lesson.variant_label, lesson.measure))
     if report["rows"]:
         left, right = st.columns(2, gap="large")
         with left:
-            followed({"command": report["command"]}, colours, stroke)
+            followed({"command": report["command"]})
         with right:
-            recalled({"command": report["command"]}, colours, stroke)
+            recalled({"command": report["command"]})
     else:
         panels.caption("**No runs yet.** The command above makes them.")
     live.published("rwkv")
 
 
-def followed(config: dict, colours: dict, stroke: float) -> None:
+def followed(config: dict) -> None:
     """Our runs on the ball under three cups."""
     live.heading("The ball against moves: every seed")
     found = lesson.by_moves()
-    fig = evidence_figures.by_count(found, lesson.variant_label, "moves", "right", colours, HUES, stroke)
-    alt = "How often three models are right about the ball after so many moves; each mark is a seed"
-    frame.figure(fig, key="tracking", alt=alt, table=lesson.as_table(found, "moves", "right"), config=config)
+    subject, heads = "How often three models are right about the ball after so many moves", ("model", "moves", "right")
+    kinds.show(kinds.ByCount(subject, found, lesson.variant_label, "moves", "right", HUES, heads), "tracking", config)
     panels.caption(
         f"**Right after so many moves, mean of all runs.** {' '.join(lesson.tracking_said())} To follow is to be right at least "
         f"{lesson.FOLLOWS:.0%} of the time in every run; a guess is right {lesson.chance():.0%}. Trained with up to "
@@ -356,14 +353,13 @@ def followed(config: dict, colours: dict, stroke: float) -> None:
     )
 
 
-def recalled(config: dict, colours: dict, stroke: float) -> None:
+def recalled(config: dict) -> None:
     """Our runs on who has what."""
     live.heading("Recall against pairs to remember: every seed")
     found = lesson.by_pairs()
     hues = {v: SHARES.get(v, "kv") for v in found}
-    fig = evidence_figures.by_count(found, lesson.variant_label, "pairs", "recall", colours, hues, stroke)
-    alt = f"Recall of {len(found)} models against the number of pairs; each mark is a seed"
-    frame.figure(fig, key="recall", alt=alt, table=lesson.as_table(found, "pairs", "recall"), config=config)
+    subject, heads = f"Recall of {len(found)} models against the number of pairs", ("model", "pairs", "recall")
+    kinds.show(kinds.ByCount(subject, found, lesson.variant_label, "pairs", "recall", hues, heads), "recall", config)
     panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")
 
 

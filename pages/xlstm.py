@@ -352,9 +352,11 @@ def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Recall against pairs to remember: every seed")
-        fig = evidence_figures.by_count(lesson.by_pairs(), lesson.variant_label, "pairs", "recall", colours, hues, stroke)
-        alt = f"Recall of {len(lesson.PROVED)} models against the number of pairs; each mark is a seed"
-        frame.figure(fig, key="recall", alt=alt, table=lesson.pairs_table(), config=config)
+        subject = f"Recall of {len(lesson.PROVED)} models against the number of pairs"
+        drawn = kinds.ByCount(subject, lesson.by_pairs(), lesson.variant_label, "pairs", "recall", hues, ())
+        frame.figure(
+            drawn.figure(colours, stroke), key="recall", alt=drawn.alt, table=lesson.pairs_table(), config=config
+        )  # its table names the seeds
         panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")
     with right:
         most = max(lesson.PAIRS)

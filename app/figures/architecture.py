@@ -26,7 +26,6 @@ svg { display: block; max-width: 100%; height: auto }
 }""",
 )  # fmt: skip
 SANS = "Inter, system-ui, sans-serif"
-KEYS = ("paper", "card", "ink", "soft", "line", "query", "kv", "latent", "window", "state", "routed", "shared", "saved")
 ROW, GAP = 66, 22  # px: a row, between runs
 WIDE = {
     "width": 740,

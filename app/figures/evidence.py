@@ -88,35 +88,6 @@ def end(seeds: dict[int, tuple]) -> float:
     return float(np.mean([values[-1] for _, values in seeds.values()]))
 
 
-STYLES = ("circle", "square", "diamond", "x", "triangle-up", "circle-open", "square-open", "diamond-open")
-
-
-def by_count(
-    found: dict[str, dict[int, list[float]]], label, across: str, title: str, colours: dict, hues: dict[str, str], stroke=1.0
-) -> go.Figure:
-    """{variant: {count: values of the seeds}}, shares from 0 to 1: marks are seeds, lines join their means."""
-    fig = blank(colours, 340, stroke)
-    dashes = ("solid", "dash", "dot", "dashdot")
-    counts = list(dict.fromkeys(n for values in found.values() for n in values))
-    for k, (name, runs) in enumerate(found.items()):
-        x, colour = np.arange(len(counts)) + 0.04 * (k - (len(found) - 1) / 2), colours[hues[name]]
-        means = [float(np.mean(runs[n])) if runs[n] else None for n in counts]
-        line = {"color": colour, "width": 2 * stroke, "dash": dashes[k % len(dashes)]}
-        fig.add_scatter(x=x, y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=name, showlegend=False)
-        points = [(at, v, f"{label(name)}, {n}: {v:.3f}") for at, n in zip(x, counts) for v in runs[n]]
-        xs, ys, text = zip(*points) if points else ((), (), ())
-        marker = {"color": colour, "size": 8 * stroke, "symbol": STYLES[k % len(STYLES)], "line": {"width": 1.5, "color": colour}}
-        hover = "%{text}<extra></extra>"
-        fig.add_scatter(
-            x=xs, y=ys, text=text, hovertemplate=hover, mode="markers", marker=marker, name=label(name), legendgroup=name
-        )
-    fig.update_xaxes(title_text=across, tickvals=list(range(len(counts))), ticktext=[str(n) for n in counts], fixedrange=True)
-    fig.update_yaxes(title_text=title, range=[-0.04, 1.06], fixedrange=True)
-    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": colours["soft"]}}
-    fig.update_layout(showlegend=True, legend=legend)
-    return fig
-
-
 def by_size(
     found: dict[str, tuple[int, list[float]]], label, across: str, title: str, colours: dict, hues: dict[str, str], stroke=1.0
 ) -> go.Figure:

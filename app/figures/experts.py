@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.evidence import learning
+from app.figures.kinds import Marks, Models
 from app.figures.plot import CLEAR, TEXT, blank, legend, mark, note, type_size
 
 
@@ -168,46 +169,18 @@ def reading(batches, step, token, whole: int, chosen: int, label, colours: dict,
     return fig
 
 
-def models(names, totals, actives, chosen: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+def models(names, totals, actives, chosen: int, label) -> Models:
     """Real models: total parameters (ring) and active ones (dot) on a log scale, the largest first; the chosen one loud."""
-    fig = blank(colours, 64 + 25 * len(names), stroke)
-    rows = np.arange(len(names))[::-1]
-    x = np.stack([totals, actives, np.full(len(names), np.nan)], 1).ravel()
-    y = np.stack([rows, rows, rows], 1).ravel().astype(float)
-    fig.add_scatter(
-        x=x,
-        y=y,
-        mode="lines",
-        line={"color": colours["routed"], "width": 2.4 * stroke},
-        opacity=0.3,
-        hoverinfo="skip",
-        showlegend=False,
-    )
     marks = (
-        (
-            totals,
-            "total",
-            {"symbol": "circle-open", "color": colours["soft"], "size": 10 * stroke, "line": {"width": 2 * stroke}},
-        ),
-        (actives, "active for one token", {"symbol": "circle", "color": colours["routed"], "size": 11 * stroke}),
+        Marks("total", totals, "soft", "circle-open", 10, 2, "total"),
+        Marks("active for one token", actives, "routed", size=11, column="active"),
     )
-    for values, name, marker in marks:
-        text = [f"{model}: {label(v)} {name}" for model, v in zip(names, values)]
-        fig.add_scatter(x=values, y=rows, mode="markers", marker=marker, name=name, text=text, hovertemplate=TEXT)
-    ticks = [t for t in (1e9, 3e9, 1e10, 3e10, 1e11, 3e11, 1e12) if min(actives) / 2 < t < max(totals) * 2]
-    fig.update_xaxes(type="log", tickvals=ticks, ticktext=[label(t) for t in ticks], side="top", fixedrange=True)
-    texts = [f"<b>{n}</b>" if i == chosen else n for i, n in enumerate(names)]
-    fig.update_yaxes(
-        tickvals=rows,
-        ticktext=texts,
-        range=[-0.7, len(names) - 0.3],
-        gridcolor=CLEAR,
-        fixedrange=True,
-        tickfont={"color": colours["ink"]},
-    )
-    fig.update_layout(margin={"l": 7 * stroke * max(map(len, names))})  # room for the longest name, whichever font has loaded
-    legend(fig, colours, y=0, yanchor="top")
-    return fig
+    subject = f"Total and active parameters of {len(names)} real mixtures of experts"
+    ticks = {label(t): t for t in (1e9, 3e9, 1e10, 3e10, 1e11, 3e11, 1e12)}
+    return Models(
+        subject, names, marks, label, "routed", opacity=0.3, chosen=chosen, phrase="{model}: {value} {name}", ticks=ticks,
+        heights=(64, 25), left=7 * max(map(len, names)),  # room for the longest name, whichever font has loaded
+    )  # fmt: skip
 
 
 # Prove

@@ -3,6 +3,7 @@
 Growth   bytes against tokens: counted lines, measured rings
 Against  one cost against context, both axes logarithmic: labelled lines
 Models   real models as rows: what each would keep, and what it keeps as released
+ByCount  shares of right answers against a count: a mark a seed, lines join the means
 
 A kind is a frozen dataclass of arrays, names, palette keys and titles. `drawing()` knows no page; `show()` puts one in the frame.
 """
@@ -333,3 +334,68 @@ class Models(Kind):
         at = self.chosen or 0
         values = ", ".join(f"{marks.name} {self.label(marks.values[at])}" for marks in self.marks)
         return f"{self.subject}; {self.names[at]}: {values}"
+
+
+DASHES = ("solid", "dash", "dot", "dashdot")
+SYMBOLS = ("circle", "square", "diamond", "x", "triangle-up", "circle-open", "square-open", "diamond-open")
+
+
+@dataclass(frozen=True)
+class ByCount(Kind):
+    """{variant: {count: values of the seeds}}, shares from 0 to 1: marks are seeds, lines join their means.
+
+    subject  begins the alternative text; label: how a variant is written; hues: {variant: palette key}
+    across, title  of the axes
+    columns  the headings of variant, count, run and value in the table; without a run where there are three
+    """
+
+    subject: str
+    found: Mapping[str, Mapping[int, list[float]]]
+    label: Callable[[str], str]
+    across: str
+    title: str
+    hues: Mapping[str, str]
+    columns: tuple[str, ...]
+
+    def figure(self, colours: dict, stroke: float = 1.0) -> go.Figure:
+        """The picture."""
+        fig, counts = blank(colours, 340, stroke), self.counts
+        for k, (name, runs) in enumerate(self.found.items()):
+            x, colour = np.arange(len(counts)) + 0.04 * (k - (len(self.found) - 1) / 2), colours[self.hues[name]]
+            means, line = self.means(runs), {"color": colour, "width": 2 * stroke, "dash": DASHES[k % len(DASHES)]}
+            fig.add_scatter(x=x, y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=name, showlegend=False)
+            points = [(at, v, f"{self.label(name)}, {n}: {v:.3f}") for at, n in zip(x, counts) for v in runs[n]]
+            xs, ys, text = zip(*points) if points else ((), (), ())
+            symbol = {"symbol": SYMBOLS[k % len(SYMBOLS)], "line": {"width": 1.5, "color": colour}}
+            fig.add_scatter(
+                x=xs, y=ys, text=text, hovertemplate=TEXT, mode="markers", marker={"color": colour, "size": 8 * stroke} | symbol,
+                name=self.label(name), legendgroup=name,
+            )  # fmt: skip
+        ticks = {"tickvals": list(range(len(counts))), "ticktext": [str(n) for n in counts]}
+        fig.update_xaxes(title_text=self.across, fixedrange=True, **ticks)
+        fig.update_yaxes(title_text=self.title, range=[-0.04, 1.06], fixedrange=True)
+        legend(fig, colours, y=1.02, yanchor="bottom")
+        return fig
+
+    @property
+    def counts(self) -> list[int]:
+        """Every count that was run, in the order of the data."""
+        return list(dict.fromkeys(n for runs in self.found.values() for n in runs))
+
+    def means(self, runs: Mapping[int, list[float]]) -> list[float | None]:
+        """The mean of the seeds at every count, None where there is none."""
+        return [float(np.mean(runs[n])) if runs[n] else None for n in self.counts]
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """One row a run."""
+        runs = [(self.label(v), n, i, x) for v, by in self.found.items() for n, xs in by.items() for i, x in enumerate(xs)]
+        rows = [(v, n, x) if len(self.columns) == 3 else (v, n, i, x) for v, n, i, x in runs]
+        return {head: [row[at] for row in rows] for at, head in enumerate(self.columns)}
+
+    @property
+    def alt(self) -> str:
+        """Means at the last count that each variant was run at."""
+        last = {name: [(n, values) for n, values in runs.items() if values][-1:] for name, runs in self.found.items()}
+        ends = ", ".join(f"{self.label(v)} {np.mean(values):.2f} at {n}" for v, by in last.items() for n, values in by)
+        return f"{self.subject}; means: {ends}" if ends else self.subject

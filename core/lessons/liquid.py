@@ -15,7 +15,7 @@ from torch import Tensor
 from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons import common, recurrent
-from core.lessons.common import columns, first_context, keys_where, model_name, spec_of, total_bytes
+from core.lessons.common import first_context, keys_where, model_name, spec_of, total_bytes
 from core.lessons.recall import DTYPE, Answer, Finder, Scene, checkpoint_scene, finder, live_bytes, live_cost
 from core.lessons.recurrent import Watched
 from core.lessons.sliding_window import FOUND
@@ -345,12 +345,6 @@ def variant_label(variant: str) -> str:
 def recalled() -> dict[str, dict[int, list[float]]]:
     """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
     return common.by_pairs("liquid", SAID, MEASURED)
-
-
-def pairs_table() -> dict[str, list]:
-    """The same as columns."""
-    rows = [(variant_label(v), n, i, x) for v, runs in recalled().items() for n, xs in runs.items() for i, x in enumerate(xs)]
-    return columns(("variant", "pairs", "run", "recall"), rows)
 
 
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:

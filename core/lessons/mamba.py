@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.lessons import common
-from core.lessons.common import columns, first_context, memory_bytes, model_name, spec_of, total_bytes
+from core.lessons.common import first_context, memory_bytes, model_name, spec_of, total_bytes
 from core.lessons.recall import live_bytes
 from core.lessons.recurrent import Layer
 from core.model.mixers.attention import Attention
@@ -324,12 +324,6 @@ def trained_steps() -> str:
 def recalled() -> dict[str, dict[int, list[float]]]:
     """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
     return common.by_pairs("mamba", sum(GROUPS.values(), ()), MEASURED)
-
-
-def pairs_table() -> dict[str, list]:
-    """The same as columns."""
-    rows = [(variant_label(v), n, i, x) for v, found in recalled().items() for n, xs in found.items() for i, x in enumerate(xs)]
-    return columns(("variant", "pairs", "run", "recall"), rows)
 
 
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:

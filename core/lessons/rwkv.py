@@ -15,7 +15,7 @@ import torch
 
 from core.count import cost
 from core.lessons import recurrent
-from core.lessons.common import columns, spec_of
+from core.lessons.common import spec_of
 from core.lessons.recall import live_bytes, script
 from core.lessons.recurrent import ATTENTION, Watched, reached, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
@@ -298,12 +298,6 @@ def by_pairs() -> dict[str, dict[int, list[float]]]:
 def by_moves() -> dict[str, dict[int, list[float]]]:
     """{variant: {moves: share of right answers of every seed}}."""
     return {v: {n: evidence.final("rwkv", v, f"right@{n}") for n in MOVES} for v in TRACKING}
-
-
-def as_table(found: dict[str, dict[int, list[float]]], count: str, what: str) -> dict[str, list]:
-    """Either of them as columns, one row a run."""
-    rows = [(variant_label(v), n, value) for v, runs in found.items() for n, values in runs.items() for value in values]
-    return columns(("model", count, what), rows)
 
 
 def tracking_said() -> list[str]:

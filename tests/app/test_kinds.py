@@ -93,3 +93,18 @@ def test_the_loud_line_alone_has_the_hue():
 def test_what_is_larger_on_stage_is_the_type_and_the_lines():
     small, large = (models().figure(PALETTE["light"], stroke) for stroke in (1.0, 1.8))
     assert large.layout.font.size > small.layout.font.size and large.data[0].line.width > small.data[0].line.width
+
+
+def test_by_count_has_a_row_and_a_mark_for_every_run_and_names_the_means():
+    found = {"a": {4: [0.5, 1.0], 8: [0.25, 0.5]}, "b": {4: [1.0], 8: []}}
+    kind = kinds.ByCount(
+        "Recall", found, str.upper, "pairs", "recall", {"a": "kv", "b": "soft"}, ("model", "pairs", "run", "recall")
+    )
+    drawing = kind.drawing(PALETTE["light"])
+    marks = [y for trace in drawing.figure.data if trace.mode == "markers" for y in trace.y]
+    assert drawing.table["recall"] == marks == [0.5, 1.0, 0.25, 0.5, 1.0] and drawing.table["run"] == [0, 1, 0, 1, 0]
+    assert [tuple(trace.y) for trace in drawing.figure.data if trace.mode == "lines"] == [(0.75, 0.375), (1.0, None)]
+    assert drawing.alt == "Recall; means: A 0.38 at 8, B 1.00 at 4"
+    three = kinds.ByCount("Recall", found, str, "pairs", "recall", {}, ("model", "pairs", "recall")).table
+    assert list(three) == ["model", "pairs", "recall"] and three["recall"] == marks
+    assert kinds.ByCount("Recall", {"a": {4: []}}, str, "pairs", "recall", {}, ("model",) * 3).alt == "Recall"

@@ -157,12 +157,6 @@ def drift() -> dict[str, dict[int, list[float]]]:
     }
 
 
-def as_table(found: dict[str, dict[int, list[float]]], across: str, name=spelled) -> dict[str, list]:
-    """Any of these as columns, one row a run."""
-    rows = [(name(v), n, value) for v, runs in found.items() for n, values in runs.items() for value in values]
-    return dict(zip(("model", across, "right"), map(list, zip(*rows)))) or {"model": [], "right": []}
-
-
 def failed() -> list[str]:
     """Kinds of program that the shipped model has right less than half of the time at the longest length, with their mean."""
     means = {kind: np.mean(runs[recipes.LONGEST]) for kind, runs in by_kind(recipes.TRACE).items() if runs[recipes.LONGEST]}

@@ -37,12 +37,6 @@ def by_steps(name: str) -> dict[str, dict[int, list[float]]]:
     return {v: {k: evidence.final("recursive", v, f"{name}@{k}") for k in STEPS} for v in RECURSIVE}
 
 
-def as_table(found: dict[str, dict[int, list[float]]]) -> dict[str, list]:
-    """The same as columns, one row a run."""
-    rows = [(spelled(v), k, i, x) for v, runs in found.items() for k, values in runs.items() for i, x in enumerate(values)]
-    return dict(zip(("solver", "steps", "seed", "solved"), map(list, zip(*rows)))) or {"solver": [], "steps": []}
-
-
 def all_runs() -> list[tuple]:
     """Every variant: parameters, how much it was trained, minutes a seed, what it solved of each test set, mean of the seeds."""
     rows = []
