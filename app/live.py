@@ -17,7 +17,6 @@ from core.lessons.recall import Answer, Finder
 from core.paths import ROOT
 from core.real import catalogue
 from core.train import evidence, zoo
-from core.train.mechanism import Spelling, at_pairs
 from core.train.rules import Gap, Level
 from core.train.task import Task
 from core.train.tasks import recall
@@ -155,11 +154,6 @@ RULES = (
     "Shows: every seed is ordered as claimed and each mean gap is beyond 2 standard deviations of the gaps (or every run keeps "
     "the bound). Does not show: a mean gap is not in the claimed direction (or no run keeps it). Unclear: anything else."
 )
-
-
-def numbers(variant: Callable[[str], str], metric: Callable[[str], str] = at_pairs) -> Callable[[Level | Gap], str]:
-    """How the numbers behind verdicts are called."""
-    return Spelling(variant, metric).number
 
 
 def spread(s: dict) -> str:

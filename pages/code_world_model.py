@@ -208,7 +208,7 @@ def others(config: dict) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what was printed about CWM."""
     report = evidence.report("code_world_model")
-    live.verdicts(report, live.numbers(proved.spelled, proved.metric))
+    live.verdicts(report, MECHANISM.spelling.number)
     if live.ran(report):
         config = {"command": report["command"]}
         left, right = st.columns(2, gap="large")

@@ -351,7 +351,7 @@ def real_models(config: dict) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("gated_deltanet")
-    live.verdicts(report, live.numbers(lesson.variant_label))
+    live.verdicts(report, MECHANISM.spelling.number)
     table, config = lesson.recalled(), {"command": report["command"]}
     if table:
         colours, stroke = theme.colours(), theme.stroke()

@@ -15,6 +15,7 @@ from core.lessons.recall import LENGTHS, Scene, checkpoint_scene, finder, live_c
 from core.model.registry import question
 from core.shape import diagram
 from core.train import evidence, zoo
+from core.train.mechanism import Spelling, at_pairs
 from core.train.recipes import gqa as recipes
 from core.train.tasks import recall
 from core.units import binary, decimal, power
@@ -40,6 +41,7 @@ KV = controls.Slider("kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", HELP_KV)
 POSITIONS = controls.Choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
 MODEL = controls.Choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
 PROMPT = live.names_and_things(EXAMPLES)
+SPELLED = {key: sharing.label for key, sharing in recipes.SHARINGS.items()}
 CONTEXT = power(USUAL_CONTEXT)
 
 
@@ -51,11 +53,6 @@ def kv_heads(variant: str) -> int:
 def label(variant: str) -> str:
     """A sharing by its name in papers; GQA-2 has 2 KV heads."""
     return recipes.NAMES[kv_heads(variant)]
-
-
-def spelled(variant: str) -> str:
-    """A variant with what else differs about it."""
-    return recipes.SHARINGS[variant].label
 
 
 @dataclass(frozen=True)
@@ -240,7 +237,7 @@ def prove(_: Choice) -> None:
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("gqa")
     command = {"command": report["command"]}
-    live.verdicts(report, live.numbers(spelled))
+    live.verdicts(report, Spelling(SPELLED, at_pairs).number)
     groups = lesson.groups()
     left, right = st.columns(2, gap="large")
     with left:

@@ -347,7 +347,7 @@ def real_models(config: dict) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("liquid")
-    live.verdicts(report, live.numbers(lesson.variant_label))
+    live.verdicts(report, MECHANISM.spelling.number)
     found = lesson.recalled()
     if live.ran({**report, "rows": list(found)}):
         drawn(report, found)

@@ -377,7 +377,7 @@ def real_models(context: int, config: dict) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("mamba")
-    live.verdicts(report, live.numbers(lesson.variant_label))
+    live.verdicts(report, MECHANISM.spelling.number)
     if lesson.recalled():
         drawn(report)
     else:

@@ -230,7 +230,7 @@ def real_models(config: dict) -> None:
 
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    live.verdicts(evidence.report("mixers"), live.numbers(lesson.variant_label))
+    live.verdicts(evidence.report("mixers"), MECHANISM.spelling.number)
     live.heading("Recall per byte: every seed")
     pareto(lesson.EVERY)
     rows = lesson.table()

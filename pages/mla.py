@@ -19,6 +19,7 @@ from core.lessons.recall import LENGTHS, Scene, finder
 from core.model.registry import question
 from core.shape import diagram
 from core.train import evidence
+from core.train.mechanism import Spelling, at_pairs
 from core.train.recipes.mla import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, decimal, power
@@ -449,7 +450,7 @@ def prove(_: Asked) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("mla")
-    live.verdicts(report, live.numbers(label))
+    live.verdicts(report, Spelling({key: v.label for key, v in lesson.recipes.VARIANTS.items()}, at_pairs).number)
     columns = st.columns(2, gap="large")
     for i, group in enumerate(proved.GROUPS):
         with columns[i % 2]:

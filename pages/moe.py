@@ -13,10 +13,10 @@ from app.panels import Bar
 from core.lessons.common import spec_of
 from core.lessons.moe import evidence as runs
 from core.lessons.moe import lesson
-from core.lessons.moe.words import BALANCED, balance_said, model_said, number_said, trained_as, variant_said
+from core.lessons.moe.words import balance_said, model_said, number_said, trained_as, variant_said
 from core.model.registry import question
 from core.train import evidence, zoo
-from core.train.recipes.moe import MECHANISM, Setting
+from core.train.recipes.moe import BALANCED, MECHANISM, Setting
 from core.train.tasks import domains, experts
 from core.units import count, decimal
 

@@ -300,7 +300,7 @@ def formula(steps: int, variant: str, inner, rounds) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("recursive")
-    live.verdicts(report, live.numbers(proved.spelled, proved.measure))
+    live.verdicts(report, MECHANISM.spelling.number)
     if live.ran(report):
         config = {"command": report["command"]}
         for column, kind in zip(st.columns(2, gap="large"), proved.KINDS):

@@ -327,7 +327,7 @@ def catching_up(key: str, config: dict, colours: dict, stroke: float) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("rwkv")
-    live.verdicts(report, live.numbers(lesson.variant_label, lesson.measure))
+    live.verdicts(report, MECHANISM.spelling.number)
     if report["rows"]:
         left, right = st.columns(2, gap="large")
         with left:

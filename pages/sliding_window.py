@@ -13,6 +13,7 @@ from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
 from core.model.registry import question
 from core.real import catalogue
 from core.train import evidence
+from core.train.mechanism import Spelling
 from core.train.recipes.sliding_window import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, count, decimal
@@ -328,7 +329,7 @@ def prove(choice: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("sliding_window")
-    live.verdicts(report, live.numbers(variant_said, distance_said))
+    live.verdicts(report, Spelling({v: variant_said(v) for v in lesson.PATTERNS.values()}, distance_said).number)
     left, right = st.columns(2, gap="large")
     command = {"command": report["command"]}
     with left:

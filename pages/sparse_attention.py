@@ -13,6 +13,7 @@ from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
 from core.model.registry import question
 from core.real import catalogue
 from core.train import evidence
+from core.train.mechanism import Spelling
 from core.train.recipes.sparse_attention import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, operations
@@ -310,7 +311,7 @@ def real_models(config: dict) -> None:
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("sparse_attention")
-    live.verdicts(report, live.numbers(lambda v: "scorer beside MLA" if v == lesson.VARIANT else v, metric_said))
+    live.verdicts(report, Spelling({lesson.VARIANT: "scorer beside MLA"}, metric_said).number)
     if live.ran(report):
         drawn(report)
     live.published("sparse_attention")

@@ -260,7 +260,7 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("text_diffusion")
-    live.verdicts(report, live.numbers(lesson.variant_label, lesson.measure))
+    live.verdicts(report, MECHANISM.spelling.number)
     if live.ran(report):
         left, right = st.columns(2, gap="large")
         with left:

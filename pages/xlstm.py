@@ -334,7 +334,7 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("xlstm")
-    live.verdicts(report, live.numbers(lesson.variant_label))
+    live.verdicts(report, MECHANISM.spelling.number)
     if report["rows"]:
         runs({"command": report["command"]}, {v: hue(v) for v in lesson.PROVED}, colours, stroke)
     else:
@@ -344,7 +344,7 @@ def prove(_: Choice) -> None:
 
 def hue(variant: str) -> str:
     """The palette key of a variant: ink where layers of attention stand among it."""
-    return "ink" if variant.endswith("-3-1") else HUES[lesson.kind(variant)]
+    return "ink" if variant in lesson.recipes.HYBRIDS else HUES[lesson.kind(variant)]
 
 
 def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:

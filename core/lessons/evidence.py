@@ -12,29 +12,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.lessons import gated_deltanet, liquid, mamba, mixers, rwkv, xlstm
-from core.lessons.code_world_model import evidence as code_world_evidence
-from core.lessons.moe import words as moe_words
-from core.lessons.recursive import evidence as recursive_evidence
-from core.lessons.text_diffusion import lesson as text_diffusion
 from core.model import registry
 from core.train import evidence, rules, zoo
-from core.train.mechanism import Spelling, at_pairs
+from core.train.mechanism import Spelling
 from core.train.rules import Gap, Level
 
 WAITING, EVERY = "no runs yet", "every mechanism"
 OUTCOMES = (rules.SHOWS, rules.UNCLEAR, rules.NOT, WAITING)
 FEWEST = 1e-9  # a span below this is a point
-
-# how a mechanism's own page writes variants and metrics; the others are written as in their table
-SPELLING: dict[str, Spelling] = {
-    "gated_deltanet": Spelling(gated_deltanet.variant_label, at_pairs), "mamba": Spelling(mamba.variant_label, at_pairs),
-    "liquid": Spelling(liquid.variant_label, at_pairs), "mixers": Spelling(mixers.variant_label, at_pairs),
-    "xlstm": Spelling(xlstm.variant_label, at_pairs), "rwkv": Spelling(rwkv.variant_label, rwkv.measure),
-    "text_diffusion": Spelling(text_diffusion.variant_label, text_diffusion.measure),
-    "code_world_model": Spelling(code_world_evidence.spelled, code_world_evidence.metric),
-    "moe": moe_words.SPELLING, "recursive": Spelling(recursive_evidence.spelled, recursive_evidence.measure),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -162,7 +147,7 @@ def grouped(found: tuple[Row, ...]) -> dict[str, list[Row]]:
 
 def spelling(name: str) -> Spelling:
     """How variants and metrics of a mechanism are written."""
-    return SPELLING.get(name, Spelling())
+    return zoo.named(name).spelling
 
 
 def span(row: Row) -> tuple[float, float]:

@@ -351,9 +351,7 @@ LINES = ("attention-4", "delta-3-1", "kimi-3-1", "kimi-16", *(f"delta-{keys}" fo
 
 def variant_label(name: str) -> str:
     """A variant as a reader knows it."""
-    names = {"attention-4": "attention", "attention-2": "attention", "delta-3-1": "Gated DeltaNet 3:1", "kimi-3-1": "Kimi 3:1"}
-    names |= {f"delta-{keys}": f"Gated DeltaNet {keys}" for keys in KEYS} | {"latent-2": "latent attention"}
-    return names.get(name, "Kimi (KDA) 16" if name == "kimi-16" else name)
+    return recipes.MECHANISM.spelling.variant(name)
 
 
 def styles() -> dict[str, tuple[str, float]]:

@@ -334,22 +334,19 @@ def cached(key: str, context: int) -> int:
 # Prove
 
 
-SAID = {"conv-4": "no attention", **{v: f"attention {p}" for p, v in PLACES.items() if p != NONE}, ALONE: "attention, 4 layers"}
-
-
 def variant_label(variant: str) -> str:
     """A variant in a few words."""
-    return SAID.get(variant, variant)
+    return recipes.MECHANISM.spelling.variant(variant)
 
 
 def recalled() -> dict[str, dict[int, list[float]]]:
     """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
-    return common.by_pairs("liquid", SAID, MEASURED)
+    return common.by_pairs("liquid", recipes.NAMES, MEASURED)
 
 
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
     """Learning curves of the variants that have runs: {variant: {seed: (steps, loss)}}."""
-    return common.learning_curves("liquid", SAID, LOSS)
+    return common.learning_curves("liquid", recipes.NAMES, LOSS)
 
 
 def learning_table() -> dict[str, list]:

@@ -303,16 +303,12 @@ GROUPS = {
     "Mamba-2 alone": tuple(f"mamba-{state}" for state in STATES),
     "with attention": ("mamba-3-1", "attention-4"),
 }
-SAID = {
-    **{f"mamba-{state}": f"N = {state}" for state in STATES},
-    "mamba-3-1": "3 Mamba-2 : 1 attention", "attention-2": "attention, 2 layers", "attention-4": "attention, 4 layers",
-}  # fmt: skip
 MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
 
 
 def variant_label(name: str) -> str:
     """A variant in a few words."""
-    return SAID.get(name, name)
+    return recipes.MECHANISM.spelling.variant(name)
 
 
 def trained_steps() -> str:

@@ -19,7 +19,7 @@ from core.model.spec import ModelSpec
 from core.model.trace import NOTHING, Trace
 from core.real import catalogue
 from core.train import evidence, zoo
-from core.train.recipes.mixers import CONVOLUTION, LENGTH, METRIC
+from core.train.recipes.mixers import CONVOLUTION, LENGTH, MECHANISM, METRIC
 from core.train.recipes.mixers import PAIRS as MOST
 from core.train.rules import last
 from core.train.tasks import recall
@@ -32,35 +32,34 @@ PADDING_SEED = 11
 
 @dataclass(frozen=True)
 class Mixer:
-    """A trained variant: its name as a reader knows it, and the palette key of what it keeps."""
+    """A trained variant, and the palette key of what it keeps."""
 
     variant: str
-    name: str
     hue: str
 
 
 ALONE = (
-    Mixer("attention-2", "Attention", "kv"),
-    Mixer("latent-2", "Latent (MLA)", "latent"),
-    Mixer("window-2", "Window of 8", "window"),
-    Mixer("delta-16", "Gated DeltaNet", "state"),
-    Mixer("kimi-16", "Kimi (KDA)", "state"),
-    Mixer("mamba-16", "Mamba-2", "state"),
-    Mixer("rwkv-16", "RWKV-7", "state"),
-    Mixer("mlstm-16", "mLSTM", "state"),
-    Mixer("lstm", "LSTM", "state"),
-    Mixer("conv-4", "Short conv.", "window"),  # sees a few tokens back, as a window does
+    Mixer("attention-2", "kv"),
+    Mixer("latent-2", "latent"),
+    Mixer("window-2", "window"),
+    Mixer("delta-16", "state"),
+    Mixer("kimi-16", "state"),
+    Mixer("mamba-16", "state"),
+    Mixer("rwkv-16", "state"),
+    Mixer("mlstm-16", "state"),
+    Mixer("lstm", "state"),
+    Mixer("conv-4", "window"),  # sees a few tokens back, as a window does
 )
-SLSTM = Mixer("slstm", "sLSTM", "state")  # goes token by token, back as well: among all, where a reader waits for all
+SLSTM = Mixer("slstm", "state")  # goes token by token, back as well: among all, where a reader waits for all
 HYBRIDS = (
-    Mixer("attention-4", "Attention ×4", "kv"),
-    Mixer("delta-3-1", "Gated DeltaNet", "ink"),
-    Mixer("kimi-3-1", "Kimi (KDA)", "ink"),
-    Mixer("mamba-3-1", "Mamba-2", "ink"),
-    Mixer("rwkv-3-1", "RWKV-7", "ink"),
-    Mixer("mlstm-3-1", "mLSTM", "ink"),
-    Mixer("lstm-3-1", "LSTM", "ink"),
-    Mixer("conv-3-1", "Short conv.", "ink"),
+    Mixer("attention-4", "kv"),
+    Mixer("delta-3-1", "ink"),
+    Mixer("kimi-3-1", "ink"),
+    Mixer("mamba-3-1", "ink"),
+    Mixer("rwkv-3-1", "ink"),
+    Mixer("mlstm-3-1", "ink"),
+    Mixer("lstm-3-1", "ink"),
+    Mixer("conv-3-1", "ink"),
 )
 ONE, THREE, EVERY = "alone", "three to one", "all"
 SETS = {ONE: ALONE, THREE: HYBRIDS, EVERY: (*ALONE, SLSTM, *HYBRIDS)}
@@ -69,13 +68,7 @@ SIZES = ("delta-4", "delta-8", "delta-32", "mamba-4", "mamba-8", "mamba-32", "ml
 
 def variant_label(variant: str) -> str:
     """A variant as a reader knows it."""
-    names = {m.variant: m.name for m in (*ALONE, SLSTM)} | {
-        m.variant: f"{m.name} 3:1" for m in HYBRIDS if m.variant.endswith("3-1")
-    }
-    if variant in names or variant == "attention-4":
-        return names.get(variant, "Attention ×4")
-    kind, _, size = variant.rpartition("-")
-    return f"{names.get(f'{kind}-16', kind)}, {size}" if size.isdigit() else variant
+    return MECHANISM.spelling.variant(variant)
 
 
 # The prompt

@@ -33,7 +33,7 @@ HEADS, DEPTH = recipes.HEADS, 2
 RWKV = "rwkv7-2.9b"
 PAIRS = tuple(n for n in recall.PAIR_COUNTS if n <= recurrent.PAIRS)
 PROVED = (MODEL, HYBRID, ATTENTION, "attention-4")
-TRACKING = {"cups-rwkv": "RWKV-7", "cups-attention": "Attention", "cups-lstm": "LSTM"}
+TRACKING = {variant: recipes.NAMES[variant] for variant in recipes.TRACKING}
 PRACTISED = zoo.recipe("cups-rwkv").settings["moves"]
 MOVES = cups.LENGTHS
 FOLLOWS = 0.9  # right at least so often, in every run: it follows the ball
@@ -277,17 +277,12 @@ def users() -> list[recurrent.Keeper]:
 
 def variant_label(variant: str) -> str:
     """A variant as the page writes it."""
-    if variant in TRACKING:
-        return TRACKING[variant]
-    return {MODEL: "RWKV-7", HYBRID: "RWKV-7 3 : 1 attention"}.get(
-        variant, variant.replace("attention-", "attention, ") + " layers"
-    )
+    return recipes.MECHANISM.spelling.variant(variant)
 
 
 def measure(metric: str) -> str:
     """A metric as the page writes it."""
-    what, _, n = metric.partition("@")
-    return f"right after {n} moves" if what == "right" else f"{what} at {n} pairs"
+    return recipes.MECHANISM.spelling.metric(metric)
 
 
 def by_pairs() -> dict[str, dict[int, list[float]]]:

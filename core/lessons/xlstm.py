@@ -271,14 +271,12 @@ def users() -> list[recurrent.Keeper]:
 
 def variant_label(variant: str) -> str:
     """A variant as the page writes it."""
-    if variant.endswith("-3-1"):
-        return f"{kind(variant)} 3 : 1 attention"
-    return f"mLSTM, keys of {variant.removeprefix('mlstm-')}" if variant.startswith("mlstm") else kind(variant)
+    return recipes.MECHANISM.spelling.variant(variant)
 
 
 def kind(variant: str) -> str:
     """What a variant is made of."""
-    return {"mlstm": "mLSTM", "slstm": "sLSTM", "lstm": "LSTM"}.get(variant.split("-")[0], "attention")
+    return (recipes.KINDS | recipes.HYBRIDS).get(variant, "attention")
 
 
 PROVED = (*(f"mlstm-{keys}" for keys in KEYS), "slstm", "lstm", "mlstm-3-1", "lstm-3-1", ATTENTION)
@@ -300,7 +298,7 @@ def pairs_table() -> dict[str, list]:
     return columns(("variant", "pairs", "seed", "recall"), rows)
 
 
-PURE = tuple(v for v in PROVED if v != ATTENTION and not v.endswith("-3-1"))
+PURE = tuple(v for v in PROVED if v != ATTENTION and v not in recipes.HYBRIDS)
 
 
 def by_size() -> dict[str, tuple[int, list[float]]]:

@@ -1,7 +1,7 @@
 """What is known of a mechanism's runs, in one place: a file of core/train/recipes ends in it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.train.rules import Claim, Gap, Level
 from core.train.training import Recipe
@@ -21,8 +21,12 @@ def at_pairs(metric: str) -> str:
 class Spelling:
     """How variants and metrics are written for readers."""
 
-    variant: Callable[[str], str] = str
+    variants: dict[str, str] = field(default_factory=dict, hash=False)  # the others are written as in their table
     metric: Callable[[str], str] = at
+
+    def variant(self, variant: str) -> str:
+        """A variant as a reader knows it."""
+        return self.variants.get(variant, variant)
 
     def level(self, level: Level, joint: str = ", ") -> str:
         """A metric of a variant."""
@@ -48,7 +52,7 @@ class Mechanism:
     papers: tuple[str, ...]  # that its page lists, by their keys in assets/papers.json
     seeds: tuple[int, ...] = (0, 1, 2)  # of the published table; the checkpoints of the first one ship
     also: tuple[str, ...] = ()  # mechanisms whose tables are read along, because claims compare with their variants
-    spelling: Spelling = Spelling()
+    spelling: Spelling = field(default_factory=Spelling)
 
     @property
     def command(self) -> str:

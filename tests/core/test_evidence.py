@@ -108,7 +108,7 @@ def test_reports_are_json_with_command_and_seeds():
 def test_a_gap_is_named_by_what_tells_its_ends_apart():
     mha, mqa, early = Level("mha", "loss@48"), Level("mqa", "loss@48"), Level("mha", "loss@4")
     assert (mha.key, Gap(mqa, mha).key, Gap(mha, early).key) == ("mha, loss@48", "mqa - mha", "loss@48 - loss@4")
-    spelling = Spelling(str.upper, at_pairs)
+    spelling = Spelling({"mha": "MHA", "mqa": "MQA"}, at_pairs)
     written = [spelling.number(n) for n in (mha, Gap(mqa, mha), Gap(mha, early))]
     assert written == ["MHA, loss at 48 pairs", "MQA minus MHA", "loss at 48 pairs minus loss at 4 pairs"]
     assert spelling.number(mha, ": ") == "MHA: loss at 48 pairs"

@@ -146,7 +146,7 @@ def test_the_denoisers_are_llada_and_dream():
 
 def test_metrics_are_spelled_for_readers():
     assert lesson.measure("valid@8:random") == "right, 8 passes, any order"
-    assert lesson.variant_label("distinct@24:confidence") == "distinct sentences, 24 passes, surest first"
+    assert lesson.measure("distinct@24:confidence") == "distinct sentences, 24 passes, surest first"
     assert lesson.variant_label(lesson.MODEL) == "diffusion" and lesson.measure("nats") == "nats a word"
 
 

@@ -20,13 +20,7 @@ from core.train.tasks import frames, traces
 
 CWM = "cwm-32b"
 FACTS = "code_world_model"
-MODELS = {
-    recipes.TRACE: "trace", recipes.ANSWER: "answer at once", recipes.TRACE_STRAIGHT: "trace, straight lines only",
-    recipes.ANSWER_STRAIGHT: "answer at once, straight lines only",
-}  # fmt: skip
-KINDS = {
-    "straight": "straight lines", "if": "if and else", "for": "for", "while": "while", "nested": "if inside a loop",
-}  # fmt: skip
+MODELS, KINDS = recipes.NAMES, recipes.KINDS
 
 
 # Count
@@ -123,15 +117,13 @@ def supervised(steps: int) -> dict[str, int]:
 
 
 def spelled(variant: str) -> str:
-    """A variant, or a metric that is compared with another, as it is written on the page."""
-    return metric(variant) if "@" in variant else MODELS.get(variant, variant)
+    """A variant as it is written on the page."""
+    return recipes.MECHANISM.spelling.variant(variant)
 
 
 def metric(name: str) -> str:
     """A metric as it is written on the page."""
-    what, _, n = name.partition("@")
-    steps = {"own": "step {} on its own words", "true": "step {} after the true history", "steps": "runs of up to {} steps"}
-    return steps[what].format(n) if what in steps else f"{KINDS[what]}, {n} lines"
+    return recipes.MECHANISM.spelling.metric(name)
 
 
 def by_kind(variant: str) -> dict[str, dict[int, list[float]]]:

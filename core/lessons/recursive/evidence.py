@@ -4,32 +4,24 @@ import numpy as np
 
 from core.lessons.recursive.lesson import ONCE, layers_a_step, order, ours
 from core.train import evidence, zoo
+from core.train.recipes import recursive as recipes
 from core.train.tasks import maze, sudoku
 from core.train.tasks.supervision import ANSWERED, STEPS
 
 KINDS = {"unseen": "puzzles never seen", "held out": "kinds of board never seen"}
-VARIANTS = {
-    "trm-mlp": "TRM", "trm-attention": "TRM, attention", "hrm": "HRM", "looped": "looped", "once": "run once",
-    "plain": "transformer", "plain-8": "transformer, 8 layers", "trm-9x9": "TRM on 9x9", "looped-9x9": "looped, on 9x9",
-    "trm-4x4": "TRM on 4x4", "looped-maze": "looped, on mazes",
-    "trm-maze": "TRM on mazes",
-}  # fmt: skip
+VARIANTS = recipes.NAMES
 GRADED = {"6x6": "trm-mlp", "9x9": "trm-9x9"}
 RECURSIVE = ("trm-mlp", "trm-attention", "hrm", "looped")
 
 
 def spelled(variant: str) -> str:
     """A variant as the page writes it."""
-    return VARIANTS.get(variant, variant)
+    return recipes.MECHANISM.spelling.variant(variant)
 
 
 def measure(metric: str) -> str:
     """A metric as the page writes it."""
-    what, _, after = metric.partition("@")
-    shown = {"unseen": "unseen boards solved", "held out": "boards of held-out classes solved", "long": "long mazes solved"}.get(
-        what, what
-    )
-    return f"{shown} after {after} step{'s' * (after != '1')}" if after else shown
+    return recipes.MECHANISM.spelling.metric(metric)
 
 
 def by_steps(name: str) -> dict[str, dict[int, list[float]]]:

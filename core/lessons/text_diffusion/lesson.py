@@ -21,7 +21,7 @@ from core.train.tasks.stories import INDEX, LENGTH, WORDS
 from core.units import count
 
 MODEL, TWIN = recipes.DENOISER, recipes.TWIN
-SURE, ANY, AGAIN = "surest first", "any order", "any, and take back"
+SURE, ANY, AGAIN = recipes.ORDERS.values()
 REMASKING = {SURE: ("confidence", 0.0), ANY: ("random", 0.0), AGAIN: ("random", sentences.REVISIT)}
 STEPS = (1, 2, 4, 8, 12, 24, 48)
 BLOCKS = {"whole text": 0, "12": 12, "6": 6, "1, left to right": 1}
@@ -29,7 +29,7 @@ TEMPERATURES = (0.0, 0.5, 1.0, 1.5)
 SAMPLED = sentences.SAMPLES
 SENTENCES = 3 * SAMPLED  # three a text, where it is right
 MEASURES = ("grammatical", "valid", "distinct")
-ORDERS = {"confidence": SURE, "random": ANY, "revisit": AGAIN}
+ORDERS = recipes.ORDERS
 
 
 # A text, pass by pass
@@ -144,18 +144,13 @@ def fault_names(faults: np.ndarray) -> list[str]:
 
 
 def variant_label(variant: str) -> str:
-    """A variant, or a metric where a gap is between two of them, as the page writes it."""
-    return measure(variant) if "@" in variant else {MODEL: "diffusion", TWIN: "left to right"}[variant]
+    """A variant as the page writes it."""
+    return recipes.MECHANISM.spelling.variant(variant)
 
 
 def measure(metric: str) -> str:
     """A metric as the page writes it: "valid@8:random" is how much of what 8 passes in any order make is right."""
-    what, _, where = metric.partition("@")
-    if not where:
-        return {"nats": "nats a word"}.get(what, what)
-    steps, _, order = where.partition(":")
-    said = {"valid": "right", "distinct": "distinct sentences"}.get(what, what)
-    return f"{said}, {steps} passes, {ORDERS.get(order, 'left to right')}"
+    return recipes.MECHANISM.spelling.metric(metric)
 
 
 def by_steps(metric: str) -> dict[str, dict[int, list[float]]]:

@@ -6,7 +6,7 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling
 from core.train.rules import Claim, Level, Verdict, at_least, every, lower, ordered
 from core.train.tasks import frames, programs, traces
 from core.train.training import Recipe
@@ -92,9 +92,26 @@ CLAIMS = (
     ),
 )
 
+NAMES = {
+    TRACE: "trace", ANSWER: "answer at once", TRACE_STRAIGHT: "trace, straight lines only",
+    ANSWER_STRAIGHT: "answer at once, straight lines only",
+}  # fmt: skip
+KINDS = {
+    "straight": "straight lines", "if": "if and else", "for": "for", "while": "while", "nested": "if inside a loop",
+}  # fmt: skip
+
+
+def measure(name: str) -> str:
+    """A metric as it is written."""
+    what, _, n = name.partition("@")
+    steps = {"own": "step {} on its own words", "true": "step {} after the true history", "steps": "runs of up to {} steps"}
+    return steps[what].format(n) if what in steps else f"{KINDS[what]}, {n} lines"
+
+
 MECHANISM = Mechanism(
     "code_world_model",
     RECIPES,
     CLAIMS,
     papers=("2510.02387",),
+    spelling=Spelling(NAMES, measure),
 )

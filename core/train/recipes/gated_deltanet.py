@@ -7,7 +7,7 @@ in two heads.
 from core.model.mixers.delta import GatedDelta, KimiDelta
 from core.model.mixers.latent import Latent
 from core.model.rope import Rope
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling, at_pairs
 from core.train.recipes.mixers import LONG, METRIC, SOLVED, hybrid, learned
 from core.train.rules import Claim, at_least, ordered
 
@@ -48,10 +48,17 @@ CLAIMS = (
     ),
 )
 
+NAMES = {
+    "attention-4": "attention", "attention-2": "attention", "latent-2": "latent attention",
+    **{f"delta-{keys}": f"Gated DeltaNet {keys}" for keys in KEYS}, "kimi-16": "Kimi (KDA) 16",
+    "delta-3-1": "Gated DeltaNet 3:1", "kimi-3-1": "Kimi 3:1",
+}  # fmt: skip
+
 MECHANISM = Mechanism(
     "gated_deltanet",
     RECIPES,
     CLAIMS,
     papers=("2412.06464", "2406.06484", "2510.26692", "2312.04927"),
     also=("mixers",),
+    spelling=Spelling(NAMES, at_pairs),
 )

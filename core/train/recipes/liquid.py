@@ -2,7 +2,7 @@
 among four, at each of its places."""
 
 from core.model.mixers.shortconv import GatedConv
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling, at_pairs
 from core.train.recipes.mixers import ATTENTION, LONG, METRIC, SOLVED, learned
 from core.train.rules import Claim, at_least, at_most, every
 
@@ -35,10 +35,16 @@ CLAIMS = (
     Claim("Without attention nearly nothing is recalled (at most .15)", "at most", at_most(METRIC, 0.15, "conv-4")),
 )
 
+NAMES = {
+    "conv-4": "no attention", "conv-a1": "attention first", "conv-a2": "attention second", "conv-a3": "attention third",
+    "conv-3-1": "attention last", "attention-4": "attention, 4 layers",
+}  # fmt: skip
+
 MECHANISM = Mechanism(
     "liquid",
     RECIPES,
     CLAIMS,
     papers=("2511.23404", "2312.04927"),
     also=("mixers",),
+    spelling=Spelling(NAMES, at_pairs),
 )

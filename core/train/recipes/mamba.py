@@ -2,7 +2,7 @@
 keeps 16 channels of 4 to 32 numbers."""
 
 from core.model.mixers.mamba import Mamba2
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling, at_pairs
 from core.train.recipes.mixers import LONG, METRIC, SOLVED, hybrid, learned
 from core.train.rules import Claim, at_least, at_most, every, ordered
 
@@ -38,10 +38,16 @@ CLAIMS = (
     ),
 )
 
+NAMES = {
+    **{f"mamba-{state}": f"N = {state}" for state in STATES},
+    "mamba-3-1": "3 Mamba-2 : 1 attention", "attention-2": "attention, 2 layers", "attention-4": "attention, 4 layers",
+}  # fmt: skip
+
 MECHANISM = Mechanism(
     "mamba",
     RECIPES,
     CLAIMS,
     papers=("2405.21060", "2312.00752", "2504.03624", "2403.19887", "2507.22448", "2505.15431", "2312.04927"),
     also=("mixers",),
+    spelling=Spelling(NAMES, at_pairs),
 )

@@ -10,7 +10,7 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling, at_pairs
 from core.train.rules import Claim, at_least, at_most
 from core.train.tasks import recall
 from core.train.training import Recipe
@@ -67,10 +67,20 @@ CLAIMS = (
     ),
 )
 
+NAMES = {
+    "attention-2": "Attention", "latent-2": "Latent (MLA)", "window-2": "Window of 8", "delta-16": "Gated DeltaNet",
+    "kimi-16": "Kimi (KDA)", "mamba-16": "Mamba-2", "rwkv-16": "RWKV-7", "mlstm-16": "mLSTM", "lstm": "LSTM", "slstm": "sLSTM",
+    "conv-4": "Short conv.", "attention-4": "Attention ×4", "delta-3-1": "Gated DeltaNet 3:1", "kimi-3-1": "Kimi (KDA) 3:1",
+    "mamba-3-1": "Mamba-2 3:1", "rwkv-3-1": "RWKV-7 3:1", "mlstm-3-1": "mLSTM 3:1", "lstm-3-1": "LSTM 3:1",
+    "conv-3-1": "Short conv. 3:1", **{f"delta-{n}": f"Gated DeltaNet, {n}" for n in (4, 8, 32)},
+    **{f"mamba-{n}": f"Mamba-2, {n}" for n in (4, 8, 32)}, **{f"mlstm-{n}": f"mLSTM, {n}" for n in (4, 8)},
+}  # fmt: skip
+
 MECHANISM = Mechanism(
     "mixers",
     RECIPES,
     CLAIMS,
     papers=("2312.04927", "2510.26692", "2405.21060", "2503.14456", "2405.04517", "2511.23404", "1706.03762"),
-    also=("gated_deltanet", "mamba", "rwkv", "xlstm", "liquid"),  # every other mixer learned the same task
+    also=("gated_deltanet", "mamba", "rwkv", "xlstm", "liquid"),  # every other mixer learned the same task,
+    spelling=Spelling(NAMES, at_pairs),
 )

@@ -13,7 +13,7 @@ from core.model.ffn.moe import MoE
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling
 from core.train.rules import Claim, at_least, at_most, every, lower, ordered
 from core.train.tasks import domains, experts
 from core.train.training import Recipe
@@ -22,6 +22,7 @@ WIDTH, HIDDEN, LAYERS = 24, 32, 2
 MIXER = Attention(4, 2, 8, 8, Rope(8))
 STEPS, RATE = 1200, 2e-2
 BALANCES = ("none", "loss", "bias")
+BALANCED = {"none": "unbalanced", "loss": "aux loss", "bias": "bias"}  # as they are written
 FEATURES = ("token", "domain", "position")
 COLUMNS = tuple(f"{name}:{layer}" for layer in range(1, LAYERS + 1) for name in ("busiest", "dead", *FEATURES))
 
@@ -41,6 +42,12 @@ class Setting:
         """Its name: moe-16-1-loss, moe-16-1-shared-sigmoid-bias."""
         extra = ("shared",) * self.shared + ("sigmoid",) * (self.gate == "sigmoid")
         return "-".join(map(str, ("moe", self.experts, self.top_k, *extra, self.balance)))
+
+    @property
+    def label(self) -> str:
+        """As it is written: 16 experts + 1 shared sigmoid, bias."""
+        more = [f"top-{self.top_k}"] * (self.top_k > 1) + ["+ 1 shared"] * self.shared + ["sigmoid"] * (self.gate == "sigmoid")
+        return " ".join([f"{self.experts} experts", *more]) + f", {BALANCED[self.balance]}"
 
     @property
     def ffn(self) -> MoE:
@@ -170,9 +177,21 @@ GROUPS = {
     "A shared expert, sigmoid gate": (name(gate="sigmoid", balance="bias"), name(shared=True, gate="sigmoid", balance="bias")),
 }
 
+NAMES = {s.variant: s.label for s in TRAINED} | {"dense": "dense, equal active", "dense-total": "dense, equal total"}
+
+
+def measure(metric: str) -> str:
+    """A metric as it is written."""
+    what, _, layer = metric.partition(":")
+    words = {"loss": "loss", "busiest": "busiest expert, times the mean", "dead": "dead experts"}
+    words |= {feature: f"decided by {feature}" for feature in FEATURES}
+    return words[what] + (f", layer {layer}" if layer else "")
+
+
 MECHANISM = Mechanism(
     "moe",
     RECIPES,
     CLAIMS,
     papers=("1701.06538", "2101.03961", "2401.04088", "2401.06066", "2408.15664", "2412.19437", "2507.20534", "2508.10925"),
+    spelling=Spelling(NAMES, measure),
 )

@@ -6,7 +6,7 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.mixers.cells import Cells
 from core.model.spec import Layer, ModelSpec, Recursion
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling
 from core.train.rules import Claim, at_least, at_most, every, ordered
 from core.train.task import Task
 from core.train.tasks import maze, sudoku
@@ -120,9 +120,27 @@ CLAIMS = (
     ),
 )
 
+NAMES = {
+    "trm-mlp": "TRM", "trm-attention": "TRM, attention", "hrm": "HRM", "looped": "looped", "once": "run once",
+    "plain": "transformer", "plain-8": "transformer, 8 layers", "trm-9x9": "TRM on 9x9", "looped-9x9": "looped, on 9x9",
+    "trm-4x4": "TRM on 4x4", "looped-maze": "looped, on mazes",
+    "trm-maze": "TRM on mazes",
+}  # fmt: skip
+
+
+def measure(metric: str) -> str:
+    """A metric as it is written."""
+    what, _, after = metric.partition("@")
+    shown = {"unseen": "unseen boards solved", "held out": "boards of held-out classes solved", "long": "long mazes solved"}.get(
+        what, what
+    )
+    return f"{shown} after {after} step{'s' * (after != '1')}" if after else shown
+
+
 MECHANISM = Mechanism(
     "recursive",
     RECIPES,
     CLAIMS,
     papers=("2510.04871", "2506.21734", "1807.03819", "2105.01601"),
+    spelling=Spelling(NAMES, measure),
 )

@@ -6,7 +6,7 @@ from core.model.mixers.rwkv import Rwkv7
 from core.model.mixers.xlstm import Lstm
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling
 from core.train.recipes.mixers import ATTENTION, CONVOLUTION, LONG, METRIC, SOLVED, WIDTH, learned
 from core.train.rules import Claim, at_least, at_most, every, ordered
 from core.train.tasks import cups
@@ -53,10 +53,23 @@ CLAIMS = (
     ),
 )
 
+NAMES = {
+    "cups-rwkv": "RWKV-7", "cups-attention": "Attention", "cups-lstm": "LSTM", "rwkv-16": "RWKV-7",
+    "rwkv-3-1": "RWKV-7 3 : 1 attention", "attention-2": "attention, 2 layers", "attention-4": "attention, 4 layers",
+}  # fmt: skip
+
+
+def measure(metric: str) -> str:
+    """A metric as it is written."""
+    what, _, n = metric.partition("@")
+    return f"right after {n} moves" if what == "right" else f"{what} at {n} pairs"
+
+
 MECHANISM = Mechanism(
     "rwkv",
     RECIPES,
     CLAIMS,
     papers=("2503.14456", "2406.06484", "2312.04927"),
     also=("mixers",),
+    spelling=Spelling(NAMES, measure),
 )

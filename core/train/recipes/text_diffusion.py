@@ -6,7 +6,7 @@ from core.model.ffn.dense import Dense
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling
 from core.train.rules import Claim, at_least, at_most, every, lower
 from core.train.tasks import sentences
 from core.train.training import Recipe
@@ -93,9 +93,23 @@ CLAIMS = (
     ),
 )
 
+ORDERS = {"confidence": "surest first", "random": "any order", "revisit": "any, and take back"}  # as they are written
+
+
+def measure(metric: str) -> str:
+    """A metric as it is written: "valid@8:random" is how much of what 8 passes in any order make is right."""
+    what, _, where = metric.partition("@")
+    if not where:
+        return {"nats": "nats a word"}.get(what, what)
+    steps, _, order = where.partition(":")
+    name = {"valid": "right", "distinct": "distinct sentences"}.get(what, what)
+    return f"{name}, {steps} passes, {ORDERS.get(order, 'left to right')}"
+
+
 MECHANISM = Mechanism(
     "text_diffusion",
     RECIPES,
     CLAIMS,
     papers=("2502.09992", "2508.15487", "2503.00307", "2510.04767", "2505.22618"),
+    spelling=Spelling({DENOISER: "diffusion", TWIN: "left to right"}, measure),
 )

@@ -1,7 +1,7 @@
 """xLSTM: how mLSTM, sLSTM and the classic LSTM are trained, and what their table should show."""
 
 from core.model.mixers.xlstm import Lstm, MLstm, SLstm
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Mechanism, Spelling, at_pairs
 from core.train.recipes.mixers import LONG, METRIC, SOLVED, WIDTH, hybrid, learned
 from core.train.rules import Claim, at_least, ordered
 
@@ -41,10 +41,19 @@ CLAIMS = (
     ),
 )
 
+KINDS = {f"mlstm-{keys}": "mLSTM" for keys in KEYS} | {"slstm": "sLSTM", "lstm": "LSTM"}
+HYBRIDS = {"mlstm-3-1": "mLSTM", "lstm-3-1": "LSTM"}
+NAMES = {
+    **KINDS, **{f"mlstm-{keys}": f"mLSTM, keys of {keys}" for keys in KEYS},
+    "attention-2": "attention", "attention-4": "attention",
+    **{variant: f"{kind} 3 : 1 attention" for variant, kind in HYBRIDS.items()},
+}  # fmt: skip
+
 MECHANISM = Mechanism(
     "xlstm",
     RECIPES,
     CLAIMS,
     papers=("2405.04517", "2503.13427", "2312.04927"),
     also=("mixers",),
+    spelling=Spelling(NAMES, at_pairs),
 )
