@@ -46,7 +46,7 @@ class Choice:
 
 def choose() -> Choice:
     """The controls: step with programs as presets; what the model reads, and the program itself, folded."""
-    scene, wrong = lesson.opened(program.current(lesson.EXAMPLES, toy.MAX_CHARACTERS))
+    scene, wrong = lesson.read_program(program.current(lesson.EXAMPLES, toy.MAX_CHARACTERS))
     steps = tuple(range(max(1, scene.steps) + 1))
     if "at" in st.session_state and st.session_state["at"] not in steps:
         st.session_state["at"] = steps[-1]

@@ -109,11 +109,6 @@ def proof(name: str) -> dict[str, str]:
 # What is asked for
 
 
-def ids() -> tuple[str, ...]:
-    """A short name for each claim."""
-    return tuple(row.id for row in rows())
-
-
 def mechanisms() -> tuple[str, ...]:
     """What can be filtered by: all, or the title of one mechanism that has claims."""
     return (EVERY, *dict.fromkeys(row.title for row in rows()))

@@ -25,7 +25,7 @@ from core.lessons.common import (
     spec_of,
     total_bytes,
 )
-from core.lessons.recall import DTYPE, Answer, Finder, Scene, live_cost, play
+from core.lessons.recall import DTYPE, Answer, Finder, Scene, play
 from core.lessons.recurrent import GATES, Layer, layer_of
 from core.model.mixers.delta import GatedDelta, KimiDelta
 from core.model.model import Model
@@ -397,8 +397,3 @@ def memory_numbers() -> dict[str, int]:
     """Numbers in the matrices of all layers of each variant."""
     specs = {v: zoo.recipe(v).spec for v in LINES}
     return {v: sum(spec.layers[i].mixer.state(spec.d_model)["memory"] for i in delta_layers(spec)) for v, spec in specs.items()}
-
-
-def parameters() -> dict[str, int]:
-    """Learned numbers of each variant."""
-    return {v: live_cost(v, 1).params_total for v in LINES}

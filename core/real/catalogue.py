@@ -26,7 +26,6 @@ class Entry:
     config: dict
     config_source: str
     facts: dict[str, tuple[str, str]]
-    published_total: float  # billions, 0 where the maker states none
     checked: str = "computed here"  # or "reference": its counts were taken from the reference implementation, and ours equal them
 
     def __hash__(self):
@@ -53,8 +52,7 @@ def load(path: Path) -> Entry:
     """One file -> one row."""
     row = json.loads(path.read_text())
     facts = {name: (row[name]["value"], row[name]["source"]) for name in FACTS}
-    published = row["published_total_B"] or 0.0
-    return Entry(row["key"], row["name"], row["config"], row["config_source"], facts, published, row["checked"])
+    return Entry(row["key"], row["name"], row["config"], row["config_source"], facts, row["checked"])
 
 
 @lru_cache(maxsize=512)

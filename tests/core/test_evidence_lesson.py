@@ -25,7 +25,7 @@ def test_every_claim_of_every_report_is_there_with_its_verdict():
     assert [t[:3] for t in told] == [e[:3] for e in expected] and set(told) & set(expected) == {
         (row.mechanism, row.sentence, row.rule, row.outcome, row.command) for row in there
     }
-    assert len(set(lesson.ids())) == len(expected)
+    assert len({row.id for row in lesson.rows()}) == len(expected)
 
 
 def test_the_tally_adds_up_and_filters_take_what_they_say():

@@ -147,3 +147,39 @@ def test_few_ask_for_the_class_of_a_part():
     asked = [line for path in FILES if path not in MODEL for line in class_questions(path, classes)]
     assert len(asked) <= CLASS_QUESTIONS, "\n".join(["a question that should be a method of the part:", *asked])
     assert len(asked) == CLASS_QUESTIONS, f"fewer than before: CLASS_QUESTIONS is {len(asked)} now"
+
+
+# Names that many modules of core define because all of them answer the same question: what a kind of file must have.
+PROTOCOLS = {
+    "a family of released models": "FAMILY DEFAULTS read table disk experts ffns stack mixer turned latent mamba HOW",
+    "a task": "TASK NAMES WORDS INDEX VOCABULARY KINDS PLACES MAX_CHARACTERS training_batch evaluate loss parse surprise",
+    "a recipe": "MECHANISM RECIPES CLAIMS HEADS HEAD WIDTH DEPTH STEPS PAIRS KEYS WINDOW HIDDEN LONG SOLVED GROUPS METRIC LOSS",
+    "a page's lesson": "EXAMPLES variant variant_label presets scene Scene watch formula Formula real_model real_models "
+    "RealModel recalled learning learning_table users",
+}
+# Names that still mean several things. This list may only get shorter: a new name says what it is.
+SHARED = set(
+    "ATTENTION EVERY FULL HYBRID Layer Part Run SIZES alike attention counted grouped inside kept listed memory plain routed "
+    "rows run share written".split()
+)
+
+
+def defined(path):
+    """Names that a file defines at its top level."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        for target in getattr(node, "targets", [node.target] if isinstance(node, ast.AnnAssign) else []):
+            yield from (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
+
+
+def test_a_name_means_one_thing():
+    """No more than three modules of core define a name, but for what a kind of file must have."""
+    modules: dict[str, set] = {}
+    for path in (ROOT / "core").rglob("*.py"):
+        for name in defined(path):
+            modules.setdefault(name, set()).add(relative(path))
+    protocols = set(" ".join(PROTOCOLS.values()).split())
+    many = {name: sorted(files) for name, files in modules.items() if len(files) > 3}
+    assert {name: files for name, files in many.items() if name not in protocols | SHARED} == {}
+    assert protocols <= set(modules) and not protocols & SHARED

@@ -88,7 +88,7 @@ def read(source: str) -> Scene:
     return Scene(source, program, run, problem, unseen)
 
 
-def opened(text: str) -> tuple[Scene, str]:
+def read_program(text: str) -> tuple[Scene, str]:
     """The reader's program; where it cannot be read or does nothing, the first example and the sentence that says why."""
     try:
         scene = read(text)
