@@ -202,6 +202,49 @@ def test_what_comes_back_from_python_is_no_news(call):
     assert call("selection.js", "Selection", body) == [True, False, False, True, True]
 
 
+def test_only_the_newest_data_is_drawn(call):
+    """A large block is inflated after a small one that came later has been drawn: it is old by then."""
+    body = """
+    const seen = [];
+    class Kind {
+      constructor(parent) { this.root = parent; seen.push("made"); }
+      update(header) { seen.push(header.n); }
+    }
+    const draw = place(Kind), parentElement = document.createElement("div");
+    const all = () => Promise.all(given.map((data) => draw({ parentElement, data: Uint8Array.from(data) })));
+    await all();
+    forget(parentElement);
+    await all();
+    return seen;
+    """
+    blocks = [list(frame.pack({"n": 1}, bytes(40_000))), list(frame.pack({"n": 2}))]
+    assert call("place.js", "place, forget", body, blocks) == ["made", 2, "made", 2]
+
+
+@pytest.mark.parametrize("stage", [True, False], ids=["on stage", "off stage"])
+def test_a_link_in_a_page_keeps_the_stage(page, stage):
+    """And it changes the page as the Back button does; a click that asks for a new tab is left alone."""
+    body = """async ([module, query]) => {
+      const parentElement = document.createElement("div"), link = document.createElement("a");
+      history.replaceState({}, "", "/base/gqa" + query);
+      parentElement.append(document.createElement("header"));
+      Object.assign(link, { href: "/base/mla?kv=2", className: "cw-link" });
+      document.body.append(link);
+      const release = (await import(module)).default({ parentElement, data: { groups: [], current: "gqa", stage: false } });
+      const stays = new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey: true });
+      addEventListener("click", (event) => event.preventDefault(), { once: true });
+      link.dispatchEvent(stays);
+      const seen = [location.pathname + location.search];
+      link.click();
+      release();
+      link.remove();
+      return [...seen, location.pathname + location.search];
+    }"""
+    query = "?stage=1" if stage else "?head=2"
+    before, after = page.evaluate(body, [f"{HOST}/app/header.js", query])
+    assert before == f"/base/gqa{query}" and after == "/base/mla?kv=2" + ("&stage=1" if stage else "")
+
+
 def test_a_solver_that_rewrites_a_cell_is_told_apart(call):
     head = {"given": [1, 0, 0, 2], "truth": [1, 2, 1, 2], "gap": 0, "size": 2, "steps": 1, "updates": "zy", "kind": "sudoku",
             "keys": ["", "1", "2"], "names": ["gap", "1", "2"], "halt": [0.75]}  # fmt: skip
