@@ -200,7 +200,7 @@ PAGES = (
         "at reads program cw-program-text cw-surprise-program cw-pick-programs", {}, (),
         ("While", {"program": "while"}),
         ("at=3&reads=true+history", "program=while&at=5",
-         "at=2&s=i1ayVdJRylOwVTCKycsGUnkK2grGMXnlGZk5qUCOjYKZVUyeAhDkQSXh6nQVspViAQ"),
+         "at=2&s=.ePkAaABFU8pTsFUwisnLBlJ5CtoKxjF55RmZOalAjo2CmVVMngIQ5EEl4ep0FbKVAL4hDrU"),
         (),
         bad(("at", "99"), ("at", "x"), ("program", "x"), ("reads", "x"), ("s", "x")), ("def imagined", "arXiv 2510.02387"),
         lambda: [u.entry.name for u in code_world_evidence.users(str)], stated=False,
