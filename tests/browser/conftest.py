@@ -12,13 +12,6 @@ def chromium():
         yield browser
 
 
-@pytest.fixture(scope="session")
-def common(tmp_path_factory, request):
-    """A folder that all processes of one run of the tests share."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if hasattr(request.config, "workerinput") else own
-
-
 @pytest.fixture(scope="package")
 def base(common):
     """The address of the running app."""

@@ -120,14 +120,14 @@ def test_of_9x9_the_same_fingerprint_is_enough_to_be_a_copy():
     assert not {board.tobytes() for board in again.boards} & {board.tobytes() for board in p.boards[:6]}
 
 
-def test_no_test_puzzle_is_a_copy_of_a_training_puzzle():
+def test_no_test_puzzle_is_a_copy_of_a_training_puzzle(known_sudokus):
     """All of them, by the slow definition where the quick one finds something to compare."""
-    known = sudoku.known(6)
+    known = known_sudokus(6)
     assert sum(map(len, known.values())) == len(sudoku.practised(6).boards) == sudoku.TRAINING
     for held in (False, True):
         p = sudoku.tests(6, held)
         assert len(p.boards) == sudoku.TESTS and not any(sudoku.repeats(board, known) for board in p.boards)
-    assert not any(sudoku.repeats(board, sudoku.known(4)) for board in sudoku.tests(4).boards)
+    assert not any(sudoku.repeats(board, known_sudokus(4)) for board in sudoku.tests(4).boards)
 
 
 @every_size
