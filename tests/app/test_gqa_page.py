@@ -16,6 +16,8 @@ from core.train import zoo
 from tests.app import opening
 from tests.app.opening import fine, text
 
+pytestmark = pytest.mark.fast
+
 
 def opened(**query) -> AppTest:
     """The page with a query."""

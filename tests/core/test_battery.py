@@ -16,6 +16,8 @@ from core.model.trace import Trace
 from core.shape.twin import draw
 from tests.core import stand_ins
 
+pytestmark = pytest.mark.fast
+
 SPECS = {spec.name: spec for spec in (*EXAMPLES, *stand_ins.specs())}
 N = 23  # beyond twice every window, chunk and kernel here, and a multiple of none
 

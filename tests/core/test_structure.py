@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.fast
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(p for folder in ("core", "app", "pages") for p in (ROOT / folder).rglob("*.py"))
 MECHANISMS = sorted(
