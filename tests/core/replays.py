@@ -1,5 +1,5 @@
-"""Six checkpoints of eighty-six take two thirds of the time of all replays. Each is replayed only when something has changed since
-it last passed: the code that it runs through, its recipe, its weights and record, the version of torch or numpy.
+"""Six checkpoints of eighty-six take two thirds of the time of all replays. Each is replayed only when something has changed
+since it last passed: the code that it runs through, its recipe, its weights and record, the version of torch or numpy.
 
     python -m tests.core.replays      # replay those, and note what they passed with in tests/data/replays.json
     python -m pytest -m slow          # replay those that have passed

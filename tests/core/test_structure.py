@@ -155,7 +155,8 @@ def test_few_ask_for_the_class_of_a_part():
 PROTOCOLS = {
     "a family of released models": "FAMILY DEFAULTS read table disk experts ffns stack mixer turned latent mamba HOW",
     "a task": "TASK NAMES WORDS INDEX VOCABULARY KINDS PLACES MAX_CHARACTERS training_batch evaluate loss parse surprise",
-    "a recipe": "MECHANISM measure RECIPES CLAIMS HEADS HEAD WIDTH DEPTH STEPS PAIRS KEYS WINDOW HIDDEN LONG SOLVED GROUPS METRIC LOSS",
+    "a recipe": "MECHANISM measure "
+    "RECIPES CLAIMS HEADS HEAD WIDTH DEPTH STEPS PAIRS KEYS WINDOW HIDDEN LONG SOLVED GROUPS METRIC LOSS",
     "a page's lesson": "EXAMPLES variant variant_label presets scene Scene watch formula Formula real_model real_models "
     "RealModel recalled learning learning_table users",
 }
