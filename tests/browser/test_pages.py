@@ -124,7 +124,7 @@ PAGES = (
     Page(
         "code_world_model", "at", 0, 0, "trace",
         ("Lines and states of a program of 9 lines over 9 steps, marked after step 9",),
-        "at=2&s=.ePkAaABFU8pTsFUwisnLBlJ5CtoKxjF55RmZOalAjo2CmVVMngIQ5EEl4ep0FbKVAL4hDrU",
+        "at=2&s=i1ayVdJRylOwVTCKycsGUnkK2grGMXnlGZk5qUCOjYKZVUyeAhDkQSXh6nQVspViAQ",
         "at reads program section v", "growth", None,
     ),
 )  # fmt: skip

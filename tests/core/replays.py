@@ -11,6 +11,7 @@ import io
 import json
 import re
 import tokenize
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def rests_on(variant: str) -> set[str]:
     return found
 
 
+@lru_cache(maxsize=64)
 def imports(text: str) -> list[str]:
     """Names that a file may import as modules."""
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.module]
@@ -57,6 +59,7 @@ def imports(text: str) -> list[str]:
     return plain + [name for node in nodes for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))]
 
 
+@lru_cache(maxsize=64)
 def code(text: str) -> str:
     """A file without comments, docstrings and empty lines: what makes no difference to what it computes."""
     lines = text.splitlines()

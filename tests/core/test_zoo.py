@@ -16,11 +16,10 @@ from tests.core.replays import numbers
 
 RECIPES = [r for m in zoo.MECHANISMS for r in m.recipes]
 VARIANTS, SHIPPED = [r.variant for r in RECIPES], [r.variant for r in RECIPES if r.ships]
-
-
 PASSED = {variant for variant, mark in replays.passed().items() if mark == replays.mark(variant)}
 
 
+@pytest.mark.usefixtures("known_sudokus")
 @pytest.mark.parametrize("variant", [pytest.param(v, marks=pytest.mark.slow) if v in PASSED else v for v in SHIPPED])
 def test_a_checkpoint_reproduces_its_recorded_metrics(variant):
     replays.replay(variant)
