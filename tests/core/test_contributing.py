@@ -1,6 +1,7 @@
 """CONTRIBUTING.md and README.md name files that exist: python -m pytest tests/core/test_contributing.py"""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,15 @@ def test_the_steps_of_a_mechanism_name_at_most_seven_places():
     text = (ROOT / "CONTRIBUTING.md").read_text()
     steps = re.findall(r"^\d\. `", text.partition("## Add a mechanism")[2].partition("\n## ")[0], re.MULTILINE)
     assert 3 <= len(steps) <= 7
+
+
+def test_an_installation_brings_what_cutaway_needs():
+    """`pip install .` takes its dependencies from requirements.txt, and no folder for a package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["dependencies"]
+    assert project["tool"]["setuptools"] == {"packages": [], "dynamic": {"dependencies": {"file": ["requirements.txt"]}}}
+
+
+def test_the_makefile_has_a_word_for_every_day():
+    targets = re.findall(r"^(\w+):$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets == "run test fast browser serve train".split()
