@@ -174,9 +174,11 @@ def settle(tab) -> None:
     rest(tab)
 
 
+# The script begins to run in a moment; where that was too short to be seen, or its mark was replaced, what is waited for next tells.
 FOLLOW = """(url) => new Promise((done) => {
   const observer = new MutationObserver(() => { observer.disconnect(); done() });
-  observer.observe(document.querySelector("[data-test-script-state]"), { attributes: true });
+  observer.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-test-script-state"] });
+  setTimeout(() => { observer.disconnect(); done() }, 3000);
   const link = Object.assign(document.createElement("a"), { className: "cw-link", href: url });
   document.querySelector(".stApp").append(link);
   link.click();
