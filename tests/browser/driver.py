@@ -174,7 +174,7 @@ def settle(tab) -> None:
     rest(tab)
 
 
-# The script begins to run in a moment; where that was too short to be seen, or its mark was replaced, what is waited for next tells.
+# The script begins to run in a moment. Where that is too short to be seen, what is waited for next tells.
 FOLLOW = """(url) => new Promise((done) => {
   const observer = new MutationObserver(() => { observer.disconnect(); done() });
   observer.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-test-script-state"] });
