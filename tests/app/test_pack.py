@@ -46,7 +46,7 @@ def test_a_change_inside_is_small(key):
     assert len(text) < 80 and state.unpack(text, config) == {**config, "vocab_size": 1234}
 
 
-OLD = (  # links of version 0.1.0, before there was a dictionary
+OLD = (  # packed by the code before there was a dictionary
     ("q1ayVbKqVirLT05Mii_OrEpVsjI0MjbRUSrKL0iNL05OzMnMSwepAPNLKguACpRSUtMSS3NKlGprawE",
      {**EXAMPLE, "vocab_size": 1234, "rope_scaling": {"rope_type": "default"}}),
     ("q1ayVbKqVkpUsoo21MkrzcmJrdVR0gXylMrykxOT4oszq1KVYmsB",
@@ -60,7 +60,7 @@ def test_links_of_before_still_open(text, value):
 
 
 def test_a_painted_design_of_before_still_opens():
-    """Copied from the workbench of version 0.1.0: Llama 3 8B with layers 3 to 6 painted."""
+    """Packed by the code before there was a dictionary: Llama 3 8B with layers 3 to 6 painted."""
     text = (
         "zVDBagMhEP0VmeNiirqbEIQWEnrsqZccSllsnLDS6opKmnTZf-8IYdtzT52DM-_New91ggfQE-SIx9rv6xGMR9Dw9GG8YS3b7jmLxoWCFji8u2Az6JcJXK"
         "4ic8VEtHcX6vrG7krBUNwYaDOgqYZWkffc39CWQG-dBy0VzedfcxojLkHPFXD42b6ZTNu1qHUnZg5hTL7HSGKJK7Em5nQKi_8RQ64Bg7MWiZZd227mmf-X"

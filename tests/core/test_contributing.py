@@ -27,7 +27,7 @@ def test_every_file_that_is_named_exists(document):
     assert [path for path in paths if not an_example_of(path)] == []
 
 
-def test_the_steps_of_a_mechanism_name_at_most_seven_places():
+def test_a_mechanism_is_added_in_seven_steps_that_name_their_files():
     text = (ROOT / "CONTRIBUTING.md").read_text()
     steps = re.findall(r"^\d\. `", text.partition("## Add a mechanism")[2].partition("\n## ")[0], re.MULTILINE)
     assert 3 <= len(steps) <= 7
