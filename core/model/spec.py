@@ -12,7 +12,7 @@ frozen, hashable and prints as the call that makes it.
 and the same again with the ffn (which has no convolution before it).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 
 from core.errors import DEEPEST, LARGEST_VOCABULARY, SpecError, flag, number, one_of, short, whole
@@ -148,10 +148,14 @@ class ModelSpec:
         """The parts of one class in all layers, the first layer first."""
         return (part for layer in self.layers for part in layer.parts(kind))
 
+    def remixed(self, kind: type[Kind] | tuple[type[Kind], ...], change: Callable[[Kind], Mixer]) -> "ModelSpec":
+        """The same model with another mixer in place of every one of a class."""
+        made = {x: replace(x, mixer=change(x.mixer)) if isinstance(x.mixer, kind) else x for x in dict.fromkeys(self.layers)}
+        return replace(self, layers=tuple(made[layer] for layer in self.layers))
+
     def causal(self) -> "ModelSpec":
         """The same trunk reading backwards only: what the counts of a denoiser are made on."""
-        made = {layer: replace(layer, mixer=layer.mixer and layer.mixer.causal()) for layer in dict.fromkeys(self.layers)}
-        return replace(self, layers=tuple(made[layer] for layer in self.layers))
+        return self.remixed(Mixer, lambda mixer: mixer.causal())
 
 
 def expand(pattern: str, kinds: Mapping[str, Layer], depth: int) -> tuple[Layer, ...]:
