@@ -1,6 +1,6 @@
 """Evidence: every claim with its verdict, every seed of the sides that it compares, and what papers printed about the same.
 
-All of it follows from the tables of our runs (core/train) and from assets/evidence/published.json. A side
+All of it follows from the tables of our runs (core/train) and from assets/papers.json. A side
 is a metric of one variant, or the gap between two where a rule looks at nothing else. A claim that compares
 something of which no run is there yet is neither shown nor unclear: it waits.
 """

@@ -5,7 +5,11 @@ examples here.
 """
 
 from dataclasses import dataclass, replace
+from importlib import import_module
+from inspect import isabstract
+from pkgutil import iter_modules
 
+from core.model import ffn, mixers
 from core.model.blocks import Chunk, Everything, Norm, Window
 from core.model.ffn.dense import Dense
 from core.model.ffn.moe import MoE
@@ -20,6 +24,7 @@ from core.model.mixers.rwkv import ChannelMix, Rwkv7
 from core.model.mixers.shortconv import GatedConv
 from core.model.mixers.sparse import Indexed
 from core.model.mixers.xlstm import Lstm, MLstm, SLstm
+from core.model.part import Part
 from core.model.rope import Llama3, Ntk, Rope, Yarn
 from core.model.spec import Layer, ModelSpec, Scales, expand
 
@@ -63,6 +68,15 @@ def question(name: str) -> str:
     """What a page asks."""
     return next(page.question for page in PAGES if page.name == name)
 
+
+def described(package) -> tuple[type[Part], ...]:
+    """The classes of parts that the files of a package describe."""
+    modules = (import_module(f"{package.__name__}.{module.name}") for module in iter_modules(package.__path__))
+    own = (c for module in modules for c in vars(module).values() if getattr(c, "__module__", "") == module.__name__)
+    return tuple(c for c in own if isinstance(c, type) and issubclass(c, Part) and not isabstract(c))
+
+
+PARTS = (*described(mixers), *described(ffn))  # every class of part there is
 
 BASE = Attention(heads=4, kv_heads=2, k_dim=8, v_dim=8, rope=Rope(8))
 FFN = Dense(24)

@@ -64,6 +64,11 @@ def _read(key: str) -> Reading:
 
 
 @lru_cache(maxsize=1)
+def bibliography() -> dict:
+    """The papers that pages name, and the tables that they printed."""
+    return json.loads((ASSETS / "papers.json").read_text())
+
+
 def papers() -> dict[str, dict]:
     """Title, authors, first date and link of every paper that a page names, by arXiv number."""
-    return json.loads((ASSETS / "papers.json").read_text())
+    return bibliography()["papers"]

@@ -27,7 +27,7 @@ from core.model.mixers.latent import Latent
 from core.model.mixers.mamba import Mamba2
 from core.model.mixers.rwkv import Rwkv7
 from core.model.mixers.shortconv import GatedConv
-from core.model.parts import PARTS
+from core.model.registry import PARTS
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec, expand
 from core.shape import ladder

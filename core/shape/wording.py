@@ -2,7 +2,7 @@
 
 import re
 
-from core.model import parts
+from core.model import registry
 
 WORDS = {
     "heads": "heads", "kv_heads": "KV heads", "k_dim": "width of a key", "v_dim": "width of a value",
@@ -26,7 +26,7 @@ WORDS = {
     "weigh_input": "gate weighs what an expert reads", "expert_bias": "bias of the experts", "router_bias": "bias of the router",
     "gate_scale": "factor on the gate", "gate_cap": "soft cap on its gates", "words": "words in its table",
 }  # fmt: skip
-PARTS = {kind.prefix: kind.called for kind in parts.PARTS} | {  # what errors write before the dot
+PARTS = {kind.prefix: kind.called for kind in registry.PARTS} | {  # what errors write before the dot
     "layer": "a layer", "norm": "the norm", "rope": "rope", "reach": "the window", "recursion": "the recursion",
 }  # fmt: skip
 WHOLE = {  # where the two together say less than a name of their own

@@ -1,14 +1,10 @@
 """What our own runs show: their tables, the claims with their verdicts, and what papers printed. The rules stand in rules.py."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 
+from core.real.catalogue import bibliography
 from core.train import zoo
 from core.train.rules import last
-
-PUBLISHED = Path(zoo.EVIDENCE) / "published.json"
 
 
 def report(name: str, rows: list[dict] | None = None) -> dict:
@@ -46,7 +42,7 @@ def as_json(r: dict) -> dict:
 
 def published(name: str) -> list[dict]:
     """Tables that papers printed about a mechanism: title, source, date, link, columns, rows."""
-    return [table for table in json.loads(PUBLISHED.read_text()) if table["mechanism"] == name]
+    return [table for table in bibliography()["tables"] if table["mechanism"] == name]
 
 
 def final(name: str, variant: str, metric: str) -> list[float]:

@@ -46,7 +46,7 @@ class Spelling:
 class Mechanism:
     """One page's runs: how they are trained, what their table should show, how both are written."""
 
-    name: str  # of its page, and of its table
+    name: str  # of its file, of its page and of its table
     recipes: tuple[Recipe, ...]
     claims: tuple[Claim, ...]
     papers: tuple[str, ...]  # that its page lists, by their keys in assets/papers.json

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
 import safetensors.torch
@@ -23,35 +24,21 @@ import torch
 from core.count import cost
 from core.errors import SpecError, one_of
 from core.model.model import Model
+from core.model.registry import PAGES
 from core.model.spec import brief
 from core.paths import ASSETS
+from core.train import recipes
 from core.train.mechanism import Mechanism
-from core.train.recipes import (
-    code_world_model,
-    gated_deltanet,
-    gqa,
-    liquid,
-    mamba,
-    mixers,
-    mla,
-    moe,
-    recursive,
-    rwkv,
-    sliding_window,
-    sparse_attention,
-    text_diffusion,
-    xlstm,
-)
 from core.train.training import Recipe, run, write
 
 ZOO, EVIDENCE, RESUME = ASSETS / "zoo", ASSETS / "evidence", ASSETS / "zoo" / ".resume"
 
-# in the order of the talk
-MECHANISMS: tuple[Mechanism, ...] = (
-    gqa.MECHANISM, mla.MECHANISM, sliding_window.MECHANISM, moe.MECHANISM, gated_deltanet.MECHANISM, sparse_attention.MECHANISM,
-    mamba.MECHANISM, rwkv.MECHANISM, xlstm.MECHANISM, liquid.MECHANISM, mixers.MECHANISM, recursive.MECHANISM,
-    text_diffusion.MECHANISM, code_world_model.MECHANISM,
-)  # fmt: skip
+# What the files of core/train/recipes say, in the order of the pages
+MECHANISMS: tuple[Mechanism, ...] = tuple(
+    import_module(f"{recipes.__name__}.{page.name}").MECHANISM
+    for page in PAGES
+    if Path(recipes.__file__).with_name(f"{page.name}.py").exists()
+)
 
 
 def named(name: str) -> Mechanism:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.model.registry import GROUPS, PAGES
+
 ROOT = Path(__file__).resolve().parents[2]
 PATH = re.compile(r"`((?:core|app|pages|assets|tests)(?:/[\w.<>-]+)+)`")
 
@@ -28,9 +30,34 @@ def test_every_file_that_is_named_exists(document):
 
 
 def test_a_mechanism_is_added_in_seven_steps_that_name_their_files():
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    steps = re.findall(r"^\d\. `", text.partition("## Add a mechanism")[2].partition("\n## ")[0], re.MULTILINE)
-    assert 3 <= len(steps) <= 7
+    assert 3 <= len(re.findall(r"^\d\. `", steps(), re.MULTILINE)) <= 7
+
+
+def steps() -> str:
+    """What CONTRIBUTING says of adding a mechanism."""
+    return (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a mechanism")[2].partition("\n## ")[0]
+
+
+FILES = [path for path in dict.fromkeys(PATH.findall(steps())) if "<name>" in path and "/model/" not in path]
+HELPERS = {"card", "common", "recall", "recurrent", "landscape"}  # what several lessons share, and the lesson of the first page
+MECHANISMS = [page.name for page in PAGES if page.group != GROUPS[-1]]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_every_mechanism_has_every_file_that_adding_one_asks_for(name):
+    assert len(FILES) == 4
+    paths = [ROOT / path.replace("<name>", name) for path in FILES]
+    missing = [str(path.relative_to(ROOT)) for path in paths if not path.exists() and not path.with_suffix("").is_dir()]
+    assert missing == [], f"{', '.join(missing)}: missing, as core/model/registry.py has a page {name}"
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("path", FILES)
+def test_every_file_of_a_mechanism_has_a_page_in_the_registry(path):
+    there = {file.stem.removeprefix("test_") for file in ROOT.glob(path.replace("<name>", "*"))} - {"__init__"}
+    helpers = {"lessons": HELPERS}.get(Path(path).parent.name, set())
+    assert there - helpers <= {page.name for page in PAGES}, "core/model/registry.py has no line for it in PAGES"
 
 
 def test_an_installation_brings_what_cutaway_needs():

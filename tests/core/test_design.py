@@ -14,8 +14,7 @@ from core.lessons import card
 from core.lessons import workbench as lesson
 from core.model.blocks import Norm, Reach
 from core.model.mixers.attention import Temperature
-from core.model.parts import PARTS
-from core.model.registry import EXAMPLES
+from core.model.registry import EXAMPLES, PARTS
 from core.model.rope import NoScaling, Rope
 from core.model.spec import Layer, ModelSpec, Recursion, Scales
 from core.real import catalogue, intake

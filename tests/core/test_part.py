@@ -1,19 +1,14 @@
 """What every class of part answers, and that a question about a part looks into all that it is made of."""
 
 from dataclasses import replace
-from importlib import import_module
-from inspect import isabstract
-from pkgutil import iter_modules
 
 import pytest
 
 from core.errors import CountedOnly
 from core.lessons import card
-from core.model import ffn, mixers
 from core.model.mixers.cells import Cells
 from core.model.part import D_MODEL, Ffn, Mixer, Part, inside
-from core.model.parts import PARTS
-from core.model.registry import BASE, EXAMPLES, FFN, MAMBA2, MLA, PAGES, small
+from core.model.registry import BASE, EXAMPLES, FFN, MAMBA2, MLA, PAGES, PARTS, small
 from core.model.rope import Rope
 from core.model.spec import Layer
 from core.real import catalogue
@@ -21,18 +16,6 @@ from core.shape import design, ladder, wording
 
 ASIDE = replace(MAMBA2, norm=False)
 PARALLEL = next(kind for kind in PARTS if kind.__name__ == "Parallel")
-
-
-def classes():
-    """Every class of part that a file of mixers or ffn defines."""
-    for package in (mixers, ffn):
-        for module in iter_modules(package.__path__):
-            found = vars(import_module(f"{package.__name__}.{module.name}")).values()
-            yield from (c for c in found if isinstance(c, type) and issubclass(c, Part) and not isabstract(c))
-
-
-def test_the_list_of_parts_has_every_class():
-    assert set(classes()) == set(PARTS)
 
 
 @pytest.mark.parametrize("first", [replace(BASE, rope=Rope()), replace(MLA, rope=Rope())], ids=("attention", "latent"))

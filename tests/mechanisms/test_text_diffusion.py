@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from core.count import cost
+from core.lessons.common import model_name
 from core.lessons.text_diffusion import cost as text_cost
 from core.lessons.text_diffusion import lesson
 from core.lessons.text_diffusion import pairs as text_pairs
@@ -13,6 +14,38 @@ from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.tasks import sentences, stories
 from core.train.tasks.stories import INDEX, LENGTH, MASK, WORDS
+from tests.mechanisms.page import PROMPTED, Page, Screen, bad
+
+PAGE = Page(
+    "text_diffusion",
+    ends=({"steps": "1", "order": "any order"}, {"steps": "48", "order": "any, and take back"}),
+    controls=f"steps order block temperature seed pair cw-pick-sampler {PROMPTED}",
+    real=text_cost.denoisers(),
+    preset=("All at once", {"steps": "1"}),
+    links=("steps=4&seed=3", "order=any+order&step=2&block=6", "steps=12&prompt=today+_+who+_+the+potters+shapes+small+_"),
+    prompts=(
+        ("today the bakker bakes", ("bakker", "nearest: baker")),
+        ("the " * 25, ("24 words",)),
+        ("<script>x</script>", ("nearest",)),
+        ("today the bakers bake bread . " * 4, ("gap",)),
+    ),
+    nonsense=bad(
+        ("steps", "3"), ("steps", "x"), ("order", "x"), ("block", "5"), ("temperature", "9"), ("seed", "99"), ("pair", "x")
+    ),
+    source=("def denoise", "arXiv 2502.09992"),
+    users=lambda: [model_name(key) for key in text_cost.denoisers()],
+    fewest=2,
+    screen=Screen(
+        maps=1,
+        last=0,
+        figure="committed",
+        alt=("Confidence at 24 places in each of 8 passes", "committed each of 24 places"),
+        link="steps=12&prompt=today+_+who+_+the+potters+shapes+small+_",
+        linked="steps order block temperature seed section prompt v",
+        stage="work",
+        unknown=("today the bakker", "bakker"),
+    ),
+)
 
 BLANK = (MASK,) * LENGTH
 SOME = sentences.parse(lesson.EXAMPLES["gaps in the middle"]).words

@@ -14,6 +14,31 @@ from core.lessons.recall import checkpoint_scene, live_bytes
 from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.tasks import recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "xlstm",
+    ends=({"forget": "-16", "cell": "LSTM"}, {"forget": "4", "cell": "sLSTM"}),
+    controls=f"forget cell keys heads layer cw-pick-bias {PROMPTED}",
+    real=("gpt2-xl", "gemma3-1b", "llama3-8b"),
+    preset=("Forgetful", {"forget": "-8"}),
+    links=("forget=-2&cell=sLSTM", "keys=8&step=6&layer=1", "forget=4&cell=LSTM&heads=16&prompt=zoe+wheel+leo+plum+%3F+leo"),
+    prompts=RECALL,
+    nonsense=bad(("forget", "99"), ("forget", "x"), ("cell", "GRU"), ("keys", "5"), ("heads", "7")),
+    source=("class MLstmModule", "arXiv 2503.13427"),
+    users=lambda: [u.entry.name for u in lesson.users()],
+    stated=False,
+    screen=Screen(
+        maps=5,
+        last=1,
+        figure="left",
+        alt=("Memory of mLSTM, layer 2, after each of", "Forget, input and output gates", "Share of what each"),
+        link="forget=4&cell=LSTM&heads=16&prompt=zoe+wheel+leo+plum+%3F+leo",
+        linked="forget cell keys heads layer section prompt v",
+        stage="growth",
+        unknown=("ann lampp ? ann", "lampp"),
+    ),
+)
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 VARIANTS = ("mlstm-16", "slstm", "lstm")

@@ -12,6 +12,31 @@ from core.lessons.recall import live_bytes
 from core.real.catalogue import entries
 from core.train import evidence, zoo
 from core.train.tasks import cups, recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "rwkv",
+    ends=({"removal": "0.0"}, {"removal": "1.0"}),
+    controls=f"removal layer cw-pick-strength game cw-pick-game cw-surprise-game {PROMPTED}",
+    real=("gpt2-xl", "gemma3-1b", "llama3.2-1b"),
+    preset=("Decay alone", {"removal": "0.0"}),
+    links=("removal=0.25&layer=2", "removal=0.5&head=2&step=6", "game=left+left-middle+wait&prompt=zoe+wheel+leo+plum+%3F+leo"),
+    prompts=RECALL,
+    nonsense=bad(("removal", "2"), ("removal", "x"), ("game", "left " * 400)),
+    source=("class Rwkv7Module", "arXiv 2503.14456"),
+    users=lambda: [u.entry.name for u in lesson.users()],
+    stated=False,
+    screen=Screen(
+        maps=8,
+        last=3,
+        figure="arrows",
+        alt=("Memory of 4 heads in layer 1 after each of", "channels of 4 heads loses", "erases along one", "Where the ball is"),
+        link="game=left+left-middle+wait&prompt=zoe+wheel+leo+plum+%3F+leo",
+        linked="removal layer game section prompt v",
+        stage="growth",
+        unknown=("ann lampp ? ann", "lampp"),
+    ),
+)
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 GAME = tuple("middle left-middle left-right wait middle-right left-right left-middle".split())

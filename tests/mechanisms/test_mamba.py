@@ -5,12 +5,39 @@ import pytest
 
 from core.count import cost
 from core.lessons import mamba as lesson
-from core.lessons.common import memory_bytes, spec_of
+from core.lessons.common import memory_bytes, model_name, spec_of
 from core.lessons.recall import live_bytes
 from core.lessons.recurrent import watch
 from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.tasks import recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "mamba",
+    ends=({"state": "4"}, {"state": "32"}),
+    controls=f"state share layer real context cw-pick-model {PROMPTED}",
+    shy={"layer": {"share": lesson.HYBRID}},
+    real=lesson.hybrids()[:3],
+    preset=("Nemotron-H", {"share": "1 of 4", "real": "Nemotron-H 8B"}),
+    links=("state=4", "state=32&layer=1&head=6&row=9", "share=1+of+4&layer=2&prompt=zoe+wheel+leo+plum+%3F+leo"),
+    prompts=RECALL,
+    nonsense=(*bad(("state", "5"), ("state", "x"), ("share", "2 of 4"), ("context", "12")), {"state": "32", "layer": "4"}),
+    source=("class Mamba2Module", "arXiv 2405.21060"),
+    users=lambda: [model_name(key) for key in lesson.users()],
+    stated=False,
+    screen=Screen(
+        maps=9,
+        last=4,
+        figure="steps",
+        alt=("Decay masks of 4 heads", "Step size of each of", "State of head"),
+        link="share=1+of+4&layer=2&prompt=zoe+wheel+leo+plum+%3F+leo",
+        linked="share real context section prompt v",
+        stage="growth",
+        unknown=("ann lampp ? ann", "lampp"),
+        beside=(".st-key-share",),
+    ),
+)
 
 PROMPT = recall.parse(recall.surprise(10, seed=4, asked=3))
 SETTINGS = [*((lesson.PURE, n) for n in lesson.STATES), (lesson.HYBRID, lesson.TYPICAL)]

@@ -15,6 +15,32 @@ from core.train import evidence, zoo
 from core.train.recipes import code_world_model as recipes
 from core.train.rules import Level
 from core.train.tasks import frames, programs, toy, traces
+from tests.mechanisms.page import Page, Screen, bad
+
+PAGE = Page(
+    "code_world_model",
+    ends=({"at": "0"}, {"at": "9", "reads": "true history"}),
+    controls="at reads program cw-program-text cw-surprise-program cw-pick-programs",
+    preset=("While", {"program": "while"}),
+    links=(
+        "at=3&reads=true+history",
+        "program=while&at=5",
+        "at=2&s=.ePkAaABFU8pTsFUwisnLBlJ5CtoKxjF55RmZOalAjo2CmVVMngIQ5EEl4ep0FbKVAL4hDrU",
+    ),
+    nonsense=bad(("at", "99"), ("at", "x"), ("program", "x"), ("reads", "x"), ("s", "x")),
+    source=("def imagined", "arXiv 2510.02387"),
+    users=lambda: [u.entry.name for u in proved.users(str)],
+    stated=False,
+    screen=Screen(
+        maps=0,
+        last=0,
+        figure="trace",
+        alt=("Lines and states of a program of 9 lines over 9 steps, marked after step 9",),
+        link="at=2&s=i1ayVdJRylOwVTCKycsGUnkK2grGMXnlGZk5qUCOjYKZVUyeAhDkQSXh6nQVspViAQ",
+        linked="at reads program section v",
+        stage="growth",
+    ),
+)
 
 WHILE = lesson.EXAMPLES["while"]
 READABLE = [name for name, text in lesson.EXAMPLES.items() if not lesson.read(text).problem]

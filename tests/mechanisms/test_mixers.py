@@ -12,6 +12,30 @@ from core.model.decoding.autoregressive import record
 from core.model.model import build
 from core.train import zoo
 from core.train.tasks import recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "mixers",
+    ends=({"pairs": "4"}, {"pairs": "24", "mixers": "all"}),
+    controls=f"pairs mixers cw-pick-facts {PROMPTED}",
+    preset=("All they learned", {"pairs": "24", "mixers": "alone"}),
+    links=("pairs=4", "pairs=20&head=3&step=9", "pairs=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=3"),
+    prompts=RECALL,
+    nonsense=bad(("pairs", "5"), ("pairs", "x"), ("mixers", "x")),
+    source=("class AttentionModule", "class GatedDeltaModule"),
+    users=lambda: [r.name for r in lesson.real_models()],
+    stated=False,
+    screen=Screen(
+        maps=10,
+        last=2,
+        figure="pareto",
+        alt=("Where 10 mixers look", "against bytes"),
+        link="pairs=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=3",
+        linked="pairs mixers section prompt v",
+        stage="growth",
+        unknown=("ann lampp ? ann", "lampp"),
+    ),
+)
 
 PROMPT = recall.parse("ann lamp bo kite cy drum ? bo ann")
 VARIANTS = [m.variant for m in lesson.SETS[lesson.EVERY]]

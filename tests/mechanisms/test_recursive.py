@@ -12,6 +12,39 @@ from core.model.decoding.recursion import solve
 from core.real import catalogue
 from core.train import zoo
 from core.train.tasks import maze, sudoku
+from tests.mechanisms.page import Page, Screen, bad
+
+PAGE = Page(
+    "recursive",
+    ends=({"steps": "1"}, {"steps": "16", "puzzle": "maze"}),
+    controls="steps puzzle cw-pick-steps solver inner rounds all board cw-pick-board cw-surprise-board",
+    shy={"large": {"puzzle": "9x9"}, "small": {"puzzle": "4x4"}, "maze": {"puzzle": "maze"}},
+    preset=("One step", {"steps": "1"}),
+    links=("steps=4&step=6", "puzzle=maze&steps=2&step=1", "steps=16&solver=HRM&board=3...14+6...52+2..1.5+.1....+..5..3+46...."),
+    nonsense=bad(
+        ("steps", "3"),
+        ("steps", "x"),
+        ("puzzle", "8x8"),
+        ("solver", "x"),
+        ("inner", "99"),
+        ("rounds", "0"),
+        ("board", "x" * 5000),
+        ("board", "<script>"),
+        ("board", ""),
+    ),
+    source=("def solve", "arXiv 2510.04871"),
+    users=lambda: [entry.name for entry, *_ in lesson.users()],
+    fewest=2,
+    screen=Screen(
+        maps=1,
+        last=0,
+        figure="race",
+        alt=("The answer after each of 32 updates", "Share of gaps that are right after"),
+        link="steps=16&solver=HRM&board=3...14+6...52+2..1.5+.1....+..5..3+46....",
+        linked="steps puzzle inner rounds section v",
+        stage="growth",
+    ),
+)
 
 BOARD = "3...14 6...52 2..1.5 .1.... ..5..3 46...."
 PUZZLE = lesson.parse("6x6", BOARD)

@@ -5,12 +5,37 @@ import pytest
 import torch
 
 from core.lessons import liquid as lesson
-from core.lessons.common import spec_of, total_bytes
+from core.lessons.common import model_name, spec_of, total_bytes
 from core.lessons.recall import live_bytes
 from core.model.trace import Trace
 from core.train import evidence, zoo
 from core.train.recipes.mixers import model as stack
 from core.train.tasks import recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "liquid",
+    ends=({"attention": "none"}, {"attention": "last"}),
+    controls=f"attention gates real context cw-pick-model {PROMPTED}",
+    real=lesson.users(),
+    preset=("LFM2 1.2B", {"attention": "third", "real": "LFM2 1.2B"}),
+    links=("attention=none", "attention=second&head=1&row=12", "attention=first&prompt=zoe+wheel+leo+plum+%3F+leo&step=5"),
+    prompts=RECALL,
+    nonsense=bad(("attention", "fifth"), ("context", "12")),
+    source=("class GatedConvModule", "arXiv 2511.23404"),
+    users=lambda: [model_name(key) for key in (*lesson.users(), *lesson.others())],
+    stated=False,
+    screen=Screen(
+        maps=4,
+        last=3,
+        figure="conveyor",
+        alt=("What each of 28 tokens takes up", "three tokens gated", "Tokens moved by"),
+        link="attention=first&prompt=zoe+wheel+leo+plum+%3F+leo&step=5",
+        linked="attention real context section prompt v",
+        stage="growth",
+        unknown=("ann lampp ? ann", "lampp"),
+    ),
+)
 
 PROMPT = recall.parse(recall.surprise(12, seed=4, asked=3))
 PLACES = tuple(lesson.PLACES)

@@ -12,6 +12,31 @@ from core.real import catalogue
 from core.shape import diagram
 from core.train import zoo
 from core.train.tasks import recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "gqa",
+    ends=({"kv_heads": "1"}, {"kv_heads": "8"}),
+    controls=f"kv_heads positions model cw-pick-shape {PROMPTED}",
+    shy={"layer": {"model": gqa.INDUCTION}},
+    real=tuple(gqa.dividing(1)[:3]),
+    preset=("Multi-query: 1", {"kv_heads": "1"}),
+    links=("kv_heads=1", "kv_heads=4&positions=rope&head=5", "kv_heads=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=2&step=5"),
+    prompts=RECALL,
+    nonsense=bad(("kv_heads", "99"), ("kv_heads", "abc"), ("model", "x"), ("positions", "x")),
+    source=("class AttentionModule", "arXiv 2305.13245"),
+    users=lambda: [u["entry"].name for u in gqa.users()],
+    screen=Screen(
+        maps=8,
+        last=7,
+        figure="wiring",
+        alt=("Attention maps of 8 query heads", "8 query heads above, each wired"),
+        link="kv_heads=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=2&step=5",
+        linked="kv_heads positions model section prompt v",
+        stage="growth",
+        unknown=("ann lampp ? ann", "lampp"),
+    ),
+)
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 

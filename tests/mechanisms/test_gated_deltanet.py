@@ -6,13 +6,38 @@ import torch
 
 from core.count import cost
 from core.lessons import gated_deltanet as lesson
-from core.lessons.common import spec_of, total_bytes
+from core.lessons.common import model_name, spec_of, total_bytes
 from core.lessons.gated_deltanet import FULL, GATED, HYBRID, KIMI, PURE, Setting
 from core.lessons.recall import script
 from core.model.decoding.autoregressive import follow
 from core.model.model import build
 from core.train import evidence, zoo
 from core.train.tasks import recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "gated_deltanet",
+    ends=({"write": "0"}, {"write": "1", "decay": "0.5", "mix": "3:1", "rule": "Kimi (KDA)"}),
+    controls=f"write decay mix rule keys matrix real cw-pick-model {PROMPTED}",
+    real=lesson.users(),
+    preset=("Kimi Linear 3:1", {"mix": "3:1", "rule": "Kimi (KDA)", "real": "Kimi Linear 48B-A3B"}),
+    links=("write=0.5&decay=0.9", "mix=3:1&step=7", "keys=8&matrix=layer+1%2C+head+1&prompt=zoe+wheel+leo+plum+%3F+leo"),
+    prompts=RECALL,
+    nonsense=bad(("write", "2"), ("decay", "0"), ("mix", "x"), ("rule", "x"), ("keys", "5"), ("matrix", "layer 9, head 9")),
+    source=("class GatedDeltaModule", "def scan"),
+    users=lambda: [model_name(key) for key in lesson.users()],
+    fewest=3,
+    screen=Screen(
+        maps=4,
+        last=1,
+        figure="readout",
+        alt=("The memory of head", "Share of each token's value in the read-out"),
+        link="keys=8&matrix=layer+1%2C+head+1&prompt=zoe+wheel+leo+plum+%3F+leo",
+        linked="write decay mix rule real section prompt v",
+        stage="growth",
+        unknown=("ann lampp ? ann", "lampp"),
+    ),
+)
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope ? bo ann")
 VARIANTS = ("delta-8", "kimi-16", "delta-3-1", "kimi-3-1")

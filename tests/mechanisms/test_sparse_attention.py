@@ -5,10 +5,35 @@ import pytest
 import torch
 
 from core.lessons import sparse_attention as lesson
-from core.lessons.common import CONTEXTS, spec_of
+from core.lessons.common import CONTEXTS, model_name, spec_of
 from core.model.trace import Trace
 from core.train import evidence, zoo
 from core.train.tasks import recall, selection
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "sparse_attention",
+    ends=({"top_k": "1"}, {"top_k": "128"}),
+    controls=f"top_k real context cw-pick-model {PROMPTED}",
+    real=lesson.users(),
+    preset=("GLM-5: 2,048 of 128k", {"real": "GLM-5", "context": "128k", "top_k": "1"}),
+    links=("top_k=2", "top_k=8&head=5&row=12&context=4k", "top_k=1&prompt=zoe+wheel+leo+plum+%3F+leo&step=5"),
+    prompts=RECALL,
+    nonsense=bad(("top_k", "3"), ("top_k", "x"), ("context", "12")),
+    source=("class IndexedModule", "arXiv 2512.02556"),
+    users=lambda: [model_name(key) for key in (*lesson.users(), *dict(lesson.others()))],
+    stated=False,
+    screen=Screen(
+        maps=6,
+        last=5,
+        figure="row",
+        alt=("Attention, scores and the 4 tokens picked", "Attention of hal to the 24"),
+        link="top_k=1&prompt=zoe+wheel+leo+plum+%3F+leo&step=5",
+        linked="top_k real context section prompt v",
+        stage="theirs",
+        unknown=("ann lampp ? ann", "lampp"),
+    ),
+)
 
 PROMPT = recall.parse(recall.surprise(16, seed=4, asked=3))
 

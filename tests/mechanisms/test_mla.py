@@ -22,6 +22,34 @@ from core.train import zoo
 from core.train.recipes import mla as recipes
 from core.train.rules import NOT, SHOWS, UNCLEAR, beats
 from core.train.tasks import recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "mla",
+    ends=({"latent": "1"}, {"latent": str(lesson.FULL)}),
+    controls=f"latent rope_key form made task cw-pick-shape {PROMPTED}",
+    shy={"made": {"latent": "12"}},
+    real=tuple(models.keys()),
+    preset=(next(iter(models.presets())), {"latent": str(next(iter(models.presets().values()))["latent"])}),
+    links=("latent=6", "latent=12&made=trained+at+this+size&form=expanded", "latent=20&rope_key=false&head=3&row=5"),
+    prompts=RECALL,
+    nonsense=(
+        *bad(("latent", "99"), ("latent", "x"), ("rope_key", "maybe"), ("form", "x"), ("made", "x"), ("task", "x")),
+        {"latent": "28", "made": lesson.TRAINED},
+    ),
+    source=("class LatentModule", "arXiv 2405.04434"),
+    users=lambda: [u["entry"].name for u in models.users()],
+    screen=Screen(
+        maps=3 * lesson.HEADS,
+        last=7,
+        figure="bottleneck",
+        alt=("Attention of 4 heads", "Difference of the attention", "numbers of x become a latent", "answered right"),
+        link="latent=20&rope_key=false&head=3&row=5",
+        linked="latent rope_key form task section prompt v",
+        stage="growth",
+        unknown=("ann lampp ? ann", "lampp"),
+    ),
+)
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin ? bo eva")
 TOLD_ONCE = (17682, 11130)  # sums of tokens and of answers of one batch, drawn before names could be told twice

@@ -9,7 +9,7 @@ import torch
 
 from core.count import cost
 from core.lessons import sliding_window as lesson
-from core.lessons.common import spec_of
+from core.lessons.common import model_name, spec_of
 from core.model.blocks import Chunk, Full, Window
 from core.model.model import Model, build
 from core.model.spec import Layer, ModelSpec
@@ -19,6 +19,31 @@ from core.shape import diagram
 from core.train import rules
 from core.train.recipes import sliding_window as recipes
 from core.train.tasks import recall
+from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
+
+PAGE = Page(
+    "sliding_window",
+    ends=({"window": "2", "pattern": "local"}, {"window": "64", "pattern": "global"}),
+    controls=f"window pattern context real cw-pick-model {PROMPTED}",
+    real=lesson.users(),
+    preset=("Mistral 7B v0.1", {"pattern": "local", "real": model_name("mistral-7b-v0.1")}),
+    links=("window=4&pattern=1:1", "pattern=local&row=10&step=20", "window=32&prompt=zoe+wheel+leo+plum+%3F+leo"),
+    prompts=RECALL,
+    nonsense=bad(("window", "99"), ("window", "abc"), ("pattern", "x"), ("context", "12")),
+    source=("class AttentionModule", "class Window"),
+    users=lambda: [model_name(key) for key in lesson.users()],
+    screen=Screen(
+        maps=6,
+        last=5,
+        figure="reach",
+        alt=("bands 8 wide", "places in the stack can still reach ann"),
+        link="window=32&prompt=zoe+wheel+leo+plum+%3F+leo",
+        linked="window pattern context real section prompt v",
+        stage="shares",
+        unknown=("ann lampp ? ann", "lampp"),
+        beside=(".st-key-pattern",),
+    ),
+)
 
 PROMPT = recall.parse("ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup ? ivy ann")
 RECIPE = recipes.windowed("local-5-1")

@@ -15,6 +15,41 @@ from core.real import catalogue
 from core.train import zoo
 from core.train.recipes.moe import BALANCES, RECIPES, TRAINED, WIDTH, Setting
 from core.train.tasks import domains
+from tests.mechanisms.page import PROMPTED, Page, Screen, bad
+
+PAGE = Page(
+    "moe",
+    ends=({"experts": "8"}, {"experts": "16"}),
+    controls=f"experts balance top_k shared gate cells flow batch real cw-pick-preset {PROMPTED}",
+    shy={"gate": {}, "shared": {"balance": "bias"}},
+    real=tuple(lesson.mixture_names())[:3],
+    preset=("Mixtral", {"real": "Mixtral 8x7B", "experts": "8"}),
+    links=("balance=none&row=3", "experts=8&top_k=2&cells=affinities", "gate=sigmoid&balance=bias&shared=true&batch=8"),
+    prompts=(
+        ("whisk the eggz .", ("nearest: eggs",)),
+        ("", ("1 to 64",)),
+        ("rain " * 100, ("64",)),
+        ("<script>x</script>", ("nearest",)),
+    ),
+    nonsense=(
+        *bad(("experts", "99"), ("balance", "x"), ("top_k", "7"), ("batch", "-1")),
+        {"experts": "8", "top_k": "3"},
+        {"gate": "sigmoid", "shared": "true"},
+    ),
+    source=("class MoEModule",),
+    users=lambda: [r.name for r in lesson.users()],
+    stated=False,
+    screen=Screen(
+        maps=2,
+        last=1,
+        figure="load",
+        alt=("Which of 16 experts each of", "Load of 16 experts in 2 layers"),
+        link="gate=sigmoid&balance=bias&shared=true&batch=8",
+        linked="experts batch real section prompt v",
+        stage="reading",
+        unknown=("whisk the eggz", "eggz"),
+    ),
+)
 
 TEXT = tuple(domains.parse(next(iter(domains.EXAMPLES.values()))).tokens)
 
