@@ -1,16 +1,14 @@
 """What pages with a live model share: their frame, the prompt read and marked, the answers, where a picture comes from."""
 
 import html
-import math
 import random
 import re
 from collections.abc import Callable, Iterable
 
 import streamlit as st
 
-from app import controls, panels, state, theme
-from app.figures import evidence as figures
-from app.figures import frame
+from app import controls, panels, state
+from app.figures import kinds
 from app.panels import Bar
 from core.errors import SpecError
 from core.lessons.recall import Answer, Finder
@@ -131,7 +129,7 @@ def verdicts(report: dict, name: Callable[[Level | Gap], str]) -> None:
     lines = []
     for claim in report["claims"]:
         kind = {"shows": "yes", "does not show": "no"}.get(claim["verdict"], "open")
-        numbers = " · ".join(f"{name(number)}: {spread(s)}" for number, s in claim["numbers"].items())
+        numbers = " · ".join(f"{name(number)}: {kinds.spread_text(s)}" for number, s in claim["numbers"].items())
         verdict = f'<span class="cw-verdict {kind}">{html.escape(claim["verdict"])}</span>'
         said = f"<p>{html.escape(claim['claim'])}</p><small>{html.escape(numbers)}</small>"
         lines.append(f'<div role="listitem">{verdict}{said}</div>')
@@ -156,21 +154,13 @@ RULES = (
 )
 
 
-def spread(s: dict) -> str:
-    """Mean and standard deviation, written to two digits of the latter."""
-    if s["mean"] is None:
-        return "no runs"
-    digits = min(6, max(0, 1 - math.floor(math.log10(s["sd"])))) if s["sd"] else 2
-    return f"{s['mean']:.{digits}f} ± {s['sd']:.{digits}f}"
-
-
-def learning(curves: dict, name: Callable[[str], str], hues: dict, pairs: int, what: str, table: dict, config: dict) -> None:
-    """Loss at so many pairs while training, a line a seed: `curves` {variant: {seed: (steps, nats)}}, `hues` {variant: palette
-    key}; `what` all of them are called, `name` says how one is written."""
-    heading(f"Loss at {pairs} pairs while training")
-    fig = figures.learning(curves, name, "loss, nats (log)", theme.colours(), hues, theme.stroke())
-    alt = f"Loss at {pairs} pairs against training steps for {len(curves)} {what}; each line is a seed"
-    frame.figure(fig, key="learning", alt=alt, table=table, config=config)
+def learning(curves: dict, label: Callable[[str], str], hues: dict, pairs: int, what: str, config: dict, **look) -> None:
+    """Loss at so many pairs while training: `what` all variants are called, `head` heads them in the table."""
+    loss, head = f"loss at {pairs} pairs", look.pop("head", "variant")
+    heading(f"{loss.capitalize()} while training")
+    subject = f"{loss.capitalize()} against training steps for {len(curves)} {what}"
+    columns = head, "seed", "step", f"{loss}, nats"
+    kinds.show(kinds.Learning(subject, curves, label, hues, columns, **look), "learning", config)
 
 
 def published(name: str) -> None:

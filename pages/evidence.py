@@ -5,7 +5,7 @@ import html
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import frame, seeds
+from app.figures import frame, kinds, seeds
 from core.lessons import evidence as lesson
 from core.model.registry import question
 
@@ -151,7 +151,7 @@ def picture(row: lesson.Row) -> None:
     runs = [lesson.runs(row, side) for side in sides]
     fig = seeds.spread(sides, called, runs, lesson.span(row), theme.colours(), theme.stroke())
     alt = f"Every run of {len(sides)} sides compared, {row.outcome}: " + "; ".join(
-        f"{name} {live.spread({'mean': s.mean, 'sd': s.sd})}" for name, s in zip(called, sides)
+        f"{name} {kinds.spread_text({'mean': s.mean, 'sd': s.sd})}" for name, s in zip(called, sides)
     )
     config = {"claim": row.sentence, "command": row.command, "link": state.link(state.page(), state.values())}
     frame.figure(fig, key="seeds", alt=alt, table=lesson.table(row, named(row)), config=config)
@@ -160,7 +160,7 @@ def picture(row: lesson.Row) -> None:
 def said(row: lesson.Row) -> None:
     """The gaps, the rule in words, and how to make the runs again."""
     gaps = "".join(
-        f"<small>{html.escape(named(row)(g.number))}: {live.spread({'mean': g.mean, 'sd': g.sd})}</small>" for g in row.gaps
+        f"<small>{html.escape(named(row)(g.number))}: {kinds.spread_text({'mean': g.mean, 'sd': g.sd})}</small>" for g in row.gaps
     )
     rule = "".join(f"<small><b>{html.escape(n)}</b>: {html.escape(words)}.</small>" for n, words in lesson.in_words(row.rule))
     none = "" if row.compared else "<small><b>No runs yet.</b></small>"

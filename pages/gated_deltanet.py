@@ -352,42 +352,34 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("gated_deltanet")
     live.verdicts(report, MECHANISM.spelling.number)
-    table, config = lesson.recalled(), {"command": report["command"]}
-    if table:
-        colours, stroke = theme.colours(), theme.stroke()
+    found, config = lesson.recalled(), {"command": report["command"]}
+    if found:
         left, right = st.columns(2, gap="large")
         with left:
-            recalled(table, report, config, colours, stroke)
+            recalled(found, report, config)
         with right:
-            learned(config, colours, stroke)
+            learned(config)
     else:
         panels.caption("**No runs in the table yet.** The command above makes it.")
     live.published("gated_deltanet")
 
 
-def recalled(table: dict, report: dict, config: dict, colours: dict, stroke: float) -> None:
+def recalled(found: dict, report: dict, config: dict) -> None:
     """Recall against the number of stored pairs."""
     live.heading("Recall against pairs to remember: every seed")
-    fig = delta.recall(table, lesson.variant_label, lesson.styles(), colours, stroke)
-    alt = f"Recall of {len(table)} models against pairs to remember; each mark is a seed"
-    frame.figure(fig, key="recall", alt=alt, table=lesson.recalled_table(), config=config)
-    sizes = ", ".join(f"{lesson.variant_label(v)} {n:,}" for v, n in lesson.memory_numbers().items() if n and v in table)
+    kinds.show(delta.recall(found, lesson.variant_label, lesson.styles()), "recall", config)
+    sizes = ", ".join(f"{lesson.variant_label(v)} {n:,}" for v, n in lesson.memory_numbers().items() if n and v in found)
     panels.caption(
         f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}; the number after a name is the "
         f"width of its keys.** Numbers in the matrices of all layers: {sizes}."
     )
 
 
-def learned(config: dict, colours: dict, stroke: float) -> None:
+def learned(config: dict) -> None:
     """Learning curves."""
-    live.heading(f"Loss at {lesson.PAIRS} pairs while training")
-    curves = lesson.learning()
-    fig = delta.learning(curves, lesson.variant_label, lesson.hues(), colours, stroke)
-    alt = f"Loss at {lesson.PAIRS} pairs against training steps for {len(curves)} models; each line is a seed"
-    frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=config)
-    panels.caption(
-        f"**One line a seed.** Steps: {', '.join(f'{lesson.variant_label(v)} {n:,}' for v, n in lesson.steps_trained().items())}."
-    )
+    hues, label = {v: hue for v, (hue, _) in lesson.styles().items()}, lesson.variant_label
+    live.learning(lesson.learning(), label, hues, lesson.PAIRS, "models", config, head="model", room=150)
+    panels.caption(f"**One line a seed.** Steps: {', '.join(f'{label(v)} {n:,}' for v, n in lesson.steps_trained().items())}.")
 
 
 # Read

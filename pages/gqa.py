@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import evidence as evidence_figures
 from app.figures import frame, kinds, sharing
 from app.figures.maps import Tape, encode_probability, maps
 from core.lessons import gqa as lesson
@@ -234,7 +233,6 @@ def real_models(factor: int, config: dict) -> None:
 
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("gqa")
     command = {"command": report["command"]}
     live.verdicts(report, Spelling(SPELLED, at_pairs).number)
@@ -242,16 +240,14 @@ def prove(_: Choice) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading(f"Loss at {lesson.PAIRS} pairs: every seed")
-        fig = evidence_figures.dots(groups, lambda v: str(kv_heads(v)), "KV heads", "loss, nats (log)", colours, "kv", stroke)
-        alt = f"Loss of every run by sharing, in {len(groups)} groups of runs; each dot is a seed"
-        frame.figure(fig, key="loss", alt=alt, table=lesson.loss_table(), config=command)
+        kinds.show(sharing.losses(groups, lambda v: str(kv_heads(v)), lesson.LOSS), "loss", command)
         sizes = ", ".join(f"{label(v)} {n:,}" for v, n in lesson.parameters().items())
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {seeds}.")
     with right:
         curves = {v: lesson.learning(v) for v in lesson.parameters()}
         hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
-        live.learning(curves, label, hues, lesson.PAIRS, "sharings", lesson.learning_table(), command)
+        live.learning(curves, label, hues, lesson.PAIRS, "sharings", command, written=str)
         panels.caption(f"**One line a seed, one dash a sharing.** The runs with {next(iter(groups))}.")
     live.published("gqa")
 

@@ -367,7 +367,7 @@ def drawn(report: dict, found: dict) -> None:
         panels.caption(f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Training steps: {steps}.")
     with right:
         curves = lesson.learning()
-        live.learning(curves, lesson.variant_label, hues(curves), lesson.PAIRS, "models", lesson.learning_table(), command)
+        live.learning(curves, lesson.variant_label, hues(curves), lesson.PAIRS, "models", command)
         panels.caption("**One line a seed.** Everything but the layers, and the steps named at the left, is equal.")
 
 

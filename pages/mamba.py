@@ -400,7 +400,7 @@ def drawn(report: dict) -> None:
             f"numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is how well a run learned, not what fits."
         )
     with right:
-        live.learning(curves, lesson.variant_label, hues(curves), lesson.PAIRS, "models", lesson.learning_table(), command)
+        live.learning(curves, lesson.variant_label, hues(curves), lesson.PAIRS, "models", command)
         panels.caption("**One line a seed.** Everything but layers, state and steps is equal.")
 
 

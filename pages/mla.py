@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import evidence as evidence_figures
 from app.figures import frame, kinds, latent
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from app.panels import Bar
@@ -448,15 +447,14 @@ def often_said(key: str) -> None:
 
 def prove(_: Asked) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("mla")
     live.verdicts(report, Spelling({key: v.label for key, v in lesson.recipes.VARIANTS.items()}, at_pairs).number)
     columns = st.columns(2, gap="large")
     for i, group in enumerate(proved.GROUPS):
         with columns[i % 2]:
-            equal_cache(i, group, colours, stroke, report["command"])
+            equal_cache(i, group, {"command": report["command"]})
     with columns[1]:
-        by_size(colours, stroke, report["command"])
+        by_size({"command": report["command"]})
     grid = proved.grid()
     sizes = "; ".join(
         f"{title}: {ours:,} against {low:,}{f' to {high:,}' * (high > low)}"
@@ -475,28 +473,29 @@ def prove(_: Asked) -> None:
     live.published("mla")
 
 
-def equal_cache(i: int, group: proved.Group, colours: dict, stroke: float, command: str) -> None:
+def equal_cache(i: int, group: proved.Group, config: dict) -> None:
     """One comparison at equal numbers a token: every seed, early and at the end."""
     live.heading(group.title)
-    runs = proved.runs(group)
     slower, faster = proved.rates(group)
-    fig = latent.versus(runs, set(group.ours), label, f"{proved.LOSS} (log)", colours, stroke)
-    alt = f"Loss of every run with {group.title}: latent attention and {len(group.rivals)} rivals, early and at the end"
-    frame.figure(fig, key=f"versus-{i}", alt=alt, table=proved.runs_table(group), config={"command": command})
+    subject = f"Loss with {group.title}: latent attention and {len(group.rivals)} rivals, early and at the end"
+    kinds.show(latent.versus(subject, proved.runs(group), set(group.ours), label, proved.LOSS), f"versus-{i}", config)
     panels.caption(
         f"**Open: after {group.early} steps. Filled: at the end.** One mark a seed, a bar at each mean. Circles: learning rate "
         f"{slower:g}; diamonds: {faster:g}."
     )
 
 
-def by_size(colours: dict, stroke: float, command: str) -> None:
+def by_size(config: dict) -> None:
     """Learning curves of the trained latents."""
     live.heading(f"Loss at {lesson.PAIRS} pairs while training, by latent")
     variants = [lesson.Choice(rank, made=lesson.TRAINED).variant for rank in lesson.recipes.LATENTS]
     curves = {v: c for v in variants if (c := proved.learning(v))}
-    fig = evidence_figures.learning(curves, label, "loss, nats (log)", colours, dict.fromkeys(curves, "latent"), stroke)
-    alt = f"Loss against training steps for {len(curves)} sizes of the latent; each line is a seed"
-    frame.figure(fig, key="learning", alt=alt, table=proved.learning_table(curves), config={"command": command})
+    subject, columns = (
+        f"Loss against training steps for {len(curves)} sizes of the latent",
+        ("variant", "seed", "step", proved.LOSS),
+    )
+    hues = dict.fromkeys(curves, "latent")
+    kinds.show(kinds.Learning(subject, curves, label, hues, columns, written=str), "learning", config)
     panels.caption("**One line a seed, one dash a size.** All with a rope key.")
 
 

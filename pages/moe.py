@@ -403,9 +403,7 @@ def prove(choice: Choice) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Loss at the end: every seed")
-        fig = figures.losses(runs.losses(), variant_said, runs.floor(), colours, stroke)
-        alt = "Loss of every run in groups: dense models, experts, balancing; each dot is a seed, the dotted line the lowest loss"
-        frame.figure(fig, key="loss", alt=alt, table=runs.final_table(), config=command)
+        kinds.show(figures.losses(runs.losses(), variant_said, runs.floor()), "loss", command, runs.final_table())
         sizes = "; ".join(f"{variant_said(v)} {total:,}, {active:,} active" for v, (total, active) in runs.sizes().items())
         panels.caption(
             f"**Parameters.** {sizes}. Attention, data, steps and learning rate are equal; gates and balancing as named."
@@ -438,23 +436,14 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
     frame.figure(figures.shares(steps, loads[layer - 1], colours, stroke), key="shares", alt=alt, table=table, config=command)
     panels.caption(f"**{variant_said(variant)}, seed {runs.shown_seed()}.** One band an expert; even bands mean an even load.")
     live.heading("The busiest expert, times the mean")
-    curves = runs.busiest(setting, layer)
-    fig = figures.busiest(curves, lambda v: BALANCED[trained_as(v).balance], colours, stroke)
-    alt = "Load of the busiest expert against training steps for each way to balance; each line is a seed"
-    frame.figure(fig, key="busiest", alt=alt, table=runs.busiest_table(setting, layer), config=command)
+    kinds.show(figures.busiest(runs.busiest(setting, layer), lambda v: BALANCED[trained_as(v).balance]), "busiest", command)
     panels.caption(
         f"**{setting.experts} experts, {model_said(setting)}.** "
         f"1 is an even load; {setting.experts / setting.top_k:.0f} means that the same few get everything. "
         f"{strengths(setting)} {heaviest(setting)}"
     )
     live.heading("What decides which expert a token gets")
-    found = runs.learned(variant)
-    rows = [
-        (n + 1, name, s, v) for n, f in enumerate(found) for name, values in f.items() for s, v in zip(MECHANISM.seeds, values)
-    ]
-    table = dict(zip(("layer", "feature", "seed", "decided"), map(list, zip(*rows))))
-    alt = "How much of the choice of experts the token, its domain and its position decide, for each layer and seed"
-    frame.figure(figures.decides(found, colours, stroke), key="decided", alt=alt, table=table, config=command)
+    kinds.show(figures.decides(runs.learned(variant)), "decided", command)
     panels.caption(
         f"**{variant_said(variant)}.** {{information}} of expert and word, domain, position, on the fixed text.",
         information=panels.term("Mutual information", runs.INFORMATION),

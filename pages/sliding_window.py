@@ -327,16 +327,14 @@ def real_models(key: str, context: int, config: dict) -> None:
 
 def prove(choice: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("sliding_window")
     live.verdicts(report, Spelling({v: variant_said(v) for v in lesson.PATTERNS.values()}, distance_said).number)
     left, right = st.columns(2, gap="large")
     command = {"command": report["command"]}
     with left:
         live.heading("Recall by distance: every seed")
-        fig = window.distances(lesson.by_distance(), choice.pattern, lesson.recipes.BOUNDS, lesson.pattern_text, colours, stroke)
-        alt = f"Recall of {len(lesson.PATTERNS)} patterns by distance from question back to answer; each mark is a seed"
-        frame.figure(fig, key="distances", alt=alt, table=lesson.distance_table(), config=command)
+        drawn = window.distances(lesson.by_distance(), choice.pattern, lesson.recipes.BOUNDS, lesson.pattern_text)
+        kinds.show(drawn, "distances", command)
         params = ", ".join(f"{n:,}" for n in sorted(lesson.parameters()))
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(
@@ -346,8 +344,8 @@ def prove(choice: Choice) -> None:
         )
     with right:
         curves = {p: lesson.learning(p) for p in lesson.PATTERNS}
-        hues = {p: style[0] for p, style in zip(lesson.PATTERNS, window.STYLES)}
-        live.learning(curves, lesson.pattern_text, hues, lesson.PAIRS, "patterns", lesson.learning_table(), command)
+        hues = {p: style.hue for p, style in zip(lesson.PATTERNS, window.STYLES)}
+        live.learning(curves, lesson.pattern_text, hues, lesson.PAIRS, "patterns", command, head="pattern", written=str)
         panels.caption("**One line a seed, one dash a pattern.** Everything but the pattern is equal.")
     live.published("sliding_window")
     gemma()

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import frame, sparse
+from app.figures import frame, kinds, sparse
 from app.figures.maps import Tape, encode_probability, maps
 from core.lessons import sparse_attention as lesson
 from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
@@ -324,25 +324,19 @@ def metric_said(metric: str) -> str:
 
 def drawn(report: dict) -> None:
     """Recall against what is read, and while training."""
-    colours, stroke, command = theme.colours(), theme.stroke(), {"command": report["command"]}
+    command = {"command": report["command"]}
     left, right = st.columns(2, gap="large")
     seeds = ", ".join(map(str, report["seeds"]))
     with left:
         live.heading(f"Recall at {lesson.PAIRS} pairs by tokens read: every seed")
-        fig = sparse.recalled(lesson.by_top_k(), lesson.recipes.SOLVED, colours, stroke)
-        alt = (
-            "Recall against how many tokens a query reads: picked by the scorer, the last ones, random ones; each mark is a seed"
-        )
-        frame.figure(fig, key="recalled", alt=alt, table=lesson.pick_table(), config=command)
+        kinds.show(sparse.recalled(lesson.by_top_k(), lesson.recipes.SOLVED), "recalled", command)
         panels.caption(
             f"**The same weights, seeds {seeds}, in texts of {lesson.recipes.LENGTH} tokens.** On this task attention is nearly "
             "one-hot: it looks for one word, which favours picking few. A text that needs many words at once is less kind."
         )
     with right:
         live.heading(f"Recall at {lesson.PAIRS} pairs while training")
-        fig = sparse.learning(lesson.learning(), colours, stroke)
-        alt = "Recall against training steps with everything read, with 8 and with 2 picked; each line is a seed"
-        frame.figure(fig, key="learning", alt=alt, table=lesson.learning_table(), config=command)
+        kinds.show(sparse.learning(lesson.learning()), "learning", command)
         panels.caption(
             "**Attention learns from the answers, the scorer from attention:** no gradient of the one reaches the other."
         )

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import frame
+from app.figures import frame, kinds
 from app.figures import text_diffusion as figures
 from app.figures.maps import Passes, encode_probability, maps
 from core.lessons.common import model_name
@@ -258,26 +258,23 @@ def waiting(key: str, n: int, config: dict, colours: dict, stroke: float) -> Non
 
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("text_diffusion")
     live.verdicts(report, MECHANISM.spelling.number)
     if live.ran(report):
         left, right = st.columns(2, gap="large")
         with left:
-            right_ones({"command": report["command"]}, colours, stroke)
+            right_ones({"command": report["command"]})
         with right:
-            distinct({"command": report["command"]}, colours, stroke)
+            distinct({"command": report["command"]})
         costs()
     live.published("text_diffusion")
 
 
-def right_ones(config: dict, colours: dict, stroke: float) -> None:
+def right_ones(config: dict) -> None:
     """Share of texts that are right against passes."""
     live.heading("Texts that are right, against passes")
-    found = lesson.by_steps("valid")
-    fig = figures.quality(found, "share that is right", colours, stroke)
-    alt = "Share of right texts against passes for three ways to choose what stays, and the twin; each mark is a seed"
-    frame.figure(fig, key="valid", alt=alt, table=lesson.table_of(found, "right"), config=config)
+    subject = "Share of right texts against passes for three ways to choose what stays, and the twin"
+    kinds.show(figures.quality(subject, lesson.by_steps("valid"), "share that is right", "right"), "valid", config)
     panels.caption(
         f"**Marks are seeds, lines join means, bars are standard deviations.** {lesson.SAMPLED} texts a mark, temperature 1, "
         "drawn with the same random numbers in every run: bars say how trainings differ, not how draws do. "
@@ -286,13 +283,13 @@ def right_ones(config: dict, colours: dict, stroke: float) -> None:
     )
 
 
-def distinct(config: dict, colours: dict, stroke: float) -> None:
+def distinct(config: dict) -> None:
     """Distinct sentences against passes."""
     live.heading("Distinct sentences, against passes")
     found, level = lesson.by_steps("distinct"), lesson.own()["distinct"]
-    fig = figures.quality(found, f"of {lesson.SAMPLED * 3} sentences", colours, stroke, ("grammar", level))
-    alt = f"Number of distinct sentences against passes; the grammar's own texts have {level:.0f}"
-    frame.figure(fig, key="distinct", alt=alt, table=lesson.table_of(found, "distinct sentences"), config=config)
+    subject = f"Number of distinct sentences against passes; the grammar's own texts have {level:.0f}"
+    title, what = f"of {lesson.SAMPLED * 3} sentences", "distinct sentences"
+    kinds.show(figures.quality(subject, found, title, what, ((level, "grammar"),)), "distinct", config)
     panels.caption(
         f"**{lesson.narrowed_said()}** The same seeds and texts. Where few texts are right, many different sentences are no "
         "merit: nonsense is varied."

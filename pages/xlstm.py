@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import evidence as evidence_figures
 from app.figures import frame, kinds, xlstm
 from app.figures.maps import encode_probability, encode_signed, maps
 from core.lessons import recurrent
@@ -332,11 +331,10 @@ def catching_up(key: str, heads: int, config: dict, colours: dict, stroke: float
 
 def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke = theme.colours(), theme.stroke()
     report = evidence.report("xlstm")
     live.verdicts(report, MECHANISM.spelling.number)
     if report["rows"]:
-        runs({"command": report["command"]}, {v: hue(v) for v in lesson.PROVED}, colours, stroke)
+        runs({"command": report["command"]}, {v: hue(v) for v in lesson.PROVED})
     else:
         panels.caption("**No runs yet.** The command above makes them.")
     live.published("xlstm")
@@ -347,24 +345,21 @@ def hue(variant: str) -> str:
     return "ink" if variant in lesson.recipes.HYBRIDS else HUES[lesson.kind(variant)]
 
 
-def runs(config: dict, hues: dict, colours: dict, stroke: float) -> None:
+def runs(config: dict, hues: dict) -> None:
     """Our runs: recall against pairs, and against the size of the memory."""
     left, right = st.columns(2, gap="large")
+    label, most = lesson.variant_label, max(lesson.PAIRS)
     with left:
         live.heading("Recall against pairs to remember: every seed")
         subject = f"Recall of {len(lesson.PROVED)} models against the number of pairs"
-        drawn = kinds.ByCount(subject, lesson.by_pairs(), lesson.variant_label, "pairs", "recall", hues, ())
-        frame.figure(
-            drawn.figure(colours, stroke), key="recall", alt=drawn.alt, table=lesson.pairs_table(), config=config
-        )  # its table names the seeds
+        heads = "variant", "pairs", "seed", "recall"
+        kinds.show(
+            kinds.ByCount(subject, lesson.by_pairs(), label, "pairs", "recall", hues, heads, written=str), "recall", config
+        )
         panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")
     with right:
-        most = max(lesson.PAIRS)
         live.heading(f"Recall of {most} pairs against numbers of memory")
-        across, up = "numbers kept by the mixers (log)", f"recall at {most} pairs"
-        fig = evidence_figures.by_size(lesson.by_size(), lesson.variant_label, across, up, colours, hues, stroke)
-        alt = "Recall of the purely recurrent models against the numbers that their memory holds; each dot is a seed"
-        frame.figure(fig, key="size", alt=alt, table=lesson.size_table(), config=config)
+        kinds.show(xlstm.by_size(lesson.by_size(), label, hues, most), "size", config)
         panels.caption("**Purely recurrent models alone.** The hybrids also keep a cache, which grows.")
 
 

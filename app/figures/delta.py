@@ -4,11 +4,8 @@ against stored pairs."""
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures import evidence
-from app.figures.kinds import Against, Growth, Line
+from app.figures.kinds import DASHES, SYMBOLS, Against, ByCount, Growth, Line, Style
 from app.figures.plot import TEXT, blank, legend
-
-DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def readout(words, shares, learned, source: int, at: int, colours: dict, stroke: float = 1.0) -> go.Figure:
@@ -91,31 +88,12 @@ def models(
     return fig
 
 
-def learning(curves: dict, said, hues: dict[str, str], colours: dict, stroke: float = 1.0) -> go.Figure:
-    """Learning curves, with room for long names."""
-    fig = evidence.learning(curves, said, "loss, nats (log)", colours, hues, stroke)
-    return fig.update_layout(margin={"r": 150 * stroke})
-
-
-def recall(table: dict[str, dict[int, list]], said, styles: dict, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """{model: {stored pairs: recall of every seed}}: marks are seeds, lines join their means; `styles` {model: (hue, width)}."""
-    fig, dashes = blank(colours, 360, stroke), {}
-    for name, found in table.items():
+def recall(found: dict, label, styles: dict[str, tuple[str, float]]) -> ByCount:
+    """{model: {stored pairs: runs}}; `styles` {model: (hue, width)}: dashes and symbols tell apart what has one hue."""
+    drawn: dict[str, Style] = {}
+    for name in found:
         hue, width = styles[name]
-        dashes[hue] = dashes.get(hue, -1) + 1
-        line = {"color": colours[hue], "width": width * stroke, "dash": DASHES[dashes[hue] % 4]}
-        pairs = [n for n, seeds in found.items() if seeds]
-        means = [float(np.mean(found[n])) for n in pairs]
-        fig.add_scatter(x=pairs, y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=name, name=said(name))
-        points = [(n, v, f"{said(name)}, {n} pairs: {v:.3f}") for n in pairs for v in found[n]]
-        xs, ys, text = zip(*points)
-        marker = {"color": colours[hue], "size": 6 * stroke, "symbol": "circle-open" if dashes[hue] else "circle"}
-        fig.add_scatter(
-            x=xs, y=ys, text=text, hovertemplate=TEXT, mode="markers", marker=marker, legendgroup=name, showlegend=False
-        )
-    fig.update_xaxes(
-        title_text="pairs to remember", tickvals=sorted({n for found in table.values() for n in found}), fixedrange=True
-    )
-    fig.update_yaxes(title_text="recall", range=[-0.04, 1.06], fixedrange=True)
-    legend(fig, colours, y=1.02, yanchor="bottom")
-    return fig
+        k = sum(style.hue == hue for style in drawn.values())
+        drawn[name] = Style(hue, DASHES[k], SYMBOLS[k], width)
+    subject, columns = f"Recall of {len(found)} models against pairs to remember", ("model", "pairs", "run", "recall")
+    return ByCount(subject, found, label, "pairs to remember", "recall", drawn, columns, axis="linear", each="{} pairs")

@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.evidence import learning
-from app.figures.kinds import Marks, Models
+from app.figures.kinds import Learning, Marks, Models, Sample, Seeds
 from app.figures.plot import CLEAR, TEXT, blank, legend, mark, note, type_size
 
 
@@ -186,48 +185,21 @@ def models(names, totals, actives, chosen: int, label) -> Models:
 # Prove
 
 
-def losses(groups, label, floor: float, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """{group: {variant: losses of the seeds}} as dots in rows, means as bars; dashed: the loss that no model can beat."""
-    rows = [(group, v, values) for group, runs in groups.items() for v, values in runs.items()]
-    fig = blank(colours, 90 + 22 * (len(rows) + len(groups)), stroke)
-    at, ticks, texts = 0.0, [], []
-    for group, runs in groups.items():
-        note(
-            fig,
-            0,
-            -at,
-            f"<b>{group}</b>",
-            colours["ink"],
-            xref="paper",
-            xanchor="left",
-            yanchor="middle",
-            bgcolor=colours["paper"],
-        )
-        at += 1
-        for v, values in runs.items():
-            hue = "routed" if v.startswith("moe") else "soft"
-            text = [f"{label(v)}, seed {i}: {x:.4f}" for i, x in enumerate(values)]
-            marker = {"color": colours[hue], "size": 8 * stroke, "opacity": 0.8}
-            fig.add_scatter(x=values, y=[-at] * len(values), mode="markers", marker=marker, text=text, hovertemplate=TEXT)
-            mean = float(np.mean(values))
-            fig.add_shape(
-                type="line", x0=mean, x1=mean, y0=-at - 0.32, y1=-at + 0.32, line={"color": colours["ink"], "width": 2 * stroke}
-            )
-            ticks.append(-at)
-            texts.append(label(v))
+def losses(groups, label, floor: float) -> Seeds:
+    """{group: {variant: runs}} in rows; dashed: the loss that no model can beat."""
+    samples, names, heads, at = [], {}, {}, 0
+    for group, variants in groups.items():
+        heads[-at] = f"<b>{group}</b>"
+        for v, runs in variants.items():
             at += 1
-    fig.add_vline(x=floor, line={"color": colours["soft"], "dash": "dot", "width": 1.4 * stroke})
-    note(fig, floor, 0.9, " no model can be below", colours["soft"], xanchor="left", yanchor="middle")
-    fig.update_xaxes(title_text="loss, nats a token", fixedrange=True)
-    fig.update_yaxes(
-        tickvals=ticks,
-        ticktext=texts,
-        range=[-at + 0.4, 1.4],
-        fixedrange=True,
-        gridcolor=CLEAR,
-        tickfont={"color": colours["ink"]},
-    )
-    return fig
+            samples.append(Sample(label(v), runs, -at, "routed" if v.startswith("moe") else "soft", cells=(v,)))
+            names[-at] = label(v)
+        at += 1
+    return Seeds(
+        "Loss of every run in groups: dense models, experts, balancing", tuple(samples), "loss, nats a token",
+        ("variant", "seed", "loss, nats"), names, {"range": [-at + 0.4, 1.4]}, {}, groups=heads, upright=False, bar=0.32,
+        level=(floor, " no model can be below"), height=90 + 22 * (len(names) + len(heads)),
+    )  # fmt: skip
 
 
 def shares(steps, load: np.ndarray, colours: dict, stroke: float = 1.0) -> go.Figure:
@@ -245,37 +217,23 @@ def shares(steps, load: np.ndarray, colours: dict, stroke: float = 1.0) -> go.Fi
     return fig
 
 
-def busiest(curves: dict, label, colours: dict, stroke: float = 1.0) -> go.Figure:
+def busiest(curves: dict, label) -> Learning:
     """Load of the busiest expert over the mean while training: {variant: {seed: (steps, values)}}; 1 is an even load."""
-    hues = dict(zip(curves, ("routed", "soft", "saved")))
-    fig = learning(curves, label, "load over the mean (log)", colours, hues, stroke)
-    fig.add_hline(y=1, line={"color": colours["soft"], "dash": "dot", "width": 1.2 * stroke})
-    fig.update_yaxes(dtick=None, tickvals=[1, 1.5, 2, 3, 4, 6, 8, 16], ticktext=["1", "1.5", "2", "3", "4", "6", "8", "16"])
-    fig.update_layout(margin={"r": 84 * stroke})
-    return fig
+    hues, what = dict(zip(curves, ("routed", "soft", "saved"))), "busiest expert, times the mean"
+    return Learning(
+        "Load of the busiest expert against training steps for each way to balance", curves, label, hues,
+        ("variant", "seed", "step", what), "load over the mean (log)", str, room=84, ticks=(1, 1.5, 2, 3, 4, 6, 8, 16), level=1,
+    )  # fmt: skip
 
 
-def decides(layers: list[dict[str, list[float]]], colours: dict, stroke: float = 1.0) -> go.Figure:
-    """How much of the choice of experts each feature decides, layer by layer, every seed a dot: [{feature: values}]."""
-    fig = blank(colours, 250, stroke)
-    symbols, names = ("circle", "diamond", "square"), list(layers[0])
-    for n, layer in enumerate(layers):
-        for i, (name, values) in enumerate(layer.items()):
-            x = i + 0.22 * (n - (len(layers) - 1) / 2) + np.linspace(-0.05, 0.05, len(values))
-            marker = {
-                "color": colours["routed"],
-                "symbol": symbols[n] + ("-open" if n % 2 else ""),
-                "size": 10 * stroke,
-                "line": {"width": 1.8},
-            }
-            text = [f"{name}, layer {n + 1}, seed {s}: {v:.3f}" for s, v in enumerate(values)]
-            fig.add_scatter(
-                x=x, y=values, mode="markers", marker=marker, text=text, hovertemplate=TEXT, showlegend=i == 0,
-                name=f"layer {n + 1}",
-            )  # fmt: skip
-    fig.update_xaxes(
-        tickvals=list(range(len(names))), ticktext=names, range=[-0.6, len(names) - 0.4], fixedrange=True, gridcolor=CLEAR
-    )
-    fig.update_yaxes(title_text="decided, 0 to 1", range=[-0.03, 1], fixedrange=True)
-    legend(fig, colours, y=-0.16, yanchor="top")
-    return fig
+def decides(layers: list[dict]) -> Seeds:
+    """How much of the choice of experts each feature decides, layer by layer: [{feature: runs}]."""
+    samples = tuple(
+        Sample(f"{name}, layer {n + 1}", runs, i + 0.22 * (n - (len(layers) - 1) / 2), "routed",
+               ("circle", "diamond-open", "square")[n], (n + 1, name), f"layer {n + 1}")
+        for n, layer in enumerate(layers) for i, (name, runs) in enumerate(layer.items())
+    )  # fmt: skip
+    names, subject = dict(enumerate(layers[0])), "How much of the choice of experts each feature decides"
+    columns, lanes = ("layer", "feature", "seed", "decided"), {"range": [-0.6, len(names) - 0.4]}
+    ends = {"range": [-0.03, 1]}
+    return Seeds(subject, samples, "decided, 0 to 1", columns, names, lanes, ends, apart=0.05, bar=0, height=250, digits=".3f")

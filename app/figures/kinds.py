@@ -1,16 +1,20 @@
 """Figures that many pages share, each a kind: data in, and out of the same data the picture, its table and its alternative text.
 
-Growth   bytes against tokens: counted lines, measured rings
-Against  one cost against context, both axes logarithmic: labelled lines
-Models   real models as rows: what each would keep, and what it keeps as released
-ByCount  shares of right answers against a count: a mark a seed, lines join the means
+Growth    bytes against tokens: counted lines, measured rings
+Against   one cost against context, both axes logarithmic: labelled lines
+Models    real models as rows: what each would keep, and what it keeps as released
+ByCount   what runs reach against a count: a mark a seed, lines join the means
+Learning  what runs reach while they train: a line a seed
+Seeds     runs beside each other: a dot a seed, a bar at the mean
 
 A kind is a frozen dataclass of arrays, names, palette keys and titles. `drawing()` knows no page; `show()` puts one in the frame.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -18,7 +22,8 @@ import plotly.graph_objects as go
 
 from app import theme
 from app.figures import frame
-from app.figures.plot import TEXT, blank, byte_ticks, context_axis, legend, mark, note, rings, type_size, upright
+from app.figures.plot import CLEAR, TEXT, blank, byte_ticks, context_axis, legend, mark, note, rings, type_size, upright
+from core.train.rules import summary
 from core.units import decimal
 
 
@@ -53,10 +58,10 @@ class Kind(ABC):
         return Drawing(self.figure(colours, stroke), self.table, self.alt)
 
 
-def show(kind: Kind, key: str, config: Mapping[str, Any] | None = None) -> None:
-    """Draw it in the frame, in the theme that the reader sees now."""
+def show(kind: Kind, key: str, config: Mapping[str, Any] | None = None, table: Mapping[str, Any] | None = None) -> None:
+    """Draw it in the frame, in the theme that the reader sees now; `table` says more than its own, in place of it."""
     drawing = kind.drawing(theme.colours(), theme.stroke())
-    frame.figure(drawing.figure, key=key, alt=drawing.alt, table=drawing.table, config=config)
+    frame.figure(drawing.figure, key=key, alt=drawing.alt, table=table or drawing.table, config=config)
 
 
 @dataclass(frozen=True)
@@ -338,64 +343,318 @@ class Models(Kind):
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 SYMBOLS = ("circle", "square", "diamond", "x", "triangle-up", "circle-open", "square-open", "diamond-open")
+MANY = 12  # samples that are named one by one
+SHARES = {"range": [-0.04, 1.06]}
+POWERS = {"type": "log", "dtick": 1, "tickformat": ".3~g", "minor": {"showgrid": False}}
+
+Runs = Mapping[int, float] | Sequence[float]  # {seed: value}, or the values of the seeds 0, 1, ...
+Curve = tuple[np.ndarray, np.ndarray]  # steps and values
+
+
+def by_seed(runs: Runs) -> list[tuple[int, float]]:
+    """Each run with its seed."""
+    return list(runs.items() if isinstance(runs, Mapping) else enumerate(runs))
+
+
+def summed(runs: Runs) -> dict[str, Any]:
+    """Mean and standard deviation of runs, by the rules that decide claims."""
+    return summary([value for _, value in by_seed(runs)])
+
+
+def spread_text(found: Mapping[str, Any]) -> str:
+    """Mean and standard deviation, written to two digits of the latter."""
+    if found["mean"] is None:
+        return "no runs"
+    digits = min(6, max(0, 1 - math.floor(math.log10(found["sd"])))) if found["sd"] else 2
+    return f"{found['mean']:.{digits}f} ± {found['sd']:.{digits}f}"
+
+
+def table_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Rows as columns under their headings."""
+    return {head: [row[at] for row in rows] for at, head in enumerate(columns)}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the runs of one variant are drawn: palette key, dash, symbol, width of the line."""
+
+    hue: str
+    dash: str = "solid"
+    symbol: str = "circle"
+    width: float = 2.0
 
 
 @dataclass(frozen=True)
 class ByCount(Kind):
-    """{variant: {count: values of the seeds}}, shares from 0 to 1: marks are seeds, lines join their means.
+    """{variant: {count: runs}}: marks are seeds, lines join their means.
 
-    subject  begins the alternative text; label: how a variant is written; hues: {variant: palette key}
+    subject    begins the alternative text; label: how a variant is written
     across, title  of the axes
-    columns  the headings of variant, count, run and value in the table; without a run where there are three
+    hues       {variant: palette key, or its style where the usual dashes and symbols are not meant}
+    columns    the headings of variant, count, seed and value in the table; without a seed where there are three
+    axis       "even": counts stand at equal distances, else "linear" or "log"; `tick` names them, `each` under the pointer
+    levels     lines across: the value, and words where it has a name
+    share      values go from 0 to 1; deviations: bars of one standard deviation
     """
 
     subject: str
-    found: Mapping[str, Mapping[int, list[float]]]
+    found: Mapping[str, Mapping[Any, Runs]]
     label: Callable[[str], str]
     across: str
     title: str
-    hues: Mapping[str, str]
+    hues: Mapping[str, str | Style]
     columns: tuple[str, ...]
+    axis: str = "even"
+    tick: Callable[[Any], str] = str
+    each: str = "{}"
+    written: Callable[[str], str] | None = None  # a variant in the table, where not as its label
+    levels: tuple[tuple[float, str], ...] = ()
+    share: bool = True
+    deviations: bool = False
 
     def figure(self, colours: dict, stroke: float = 1.0) -> go.Figure:
         """The picture."""
         fig, counts = blank(colours, 340, stroke), self.counts
-        for k, (name, runs) in enumerate(self.found.items()):
-            x, colour = np.arange(len(counts)) + 0.04 * (k - (len(self.found) - 1) / 2), colours[self.hues[name]]
-            means, line = self.means(runs), {"color": colour, "width": 2 * stroke, "dash": DASHES[k % len(DASHES)]}
-            fig.add_scatter(x=x, y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=name, showlegend=False)
-            points = [(at, v, f"{self.label(name)}, {n}: {v:.3f}") for at, n in zip(x, counts) for v in runs[n]]
-            xs, ys, text = zip(*points) if points else ((), (), ())
-            symbol = {"symbol": SYMBOLS[k % len(SYMBOLS)], "line": {"width": 1.5, "color": colour}}
-            fig.add_scatter(
-                x=xs, y=ys, text=text, hovertemplate=TEXT, mode="markers", marker={"color": colour, "size": 8 * stroke} | symbol,
-                name=self.label(name), legendgroup=name,
-            )  # fmt: skip
-        ticks = {"tickvals": list(range(len(counts))), "ticktext": [str(n) for n in counts]}
-        fig.update_xaxes(title_text=self.across, fixedrange=True, **ticks)
-        fig.update_yaxes(title_text=self.title, range=[-0.04, 1.06], fixedrange=True)
+        for value, words in self.levels:
+            look = {"line": {"color": colours["soft"], "width": stroke, "dash": "dot" if words else "dash"}}
+            fig.add_hline(y=value, opacity=1.0 if words else 0.5, **look)
+            if words:
+                note(fig, len(counts) - 1, value, words, colours["soft"], xanchor="right", yanchor="bottom")
+        for k, name in enumerate(self.found):
+            self.runs(fig, k, name, colours, stroke)
+        places = {
+            "tickvals": list(range(len(counts))) if self.axis == "even" else counts,
+            "ticktext": list(map(self.tick, counts)),
+        }
+        fig.update_xaxes(title_text=self.across, type="log" if self.axis == "log" else "linear", fixedrange=True, **places)
+        fig.update_yaxes(title_text=self.title, fixedrange=True, **(SHARES if self.share else {}))
         legend(fig, colours, y=1.02, yanchor="bottom")
         return fig
 
+    def runs(self, fig: go.Figure, k: int, name: str, colours: dict, stroke: float) -> None:
+        """The runs of the k-th variant, a little beside those of the others where that moves no number."""
+        runs, style, shift = self.found[name], self.style(k, name), 0.04 * (k - (len(self.found) - 1) / 2)
+        x = {n: i + shift if self.axis == "even" else n for i, n in enumerate(self.counts)}
+        sums, colour = [summed(runs.get(n, ())) for n in x], colours[style.hue]
+        bars = {"type": "data", "array": [s["sd"] for s in sums], "thickness": 1.4 * stroke, "width": 4}
+        fig.add_scatter(
+            x=list(x.values()), y=[s["mean"] for s in sums], mode="lines", hoverinfo="skip", legendgroup=name, showlegend=False,
+            line={"color": colour, "width": style.width * stroke, "dash": style.dash},
+            error_y=bars if self.deviations else None,
+        )  # fmt: skip
+        label, digits = self.label(name), ".3f" if self.share else ".3g"
+        each = {n: by_seed(runs.get(n, ())) for n in x}
+        marks = [(x[n], v, f"{label}, {self.each.format(n)}: {v:{digits}}") for n, seeds in each.items() for _, v in seeds]
+        xs, ys, text = zip(*marks) if marks else ((), (), ())
+        marker = {"color": colour, "size": 8 * stroke, "symbol": style.symbol, "line": {"width": 1.5, "color": colour}}
+        look = {"mode": "markers", "marker": marker, "name": self.label(name), "legendgroup": name}
+        fig.add_scatter(x=xs, y=ys, text=text, hovertemplate=TEXT, **look)
+
+    def style(self, k: int, name: str) -> Style:
+        """The style of the k-th variant."""
+        hue = self.hues[name]
+        return hue if isinstance(hue, Style) else Style(hue, DASHES[k % len(DASHES)], SYMBOLS[k % len(SYMBOLS)])
+
     @property
-    def counts(self) -> list[int]:
+    def counts(self) -> list[Any]:
         """Every count that was run, in the order of the data."""
         return list(dict.fromkeys(n for runs in self.found.values() for n in runs))
-
-    def means(self, runs: Mapping[int, list[float]]) -> list[float | None]:
-        """The mean of the seeds at every count, None where there is none."""
-        return [float(np.mean(runs[n])) if runs[n] else None for n in self.counts]
 
     @property
     def table(self) -> dict[str, Any]:
         """One row a run."""
-        runs = [(self.label(v), n, i, x) for v, by in self.found.items() for n, xs in by.items() for i, x in enumerate(xs)]
-        rows = [(v, n, x) if len(self.columns) == 3 else (v, n, i, x) for v, n, i, x in runs]
-        return {head: [row[at] for row in rows] for at, head in enumerate(self.columns)}
+        name = self.written or self.label
+        rows = [(name(v), n, *run) for v, by in self.found.items() for n, runs in by.items() for run in by_seed(runs)]
+        return table_of(self.columns, rows if len(self.columns) == 4 else [(v, n, x) for v, n, _, x in rows])
 
     @property
     def alt(self) -> str:
         """Means at the last count that each variant was run at."""
-        last = {name: [(n, values) for n, values in runs.items() if values][-1:] for name, runs in self.found.items()}
-        ends = ", ".join(f"{self.label(v)} {np.mean(values):.2f} at {n}" for v, by in last.items() for n, values in by)
+        last = {name: [(n, summed(values)) for n, values in runs.items() if values][-1:] for name, runs in self.found.items()}
+        digits = ".2f" if self.share else ".3g"
+        ends = ", ".join(f"{self.label(v)} {s['mean']:{digits}} at {n}" for v, by in last.items() for n, s in by)
         return f"{self.subject}; means: {ends}" if ends else self.subject
+
+
+@dataclass(frozen=True)
+class Learning(Kind):
+    """{variant: {seed: steps and values}} while training: a line a seed, one colour and dash a variant.
+
+    subject    begins the alternative text; label: how a variant is written; hues: {variant: palette key}
+    columns    the headings of variant, seed, step and value in the table
+    share      values from 0 to 1, names above the picture; else a log axis, names at the ends of the lines in `room` px
+    ticks      of the log axis, else powers of ten; level: a line across
+    """
+
+    subject: str
+    curves: Mapping[str, Mapping[int, Curve]]
+    label: Callable[[str], str]
+    hues: Mapping[str, str]
+    columns: tuple[str, str, str, str]
+    title: str = "loss, nats (log)"
+    written: Callable[[str], str] | None = None  # a variant in the table, where not as its label
+    share: bool = False
+    dashes: Sequence[str] = DASHES
+    room: int = 64
+    ticks: Sequence[float] = ()
+    level: float | None = None
+
+    def figure(self, colours: dict, stroke: float = 1.0) -> go.Figure:
+        """The picture."""
+        fig = blank(colours, 340 if self.share else 300, stroke)
+        for (name, seeds), dash in zip(self.curves.items(), cycle(self.dashes)):
+            for i, (seed, (steps, values)) in enumerate(seeds.items()):
+                line = {"color": colours[self.hues[name]], "width": 1.5 * stroke, "dash": dash}
+                hover = f"{self.label(name)}, seed {seed}: %{{y:.3f}} after %{{x}} steps<extra></extra>"
+                fig.add_scatter(
+                    x=steps, y=values, mode="lines+markers", line=line, marker={"size": 4 * stroke}, hovertemplate=hover,
+                    name=self.label(name), legendgroup=name, showlegend=not i,
+                )  # fmt: skip
+        fig.update_xaxes(title_text="training steps", fixedrange=True)
+        fig.update_yaxes(title_text=self.title, fixedrange=True, **(SHARES if self.share else POWERS))
+        if self.ticks:
+            fig.update_yaxes(dtick=None, tickvals=list(self.ticks), ticktext=[f"{v:g}" for v in self.ticks])
+        if self.level is not None:
+            fig.add_hline(y=self.level, line={"color": colours["soft"], "dash": "dot", "width": 1.2 * stroke})
+        if self.share:
+            legend(fig, colours, y=1.02, yanchor="bottom")
+        else:
+            self.names(fig, colours, stroke)
+        return fig
+
+    def names(self, fig: go.Figure, colours: dict, stroke: float) -> None:
+        """Names at the ends of the lines, which keep a distance on the log axis."""
+        every = np.concatenate([values for seeds in self.curves.values() for _, values in seeds.values()])
+        apart = max(1.6, (every.max() / every.min()) ** 0.07)
+        heights: dict[int, float] = {}  # of the highest name so far, by the step at which its curves end
+        for name, end in sorted(self.ends.items(), key=lambda item: item[1]):
+            last = max(steps[-1] for steps, _ in self.curves[name].values())
+            heights[last] = max(end, heights.get(last, 0.0) * apart)
+            mark(fig, last, heights[last], f" <b>{self.label(name)}</b>", colours[self.hues[name]], size=12 * stroke)
+        fig.update_layout(margin={"r": self.room * stroke})
+
+    @property
+    def ends(self) -> dict[str, float]:
+        """The mean of the last values of all seeds of each variant."""
+        return {v: summed([float(values[-1]) for _, values in runs.values()])["mean"] for v, runs in self.curves.items()}
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """One row a point."""
+        name = self.written or self.label
+        every = [(name(v), seed, *point) for v, by in self.curves.items() for seed, c in by.items() for point in zip(*c)]
+        return table_of(self.columns, every)
+
+    @property
+    def alt(self) -> str:
+        """Where the lines end."""
+        ends = ", ".join(f"{self.label(name)} {value:.3g}" for name, value in self.ends.items())
+        return f"{self.subject}; each line is a seed; means at the end: {ends}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The runs of one variant in a lane of their own.
+
+    name   what stands under the pointer; cells: what stands before seed and value in the table
+    at     the place of the lane; kind: what its symbol means, which is named below the picture
+    """
+
+    name: str
+    runs: Runs
+    at: float
+    hue: str
+    symbol: str = "circle"
+    cells: tuple[Any, ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Seeds(Kind):
+    """Samples beside each other, a dot a seed, a bar at each mean; values run upwards or, where not `upright`, to the right.
+
+    subject   begins the alternative text
+    title     of the axis of values, which is logarithmic, linear or has its ends, as `values` says
+    names     {place: what is written there}; lanes: ends of the axis across the lanes, and whether it is logarithmic
+    columns   the headings of the table
+    groups    {place: what stands there beyond the lanes}; level: a line across the values, and its words
+    apart     half the width over which the dots of a sample are spread; bar: of the bar at its mean, 0: none
+    named     names of the samples over their dots
+    """
+
+    subject: str
+    samples: tuple[Sample, ...]
+    title: str
+    columns: tuple[str, ...]
+    names: Mapping[float, str]
+    lanes: Mapping[str, Any]
+    values: Mapping[str, Any] = field(default_factory=lambda: POWERS)
+    groups: Mapping[float, str] = field(default_factory=dict)
+    level: tuple[float, str] | None = None
+    upright: bool = True
+    apart: float = 0.0
+    bar: float = 0.3
+    named: bool = False
+    height: int = 320
+    digits: str = ".4f"
+
+    def figure(self, colours: dict, stroke: float = 1.0) -> go.Figure:
+        """The picture."""
+        fig, axes = blank(colours, self.height, stroke), "xy" if self.upright else "yx"
+        kinds = [sample.kind for sample in self.samples]
+        for i, sample in enumerate(self.samples):
+            seeds = by_seed(sample.runs)
+            places = sample.at + (np.linspace(-self.apart, self.apart, len(seeds)) if len(seeds) > 1 else np.zeros(1))
+            text = [f"{sample.name}, seed {seed}: {value:{self.digits}}" for seed, value in seeds]
+            look = {"color": colours[sample.hue], "size": 8 * stroke, "opacity": 0.85, "symbol": sample.symbol}
+            dots = dict(zip(axes, (places, [value for _, value in seeds])))
+            named = {"name": sample.kind, "showlegend": sample.kind not in kinds[:i], "text": text, "hovertemplate": TEXT}
+            fig.add_scatter(**dots, mode="markers", marker=look | {"line": {"width": 1.5}}, **named)
+            if self.named:
+                top = max(value for _, value in seeds) + 0.025
+                mark(fig, sample.at, top, sample.name, colours[sample.hue], "top center", 12 * stroke)
+        bars = [self.mean(sample, axes, colours, stroke) for sample in self.samples] if self.bar else []
+        fig.update_layout(shapes=bars, **{f"{axis}axis": own for axis, own in zip(axes, self.axes(colours))})
+        self.around(fig, colours, stroke)
+        return fig
+
+    def mean(self, sample: Sample, axes: str, colours: dict, stroke: float) -> dict[str, Any]:
+        """The bar at a mean."""
+        (lane, value), mean = axes, summed(sample.runs)["mean"]
+        ends = {f"{lane}0": sample.at - self.bar, f"{lane}1": sample.at + self.bar, f"{value}0": mean, f"{value}1": mean}
+        return {"type": "line", "line": {"color": colours["ink"], "width": 2 * stroke}, **ends}
+
+    def axes(self, colours: dict) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The axis across the lanes, and that of the values."""
+        font = {} if self.upright else {"tickfont": {"color": colours["ink"]}}
+        ticks = {"tickvals": list(self.names), "ticktext": list(self.names.values()), "tickangle": 0, "fixedrange": True}
+        grid = {} if self.named else {"gridcolor": CLEAR}
+        return {**grid, **ticks, **font, **self.lanes}, {"title_text": self.title, "fixedrange": True, **self.values}
+
+    def around(self, fig: go.Figure, colours: dict, stroke: float) -> None:
+        """Groups, the line across, kinds of symbols."""
+        top = {"yref": "paper", "yanchor": "bottom"}
+        left = {"xref": "paper", "xanchor": "left", "yanchor": "middle", "bgcolor": colours["paper"]}
+        for at, text in self.groups.items():
+            hue = "ink" if "<b>" in text else "soft"
+            note(fig, *((at, 1.0) if self.upright else (0, at)), text, colours[hue], **(top if self.upright else left))
+        if self.level:
+            fig.add_vline(x=self.level[0], line={"color": colours["soft"], "dash": "dot", "width": 1.4 * stroke})
+            note(fig, self.level[0], 0.9, self.level[1], colours["soft"], xanchor="left", yanchor="middle")
+        if any(sample.kind for sample in self.samples):
+            legend(fig, colours, y=-0.16, yanchor="top")
+        if self.groups and self.upright:
+            fig.update_layout(margin={"t": 30 + 18 * stroke})
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """One row a run."""
+        return table_of(self.columns, [(*s.cells, *run) for s in self.samples for run in by_seed(s.runs)])
+
+    @property
+    def alt(self) -> str:
+        """Mean and standard deviation of every sample; of the lowest and the highest where there are many."""
+        found = [(s.name, summed(s.runs)) for s in self.samples]
+        if len(found) > MANY:
+            found = sorted(found, key=lambda pair: pair[1]["mean"])[:: len(found) - 1]
+        return f"{self.subject}; each dot is a seed; {', '.join(f'{name} {spread_text(sums)}' for name, sums in found)}"

@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.kinds import DECADES, Against, Line, Marks, Models
+from app.figures.kinds import DECADES, Against, Line, Marks, Models, Sample, Seeds
 from app.figures.plot import blank, mark
 from app.palette import PALETTE
 from core.lessons.mla import lesson
@@ -162,31 +162,19 @@ def models(subject: str, names, multi_head, grouped, released, label) -> Models:
     return Models(subject, names, marks, label, "latent", (0, 2), 0.4, heights=(70, 34))
 
 
-def versus(runs: tuple, ours: set, label, title: str, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """One row a variant, one mark a seed, a bar at each mean: circles at the slower rate and diamonds at the faster, open early
-    and filled at the end; latent attention in its hue, its rivals in theirs."""
-    rows = list(dict.fromkeys(r.variant for r in runs))[::-1]
-    fig = blank(colours, 86 + 34 * len(rows), stroke)
+def versus(subject: str, runs: tuple, ours: set, label, loss: str) -> Seeds:
+    """One row a variant: circles at the slower rate and diamonds at the faster, open early and filled at the end; latent
+    attention in its hue, its rivals in theirs."""
+    rows, samples = list(dict.fromkeys(r.variant for r in runs))[::-1], []
     for r in runs:
-        at = rows.index(r.variant) + (-0.17 if r.fast else 0.17)
-        values, when = list(r.seeds.values()), "early" if r.early else "at the end"
-        text = [f"{label(r.variant)}, {when}, {'faster' if r.fast else 'slower'}, seed {s}: {x:.4f}" for s, x in r.seeds.items()]
-        marker = {
-            "color": colours["latent" if r.variant in ours else "kv"], "opacity": 0.85, "line": {"width": 1.4 * stroke},
-            "symbol": ("diamond" if r.fast else "circle") + "-open" * r.early, "size": 7.5 * stroke,
-        }  # fmt: skip
-        fig.add_scatter(
-            x=values, y=[at] * len(values), mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>"
-        )
-        line = {"color": colours["ink"], "width": 1.8 * stroke}
-        fig.add_shape(type="line", x0=np.mean(values), x1=np.mean(values), y0=at - 0.15, y1=at + 0.15, line=line)
-    names = [f"<b>{label(v)}</b>" if v in ours else label(v) for v in rows]
-    fig.update_yaxes(
-        tickvals=list(range(len(rows))), ticktext=names, range=[-0.6, len(rows) - 0.4], fixedrange=True,
-        tickfont={"color": colours["ink"]},
-    )  # fmt: skip
-    fig.update_xaxes(type="log", title_text=title, fixedrange=True, dtick=1, tickformat=".3~g", minor={"showgrid": False})
-    return fig
+        at, hue = rows.index(r.variant) + (-0.17 if r.fast else 0.17), "latent" if r.variant in ours else "kv"
+        symbol, rate = ("diamond" if r.fast else "circle") + "-open" * r.early, "faster" if r.fast else "slower"
+        name = f"{label(r.variant)}, {'early' if r.early else 'at the end'}, {rate}"
+        samples.append(Sample(name, r.seeds, at, hue, symbol, (r.variant, rate, "early" if r.early else "end")))
+    names = {at: f"<b>{label(v)}</b>" if v in ours else label(v) for at, v in enumerate(rows)}
+    lanes, columns = {"range": [-0.6, len(rows) - 0.4]}, ("variant", "rate", "when", "seed", loss)
+    height = 86 + 34 * len(rows)
+    return Seeds(subject, tuple(samples), f"{loss} (log)", columns, names, lanes, upright=False, bar=0.15, height=height)
 
 
 # Drawn once for all visitors, who share what nobody changes: a page's own functions are made anew in every run

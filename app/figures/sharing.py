@@ -4,7 +4,7 @@ import networkx as nx
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.kinds import DECADES, Against, Line, Marks, Models
+from app.figures.kinds import DECADES, Against, Line, Marks, Models, Sample, Seeds
 from app.figures.plot import blank
 
 
@@ -90,3 +90,19 @@ def models(subject: str, names, multi_head, moved, released, label) -> Models:
         Marks("as released", released, "ink", "diamond-open", 11, 1.8, "released, B"),
     )
     return Models(subject, names, marks, label, "kv", heights=(64, 27))
+
+
+def losses(groups, label, loss: str) -> Seeds:
+    """{group: {variant: {seed: loss}}} side by side, the first group loud."""
+    samples, names, heads, at = [], {}, {}, 0.0
+    for group, variants in groups.items():
+        hue, symbol, text = ("soft", "circle-open", "{}") if samples else ("kv", "circle", "<b>{}</b>")
+        heads[at + (len(variants) - 1) / 2] = text.format(group.replace(", ", ",<br>"))
+        for variant, runs in variants.items():
+            samples.append(Sample(f"{group}, {label(variant)}", runs, at, hue, symbol, (group, variant)))
+            names[at] = label(variant)
+            at += 1
+        at += 0.7
+    lanes = {"title_text": "KV heads", "range": [-0.6, at - 1.1]}
+    subject, columns = f"Loss by sharing, {len(groups)} groups of runs", ("runs", "variant", "seed", loss)
+    return Seeds(subject, tuple(samples), "loss, nats (log)", columns, names, lanes, groups=heads, apart=0.16)

@@ -4,6 +4,7 @@ real models, recall against top-k."""
 import numpy as np
 import plotly.graph_objects as go
 
+from app.figures.kinds import ByCount, Learning, Style
 from app.figures.plot import TEXT, blank, context_axis, label, legend, mark, note, type_size
 
 SCORER = "query"  # the hue of what scores; what is picked and read has the latent's
@@ -114,44 +115,23 @@ def models(labels, scorer, attention, colours: dict, stroke: float = 1.0) -> go.
     return fig
 
 
-STYLES = {  # hue, dash, symbol
-    "recall, picked": ("latent", "solid", "circle"), "attention kept, picked": (SCORER, "dot", "diamond-open"),
-    "recall, the last": ("window", "solid", "square"), "recall, at random": ("soft", "solid", "x"),
+STYLES = {
+    "recall, picked": Style("latent"), "attention kept, picked": Style(SCORER, "dot", "diamond-open"),
+    "recall, the last": Style("window", symbol="square"), "recall, at random": Style("soft", symbol="x"),
 }  # fmt: skip
 
 
-def recalled(found: dict[str, dict[int, list]], bound: float, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """{what: {tokens read: value of every seed}}: marks are seeds, lines join their means; the dash is the bound of the claim."""
-    fig = blank(colours, 340, stroke)
-    fig.add_hline(y=bound, line={"color": colours["soft"], "width": stroke, "dash": "dash"}, opacity=0.5)
-    for what, rows in found.items():
-        hue, dash, symbol = STYLES[what]
-        line = {"color": colours[hue], "width": 2.2 * stroke, "dash": dash}
-        means = [float(np.mean(values)) for values in rows.values()]
-        fig.add_scatter(x=list(rows), y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=what, showlegend=False)
-        points = [(k, v) for k, values in rows.items() for v in values]
-        x, y = (np.array(column) for column in zip(*points)) if points else (np.zeros(0), np.zeros(0))
-        marker = {"color": colours[hue], "size": 8 * stroke, "symbol": symbol}
-        hover = f"{what}: %{{y:.3f}} with %{{x}} tokens read<extra></extra>"
-        fig.add_scatter(x=x, y=y, mode="markers", marker=marker, name=what, legendgroup=what, hovertemplate=hover)
-    ticks = sorted({k for rows in found.values() for k in rows})
-    fig.update_xaxes(type="log", title_text="tokens that a query reads", tickvals=ticks, ticktext=[str(k) for k in ticks])
-    fig.update_xaxes(fixedrange=True)
-    fig.update_yaxes(range=[-0.04, 1.06], fixedrange=True)
-    legend(fig, colours, y=1.02, yanchor="bottom")
-    return fig
+def recalled(found: dict[str, dict[int, list]], bound: float) -> ByCount:
+    """{what: {tokens read: runs}}; the dash is the bound of the claim."""
+    columns, each = ("what", "tokens read", "run", "share"), "with {} tokens read"
+    return ByCount(
+        "Recall against how many tokens a query reads: picked by the scorer, the last ones, random ones", found, str,
+        "tokens that a query reads", "", STYLES, columns, axis="log", each=each, levels=((bound, ""),),
+    )  # fmt: skip
 
 
-def learning(curves: dict[str, dict[int, tuple]], colours: dict, stroke: float = 1.0) -> go.Figure:
-    """{what is read: {seed: (steps, recall)}}: one line a seed."""
-    fig = blank(colours, 340, stroke)
-    for (name, seeds), (hue, dash) in zip(curves.items(), (("soft", "solid"), ("latent", "solid"), ("latent", "dot"))):
-        for i, (seed, (steps, values)) in enumerate(seeds.items()):
-            line = {"color": colours[hue], "width": 1.6 * stroke, "dash": dash}
-            hover = f"{name}, seed {seed}: %{{y:.3f}} after %{{x}} steps<extra></extra>"
-            fig.add_scatter(x=steps, y=values, mode="lines+markers", line=line, marker={"size": 4 * stroke}, name=name,
-                            legendgroup=name, showlegend=not i, hovertemplate=hover)  # fmt: skip
-    fig.update_xaxes(title_text="training steps", fixedrange=True)
-    fig.update_yaxes(title_text="recall", range=[-0.04, 1.06], fixedrange=True)
-    legend(fig, colours, y=1.02, yanchor="bottom")
-    return fig
+def learning(curves: dict[str, dict]) -> Learning:
+    """{what is read: {seed: (steps, recall)}}."""
+    subject, hues = "Recall against training steps by what is read", dict(zip(curves, ("soft", "latent", "latent")))
+    columns, dashes = ("read", "seed", "step", "recall"), ("solid", "solid", "dot")
+    return Learning(subject, curves, str, hues, columns, "recall", share=True, dashes=dashes)

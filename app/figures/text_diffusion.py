@@ -3,8 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from app.figures.kinds import ByCount, Style
 from app.figures.plot import blank, mark, note
-from core.train import rules
 
 HUES = ("query", "window", "latent", "shared")
 SYMBOLS = ("circle", "square", "diamond", "star")
@@ -54,35 +54,13 @@ def together(first, second, apart: np.ndarray, after: np.ndarray, names, colours
     return fig
 
 
-def quality(
-    found: dict[str, dict[int, list[float]]], title: str, colours: dict, stroke=1.0, line: tuple[str, float] | None = None
-) -> go.Figure:
-    """{order: {passes: values of the seeds}}: marks are seeds, lines join means, bars are standard deviations. `line`: a
-    level to compare with, and its name; without one the axis begins at 0."""
-    fig = blank(colours, 330, stroke)
-    counts = sorted({n for runs in found.values() for n in runs})
-    for k, (name, runs) in enumerate(found.items()):
-        at = np.array([counts.index(n) for n, values in runs.items() if values]) + 0.05 * (k - 1)
-        sums = [rules.summary(values) for values in runs.values() if values]
-        means, spread = ([s[what] for s in sums] for what in ("mean", "sd"))
-        colour, hover = colours[HUES[k % len(HUES)]], "%{text}<extra></extra>"
-        bars = {"type": "data", "array": spread, "thickness": 1.4 * stroke, "width": 4}
-        stroke_of = {"color": colour, "width": 2 * stroke}
-        fig.add_scatter(
-            x=at, y=means, error_y=bars, mode="lines", line=stroke_of, hoverinfo="skip", legendgroup=name, showlegend=False
-        )
-        points = [(x, v, f"{name}, {n} passes: {v:.3g}") for x, (n, vs) in zip(at, runs.items()) for v in vs]
-        xs, ys, text = zip(*points) if points else ((), (), ())
-        marker = {"color": colour, "size": (8 if k < 3 else 11) * stroke, "symbol": SYMBOLS[k % len(SYMBOLS)], "opacity": 0.85}
-        fig.add_scatter(x=xs, y=ys, text=text, hovertemplate=hover, mode="markers", marker=marker, name=name, legendgroup=name)
-    if line:
-        fig.add_hline(y=line[1], line={"color": colours["soft"], "width": stroke, "dash": "dot"})
-        note(fig, len(counts) - 1, line[1], line[0], colours["soft"], xanchor="right", yanchor="bottom")
-    fig.update_xaxes(title_text="passes", tickvals=list(range(len(counts))), ticktext=[str(n) for n in counts], fixedrange=True)
-    fig.update_yaxes(title_text=title, rangemode="normal" if line else "tozero", fixedrange=True)
-    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": colours["soft"]}}
-    fig.update_layout(showlegend=True, legend=legend)
-    return fig
+def quality(subject: str, found: dict, title: str, what: str, levels: tuple[tuple[float, str], ...] = ()) -> ByCount:
+    """{order: {passes: runs}}, with a level to compare with where the values are no shares."""
+    styles = {name: Style(HUES[k % 4], symbol=SYMBOLS[k % 4]) for k, name in enumerate(found)}
+    return ByCount(
+        subject, found, str, "passes", title, styles, ("order", "passes", "run", what), each="{} passes", levels=levels,
+        share=not levels, deviations=True,
+    )  # fmt: skip
 
 
 def work(passes, flops, level: int, now: tuple[int, int], measured, names, colours: dict, stroke: float = 1.0) -> go.Figure:

@@ -1,20 +1,19 @@
 """Figures of sliding windows: what can reach what through a stack, cache against context with its kink and limit, real models
 with and without their windows, recall by distance."""
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.kinds import ROOM, Against, Line, Marks, Models
-from app.figures.plot import TEXT, blank, context_axis, label, legend, mark, note, rings, type_size, upright
+from app.figures.kinds import ROOM, Against, ByCount, Line, Marks, Models, Style
+from app.figures.plot import TEXT, blank, context_axis, label, mark, note, rings, type_size, upright
 
 GLOBAL = "kv"  # the hue of what keeps every key and value
-STYLES = (  # hue, dash and symbol of each pattern, from all global to all local
-    ("soft", "solid", "circle-open"),
-    ("kv", "dot", "diamond"),
-    ("kv", "dashdot", "square"),
-    ("window", "solid", "circle"),
-    ("routed", "dash", "x"),
-)
+STYLES = (  # of each pattern, from all global to all local
+    Style("soft", symbol="circle-open"), Style("kv", "dot", "diamond"), Style("kv", "dashdot", "square"), Style("window"),
+    Style("routed", "dash", "x"),
+)  # fmt: skip
 
 
 # What can reach what
@@ -142,25 +141,11 @@ def models(context: int, names, whole, released, label, chosen: int) -> Models:
 # Recall by distance
 
 
-def distances(patterns: dict[str, dict[str, list]], chosen: str, bounds, said, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """{pattern: {distance: recall of every seed}}: marks are seeds, lines join their means; `bounds` are drawn across."""
-    fig = blank(colours, 340, stroke)
-    for y in bounds:
-        fig.add_hline(y=y, line={"color": colours["soft"], "width": stroke, "dash": "dash"}, opacity=0.5)
-    for k, ((name, found), (hue, dash, symbol)) in enumerate(zip(patterns.items(), STYLES)):
-        x = np.arange(len(found)) + 0.05 * (k - (len(patterns) - 1) / 2)
-        line = {"color": colours[hue], "width": (3 if name == chosen else 1.6) * stroke, "dash": dash}
-        means = [float(np.mean(values)) if values else None for values in found.values()]
-        fig.add_scatter(x=x, y=means, mode="lines", line=line, hoverinfo="skip", legendgroup=name, showlegend=False)
-        points = [(at, v, f"{said(name)}, {far} back: {v:.3f}") for at, (far, seeds) in zip(x, found.items()) for v in seeds]
-        xs, ys, text = zip(*points) if points else ((), (), ())
-        marker = {"color": colours[hue], "size": 8 * stroke, "symbol": symbol}
-        fig.add_scatter(
-            x=xs, y=ys, text=text, hovertemplate=TEXT, mode="markers", marker=marker, name=said(name), legendgroup=name
-        )
-    names = [far.replace("-", "–") for far in next(iter(patterns.values()))]
-    title = "tokens from the question back to its answer"
-    fig.update_xaxes(title_text=title, tickvals=list(range(len(names))), ticktext=names, fixedrange=True)
-    fig.update_yaxes(title_text="recall", range=[-0.04, 1.06], fixedrange=True)
-    legend(fig, colours, y=1.02, yanchor="bottom")
-    return fig
+def distances(patterns: dict[str, dict], chosen: str, bounds, label) -> ByCount:
+    """{pattern: {distance: runs}}, the chosen one in a wide line; `bounds` are drawn across."""
+    styles = {name: replace(style, width=3.0 if name == chosen else 1.6) for name, style in zip(patterns, STYLES)}
+    subject, columns = f"Recall of {len(patterns)} patterns by distance", ("pattern", "tokens back", "seed", "recall")
+    return ByCount(
+        subject, patterns, label, "tokens from the question back to its answer", "recall", styles, columns, written=str,
+        tick=lambda far: far.replace("-", "–"), each="{} back", levels=tuple((y, "") for y in bounds),
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.kinds import Growth, Line
+from app.figures.kinds import SHARES, Growth, Line, Runs, Sample, Seeds
 from app.figures.plot import TEXT, blank, byte_ticks, mark
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -72,3 +72,15 @@ def tokens(names, values, chosen: int, said: str, colours: dict, stroke: float =
     fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True)
     fig.update_yaxes(tickfont={"color": colours["ink"]})
     return fig
+
+
+def by_size(found: dict[str, tuple[int, Runs]], label, hues: dict[str, str], most: int) -> Seeds:
+    """{variant: (numbers kept, runs)}: recall against the size of the memory."""
+    ran = {v: (size, runs) for v, (size, runs) in found.items() if runs}
+    samples = tuple(Sample(label(v), runs, size, hues[v], cells=(v, size)) for v, (size, runs) in ran.items())
+    sizes = sorted({size for size, _ in ran.values()}) or [1]
+    far = {n: f"{n:,}" for n, before in zip(sizes, (0, *sizes)) if n > 1.2 * before}  # none where two are near
+    ends = np.log10([sizes[0] / 2.2, sizes[-1] * 2.2])
+    subject, columns = "Recall of the purely recurrent models by numbers kept", ("variant", "numbers kept", "seed", "recall")
+    lanes = {"type": "log", "title_text": "numbers kept by the mixers (log)", "range": ends}
+    return Seeds(subject, samples, f"recall at {most} pairs", columns, far, lanes, SHARES, bar=0, named=True, height=340)

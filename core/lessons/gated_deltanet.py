@@ -17,7 +17,6 @@ from core.errors import LONGEST
 from core.lessons import common
 from core.lessons.common import (
     USUAL_CONTEXT,
-    columns,
     first_context,
     keys_where,
     memory_bytes,
@@ -31,7 +30,7 @@ from core.model.mixers.delta import GatedDelta, KimiDelta
 from core.model.model import Model
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
-from core.train import evidence, zoo
+from core.train import zoo
 from core.train.recipes import gated_deltanet as recipes
 from core.train.recipes.mixers import LOSS, PAIRS
 from core.train.tasks import recall
@@ -365,27 +364,9 @@ def recalled() -> dict[str, dict[int, list[float]]]:
     return common.by_pairs("gated_deltanet", LINES, COUNTS)
 
 
-def recalled_table() -> dict[str, list]:
-    """The same as columns."""
-    rows = [(variant_label(v), n, i, x) for v, by in recalled().items() for n, values in by.items() for i, x in enumerate(values)]
-    return columns(("model", "pairs", "run", "recall"), rows)
-
-
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
     """Learning curves {variant: {seed: (steps, loss)}} of the variants that have run."""
     return common.learning_curves("gated_deltanet", LINES, LOSS)
-
-
-def learning_table() -> dict[str, list]:
-    """The same as columns."""
-    return evidence.learning_table(
-        "gated_deltanet", {variant_label(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats", "model"
-    )
-
-
-def hues() -> dict[str, str]:
-    """{variant: palette key}."""
-    return {v: hue for v, (hue, _) in styles().items()}
 
 
 def steps_trained() -> dict[str, int]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
-from core.lessons.common import USUAL_CONTEXT, columns, model_name, spec_of
+from core.lessons.common import USUAL_CONTEXT, model_name, spec_of
 from core.lessons.recall import live_cost
 from core.model.mixers.attention import Attention
 from core.model.spec import ModelSpec
@@ -155,31 +155,15 @@ GROUPS = {
 }
 
 
-def groups() -> dict[str, dict[str, list[float]]]:
-    """{group of runs: {variant: loss of every seed}}."""
-    named = {group: {v: evidence.final("gqa", v, METRIC) for v in variants} for group, variants in GROUPS.items()}
+def groups() -> dict[str, dict[str, dict[int, float]]]:
+    """{group of runs: {variant: {seed: loss}}}."""
+    named = {group: {v: evidence.by_seed("gqa", v, METRIC) for v in variants} for group, variants in GROUPS.items()}
     return {group: {v: values for v, values in runs.items() if values} for group, runs in named.items()}
-
-
-def loss_table() -> dict[str, list]:
-    """The same as columns, with the seed of every run."""
-    rows = [
-        (group, v, seed, values[-1])
-        for group, variants in GROUPS.items()
-        for v in variants
-        for seed, (_, values) in learning(v).items()
-    ]
-    return columns(("runs", "variant", "seed", LOSS), rows)
 
 
 def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Learning curves of a variant: {seed: (steps, values)}."""
     return evidence.learning("gqa", variant, METRIC)
-
-
-def learning_table() -> dict[str, list]:
-    """The same as columns."""
-    return evidence.learning_table("gqa", {s.key: s.key for s in recipes.PLAIN}, METRIC, LOSS)
 
 
 def parameters() -> dict[str, int]:

@@ -24,7 +24,7 @@ from core.model.mixers.shortconv import GatedConv
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
 from core.shape import ladder
-from core.train import evidence, zoo
+from core.train import zoo
 from core.train.recipes import liquid as recipes
 from core.train.tasks import recall
 
@@ -347,11 +347,6 @@ def recalled() -> dict[str, dict[int, list[float]]]:
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
     """Learning curves of the variants that have runs: {variant: {seed: (steps, loss)}}."""
     return common.learning_curves("liquid", recipes.NAMES, LOSS)
-
-
-def learning_table() -> dict[str, list]:
-    """The same as columns."""
-    return evidence.learning_table("liquid", {variant_label(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats")
 
 
 def training_steps() -> dict[str, int]:

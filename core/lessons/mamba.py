@@ -325,8 +325,3 @@ def recalled() -> dict[str, dict[int, list[float]]]:
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
     """Learning curves of the variants that have runs: {variant: {seed: (steps, loss)}}."""
     return common.learning_curves("mamba", sum(GROUPS.values(), ()), LOSS)
-
-
-def learning_table() -> dict[str, list]:
-    """The same as columns."""
-    return evidence.learning_table("mamba", {variant_label(v): v for v in learning()}, LOSS, f"loss at {PAIRS} pairs, nats")

@@ -14,7 +14,7 @@ import networkx as nx
 import numpy as np
 
 from core.count import cost
-from core.lessons.common import cache_bytes, columns, keys_where, measured_prompt, model_name, spec_of
+from core.lessons.common import cache_bytes, keys_where, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, play
 from core.lessons.recall import checkpoint_scene as trained_scene
 from core.model.blocks import Full, Reach
@@ -368,33 +368,17 @@ def buckets() -> tuple[str, ...]:
     return (recipes.WITHIN, *recipes.BEYOND)
 
 
-def by_distance() -> dict[str, dict[str, list[float]]]:
-    """{pattern: {distance: recall of every seed}}."""
+def by_distance() -> dict[str, dict[str, dict[int, float]]]:
+    """{pattern: {distance: {seed: recall}}}."""
     return {
-        pattern: {bucket.removeprefix("recall@"): evidence.final("sliding_window", variant, bucket) for bucket in buckets()}
+        pattern: {bucket.removeprefix("recall@"): evidence.by_seed("sliding_window", variant, bucket) for bucket in buckets()}
         for pattern, variant in PATTERNS.items()
     }
-
-
-def distance_table() -> dict[str, list]:
-    """The same as columns, with the seed of every run."""
-    rows = [
-        (pattern, bucket.removeprefix("recall@"), seed, values[-1])
-        for pattern, variant in PATTERNS.items()
-        for bucket in buckets()
-        for seed, (_, values) in evidence.learning("sliding_window", variant, bucket).items()
-    ]
-    return columns(("pattern", "tokens back", "seed", "recall"), rows)
 
 
 def learning(pattern: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Learning curves of a pattern: {seed: (steps, values)}."""
     return evidence.learning("sliding_window", PATTERNS[pattern], METRIC)
-
-
-def learning_table() -> dict[str, list]:
-    """The same as columns."""
-    return evidence.learning_table("sliding_window", PATTERNS, METRIC, LOSS, "pattern")
 
 
 def parameters() -> set[int]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from core.count import cost
-from core.lessons.common import CONTEXTS, columns, first_context, keys_where, measured_prompt, model_name, spec_of
+from core.lessons.common import CONTEXTS, first_context, keys_where, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Scene, play
 from core.lessons.recall import checkpoint_scene as trained_scene
 from core.model.model import Model
@@ -368,19 +368,7 @@ def by_top_k() -> dict[str, dict[int, list[float]]]:
     return {what: {k: values for k, values in rows.items() if values} for what, rows in found.items()}
 
 
-def pick_table() -> dict[str, list]:
-    """The same as columns."""
-    rows = [(what, k, i, v) for what, found in by_top_k().items() for k, values in found.items() for i, v in enumerate(values)]
-    return columns(("what", "tokens read", "run", "share"), rows)
-
-
 def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
     """Recall of the whole attention while training, and of 8 picked: {which: {seed: (steps, values)}}."""
     metrics = {"all tokens": METRIC, f"{TYPICAL} picked": f"recall, {TYPICAL} picked", "2 picked": "recall, 2 picked"}
     return {which: evidence.learning("sparse_attention", VARIANT, metric) for which, metric in metrics.items()}
-
-
-def learning_table() -> dict[str, list]:
-    """The same as columns."""
-    rows = [(w, seed, s, x) for w, runs in learning().items() for seed, (steps, xs) in runs.items() for s, x in zip(steps, xs)]
-    return columns(("read", "seed", "step", "recall"), rows)

@@ -14,7 +14,7 @@ import torch
 from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons import recurrent
-from core.lessons.common import columns, spec_of
+from core.lessons.common import spec_of
 from core.lessons.recall import Answer, live_bytes, script
 from core.lessons.recurrent import ATTENTION, Watched, overtakes, reached, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
@@ -282,34 +282,17 @@ def kind(variant: str) -> str:
 PROVED = (*(f"mlstm-{keys}" for keys in KEYS), "slstm", "lstm", "mlstm-3-1", "lstm-3-1", ATTENTION)
 
 
-def by_pairs(variants: tuple[str, ...] = PROVED) -> dict[str, dict[int, list[float]]]:
-    """{variant: {pairs: recall of every seed}}."""
-    return {v: {n: evidence.final("xlstm", v, f"recall@{n}") for n in PAIRS} for v in variants}
-
-
-def pairs_table() -> dict[str, list]:
-    """The same as columns, one row a run and number of pairs."""
-    rows = [
-        (v, n, seed, values[-1])
-        for v in PROVED
-        for n in PAIRS
-        for seed, (_, values) in evidence.learning("xlstm", v, f"recall@{n}").items()
-    ]
-    return columns(("variant", "pairs", "seed", "recall"), rows)
+def by_pairs(variants: tuple[str, ...] = PROVED) -> dict[str, dict[int, dict[int, float]]]:
+    """{variant: {pairs: {seed: recall}}}."""
+    return {v: {n: evidence.by_seed("xlstm", v, f"recall@{n}") for n in PAIRS} for v in variants}
 
 
 PURE = tuple(v for v in PROVED if v != ATTENTION and v not in recipes.HYBRIDS)
 
 
-def by_size() -> dict[str, tuple[int, list[float]]]:
-    """{purely recurrent variant: (numbers of memory, recall of every seed at the most pairs)}."""
-    return {v: (memory_of(v), evidence.final("xlstm", v, METRIC)) for v in PURE}
-
-
-def size_table() -> dict[str, list]:
-    """The same as columns."""
-    rows = [(v, size, value) for v, (size, values) in by_size().items() for value in values]
-    return columns(("variant", "numbers kept", "recall"), rows)
+def by_size() -> dict[str, tuple[int, dict[int, float]]]:
+    """{purely recurrent variant: (numbers of memory, {seed: recall at the most pairs})}."""
+    return {v: (memory_of(v), evidence.by_seed("xlstm", v, METRIC)) for v in PURE}
 
 
 def training_said() -> str:

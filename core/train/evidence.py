@@ -45,9 +45,14 @@ def published(name: str) -> list[dict]:
     return [table for table in bibliography()["tables"] if table["mechanism"] == name]
 
 
+def by_seed(name: str, variant: str, metric: str) -> dict[int, float]:
+    """A metric at a variant's last step, {seed: value}; {} without runs."""
+    return last(zoo.tables(name), variant, metric)
+
+
 def final(name: str, variant: str, metric: str) -> list[float]:
-    """A metric at a variant's last step, one value a seed; [] without runs."""
-    return list(last(zoo.tables(name), variant, metric).values())
+    """The same without the seeds."""
+    return list(by_seed(name, variant, metric).values())
 
 
 def learning(name: str, variant: str, metric: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -57,14 +62,3 @@ def learning(name: str, variant: str, metric: str) -> dict[int, tuple[np.ndarray
         if row["variant"] == variant and row.get(metric):
             curves.setdefault(int(row["seed"]), []).append((int(row["step"]), float(row[metric])))
     return {seed: tuple(np.array(column) for column in zip(*points)) for seed, points in curves.items()}
-
-
-def learning_table(name: str, variants: dict[str, str], metric: str, what: str, kind: str = "variant") -> dict[str, list]:
-    """The curves of several variants {as it is written: variant} as columns; `what` heads the metric, `kind` the variants."""
-    rows = [
-        (shown, seed, s, x)
-        for shown, variant in variants.items()
-        for seed, (steps, values) in learning(name, variant, metric).items()
-        for s, x in zip(steps, values)
-    ]
-    return dict(zip((kind, "seed", "step", what), map(list, zip(*rows))))

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import live
+from app.figures import sharing
 from app.figures.frame import unpack
 from core.lessons import gqa as lesson
 from core.lessons.common import model_name
@@ -99,7 +100,6 @@ def test_a_table_escapes_what_it_is_given_and_stands_numbers_right():
 
 
 def test_the_tables_behind_the_figures_are_complete():
-    loss = lesson.loss_table()
-    seeds = zoo.named("gqa").seeds
+    loss, seeds = sharing.losses(lesson.groups(), str, lesson.LOSS).table, zoo.named("gqa").seeds
     assert len(loss["variant"]) == len(seeds) * 12 and set(loss["seed"]) == set(seeds)
     assert list(csv.reader(io.StringIO("\n".join(map(str, loss["seed"]))))), "seeds are plain numbers"

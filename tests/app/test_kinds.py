@@ -1,5 +1,7 @@
 """What every kind of figure promises: its table holds the numbers of the traces, its alternative text the current values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,3 +110,45 @@ def test_by_count_has_a_row_and_a_mark_for_every_run_and_names_the_means():
     three = kinds.ByCount("Recall", found, str, "pairs", "recall", {}, ("model", "pairs", "recall")).table
     assert list(three) == ["model", "pairs", "recall"] and three["recall"] == marks
     assert kinds.ByCount("Recall", {"a": {4: []}}, str, "pairs", "recall", {}, ("model",) * 3).alt == "Recall"
+
+
+RUNS = {"a": {0: (np.array([10, 20]), np.array([1.0, 0.5])), 1: (np.array([10, 20]), np.array([2.0, 1.5]))}}
+
+
+def test_bars_and_their_text_are_the_deviation_of_a_sample():
+    """Divided by n - 1, as the rules that decide claims do."""
+    found = {"a": {4: [0.25, 0.5, 0.75]}}
+    kind = kinds.ByCount("", found, str, "", "", {"a": "kv"}, ("a", "n", "run", "x"), deviations=True)
+    assert kind.figure(PALETTE["light"]).data[0].error_y.array == (0.25,)
+    lane = kinds.Sample("a", found["a"][4], 0, "kv")
+    assert kinds.Seeds("Recall", (lane,), "", (), {0: "a"}, {}).alt == "Recall; each dot is a seed; a 0.50 ± 0.25"
+
+
+def test_learning_has_a_line_a_seed_a_row_a_point_and_names_the_ends():
+    curves = {"a": RUNS["a"], "b": {7: (np.array([10]), np.array([0.1]))}}
+    kind = kinds.Learning("Loss", curves, str.upper, {"a": "kv", "b": "soft"}, ("model", "seed", "step", "loss"))
+    for stroke, share in ((1.0, False), (1.8, True)):
+        drawing = replace(kind, share=share).drawing(PALETTE["light"], stroke)
+        drawn = [trace for trace in drawing.figure.data if trace.mode == "lines+markers"]
+        assert [len(trace.x) for trace in drawn] == [2, 2, 1] and len({trace.line.dash for trace in drawn}) == 2
+        assert [y for trace in drawn for y in trace.y] == drawing.table["loss"] == [1.0, 0.5, 2.0, 1.5, 0.1]
+        assert drawing.table["seed"] == [0, 0, 1, 1, 7] and set(drawing.table["model"]) == {"A", "B"}
+        assert drawing.alt == "Loss; each line is a seed; means at the end: A 1, B 0.1"
+        assert bool(drawing.figure.layout.showlegend) is share
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_seeds_have_a_dot_a_run_a_bar_at_each_mean_and_a_row_a_run(upright):
+    samples = (
+        kinds.Sample("one", {3: 1.0, 5: 2.0}, 0, "kv", cells=("one",)), kinds.Sample("two", [4.0], 1, "soft", cells=("two",)),
+    )  # fmt: skip
+    names = {0: "one", 1: "two"}
+    kind = kinds.Seeds("Loss", samples, "loss", ("what", "seed", "loss"), names, {"range": [-1, 2]}, upright=upright)
+    drawing = kind.drawing(PALETTE["dark"], 1.8)
+    values, places = ("y", "x") if upright else ("x", "y")
+    assert [list(trace[values]) for trace in drawing.figure.data] == [[1.0, 2.0], [4.0]]
+    assert [(bar[f"{values}0"], bar[f"{values}1"]) for bar in drawing.figure.layout.shapes] == [(1.5, 1.5), (4.0, 4.0)]
+    assert drawing.figure.layout[f"{places}axis"].ticktext == ("one", "two")
+    assert drawing.table == {"what": ["one", "one", "two"], "seed": [3, 5, 0], "loss": [1.0, 2.0, 4.0]}
+    many = tuple(kinds.Sample(str(i), [float(i)], i, "kv") for i in range(20))
+    assert replace(kind, samples=many).alt == "Loss; each dot is a seed; 0 0.00 ± 0.00, 19 19.00 ± 0.00"

@@ -143,4 +143,4 @@ def test_without_runs_there_is_nothing_to_draw_and_with_them_every_seed_is(monke
     ]  # fmt: skip
     monkeypatch.setattr(zoo, "table", lambda name: rows if name == "mamba" else [])
     assert list(lesson.recalled()) == ["mamba-4", "mamba-3-1"] and lesson.recalled()["mamba-4"][24] == [0.5, 0.5]
-    assert len(lesson.learning_table()["seed"]) == 4
+    assert {v: set(seeds) for v, seeds in lesson.learning().items()} == {"mamba-4": {0, 1}, "mamba-3-1": {0, 1}}

@@ -314,6 +314,6 @@ def test_gemmas_overheads_are_the_ideal_formula():
     assert [(o.ratio, round(100 * o.share, 1)) for o in left] == [(3, 16.4), (5, 11.6)]
 
 
-def test_every_seed_of_the_distance_table_is_the_seed_of_its_run():
-    table = lesson.distance_table()
-    assert len(table["recall"]) == 5 * 4 * len(recipes.MECHANISM.seeds) and set(table["seed"]) == set(recipes.MECHANISM.seeds)
+def test_every_pattern_and_distance_has_every_seed():
+    runs = [seeds for found in lesson.by_distance().values() for seeds in found.values()]
+    assert len(runs) == 5 * 4 and all(set(seeds) == set(recipes.MECHANISM.seeds) for seeds in runs)

@@ -65,16 +65,6 @@ def runs(group: Group) -> tuple[Runs, ...]:
     return tuple(r for r in found if r.seeds)
 
 
-def runs_table(group: Group) -> dict[str, list]:
-    """The same as columns."""
-    rows = [
-        (r.variant, "faster" if r.fast else "slower", "early" if r.early else "end", seed, value)
-        for r in runs(group)
-        for seed, value in r.seeds.items()
-    ]
-    return dict(zip(("variant", "rate", "when", "seed", LOSS), map(list, zip(*rows))))
-
-
 def rates(group: Group) -> tuple[float, ...]:
     """The learning rates of a group, the slower first."""
     return tuple(sorted({zoo.recipe(v).lr for v in (*group.ours, *group.rivals)}))
@@ -83,11 +73,6 @@ def rates(group: Group) -> tuple[float, ...]:
 def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Learning curves of a variant: {seed: (steps, values)}."""
     return evidence.learning("mla", variant, METRIC)
-
-
-def learning_table(variants) -> dict[str, list]:
-    """The same as columns."""
-    return evidence.learning_table("mla", {v: v for v in variants}, METRIC, LOSS)
 
 
 @dataclass(frozen=True)

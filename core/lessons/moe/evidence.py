@@ -73,14 +73,6 @@ def busiest(chosen: Setting, layer: int) -> dict[str, dict]:
     return {v: evidence.learning("moe", v, f"busiest:{layer}") for v in variants}
 
 
-def busiest_table(chosen: Setting, layer: int) -> dict[str, list]:
-    """The same as columns."""
-    rows = [
-        (v, seed, s, x) for v, seeds in busiest(chosen, layer).items() for seed, curve in seeds.items() for s, x in zip(*curve)
-    ]  # fmt: skip
-    return dict(zip(("variant", "seed", "step", "busiest expert, times the mean"), map(list, zip(*rows))))
-
-
 @lru_cache(maxsize=16)
 def commonest(chosen: Setting) -> tuple[str, float]:
     """The most frequent word of the fixed text, and the load of an expert that gets it every time, over the mean."""

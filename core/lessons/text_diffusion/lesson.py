@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from core.count import cost
-from core.lessons.common import columns
 from core.lessons.text_diffusion import cost as text_cost
 from core.model.decoding.diffusion import Sampler, denoise
 from core.train import evidence, rules, zoo
@@ -187,12 +186,6 @@ def spread(values: list[float], digits: int) -> str:
 def own() -> dict[str, float]:
     """The grammar's own texts, measured alike."""
     return {name.partition("@")[0]: value for name, value in sentences.reference().items()}
-
-
-def table_of(found: dict[str, dict[int, list[float]]], what: str) -> dict[str, list]:
-    """Runs as columns, one row a run."""
-    rows = [(order, n, seed, v) for order, runs in found.items() for n, values in runs.items() for seed, v in enumerate(values)]
-    return columns(("order", "passes", "run", what), rows)
 
 
 def nats(variant: str) -> list[float]:
