@@ -7,7 +7,6 @@ the ratio of the medians and the bytes over the websocket (before its compressio
 and for values seen again. A round beyond a bound on a busy machine is measured once more, and the better of the two counts.
 """
 
-import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,9 @@ from urllib.parse import urlencode
 import pytest
 from playwright import sync_api
 
-from app import state
-from core.lessons.code_world_model import lesson as code_world_model
-from core.lessons.recursive import lesson as recursive
 from core.model.registry import PAGES
-from core.train.tasks import domains, recall, sentences
 from tests.browser import driver
+from tests.mechanisms import PAGES as MECHANISM_PAGES
 
 RATIO, BYTES = 2.0, 100_000  # the aims
 SESSIONS = 4  # fresh visits a round; each gives 2 or more new values and 2 or more old ones, or one each and there are more
@@ -30,27 +26,15 @@ LEAST = 8  # moves of either kind in a round
 QUIET = 200  # ms without a change: the move is over
 WATCH = (Path(__file__).parent / "watch.js").read_text(encoding="utf-8")
 SLIDER = ".stMain [data-testid=stSlider] input[type=range]"
-# pictures that must change with every move; elsewhere any one
-MUST = {
-    "gqa": ("attention", "wiring"),
-    "mla": ("attention", "bottleneck"),
-    "sliding_window": ("layers", "reach"),
-    "moe": ("routing", "load"),
-    "gated_deltanet": ("state", "readout"),
-    "mixers": ("looks",),
-    "rwkv": ("memory", "arrows"),
-    "recursive": ("boards-6", "race"),
-    "text_diffusion": ("grid", "committed"),
-    "code_world_model": ("trace",),
-    "xlstm": ("gates", "left"),
-    "sparse_attention": ("picked", "row"),
-    "mamba": ("dual", "steps"),
-    "liquid": ("layers", "impulse"),
+# pictures that must change with every move, on the pages that are no mechanism's; no name: any one
+OTHERS = {
+    "home": ("landscape",),
+    "inference": (),
     "compare": ("ladders", "kept"),
     "workbench": ("budget",),
-    "home": ("landscape",),
     "evidence": ("seeds",),
 }
+MECHANISMS = {page.name: page for page in MECHANISM_PAGES}
 KINDS = ("first", "again")
 
 REFERENCE = """
@@ -67,29 +51,7 @@ st.plotly_chart(go.Figure(go.Heatmap(z=cells)), key="chart")
 
 def fresh(page: str, session: int) -> str:
     """The address of a page with a prompt that no earlier session had, so that its numbers are worked out anew."""
-    texts = {
-        "moe": lambda: domains.surprise(1000 + session, sentences=2),
-        "text_diffusion": lambda: sentences.surprise(1000 + session, gaps=18),
-    }
-    if page in (
-        "gqa",
-        "mla",
-        "sliding_window",
-        "xlstm",
-        "gated_deltanet",
-        "mixers",
-        "rwkv",
-        "sparse_attention",
-        "mamba",
-        "liquid",
-    ):
-        texts[page] = lambda: recall.surprise(8, seed=1000 + session, asked=2)
-    query = {"prompt": texts[page]()} if page in texts else {}
-    if page == "recursive":
-        query = {"board": recursive.surprise("6x6", 1000 + session)}
-    if page == "code_world_model":
-        query = {"s": state.pack(code_world_model.surprise(random.Random(session)), "")}
-    return page + ("?" + urlencode(query) if query else "")
+    return f"{page}?{urlencode(MECHANISMS[page].fresh(1000 + session))}" if page in MECHANISMS else page
 
 
 @dataclass
@@ -189,7 +151,7 @@ def session(page: Tab, reference: Tab, moves: tuple[Moves, Moves]) -> None:
 
 def measure(chromium, bases: tuple[str, str], name: str, offset: int) -> tuple[Moves, Moves]:
     """One round: several fresh sessions -> the moves of the reference and of the page."""
-    tabs = Tab(chromium, bases[0]), Tab(chromium, bases[1], MUST.get(name, ()))
+    tabs = Tab(chromium, bases[0]), Tab(chromium, bases[1], MECHANISMS[name].screen.moves if name in MECHANISMS else OTHERS[name])
     moves = Moves(), Moves()
     for i in range(4 * SESSIONS):
         if i >= SESSIONS and min(len(moves[1].ms[kind]) for kind in KINDS) >= LEAST:

@@ -93,8 +93,7 @@ def test_every_section_opens_by_its_address_and_its_figures_say_what_they_show(v
         stands(tab, page, section)
         figures(tab)
     paper(tab, "light")
-    if page.screen.unknown:
-        prompt, word = page.screen.unknown
+    for prompt, (word, *_) in page.prompts[:1]:
         follow(tab, f"{page.name}?prompt={quote_plus(prompt)}")
         expect(tab.locator(".cw-error mark")).to_have_text(word)
         expect(tab.locator(".cw-error")).to_contain_text("nearest:")
@@ -131,7 +130,7 @@ def first_screen(tab, page: Page) -> None:
 
 @every_page
 def test_a_copied_link_opens_the_same_picture(visit, page):
-    first = visit(f"{page.name}?{page.screen.link}")
+    first = visit(f"{page.name}?{page.links[-1]}")
     drawn(first, page)
     link = copied(first)
     assert set(page.screen.linked.split()) <= set(parameters(link))

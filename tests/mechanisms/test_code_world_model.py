@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from app import state
 from core.count import cost
 from core.errors import SpecError
 from core.lessons.code_world_model import evidence as proved
@@ -31,14 +32,12 @@ PAGE = Page(
     source=("def imagined", "arXiv 2510.02387"),
     users=lambda: [u.entry.name for u in proved.users(str)],
     stated=False,
+    fresh=lambda n: {"s": state.pack(lesson.surprise(random.Random(n)), "")},
     screen=Screen(
-        maps=0,
-        last=0,
         figure="trace",
+        moves=("trace",),
         alt=("Lines and states of a program of 9 lines over 9 steps, marked after step 9",),
-        link="at=2&s=i1ayVdJRylOwVTCKycsGUnkK2grGMXnlGZk5qUCOjYKZVUyeAhDkQSXh6nQVspViAQ",
         linked="at reads program section v",
-        stage="growth",
     ),
 )
 

@@ -31,11 +31,9 @@ PAGE = Page(
         maps=4,
         last=1,
         figure="readout",
+        moves=("state", "readout"),
         alt=("The memory of head", "Share of each token's value in the read-out"),
-        link="keys=8&matrix=layer+1%2C+head+1&prompt=zoe+wheel+leo+plum+%3F+leo",
         linked="write decay mix rule real section prompt v",
-        stage="growth",
-        unknown=("ann lampp ? ann", "lampp"),
     ),
 )
 

@@ -30,11 +30,9 @@ PAGE = Page(
         maps=8,
         last=7,
         figure="wiring",
+        moves=("attention", "wiring"),
         alt=("Attention maps of 8 query heads", "8 query heads above, each wired"),
-        link="kv_heads=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=2&step=5",
         linked="kv_heads positions model section prompt v",
-        stage="growth",
-        unknown=("ann lampp ? ann", "lampp"),
     ),
 )
 

@@ -29,11 +29,9 @@ PAGE = Page(
         maps=4,
         last=3,
         figure="conveyor",
+        moves=("layers", "impulse"),
         alt=("What each of 28 tokens takes up", "three tokens gated", "Tokens moved by"),
-        link="attention=first&prompt=zoe+wheel+leo+plum+%3F+leo&step=5",
         linked="attention real context section prompt v",
-        stage="growth",
-        unknown=("ann lampp ? ann", "lampp"),
     ),
 )
 

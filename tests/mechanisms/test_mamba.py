@@ -30,11 +30,9 @@ PAGE = Page(
         maps=9,
         last=4,
         figure="steps",
+        moves=("dual", "steps"),
         alt=("Decay masks of 4 heads", "Step size of each of", "State of head"),
-        link="share=1+of+4&layer=2&prompt=zoe+wheel+leo+plum+%3F+leo",
         linked="share real context section prompt v",
-        stage="growth",
-        unknown=("ann lampp ? ann", "lampp"),
         beside=(".st-key-share",),
     ),
 )

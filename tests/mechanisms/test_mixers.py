@@ -29,11 +29,9 @@ PAGE = Page(
         maps=10,
         last=2,
         figure="pareto",
+        moves=("looks",),
         alt=("Where 10 mixers look", "against bytes"),
-        link="pairs=8&prompt=zoe+wheel+leo+plum+%3F+leo&row=3",
         linked="pairs mixers section prompt v",
-        stage="growth",
-        unknown=("ann lampp ? ann", "lampp"),
     ),
 )
 

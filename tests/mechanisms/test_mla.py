@@ -43,11 +43,9 @@ PAGE = Page(
         maps=3 * lesson.HEADS,
         last=7,
         figure="bottleneck",
+        moves=("attention", "bottleneck"),
         alt=("Attention of 4 heads", "Difference of the attention", "numbers of x become a latent", "answered right"),
-        link="latent=20&rope_key=false&head=3&row=5",
         linked="latent rope_key form task section prompt v",
-        stage="growth",
-        unknown=("ann lampp ? ann", "lampp"),
     ),
 )
 

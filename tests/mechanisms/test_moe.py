@@ -26,7 +26,7 @@ PAGE = Page(
     preset=("Mixtral", {"real": "Mixtral 8x7B", "experts": "8"}),
     links=("balance=none&row=3", "experts=8&top_k=2&cells=affinities", "gate=sigmoid&balance=bias&shared=true&batch=8"),
     prompts=(
-        ("whisk the eggz .", ("nearest: eggs",)),
+        ("whisk the eggz .", ("eggz", "nearest: eggs")),
         ("", ("1 to 64",)),
         ("rain " * 100, ("64",)),
         ("<script>x</script>", ("nearest",)),
@@ -39,15 +39,15 @@ PAGE = Page(
     source=("class MoEModule",),
     users=lambda: [r.name for r in lesson.users()],
     stated=False,
+    fresh=lambda n: {"prompt": domains.surprise(n, sentences=2)},
     screen=Screen(
         maps=2,
         last=1,
         figure="load",
+        moves=("routing", "load"),
         alt=("Which of 16 experts each of", "Load of 16 experts in 2 layers"),
-        link="gate=sigmoid&balance=bias&shared=true&batch=8",
         linked="experts batch real section prompt v",
         stage="reading",
-        unknown=("whisk the eggz", "eggz"),
     ),
 )
 

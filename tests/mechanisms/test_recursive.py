@@ -35,14 +35,13 @@ PAGE = Page(
     source=("def solve", "arXiv 2510.04871"),
     users=lambda: [entry.name for entry, *_ in lesson.users()],
     fewest=2,
+    fresh=lambda n: {"board": lesson.surprise("6x6", n)},
     screen=Screen(
         maps=1,
-        last=0,
         figure="race",
+        moves=("boards-6", "race"),
         alt=("The answer after each of 32 updates", "Share of gaps that are right after"),
-        link="steps=16&solver=HRM&board=3...14+6...52+2..1.5+.1....+..5..3+46....",
         linked="steps puzzle inner rounds section v",
-        stage="growth",
     ),
 )
 

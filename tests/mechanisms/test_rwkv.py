@@ -30,11 +30,9 @@ PAGE = Page(
         maps=8,
         last=3,
         figure="arrows",
+        moves=("memory", "arrows"),
         alt=("Memory of 4 heads in layer 1 after each of", "channels of 4 heads loses", "erases along one", "Where the ball is"),
-        link="game=left+left-middle+wait&prompt=zoe+wheel+leo+plum+%3F+leo",
         linked="removal layer game section prompt v",
-        stage="growth",
-        unknown=("ann lampp ? ann", "lampp"),
     ),
 )
 

@@ -36,11 +36,10 @@ PAGE = Page(
         maps=6,
         last=5,
         figure="reach",
+        moves=("layers", "reach"),
         alt=("bands 8 wide", "places in the stack can still reach ann"),
-        link="window=32&prompt=zoe+wheel+leo+plum+%3F+leo",
         linked="window pattern context real section prompt v",
         stage="shares",
-        unknown=("ann lampp ? ann", "lampp"),
         beside=(".st-key-pattern",),
     ),
 )

@@ -27,11 +27,10 @@ PAGE = Page(
         maps=6,
         last=5,
         figure="row",
+        moves=("picked", "row"),
         alt=("Attention, scores and the 4 tokens picked", "Attention of hal to the 24"),
-        link="top_k=1&prompt=zoe+wheel+leo+plum+%3F+leo&step=5",
         linked="top_k real context section prompt v",
         stage="theirs",
-        unknown=("ann lampp ? ann", "lampp"),
     ),
 )
 

@@ -35,15 +35,14 @@ PAGE = Page(
     source=("def denoise", "arXiv 2502.09992"),
     users=lambda: [model_name(key) for key in text_cost.denoisers()],
     fewest=2,
+    fresh=lambda n: {"prompt": sentences.surprise(n, gaps=18)},
     screen=Screen(
         maps=1,
-        last=0,
         figure="committed",
+        moves=("grid", "committed"),
         alt=("Confidence at 24 places in each of 8 passes", "committed each of 24 places"),
-        link="steps=12&prompt=today+_+who+_+the+potters+shapes+small+_",
         linked="steps order block temperature seed section prompt v",
         stage="work",
-        unknown=("today the bakker", "bakker"),
     ),
 )
 

@@ -30,11 +30,9 @@ PAGE = Page(
         maps=5,
         last=1,
         figure="left",
+        moves=("gates", "left"),
         alt=("Memory of mLSTM, layer 2, after each of", "Forget, input and output gates", "Share of what each"),
-        link="forget=4&cell=LSTM&heads=16&prompt=zoe+wheel+leo+plum+%3F+leo",
         linked="forget cell keys heads layer section prompt v",
-        stage="growth",
-        unknown=("ann lampp ? ann", "lampp"),
     ),
 )
 
