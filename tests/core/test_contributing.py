@@ -53,6 +53,14 @@ def test_every_mechanism_has_every_file_that_adding_one_asks_for(name):
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize("name", [page.name for page in PAGES])
+def test_every_page_of_the_registry_is_there_and_has_tests(name):
+    assert (ROOT / "pages" / f"{name}.py").exists(), f"pages/{name}.py: missing"
+    tests = ("tests/mechanisms/test_{}.py", "tests/app/test_{}_page.py")
+    assert any((ROOT / path.format(name)).exists() for path in tests), f"{tests[1].format(name)}: missing"
+
+
+@pytest.mark.fast
 @pytest.mark.parametrize("path", FILES)
 def test_every_file_of_a_mechanism_has_a_page_in_the_registry(path):
     there = {file.stem.removeprefix("test_") for file in ROOT.glob(path.replace("<name>", "*"))} - {"__init__"}
