@@ -11,8 +11,8 @@ from app.figures import ladder as ladder_figures
 from app.figures import mamba as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import mamba as lesson
-from core.lessons.common import AXIS, CONTEXTS, model_name
-from core.lessons.recall import LENGTHS, live_bytes, measured_memory
+from core.lessons.common import AXIS, CONTEXTS, Kept, memory_bytes, model_name, spec_of, totals
+from core.lessons.recall import LENGTHS, live_bytes, live_curve, measured_memory
 from core.lessons.recurrent import watch
 from core.model.registry import question
 from core.real import catalogue
@@ -100,7 +100,7 @@ def see(choice: Choice) -> None:
     shown = watch(variant, prompt)
     left, right = panels.beside()
     with left:
-        depth = tuple(range(1, lesson.depth(variant) + 1))
+        depth = tuple(range(1, len(shown.layers) + 1))
         number = controls.choice("layer", "Layer", depth, lesson.opening(variant))
         layer = shown.layers[number - 1]
         chosen = (
@@ -136,7 +136,7 @@ def tape(share: str, shown) -> Tape:
     """The cache: a lane for each layer that attends, outlines for what the others would cache as attention."""
     lanes = tuple(f"layer {i}" for i, layer in enumerate(shown.layers, 1) if not layer.implicit)
     legend = {"kv": ", ".join(lanes)} if lanes else {"state": "no layer grows"}
-    kept, whole = shown.scene.memory_bytes, lesson.grown(share, len(shown.words))
+    kept, whole = shown.scene.memory_bytes, live_curve(lesson.ATTENTION[share], np.arange(1, len(shown.words) + 1))
     return Tape(lanes, kept, len(shown.layers), whole, "attention in every layer", title="Memory", legend=legend)
 
 
@@ -210,7 +210,7 @@ def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
         alt = f"Step size of each of {len(words)} tokens in head {head + 1}; largest at {', '.join(words[t] for t in largest)}"
         frame.figure(fig, key="steps", alt=alt, table=table, config=live.about(variant))
         live.small("bar: step size of a token; its full colour: what is left of that at the end of the text")
-    memory = lesson.head_memory(layer, head)
+    memory = layer.memory[:, head]  # (T, N, P)
     with panels.card(f"Its state: {memory.shape[1]} × {memory.shape[2]} numbers", "memory"):
         limit = float(np.abs(memory).max()) or 1.0
         maps(
@@ -257,10 +257,10 @@ def side(share: str, size: int, key: str, context: int, shown) -> None:
         )
 
 
-def real_bars(r: lesson.RealModel) -> None:
+def real_bars(r: Kept) -> None:
     """A real hybrid with attention alone, and as released."""
-    top = max(r.attention, r.total)
-    rows = (("attention alone", r.attention, None), ("its cache", r.cache, "kv"), ("its state", r.state, "state"))
+    top = max(r.whole, r.total)
+    rows = (("attention alone", r.whole, None), ("its cache", r.cache, "kv"), ("its state", r.state, "state"))
     panels.bars(
         [panels.Bar(what, n / top, binary(n), hue, bool(hue)) for what, n, hue in rows], "attention alone against as released"
     )
@@ -285,7 +285,7 @@ def count(choice: Choice) -> None:
 def ladders(context: int, config: dict) -> None:
     """Real hybrids layer by layer, and a layout whose weights nobody has."""
     live.heading(f"Real hybrids, layer by layer, at {context:,} tokens")
-    models = lesson.real_ladders(context)
+    models = ladder.ladders({model_name(key): spec_of(key) for key in lesson.LADDERS if key in lesson.hybrids()}, context)
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
     alt = f"Layers of {', '.join(models)}, first at the bottom: what each is and keeps; only layers that attend have a cache"
     frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
@@ -306,24 +306,23 @@ def ours(share: str, size: int, config: dict) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
-    variant, alone = lesson.variant(share, size), lesson.ATTENTION[share]
-    lines, values, cross = lesson.memory_curves(share, size, lengths), measured_memory(variant), lesson.lighter(share, size)
+    variant, cross = lesson.variant(share, size), lesson.lighter(share, size)
+    whole, own, values = live_curve(lesson.ATTENTION[share], lengths), live_curve(variant, lengths), measured_memory(variant)
     names = "attention in every layer", lesson.described(variant)
-    kinds.show(delta.growth(lengths, lines[alone], lines[variant], points, values, cross, names), "growth", config)
+    kinds.show(delta.growth(lengths, whole, own, points, values, cross, names), "growth", config)
     panels.caption(
         f"**{names[1]}: less from {cross} tokens on.** Lines are counted, cache and state together; rings are bytes in the "
         "tensors of the live model, all in 32 bits."
     )
-    panels.check(int(lines[variant][points[-1] - 1]), int(values[-1]))
+    panels.check(int(own[points[-1] - 1]), int(values[-1]))
 
 
 def theirs(key: str, config: dict) -> None:
     """A real hybrid's memory against context, and where it meets attention alone."""
     live.heading(f"{model_name(key)}: memory against context")
-    contexts, cross = 2 ** np.arange(6, 21), lesson.crossover(key)
-    lines = lesson.memories(key, contexts)
-    whole, own = lines["attention alone"], lines["as released"]
-    table = {"columns": ("attention alone, B", "as released, B"), "more": {"its state, B": lines["its state"]}}
+    contexts, r = 2 ** np.arange(6, 21), lesson.real_model(key, 1)
+    whole, own, cross = totals(lesson.attentive(key), contexts), totals(spec_of(key), contexts), r.crossover
+    table = {"columns": ("attention alone, B", "as released, B"), "more": {"its state, B": np.full(len(contexts), r.state)}}
     kinds.show(delta.memory(model_name(key), contexts, whole, own, AXIS, cross, binary, **table), "memory", config)
     said = (
         f"Below {cross:,} tokens its state is the larger memory."
@@ -360,7 +359,7 @@ def real_models(context: int, config: dict) -> None:
     rows = lesson.real_models(context)
     live.heading(f"Real hybrids at {context:,} tokens")
     names = [r.name for r in rows]
-    whole, cache, kept = (np.array([getattr(r, part) for r in rows]) for part in ("attention", "cache", "state"))
+    whole, cache, kept = (np.array([getattr(r, part) for r in rows]) for part in ("whole", "cache", "state"))
     fig = delta.models(names, whole, kept, cache, binary, theme.colours(), theme.stroke())
     alt = f"State and cache of {len(rows)} real hybrids at {context:,} tokens, beside attention in the place of Mamba"
     table = {"model": names, "attention alone, B": whole, "cache, B": cache, "state, B": kept}
@@ -378,7 +377,7 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("mamba")
     live.verdicts(report, MECHANISM.spelling.number)
-    if lesson.recalled():
+    if lesson.RUNS.recalled():
         drawn(report)
     else:
         live.ran({**report, "rows": []})
@@ -389,18 +388,19 @@ def drawn(report: dict) -> None:
     """Recall against pairs, and loss while training."""
     command = {"command": report["command"]}
     left, right = st.columns(2, gap="large")
-    found, curves = lesson.recalled(), lesson.learning()
+    ours = lesson.RUNS
+    found, curves = ours.recalled(), ours.learning()
     with left:
         live.heading("Recall by pairs to remember: every seed")
         subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
-        drawn = kinds.ByCount(subject, found, lesson.variant_label, "pairs to remember", "recall", hues(found), heads)
+        drawn = kinds.ByCount(subject, found, ours.label, "pairs to remember", "recall", hues(found), heads)
         kinds.show(drawn, "recall", command)
         panels.caption(
             f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Two layers of Mamba-2 with a state of N "
             f"numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is how well a run learned, not what fits."
         )
     with right:
-        live.learning(curves, lesson.variant_label, hues(curves), lesson.PAIRS, "models", command)
+        live.learning(curves, ours.label, hues(curves), ours.pairs, "models", command)
         panels.caption("**One line a seed.** Everything but layers, state and steps is equal.")
 
 
@@ -422,7 +422,7 @@ def read(_: Choice) -> None:
 
 def users(choice: Choice) -> None:
     """The catalogue's rows."""
-    rows = [(catalogue.entries()[k], lesson.layer_counts(k), lesson.real_bytes(k, choice.context)) for k in lesson.users()]
+    rows = [(catalogue.entries()[k], lesson.layer_counts(k), memory_bytes(spec_of(k), choice.context)) for k in lesson.users()]
     live.users(
         ("layers", "of which", "attend", "of all", "of those that mix", "state", f"cache at {choice.context:,}"),
         [

@@ -1,14 +1,21 @@
 """What lessons share: models of the catalogue by key and what they keep, the contexts that sliders and axes show, a search for
-the context from which on something holds, the prompt that live models are measured on, runs by variant, rows as columns.
+the context from which on something holds, the prompt that live models are measured on, runs on recall, rows as columns.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from core.count import cost
+from core.count.cost import LONGEST
+from core.model.mixers.attention import Attention
+from core.model.part import Mixer, inside
 from core.model.spec import ModelSpec
 from core.real import catalogue
 from core.train import evidence
+from core.train.mechanism import Mechanism
 from core.train.tasks import recall
 from core.units import power
 
@@ -70,13 +77,79 @@ def columns(names: Sequence[str], rows: Iterable[Sequence]) -> dict[str, list]:
     return dict(zip(names, lists or ([] for _ in names)))
 
 
-def by_pairs(mechanism: str, variants: Iterable[str], counts: Iterable[int]) -> dict[str, dict[int, list[float]]]:
-    """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
-    every = {v: {n: evidence.final(mechanism, v, f"recall@{n}") for n in counts} for v in variants}
-    return {v: runs for v, runs in every.items() if any(runs.values())}
+# The same model with attention alone
 
 
-def learning_curves(mechanism: str, variants: Iterable[str], metric: str) -> dict[str, dict[int, tuple]]:
-    """Learning curves of the variants that have runs: {variant: {seed: (steps, values)}}."""
-    every = {v: evidence.learning(mechanism, v, metric) for v in variants}
-    return {v: runs for v, runs in every.items() if runs}
+def attentive(spec: ModelSpec, kinds: tuple[type[Mixer], ...], own: Mixer | None = None) -> ModelSpec:
+    """The same model with its own attention, or another one, in place of every mixer that has one of these in it."""
+    instead = own or next(spec.parts(Attention))
+    return spec.remixed(Mixer, lambda mixer: instead if any(isinstance(m, kinds) for m in inside(mixer)) else mixer)
+
+
+@lru_cache(maxsize=256)
+def smaller_from(spec: ModelSpec, other: ModelSpec, dtype: str = "bfloat16") -> int:
+    """The first context at which a model keeps less than another one whose cache grows faster; 0 where it never does."""
+    return first_context(lambda n: total_bytes(spec, n, dtype) < total_bytes(other, n, dtype), LONGEST)
+
+
+def totals(spec: ModelSpec, contexts: np.ndarray, dtype: str = "bfloat16") -> np.ndarray:
+    """Bytes that a model keeps at each context."""
+    return np.array([total_bytes(spec, int(n), dtype) for n in contexts])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a model keeps of one sequence at a context, in bytes, and what it would keep with attention alone; the first context
+    from which that would be more, 0 where it never is."""
+
+    name: str
+    cache: int
+    state: int
+    whole: int
+    crossover: int
+
+    @property
+    def total(self) -> int:
+        """Cache and state."""
+        return self.cache + self.state
+
+    @classmethod
+    def of(cls, name: str, spec: ModelSpec, whole: ModelSpec, context: int, dtype: str = "bfloat16") -> "Kept":
+        """Counted; `whole` is the model with attention alone."""
+        other = total_bytes(whole, context, dtype)
+        return cls(name, *memory_bytes(spec, context, dtype), other, smaller_from(spec, whole, dtype))
+
+
+# Our runs
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs of some variants that learned to recall so many pairs, as pages show them; a variant without runs is left out."""
+
+    mechanism: Mechanism
+    variants: tuple[str, ...]
+    pairs: int
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of pairs that recall is measured at."""
+        return tuple(n for n in recall.PAIR_COUNTS if n <= self.pairs)
+
+    @property
+    def metric(self) -> str:
+        """What they learned by, as its table has it."""
+        return f"loss@{self.pairs}"
+
+    def label(self, variant: str) -> str:
+        """A variant as a reader knows it."""
+        return self.mechanism.spelling.variant(variant)
+
+    def recalled(self) -> dict[str, dict[int, list[float]]]:
+        """{variant: {pairs: recall of every seed}}."""
+        return evidence.finals(self.mechanism.name, self.variants, {n: f"recall@{n}" for n in self.counts})
+
+    def learning(self) -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
+        """Learning curves {variant: {seed: (steps, loss)}}."""
+        every = {v: evidence.learning(self.mechanism.name, v, self.metric) for v in self.variants}
+        return {v: runs for v, runs in every.items() if runs}

@@ -4,31 +4,28 @@ size makes of it, memory counted and measured, real hybrids with and without the
 Letters: T tokens, n tokens so far, H heads, N numbers that a channel keeps, P channels a head, t step size.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from core.lessons import common
-from core.lessons.common import first_context, memory_bytes, model_name, spec_of, total_bytes
+from core.lessons.common import Kept, Runs, first_context, memory_bytes, model_name, spec_of
 from core.lessons.recall import live_bytes
 from core.lessons.recurrent import Layer
 from core.model.mixers.attention import Attention
 from core.model.mixers.mamba import Mamba1, Mamba2
-from core.model.part import inside
 from core.model.spec import ModelSpec
 from core.real import catalogue
 from core.shape import ladder
 from core.train import evidence, zoo
 from core.train.recipes import mamba as recipes
-from core.train.tasks import recall
+from core.train.recipes.mixers import PAIRS
 
 PURE, HYBRID = "none", "1 of 4"
 SHARES = (PURE, HYBRID)
 STATES = recipes.STATES
 TYPICAL = 16  # the state that the hybrid was trained with
-LOSS = f"loss@{recipes.RECIPES[0].settings['pairs']}"
-PAIRS = recipes.RECIPES[0].settings["pairs"]
 ATTENTION = {PURE: "attention-2", HYBRID: "attention-4"}  # as many layers of attention alone
 LADDERS = ("nemotron-h-8b", "granite-4.0-h-small", "jamba-v0.1", "falcon-h1-7b")
 MAMBA = (Mamba1, Mamba2)
@@ -44,16 +41,11 @@ def trained(share: str) -> tuple[int, ...]:
     return (TYPICAL,) if share == HYBRID else STATES
 
 
-def depth(name: str) -> int:
-    """How many layers a variant has."""
-    return len(zoo.recipe(name).spec.layers)
-
-
 def described(name: str) -> str:
     """A variant in words."""
-    attends = sum(layer.kind == "full" for layer in zoo.recipe(name).spec.layers)
-    state = zoo.recipe(name).spec.layers[0].mixer.state_size
-    return f"{depth(name) - attends} layers of Mamba-2, state {state}" + f", {attends} of attention" * bool(attends)
+    spec = zoo.recipe(name).spec
+    attends, state = len(list(spec.parts(Attention))), next(spec.parts(Mamba2)).state_size
+    return f"{len(spec.layers) - attends} layers of Mamba-2, state {state}" + f", {attends} of attention" * bool(attends)
 
 
 def opening(name: str) -> int:
@@ -116,27 +108,12 @@ def step_sizes(layer: Layer, head: int) -> Steps:
     return Steps(size, size * np.exp(total[-1] - total))
 
 
-def head_memory(layer: Layer, head: int) -> np.ndarray:
-    """(T, N, P): a head's state after each token."""
-    return layer.memory[:, head]
-
-
 def strongest(layer: Layer) -> int:
     """The head whose state ends up with the largest numbers."""
     return int(np.abs(layer.memory[-1]).max((-1, -2)).argmax())
 
 
 # Count
-
-
-def grown(share: str, tokens: int) -> np.ndarray:
-    """What attention in every layer would keep after each token (tokens,), counted."""
-    return np.array([live_bytes(ATTENTION[share], n + 1) for n in range(tokens)])
-
-
-def memory_curves(share: str, state: int, lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """Bytes kept at each length: this model, and as many layers of attention alone."""
-    return {name: np.array([live_bytes(name, int(n)) for n in lengths]) for name in (ATTENTION[share], variant(share, state))}
 
 
 @lru_cache(maxsize=64)
@@ -172,11 +149,10 @@ class Layers:
 @lru_cache(maxsize=256)
 def layer_counts(key: str) -> Layers:
     """One model's layers."""
-    found = [tuple(inside(layer.mixer)) for layer in spec_of(key).layers]
-    mambas = [next((m for m in parts if isinstance(m, MAMBA)), None) for parts in found]
-    attention = sum(any(layer.parts(Attention)) for layer in spec_of(key).layers)
-    kind = next((ladder.mixer(m) for m in mambas if m), "")
-    return Layers(len(found), sum(map(bool, found)), sum(m is not None for m in mambas), attention, kind)
+    layers = spec_of(key).layers
+    mambas = [m for layer in layers if (m := next((p for p in layer.parts() if isinstance(p, MAMBA)), None))]
+    mixers, attention = sum(bool(x.mixer) for x in layers), sum(any(x.parts(Attention)) for x in layers)
+    return Layers(len(layers), mixers, len(mambas), attention, next(map(ladder.mixer, mambas), ""))
 
 
 @lru_cache(maxsize=1)
@@ -196,61 +172,20 @@ def default_hybrid() -> str:
     return next((key for key in LADDERS if key in hybrids()), hybrids()[0])
 
 
-def attentive(s: ModelSpec) -> ModelSpec:
-    """The same model with its own attention in the place of every Mamba layer, and nothing beside it."""
-    own = next(s.parts(Attention))
-
-    def instead(mixer):
-        return own if any(isinstance(m, MAMBA) for m in inside(mixer)) else mixer
-
-    return replace(s, layers=tuple(replace(layer, mixer=instead(layer.mixer)) for layer in s.layers))
-
-
-@dataclass(frozen=True)
-class RealModel:
-    """A real hybrid at a context: bytes of one sequence as released, and with attention alone."""
-
-    key: str
-    name: str
-    cache: int
-    state: int
-    attention: int
-    crossover: int  # tokens from which it keeps less than attention alone; 0 = never
-
-    @property
-    def total(self) -> int:
-        """Cache and state."""
-        return self.cache + self.state
+def attentive(key: str) -> ModelSpec:
+    """A hybrid with its own attention in the place of every Mamba layer, and nothing beside it."""
+    return common.attentive(spec_of(key), MAMBA)
 
 
 @lru_cache(maxsize=512)
-def real_model(key: str, context: int) -> RealModel:
+def real_model(key: str, context: int) -> Kept:
     """One hybrid at one context."""
-    spec = spec_of(key)
-    return RealModel(key, model_name(key), *memory_bytes(spec, context), total_bytes(attentive(spec), context), crossover(key))
+    return Kept.of(model_name(key), spec_of(key), attentive(key), context)
 
 
-@lru_cache(maxsize=64)
-def crossover(key: str) -> int:
-    """Tokens from which a hybrid keeps less than the same model with attention in the place of Mamba."""
-    return first_context(lambda n: total_bytes(spec_of(key), n) < total_bytes(attentive(spec_of(key)), n))
-
-
-def memories(key: str, contexts: np.ndarray) -> dict[str, np.ndarray]:
-    """Bytes at each context: attention alone, cache and state as released, and the state's part of it."""
-    released = np.array([memory_bytes(spec_of(key), int(n)) for n in contexts])
-    whole = np.array([total_bytes(attentive(spec_of(key)), int(n)) for n in contexts])
-    return {"attention alone": whole, "as released": released.sum(1), "its state": released[:, 1]}
-
-
-def real_models(context: int) -> list[RealModel]:
+def real_models(context: int) -> list[Kept]:
     """Every hybrid, the largest attention-only cache first."""
-    return sorted((real_model(key, context) for key in hybrids()), key=lambda r: -r.attention)
-
-
-def real_ladders(context: int) -> dict[str, tuple]:
-    """Real hybrids as ladders: {name: (rungs, folded blocks)}."""
-    return ladder.ladders({model_name(key): spec_of(key) for key in LADDERS if key in hybrids()}, context)
+    return sorted((real_model(key, context) for key in hybrids()), key=lambda r: -r.whole)
 
 
 LAYOUT = "2505.15431"  # the paper of a layout without weights
@@ -260,11 +195,6 @@ def layout() -> dict[str, int]:
     """How many layers of each kind a published model has whose weights are not: {kind: layers}."""
     table = next(t for t in evidence.published("mamba") if t["paper"] == LAYOUT)
     return {kind: count for kind, count in table["rows"]}
-
-
-def real_bytes(key: str, context: int) -> tuple[int, int]:
-    """Bytes of cache and state of one sequence, of any model with Mamba layers."""
-    return memory_bytes(spec_of(key), context)
 
 
 @dataclass(frozen=True)
@@ -287,10 +217,9 @@ class Formula:
 def formula(key: str, context: int) -> Formula:
     """A real hybrid's, with the bytes that the calculator gives."""
     s, found = spec_of(key), layer_counts(key)
-    mixers = [m for layer in s.layers for m in inside(layer.mixer)]
-    a, m = (next(x for x in mixers if isinstance(x, kind)) for kind in (Attention, MAMBA))
-    conv = sum(x.state(s.d_model)["conv"] for x in mixers if isinstance(x, MAMBA))
-    sizes = memory_bytes(s, context)
+    mambas: list[Mamba1 | Mamba2] = [*s.parts(Mamba1), *s.parts(Mamba2)]
+    a, m, sizes = next(s.parts(Attention)), mambas[0], memory_bytes(s, context)
+    conv = sum(x.state(s.d_model)["conv"] for x in mambas)
     return Formula(
         model_name(key), context, found.attention, a.kv_heads, a.k_dim, found.mamba, m.inner, m.state_size, conv, *sizes
     )
@@ -299,29 +228,10 @@ def formula(key: str, context: int) -> Formula:
 # Prove
 
 
-GROUPS = {
-    "Mamba-2 alone": tuple(f"mamba-{state}" for state in STATES),
-    "with attention": ("mamba-3-1", "attention-4"),
-}
-MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
-
-
-def variant_label(name: str) -> str:
-    """A variant in a few words."""
-    return recipes.MECHANISM.spelling.variant(name)
+RUNS = Runs(recipes.MECHANISM, (*(f"mamba-{state}" for state in STATES), "mamba-3-1", "attention-4"), PAIRS)
 
 
 def trained_steps() -> str:
     """How long each kind was trained, in words."""
     kinds = {"alone": "mamba-16", "the hybrid": "mamba-3-1", "attention": "attention-4"}
     return ", ".join(f"{zoo.recipe(v).steps} steps {kind}" for kind, v in kinds.items())
-
-
-def recalled() -> dict[str, dict[int, list[float]]]:
-    """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
-    return common.by_pairs("mamba", sum(GROUPS.values(), ()), MEASURED)
-
-
-def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
-    """Learning curves of the variants that have runs: {variant: {seed: (steps, loss)}}."""
-    return common.learning_curves("mamba", sum(GROUPS.values(), ()), LOSS)

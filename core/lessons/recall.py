@@ -111,6 +111,11 @@ def live_bytes(name: str, tokens: int) -> int:
     return c.cache_bytes + c.state_bytes
 
 
+def live_curve(name: str, lengths: np.ndarray) -> np.ndarray:
+    """The same at each length."""
+    return np.array([live_bytes(name, int(n)) for n in lengths])
+
+
 @lru_cache(maxsize=64)
 def measured_memory(name: str) -> np.ndarray:
     """Cache and state really kept by a live model after each of LENGTHS tokens of a random prompt."""

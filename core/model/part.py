@@ -14,9 +14,10 @@ Letters: n tokens of one sequence.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from torch import nn
+from typing_extensions import TypeVar
 
 from core.errors import CountedOnly
 from core.model.blocks import up
@@ -252,7 +253,7 @@ class Ffn(Part):
         return next((found for part in self.made_of().values() if isinstance(part, Ffn) and (found := part.routed)), None)
 
 
-Kind = TypeVar("Kind", bound=Part)
+Kind = TypeVar("Kind", bound=Part, default=Part)
 
 
 def inside(part: Part | None, kind: type[Kind] = Part) -> Iterator[Kind]:  # type: ignore[assignment]

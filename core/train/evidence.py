@@ -1,11 +1,15 @@
 """What our own runs show: their tables, the claims with their verdicts, and what papers printed. The rules stand in rules.py."""
 
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
 import numpy as np
 
 from core.real.catalogue import bibliography
 from core.train import zoo
 from core.train.rules import last
 
+K = TypeVar("K")
 
 def report(name: str, rows: list[dict] | None = None) -> dict:
     """The table of a mechanism, its claims with their verdicts, the command that makes the table again."""
@@ -53,6 +57,13 @@ def by_seed(name: str, variant: str, metric: str) -> dict[int, float]:
 def final(name: str, variant: str, metric: str) -> list[float]:
     """The same without the seeds."""
     return list(by_seed(name, variant, metric).values())
+
+
+def finals(name: str, variants: Iterable[str], metrics: Mapping[K, str]) -> dict[str, dict[K, list[float]]]:
+    """{variant: {what it was measured at: values of every seed}} of the variants that have runs; `metrics` as the table has
+    them."""
+    every = {v: {at: final(name, v, metric) for at, metric in metrics.items()} for v in variants}
+    return {v: runs for v, runs in every.items() if any(runs.values())}
 
 
 def learning(name: str, variant: str, metric: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:

@@ -47,7 +47,7 @@ def test_the_layout_without_weights_says_so():
 def test_real_hybrids_are_counted_where_the_reader_asks():
     r = lesson.real_model("nemotron-h-8b", 32768)
     shown = text(opened(real=model_name("nemotron-h-8b"), context="32k"))
-    assert f"from {r.crossover:,} tokens on" in shown and binary(r.cache) in shown and binary(r.attention) in shown
+    assert f"from {r.crossover:,} tokens on" in shown and binary(r.cache) in shown and binary(r.whole) in shown
     assert "no cache is saved" in text(opened(real=model_name("falcon-h1-7b")))
     for key in lesson.hybrids():
         fine(opened(section="Count", real=model_name(key)))
@@ -66,7 +66,13 @@ def test_two_visitors_interleaved_each_see_their_own():
 def rows(recall: dict[str, float]) -> list[dict]:
     """A table with one recall a variant, three seeds."""
     return [
-        {"variant": v, "seed": s, "step": 9, **{f"recall@{n}": x + s / 1000 for n in lesson.MEASURED}, lesson.LOSS: 1.1 - x}
+        {
+            "variant": v,
+            "seed": s,
+            "step": 9,
+            **{f"recall@{n}": x + s / 1000 for n in lesson.RUNS.counts},
+            lesson.RUNS.metric: 1.1 - x,
+        }
         for v, x in recall.items()
         for s in range(3)
     ]

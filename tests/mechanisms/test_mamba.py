@@ -116,11 +116,11 @@ def test_the_formula_gives_what_the_calculator_gives():
 
 def test_crossovers_are_where_the_counts_change_places_and_parallel_heads_have_none():
     for key in lesson.hybrids():
-        n, spec = lesson.crossover(key), spec_of(key)
+        n, spec = lesson.real_model(key, 1).crossover, spec_of(key)
         if key.startswith("falcon-h1"):
-            assert n == 0 and lesson.real_model(key, 1 << 20).total > lesson.real_model(key, 1 << 20).attention
+            assert n == 0 and lesson.real_model(key, 1 << 20).total > lesson.real_model(key, 1 << 20).whole
             continue
-        own, whole = (lambda k, s=s: sum(memory_bytes(s, k)) for s in (spec, lesson.attentive(spec)))
+        own, whole = (lambda k, s=s: sum(memory_bytes(s, k)) for s in (spec, lesson.attentive(key)))
         assert own(n) < whole(n) and own(n - 1) >= whole(n - 1)
 
 
@@ -134,11 +134,11 @@ def test_the_published_layout_adds_up():
 
 def test_without_runs_there_is_nothing_to_draw_and_with_them_every_seed_is(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: [])
-    assert lesson.recalled() == {} and lesson.learning() == {} and evidence.report("mamba")["rows"] == []
+    assert lesson.RUNS.recalled() == {} and lesson.RUNS.learning() == {} and evidence.report("mamba")["rows"] == []
     rows = [
-        {"variant": v, "seed": s, "step": 9, **{f"recall@{n}": 0.5 for n in lesson.MEASURED}, lesson.LOSS: 1.5}
+        {"variant": v, "seed": s, "step": 9, **{f"recall@{n}": 0.5 for n in lesson.RUNS.counts}, lesson.RUNS.metric: 1.5}
         for v in ("mamba-4", "mamba-3-1") for s in (0, 1)
     ]  # fmt: skip
     monkeypatch.setattr(zoo, "table", lambda name: rows if name == "mamba" else [])
-    assert list(lesson.recalled()) == ["mamba-4", "mamba-3-1"] and lesson.recalled()["mamba-4"][24] == [0.5, 0.5]
-    assert {v: set(seeds) for v, seeds in lesson.learning().items()} == {"mamba-4": {0, 1}, "mamba-3-1": {0, 1}}
+    assert list(lesson.RUNS.recalled()) == ["mamba-4", "mamba-3-1"] and lesson.RUNS.recalled()["mamba-4"][24] == [0.5, 0.5]
+    assert {v: set(seeds) for v, seeds in lesson.RUNS.learning().items()} == {"mamba-4": {0, 1}, "mamba-3-1": {0, 1}}
