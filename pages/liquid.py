@@ -10,9 +10,12 @@ from app.figures import delta, frame, kinds
 from app.figures import ladder as ladder_figures
 from app.figures import liquid as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
+from core.count import cost
 from core.lessons import liquid as lesson
-from core.lessons.common import AXIS, CONTEXTS, model_name
-from core.lessons.recall import LENGTHS, live_bytes, measured_memory
+from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of, totals
+from core.lessons.recall import LENGTHS, live_bytes, live_curve, live_smaller, measured_memory
+from core.model.mixers.attention import Attention
+from core.model.mixers.shortconv import GatedConv
 from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
@@ -134,7 +137,7 @@ def tape(place: str, shown) -> Tape:
     attends, n = lesson.attends(place), len(shown.words)
     lanes = (f"layer {attends + 1}",) if attends >= 0 else ()
     legend = {"kv": lanes[0]} if lanes else {"window": "two columns a layer, no growth"}
-    whole = lesson.live_curve(lesson.ALONE, np.arange(1, n + 1))
+    whole = live_curve(lesson.ALONE, np.arange(1, n + 1))
     return Tape(lanes, shown.scene.memory_bytes, lesson.DEPTH, whole, "attention in every layer", title="Memory", legend=legend)
 
 
@@ -185,7 +188,7 @@ def side(place: str, key: str, context: int, prompt: recall.Prompt, shown, chose
     r = lesson.real_model(key, context)
     with panels.card(f"{r.name}, {context:,} tokens", "real"):
         bars(r.whole, r.total, binary, "kv")
-        live.small(f"{r.attention} of {r.layers} layers attend; the columns of the others are {binary(r.state)} of it")
+        live.small(f"{attending(key)} layers attend; the columns of the others are {binary(r.state)} of it")
 
 
 def our_ladder(place: str, tokens: int) -> None:
@@ -261,7 +264,7 @@ def counts(choice: Choice) -> None:
     """Ladders of the released models; memory against context, counted beside measured."""
     config = live.about(lesson.PLACES[choice.place], model=model_name(choice.key), context=choice.context)
     live.heading(f"The released models, layer by layer, at {choice.context:,} tokens")
-    models = lesson.real_ladders(choice.context)
+    models = ladder.ladders({model_name(key): spec_of(key) for key in lesson.users()}, choice.context)
     alt = f"Layers of {', '.join(models)}, first at the bottom; only those that attend keep a cache"
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
     frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
@@ -282,9 +285,8 @@ def ours(place: str, config: dict) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
     lengths, points, variant = np.arange(1, 129), np.array(LENGTHS), lesson.PLACES[place]
-    whole, own, values = lesson.live_curve(lesson.ALONE, lengths), lesson.live_curve(variant, lengths), measured_memory(variant)
-    names = "attention in every layer", stack(place)
-    cross = lesson.lighter(place)
+    whole, own, values = live_curve(lesson.ALONE, lengths), live_curve(variant, lengths), measured_memory(variant)
+    names, cross = ("attention in every layer", stack(place)), live_smaller(variant, lesson.ALONE)
     kinds.show(delta.growth(lengths, whole, own, points, values, cross, names, "window", "{}"), "growth", config)
     panels.caption(
         f"**{names[1]}: less from {cross} tokens on.** Lines are counted; rings are bytes in the tensors of the live model."
@@ -295,15 +297,20 @@ def ours(place: str, config: dict) -> None:
 def theirs(key: str, config: dict) -> None:
     """A released model's memory against context."""
     live.heading(f"{model_name(key)}: memory against context")
-    contexts, r = 2 ** np.arange(0, 18), lesson.real_model(key, 1)
-    whole, own = lesson.lines(key, contexts)
+    contexts, r, s = 2 ** np.arange(0, 18), lesson.real_model(key, 1), spec_of(key)
+    whole, own = totals(lesson.everywhere(key), contexts), totals(s, contexts)
     kinds.show(delta.memory(r.name, contexts, whole, own, AXIS, r.crossover, binary, "window"), "memory", config)
-    conv, attention = lesson.mixer_weights(key)
+    conv, attention = (next(s.parts(kind)).weights(s.d_model) for kind in (GatedConv, Attention))
     panels.caption(
         f"**The columns are paid back after {r.crossover} tokens.** Far out what is left is the share of layers that attend, "
-        f"{r.attention} of {r.layers}. A convolution has {conv / attention:.2f} times the weights of this attention: memory is "
+        f"{attending(key)}. A convolution has {conv / attention:.2f} times the weights of this attention: memory is "
         "saved, not parameters."
     )
+
+
+def attending(key: str) -> str:
+    """How many layers of a released model attend."""
+    return f"{len(lesson.places(key))} of {len(spec_of(key).layers)}"
 
 
 def formula(key: str, context: int) -> None:
@@ -348,7 +355,7 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("liquid")
     live.verdicts(report, MECHANISM.spelling.number)
-    found = lesson.recalled()
+    found = lesson.RUNS.recalled()
     if live.ran({**report, "rows": list(found)}):
         drawn(report, found)
     live.published("liquid")
@@ -361,13 +368,13 @@ def drawn(report: dict, found: dict) -> None:
     with left:
         live.heading("Recall by pairs to remember: every seed")
         subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
-        drawn = kinds.ByCount(subject, found, lesson.variant_label, "pairs to remember", "recall", hues(found), heads)
+        drawn = kinds.ByCount(subject, found, lesson.RUNS.label, "pairs to remember", "recall", hues(found), heads)
         kinds.show(drawn, "recall", command)
         steps = ", ".join(f"{n} {name}" for name, n in lesson.training_steps().items())
         panels.caption(f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Training steps: {steps}.")
     with right:
-        curves = lesson.learning()
-        live.learning(curves, lesson.variant_label, hues(curves), lesson.PAIRS, "models", command)
+        ours, curves = lesson.RUNS, lesson.RUNS.learning()
+        live.learning(curves, ours.label, hues(curves), ours.pairs, "models", command)
         panels.caption("**One line a seed.** Everything but the layers, and the steps named at the left, is equal.")
 
 
@@ -389,27 +396,28 @@ def read(_: Choice) -> None:
 
 def users(choice: Choice) -> None:
     """The catalogue's rows, and models of a phone's size that attend in every layer."""
-    rows = [(catalogue.entries()[k], lesson.real_model(k, choice.context), lesson.size(k)) for k in lesson.users()]
+    rows = [(k, lesson.real_model(k, choice.context), cost.count(spec_of(k), choice.context)) for k in lesson.users()]
+    others = [(k, cost.count(spec_of(k), choice.context)) for k in lesson.others()]
     live.users(
         ("parameters", "active", "attend", "at layers", f"cache at {choice.context:,}", "columns"),
         [
             (
-                e,
-                count(total),
-                count(active),
-                f"{r.attention} of {r.layers}",
-                ", ".join(map(str, r.places)),
+                catalogue.entries()[k],
+                count(c.params_total),
+                count(c.params_active),
+                attending(k),
+                ", ".join(map(str, lesson.places(k))),
                 binary(r.cache),
                 binary(r.state),
             )
-            for e, r, (total, active) in rows
+            for k, r, c in rows
         ],
     )
     panels.caption(f"**Every row is counted from the config as released**, {choice.context:,} tokens, 16 bits.")
     live.heading("Of a phone's size, with attention in every layer, whether or not made for so long a context")
     live.users(
         ("parameters", f"cache at {choice.context:,}"),
-        [(catalogue.entries()[k], count(lesson.size(k)[0]), binary(lesson.cached(k, choice.context))) for k in lesson.others()],
+        [(catalogue.entries()[k], count(c.params_total), binary(c.cache_bytes)) for k, c in others],
     )
 
 

@@ -12,7 +12,7 @@ from app.figures import mamba as figures
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import mamba as lesson
 from core.lessons.common import AXIS, CONTEXTS, Kept, memory_bytes, model_name, spec_of, totals
-from core.lessons.recall import LENGTHS, live_bytes, live_curve, measured_memory
+from core.lessons.recall import LENGTHS, live_bytes, live_curve, live_smaller, measured_memory
 from core.lessons.recurrent import watch
 from core.model.registry import question
 from core.real import catalogue
@@ -246,7 +246,7 @@ def side(share: str, size: int, key: str, context: int, shown) -> None:
         ]
         panels.bars(rows, "attention in every layer against this model")
         panels.check(mine, int(shown.scene.memory_bytes[-1]))
-        live.small(f"less than attention from {lesson.lighter(share, size)} tokens on")
+        live.small(f"less than attention from {live_smaller(variant, lesson.ATTENTION[share])} tokens on")
     r = lesson.real_model(key, context)
     with panels.card(f"{r.name}, {context:,} tokens", "real"):
         real_bars(r)
@@ -306,9 +306,9 @@ def ours(share: str, size: int, config: dict) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
-    variant, cross = lesson.variant(share, size), lesson.lighter(share, size)
-    whole, own, values = live_curve(lesson.ATTENTION[share], lengths), live_curve(variant, lengths), measured_memory(variant)
-    names = "attention in every layer", lesson.described(variant)
+    variant, alone = lesson.variant(share, size), lesson.ATTENTION[share]
+    whole, own, values = live_curve(alone, lengths), live_curve(variant, lengths), measured_memory(variant)
+    names, cross = ("attention in every layer", lesson.described(variant)), live_smaller(variant, alone)
     kinds.show(delta.growth(lengths, whole, own, points, values, cross, names), "growth", config)
     panels.caption(
         f"**{names[1]}: less from {cross} tokens on.** Lines are counted, cache and state together; rings are bytes in the "

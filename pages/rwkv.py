@@ -12,6 +12,7 @@ from core.errors import SpecError
 from core.lessons import recurrent
 from core.lessons import rwkv as lesson
 from core.lessons.common import model_name
+from core.lessons.recall import live_smaller
 from core.model.registry import question
 from core.train import evidence
 from core.train.recipes.rwkv import MECHANISM
@@ -270,7 +271,8 @@ def ours(config: dict) -> None:
     lines = lesson.memory_curves(lengths)
     kinds.show(xlstm.growth(lengths, lines, "RWKV-7", points, kept), "growth", config)
     panels.caption(
-        f"**Attention of the same width keeps more than RWKV-7 from token {recurrent.overtakes(lesson.MODEL)} on.** Float32; two "
+        f"**Attention of the same width keeps more than RWKV-7 from token {live_smaller(lesson.MODEL, recurrent.ATTENTION)} on.** "
+        "Float32; two "
         "layers, four in the hybrid. Rings are bytes in the tensors of the live model."
     )
     panels.check(int(lines["RWKV-7"][points[-1] - 1]), int(kept[-1]))

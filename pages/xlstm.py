@@ -11,6 +11,7 @@ from app.figures.maps import encode_probability, encode_signed, maps
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
 from core.lessons.common import model_name
+from core.lessons.recall import live_smaller
 from core.model.registry import question
 from core.train import evidence
 from core.train.recipes.xlstm import MECHANISM
@@ -260,8 +261,8 @@ def ours(cell: str, keys: int, variant: str, config: dict) -> None:
     kinds.show(xlstm.growth(lengths, lines, cell, points, kept), "growth", config)
     panels.caption(
         f"**{cell}: the same after every token; attention of the same width keeps more from token "
-        f"{lesson.overtaken(keys, cell)} on.** Memory and convolution columns, two layers, float32. Rings are bytes "
-        "in the tensors of the live model."
+        f"{live_smaller(variant, recurrent.ATTENTION)} on.** Memory and convolution columns, two layers, float32. Rings are "
+        "bytes in the tensors of the live model."
     )
     panels.check(int(lines[cell][points[-1] - 1]), int(kept[-1]))
 

@@ -5,7 +5,7 @@ Letters: T tokens, n tokens so far, L layers, K taps of the gated convolution, k
 mixer of ours, D width.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,17 +15,17 @@ from torch import Tensor
 from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons import common, recurrent
-from core.lessons.common import first_context, keys_where, model_name, spec_of, total_bytes
-from core.lessons.recall import DTYPE, Answer, Finder, Scene, checkpoint_scene, finder, live_bytes, live_cost
+from core.lessons.common import Kept, Runs, keys_where, model_name, spec_of
+from core.lessons.recall import DTYPE, Answer, Finder, Scene, checkpoint_scene, finder, live_cost
 from core.lessons.recurrent import Watched
 from core.lessons.sliding_window import FOUND
 from core.model.mixers.attention import Attention
 from core.model.mixers.shortconv import GatedConv
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
-from core.shape import ladder
 from core.train import zoo
 from core.train.recipes import liquid as recipes
+from core.train.recipes.mixers import PAIRS
 from core.train.tasks import recall
 
 NONE, LAST = "none", "last"
@@ -33,20 +33,12 @@ PLACES = {NONE: "conv-4", "first": "conv-a1", "second": "conv-a2", "third": "con
 ALONE = "attention-4"
 DEPTH, KERNEL = len(recipes.RECIPES[0].spec.layers), recipes.KERNEL
 SHORT = recipes.RECIPES[0].spec.layers[0].input_conv
-PAIRS = recipes.RECIPES[0].settings["pairs"]
-LOSS = f"loss@{PAIRS}"
-MEASURED = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
 SMALL = 3.5e9  # parameters of a model that is compared with one for a phone
-
-
-def live_spec(place: str) -> ModelSpec:
-    """The live model with attention at a place."""
-    return zoo.recipe(PLACES[place]).spec
 
 
 def attends(place: str) -> int:
     """Which layer attends, counted from 0; -1 where none does."""
-    kinds = [layer.kind for layer in live_spec(place).layers]
+    kinds = [layer.kind for layer in zoo.recipe(PLACES[place]).spec.layers]
     return kinds.index("full") if "full" in kinds else -1
 
 
@@ -114,7 +106,7 @@ def conveyor(place: str, shown: Watched, layer: int, at: int) -> Conveyor:
 
 def taps_of(place: str, layer: int) -> np.ndarray:
     """(D, K): the taps of a layer, the oldest token's first."""
-    return zoo.load(PLACES[place]).layers[layer - 1].conv.conv.weight[:, 0].numpy()
+    return zoo.load(PLACES[place]).get_parameter(f"layers.{layer - 1}.conv.conv.weight")[:, 0].numpy()
 
 
 def gates(shown: Watched, layer: int) -> np.ndarray:
@@ -185,16 +177,6 @@ def changed(shown: Scene, row: int | None) -> tuple[int, int]:
 # Count
 
 
-def live_curve(name: str, lengths: np.ndarray) -> np.ndarray:
-    """Bytes kept at each length, counted."""
-    return np.array([live_bytes(name, int(n)) for n in lengths])
-
-
-def lighter(place: str) -> int:
-    """From how many tokens on the live model keeps less than attention in every layer."""
-    return first_context(lambda n: live_bytes(PLACES[place], n) < live_bytes(ALONE, n))
-
-
 @lru_cache(maxsize=512)
 def rungs(place: str, tokens: int) -> tuple[tuple[str, int], ...]:
     """The live model's layers from the first: what each is, and the bytes that it keeps."""
@@ -204,11 +186,6 @@ def rungs(place: str, tokens: int) -> tuple[tuple[str, int], ...]:
 
 
 # Real models
-
-
-def mixers(key: str) -> list:
-    """What mixes tokens in each layer, the layers without it left out."""
-    return [layer.mixer for layer in spec_of(key).layers if layer.mixer]
 
 
 @lru_cache(maxsize=1)
@@ -223,70 +200,26 @@ def others() -> tuple[str, ...]:
 
     def is_other(spec: ModelSpec) -> bool:
         mixers = [layer.mixer for layer in spec.layers if layer.mixer]
-        attends = bool(mixers) and all(isinstance(m, Attention) for m in mixers)
-        return attends and spec.decoding == "autoregressive" and cost.count(spec, 1).params_total <= SMALL
+        attends = bool(mixers) and mixers == list(spec.parts(Attention)) and spec.decoding == "autoregressive"
+        return attends and cost.count(spec, 1).params_total <= SMALL
 
     return keys_where(is_other)
 
 
-def everywhere(s: ModelSpec) -> ModelSpec:
-    """The same model with its attention in the place of every convolution."""
-    own = next(s.parts(Attention))
-    return replace(s, layers=tuple(replace(x, mixer=own if isinstance(x.mixer, GatedConv) else x.mixer) for x in s.layers))
+def everywhere(key: str) -> ModelSpec:
+    """A released model with its attention in the place of every convolution."""
+    return common.attentive(spec_of(key), (GatedConv,))
 
 
-@dataclass(frozen=True)
-class RealModel:
-    """A released model at a context: bytes of one sequence, and with attention in every layer."""
-
-    key: str
-    name: str
-    layers: int
-    attention: int
-    places: tuple[int, ...]  # the layers that attend, from 1
-    cache: int
-    state: int
-    whole: int
-    crossover: int
-
-    @property
-    def total(self) -> int:
-        """Cache and state."""
-        return self.cache + self.state
+def places(key: str) -> tuple[int, ...]:
+    """The layers of a released model that attend, from 1."""
+    return tuple(i for i, layer in enumerate(spec_of(key).layers, 1) if any(layer.parts(Attention)))
 
 
 @lru_cache(maxsize=256)
-def real_model(key: str, context: int) -> RealModel:
+def real_model(key: str, context: int) -> Kept:
     """One model at one context, 16 bits."""
-    s = spec_of(key)
-    c, places = cost.count(s, context), tuple(i for i, x in enumerate(s.layers, 1) if any(x.parts(Attention)))
-    cross = first_context(lambda n: total_bytes(s, n) < total_bytes(everywhere(s), n))
-    return RealModel(
-        key,
-        model_name(key),
-        len(s.layers),
-        len(places),
-        places,
-        c.cache_bytes,
-        c.state_bytes,
-        total_bytes(everywhere(s), context),
-        cross,
-    )
-
-
-def real_models(contexts: tuple[int, ...]) -> list[tuple[int, RealModel]]:
-    """Every model at several contexts."""
-    return [(n, real_model(key, n)) for key in users() for n in contexts]
-
-
-def lines(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes at each context: attention in every layer, as released."""
-    return tuple(np.array([total_bytes(s, int(n)) for n in contexts]) for s in (everywhere(spec_of(key)), spec_of(key)))
-
-
-def real_ladders(context: int) -> dict[str, tuple]:
-    """The released models as ladders."""
-    return ladder.ladders({model_name(key): spec_of(key) for key in users()}, context)
+    return Kept.of(model_name(key), spec_of(key), everywhere(key), context)
 
 
 @dataclass(frozen=True)
@@ -307,46 +240,16 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """A released model's, with the bytes that the calculator gives."""
-    r, s = real_model(key, context), spec_of(key)
-    a, m = (next(x for x in mixers(key) if isinstance(x, kind)) for kind in (Attention, GatedConv))
-    return Formula(
-        r.name, context, r.attention, a.kv_heads, a.k_dim, r.layers - r.attention, m.kernel - 1, s.d_model, r.cache, r.state
-    )
-
-
-def mixer_weights(key: str) -> tuple[int, int]:
-    """Elements of the matrices of one convolution and of one layer of attention."""
-    d = spec_of(key).d_model
-    return tuple(next(x for x in mixers(key) if isinstance(x, kind)).weights(d) for kind in (GatedConv, Attention))
-
-
-def size(key: str) -> tuple[int, int]:
-    """Parameters of a model, all and active."""
-    c = cost.count(spec_of(key), 1)
-    return c.params_total, c.params_active
-
-
-def cached(key: str, context: int) -> int:
-    """Cache bytes of one sequence, 16 bits."""
-    return cost.count(spec_of(key), context).cache_bytes
+    r, s, attends = real_model(key, context), spec_of(key), len(places(key))
+    a, m = next(s.parts(Attention)), next(s.parts(GatedConv))
+    convolutions = len(s.layers) - attends
+    return Formula(r.name, context, attends, a.kv_heads, a.k_dim, convolutions, m.kernel - 1, s.d_model, r.cache, r.state)
 
 
 # Prove
 
 
-def variant_label(variant: str) -> str:
-    """A variant in a few words."""
-    return recipes.MECHANISM.spelling.variant(variant)
-
-
-def recalled() -> dict[str, dict[int, list[float]]]:
-    """{variant: {pairs: recall of every seed}}, of the variants that have runs."""
-    return common.by_pairs("liquid", recipes.NAMES, MEASURED)
-
-
-def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
-    """Learning curves of the variants that have runs: {variant: {seed: (steps, loss)}}."""
-    return common.learning_curves("liquid", recipes.NAMES, LOSS)
+RUNS = Runs(recipes.MECHANISM, tuple(recipes.NAMES), PAIRS)
 
 
 def training_steps() -> dict[str, int]:

@@ -10,8 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.lessons import common
-from core.lessons.common import Kept, Runs, first_context, memory_bytes, model_name, spec_of
-from core.lessons.recall import live_bytes
+from core.lessons.common import Kept, Runs, memory_bytes, model_name, spec_of
 from core.lessons.recurrent import Layer
 from core.model.mixers.attention import Attention
 from core.model.mixers.mamba import Mamba1, Mamba2
@@ -114,12 +113,6 @@ def strongest(layer: Layer) -> int:
 
 
 # Count
-
-
-@lru_cache(maxsize=64)
-def lighter(share: str, state: int) -> int:
-    """From how many tokens on the live model keeps less than attention alone."""
-    return first_context(lambda n: live_bytes(variant(share, state), n) < live_bytes(ATTENTION[share], n))
 
 
 # Real models

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.count import cost
 from core.count.dtypes import DTYPES
-from core.lessons.common import measured_prompt
+from core.lessons.common import first_context, measured_prompt
 from core.model.decoding.autoregressive import Run, record
 from core.model.model import Model
 from core.train import zoo
@@ -114,6 +114,12 @@ def live_bytes(name: str, tokens: int) -> int:
 def live_curve(name: str, lengths: np.ndarray) -> np.ndarray:
     """The same at each length."""
     return np.array([live_bytes(name, int(n)) for n in lengths])
+
+
+@lru_cache(maxsize=256)
+def live_smaller(name: str, than: str) -> int:
+    """The first number of tokens after which a live model keeps less than another one."""
+    return first_context(lambda n: live_bytes(name, n) < live_bytes(than, n))
 
 
 @lru_cache(maxsize=64)

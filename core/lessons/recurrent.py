@@ -15,7 +15,7 @@ from core.count import cost
 from core.count.cost import LONGEST
 from core.count.dtypes import DTYPES
 from core.lessons.common import cache_bytes, first_context, keys_where, measured_prompt, spec_of
-from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, checkpoint_scene, live_bytes, script
+from core.lessons.recall import DTYPE, LENGTHS, Scene, answers, checkpoint_scene, script
 from core.model.decoding.autoregressive import Run, Step, elements, follow
 from core.model.model import Model
 from core.model.spec import ModelSpec
@@ -118,11 +118,6 @@ def measured_state(variant: str) -> np.ndarray:
     model = zoo.load(variant)
     kept = [sum(elements(step.state).values()) for step in follow(model, script(measured_prompt()))]
     return np.array([kept[n - 1] for n in LENGTHS]) * int(DTYPES[DTYPE][0])
-
-
-def overtakes(variant: str) -> int:
-    """The number of tokens from which on our attention model keeps more than a purely recurrent one."""
-    return first_context(lambda n: live_bytes(ATTENTION, n) > live_bytes(variant, 1), 1 << 16)
 
 
 # Real models

@@ -16,7 +16,7 @@ from core.count.dtypes import DTYPES
 from core.lessons import recurrent
 from core.lessons.common import spec_of
 from core.lessons.recall import Answer, live_bytes, script
-from core.lessons.recurrent import ATTENTION, Watched, overtakes, reached, recorded, scene_of
+from core.lessons.recurrent import ATTENTION, Watched, reached, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
 from core.model.mixers.xlstm import Lstm, MLstm, SLstm
 from core.model.model import Model
@@ -207,11 +207,6 @@ def memory_curves(lengths: np.ndarray, keys: int = 16) -> dict[str, np.ndarray]:
     """Bytes kept at each length, counted, cache and state: attention of the same width and the three cells."""
     names = {"attention": ATTENTION} | {cell: variant(cell, keys) for cell in CELLS}
     return {name: np.array([live_bytes(v, int(n)) for n in lengths]) for name, v in names.items()}
-
-
-def overtaken(keys: int, cell: str) -> int:
-    """The number of tokens from which on our attention model keeps more than a cell."""
-    return overtakes(variant(cell, keys))
 
 
 def released() -> ModelSpec:

@@ -3,7 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from core.lessons import liquid as lesson
-from core.lessons.common import model_name
+from core.lessons.common import model_name, spec_of
 from core.train import zoo
 from core.units import binary
 from tests.app import opening
@@ -50,7 +50,8 @@ def test_real_models_are_counted_where_the_reader_asks():
     for key in lesson.users():
         r = lesson.real_model(key, 16384)
         shown = text(opened(real=model_name(key), context="16k"))
-        assert f"{r.attention} of {r.layers} layers attend" in shown and binary(r.total) in shown and binary(r.whole) in shown
+        layers = f"{len(lesson.places(key))} of {len(spec_of(key).layers)} layers attend"
+        assert layers in shown and binary(r.total) in shown and binary(r.whole) in shown
 
 
 def test_two_visitors_interleaved_each_see_their_own():
@@ -67,7 +68,7 @@ def test_two_visitors_interleaved_each_see_their_own():
 def rows(recall: dict[str, float]) -> list[dict]:
     """A table with one recall a variant, three seeds."""
     return [
-        {"variant": v, "seed": s, "step": 9, **{f"recall@{n}": x for n in lesson.MEASURED}, lesson.LOSS: 1.1 - x}
+        {"variant": v, "seed": s, "step": 9, **{f"recall@{n}": x for n in lesson.RUNS.counts}, lesson.RUNS.metric: 1.1 - x}
         for v, x in recall.items()
         for s in range(3)
     ]

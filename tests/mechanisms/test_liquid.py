@@ -7,6 +7,8 @@ import torch
 from core.lessons import liquid as lesson
 from core.lessons.common import model_name, spec_of, total_bytes
 from core.lessons.recall import live_bytes
+from core.model.mixers.attention import Attention
+from core.model.mixers.shortconv import GatedConv
 from core.model.trace import Trace
 from core.train import evidence, zoo
 from core.train.recipes.mixers import model as stack
@@ -117,16 +119,18 @@ def test_lfm2_keeps_what_is_published():
     """10 convolutions and 6 layers of attention of 8 KV heads x 64: 12,288 B a token and 40,960 numbers of columns."""
     r, f = lesson.real_model("lfm2-1.2b", 1000), lesson.formula("lfm2-1.2b", 1000)
     assert r.cache == 12288 * 1000 and r.state == 40960 * 2 and r.whole == 32768 * 1000
-    assert r.places == (3, 6, 9, 11, 13, 15)  # 2, 5, 8, 10, 12, 14 counted from 0
+    assert lesson.places("lfm2-1.2b") == (3, 6, 9, 11, 13, 15)  # 2, 5, 8, 10, 12, 14 counted from 0
     assert f.attention * 2 * f.kv_heads * f.width * f.context * 2 == r.cache
     assert f.convolutions * f.columns * f.d_model * 2 == r.state
-    assert lesson.mixer_weights("lfm2-1.2b") == (4 * 2048**2, 5 * 2048**2 // 2)
+    s = spec_of("lfm2-1.2b")
+    weights = [next(s.parts(kind)).weights(s.d_model) for kind in (GatedConv, Attention)]
+    assert weights == [4 * 2048**2, 5 * 2048**2 // 2]
 
 
 def test_crossovers_are_where_the_counts_change_places():
     for key in lesson.users():
         n, s = lesson.real_model(key, 1).crossover, spec_of(key)
-        whole = lesson.everywhere(s)
+        whole = lesson.everywhere(key)
         assert total_bytes(s, n) < total_bytes(whole, n) and total_bytes(s, n - 1) >= total_bytes(whole, n - 1)
 
 
@@ -141,4 +145,4 @@ def test_the_word_that_is_changed_is_the_answer_that_is_asked_for():
 
 def test_without_runs_there_is_nothing_to_draw(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: [])
-    assert lesson.recalled() == {} and lesson.learning() == {} and evidence.report("liquid")["rows"] == []
+    assert lesson.RUNS.recalled() == {} and lesson.RUNS.learning() == {} and evidence.report("liquid")["rows"] == []

@@ -6,7 +6,7 @@ import pytest
 from core.count import cost
 from core.lessons import mamba as lesson
 from core.lessons.common import memory_bytes, model_name, spec_of
-from core.lessons.recall import live_bytes
+from core.lessons.recall import live_bytes, live_smaller
 from core.lessons.recurrent import watch
 from core.real import catalogue
 from core.train import evidence, zoo
@@ -93,7 +93,8 @@ def test_the_hybrid_answers_what_it_is_asked():
 
 @pytest.mark.parametrize("share, size", SETTINGS)
 def test_it_keeps_less_than_attention_from_the_crossover_on(share, size):
-    n, ours, alone = lesson.lighter(share, size), lesson.variant(share, size), lesson.ATTENTION[share]
+    ours, alone = lesson.variant(share, size), lesson.ATTENTION[share]
+    n = live_smaller(ours, alone)
     assert live_bytes(ours, n) < live_bytes(alone, n) and live_bytes(ours, n - 1) >= live_bytes(alone, n - 1)
 
 

@@ -8,7 +8,7 @@ import torch
 from core.count import cost
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
-from core.lessons.recall import checkpoint_scene, live_bytes
+from core.lessons.recall import checkpoint_scene, live_bytes, live_smaller
 from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.tasks import recall
@@ -133,7 +133,7 @@ def test_three_cells_stand_side_by_side_with_what_they_keep():
 def test_kept_bytes_are_measured_bytes_and_attention_overtakes():
     for variant in VARIANTS:
         assert recurrent.measured_state(variant).tolist() == [live_bytes(variant, n) for n in recurrent.LENGTHS]
-    n, kept, attention = lesson.overtaken(16, "mLSTM"), live_bytes, recurrent.ATTENTION
+    n, kept, attention = live_smaller("mlstm-16", recurrent.ATTENTION), live_bytes, recurrent.ATTENTION
     assert kept(attention, n) > kept("mlstm-16", n) >= kept(attention, n - 1)
 
 
