@@ -300,7 +300,7 @@ def theirs(key: str, config: dict) -> None:
     contexts, r, s = 2 ** np.arange(0, 18), lesson.real_model(key, 1), spec_of(key)
     whole, own = totals(lesson.everywhere(key), contexts), totals(s, contexts)
     kinds.show(delta.memory(r.name, contexts, whole, own, AXIS, r.crossover, binary, "window"), "memory", config)
-    conv, attention = (next(s.parts(kind)).weights(s.d_model) for kind in (GatedConv, Attention))
+    conv, attention = next(s.parts(GatedConv)).weights(s.d_model), next(s.parts(Attention)).weights(s.d_model)
     panels.caption(
         f"**The columns are paid back after {r.crossover} tokens.** Far out what is left is the share of layers that attend, "
         f"{attending(key)}. A convolution has {conv / attention:.2f} times the weights of this attention: memory is "
@@ -337,7 +337,8 @@ def formula(key: str, context: int) -> None:
 
 def real_models(config: dict) -> None:
     """The released models at several contexts."""
-    rows = lesson.real_models(tuple(CONTEXTS[said] for said in ("8k", "16k", "32k")))
+    contexts = [CONTEXTS[said] for said in ("8k", "16k", "32k")]
+    rows = [(n, lesson.real_model(key, n)) for key in lesson.users() for n in contexts]
     live.heading("The released models at several contexts")
     names = [f"{r.name}, {n:,}" for n, r in rows]
     whole, cache, kept = (np.array([getattr(r, part) for _, r in rows]) for part in ("whole", "cache", "state"))
