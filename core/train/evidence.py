@@ -11,6 +11,7 @@ from core.train.rules import last
 
 K = TypeVar("K")
 
+
 def report(name: str, rows: list[dict] | None = None) -> dict:
     """The table of a mechanism, its claims with their verdicts, the command that makes the table again."""
     mechanism, rows = zoo.named(name), zoo.tables(name) if rows is None else rows
