@@ -1,6 +1,6 @@
 """Gated DeltaNet and Kimi Delta Attention: what if memory is a matrix you erase and write?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -9,12 +9,12 @@ from app import controls, live, panels, state, theme
 from app.figures import delta, frame, kinds
 from app.figures.maps import Tape, encode_probability, encode_signed, maps
 from core.lessons import gated_deltanet as lesson
-from core.lessons.common import AXIS, USUAL_CONTEXT, model_name, spec_of
+from core.lessons.common import AXIS, USUAL_CONTEXT, Kept, model_name, spec_of
 from core.lessons.gated_deltanet import FULL, GATED, LEARNED, PURE, Setting, Shown
 from core.lessons.recall import LENGTHS, measured_memory
 from core.model.registry import question
 from core.real import catalogue
-from core.train import evidence
+from core.train import evidence, zoo
 from core.train.recipes.gated_deltanet import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, count, decimal, power
@@ -165,7 +165,7 @@ def tape(setting: Setting, shown: Shown) -> Tape:
     n, kinds = len(shown.words), [layer.implicit for layer in shown.layers]
     lanes = tuple(f"layer {i}" for i, implicit in enumerate(kinds, 1) if not implicit)
     legend = {"kv": ", ".join(lanes)} if lanes else {"state": "no layer grows"}
-    kept, whole = shown.scene.memory_bytes, lesson.grown(setting, n)
+    kept, whole = shown.scene.memory_bytes, lesson.lines(lesson.live_spec(setting), np.arange(1, n + 1), lesson.DTYPE)[0]
     return Tape(lanes, kept, len(kinds), whole, "attention in every layer", title="Memory", legend=legend)
 
 
@@ -220,7 +220,8 @@ def made_of(setting: Setting, prompt: recall.Prompt, shown: Shown, layer: int, h
     """What the memory answers to the last question, beside the model as it learned."""
     last = shown.scene.answers[-1]
     shares = lesson.readout(shown, layer, head, last.position)
-    learned = lesson.readout_as_learned(setting, prompt, layer, head, last.position) if setting.changed else None
+    plain = lesson.played_setting(replace(setting, decay=LEARNED, write=LEARNED), prompt) if setting.changed else None
+    learned = plain and lesson.readout(plain, layer, head, last.position)
     with panels.card(f"What this memory answers for “{last.name}”", "readout"):
         fig = delta.readout(shown.words, shares, learned, last.source, last.position, theme.colours(), theme.stroke())
         held = f", of “{shown.words[last.source]}” {shares[last.source]:+.2f}" if last.source >= 0 else ""
@@ -239,22 +240,27 @@ def side(setting: Setting, shown: Shown, key: str) -> None:
     n = len(shown.words)
     here, kept = lesson.ours(setting, n), int((shown.scene.memory_bytes)[-1])
     with panels.card(f"Memory after {n} tokens", "cache"):
-        bars(here, lambda v: f"{v:,} B")
-        panels.check(here.bytes, kept)
+        bars(here, lambda v: f"{v:,} B", setting.mix != FULL)
+        panels.check(here.total, kept)
         if here.crossover:
             live.small(f"less than attention from {here.crossover:,} tokens on")
     real = lesson.real_model(key)
     with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
         bars(real, binary)
-        live.small(f"{real.deltas} of {real.layers} layers keep a matrix: less than attention from {real.crossover:,} tokens on")
+        live.small(f"{deltas(key)} layers keep a matrix: less than attention from {real.crossover:,} tokens on")
 
 
-def bars(kept: lesson.Kept, text) -> None:
+def deltas(key: str) -> str:
+    """How many layers of a real model keep a matrix."""
+    return f"{len(lesson.delta_layers(spec_of(key)))} of {len(spec_of(key).layers)}"
+
+
+def bars(kept: Kept, text, has_deltas: bool = True) -> None:
     """Attention in every layer; then what is kept: state and cache."""
-    if not kept.deltas:
+    if not has_deltas:
         panels.bars([panels.Bar("cache", 1.0, text(kept.cache), "kv", changed=True)], "what is kept")
         return
-    top = max(kept.whole, kept.bytes)
+    top = max(kept.whole, kept.total)
     rows = [
         panels.Bar("all attention", kept.whole / top, text(kept.whole)),
         panels.Bar("state", kept.state / top, text(kept.state), "state", changed=True),
@@ -299,7 +305,7 @@ def real(key: str, name: str, config: dict) -> None:
     live.heading(f"{name}: memory against context")
     contexts, spec = 2 ** np.arange(6, 21), spec_of(key)
     whole, own = lesson.lines(spec, contexts)
-    crossing = lesson.crossover_of(spec)
+    crossing = lesson.real_model(key).crossover
     kinds.show(delta.memory(name, contexts, whole, own, AXIS, crossing, binary), "memory", config)
     panels.caption(
         f"**Below {crossing:,} tokens the constant state is the larger memory.** Far beyond, what grows are the layers of "
@@ -352,7 +358,7 @@ def prove(_: Choice) -> None:
     """Our trained runs, the verdicts that follow from them, what papers printed."""
     report = evidence.report("gated_deltanet")
     live.verdicts(report, MECHANISM.spelling.number)
-    found, config = lesson.recalled(), {"command": report["command"]}
+    found, config = lesson.RUNS.recalled(), {"command": report["command"]}
     if found:
         left, right = st.columns(2, gap="large")
         with left:
@@ -367,8 +373,8 @@ def prove(_: Choice) -> None:
 def recalled(found: dict, report: dict, config: dict) -> None:
     """Recall against the number of stored pairs."""
     live.heading("Recall against pairs to remember: every seed")
-    kinds.show(delta.recall(found, lesson.variant_label, lesson.styles()), "recall", config)
-    sizes = ", ".join(f"{lesson.variant_label(v)} {n:,}" for v, n in lesson.memory_numbers().items() if n and v in found)
+    kinds.show(delta.recall(found, lesson.RUNS.label, lesson.styles()), "recall", config)
+    sizes = ", ".join(f"{lesson.RUNS.label(v)} {n:,}" for v, n in lesson.memory_numbers().items() if n and v in found)
     panels.caption(
         f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}; the number after a name is the "
         f"width of its keys.** Numbers in the matrices of all layers: {sizes}."
@@ -377,9 +383,10 @@ def recalled(found: dict, report: dict, config: dict) -> None:
 
 def learned(config: dict) -> None:
     """Learning curves."""
-    hues, label = {v: hue for v, (hue, _) in lesson.styles().items()}, lesson.variant_label
-    live.learning(lesson.learning(), label, hues, lesson.PAIRS, "models", config, head="model", room=150)
-    panels.caption(f"**One line a seed.** Steps: {', '.join(f'{label(v)} {n:,}' for v, n in lesson.steps_trained().items())}.")
+    hues, ours = {v: hue for v, (hue, _) in lesson.styles().items()}, lesson.RUNS
+    live.learning(ours.learning(), ours.label, hues, ours.pairs, "models", config, head="model", room=150)
+    steps = ", ".join(f"{ours.label(v)} {zoo.recipe(v).steps:,}" for v in ours.recalled())
+    panels.caption(f"**One line a seed.** Steps: {steps}.")
 
 
 # Read
@@ -395,12 +402,12 @@ def read(_: Choice) -> None:
 
 def users(_: Choice) -> None:
     """The catalogue's rows."""
-    rows = [(catalogue.entries()[k], lesson.real_model(k), lesson.rule(k), lesson.formula(k)) for k in lesson.users()]
+    rows = [(k, lesson.real_model(k)) for k in lesson.users()]
     live.users(
         ("rule", "layers with a matrix", "state", f"cache at {CONTEXT}", "pays from"),
         [
-            (e, rule, f"{r.deltas} of {r.layers}", binary(r.state), binary(r.cache), f"{count(r.crossover)} tokens")
-            for e, r, rule, _ in rows
+            (catalogue.entries()[k], lesson.rule(k), deltas(k), binary(r.state), binary(r.cache), f"{count(r.crossover)} tokens")
+            for k, r in rows
         ],
     )
     panels.caption(

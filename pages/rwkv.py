@@ -271,9 +271,8 @@ def ours(config: dict) -> None:
     lines = lesson.memory_curves(lengths)
     kinds.show(xlstm.growth(lengths, lines, "RWKV-7", points, kept), "growth", config)
     panels.caption(
-        f"**Attention of the same width keeps more than RWKV-7 from token {live_smaller(lesson.MODEL, recurrent.ATTENTION)} on.** "
-        "Float32; two "
-        "layers, four in the hybrid. Rings are bytes in the tensors of the live model."
+        f"**Attention of the same width keeps more than RWKV-7 from token {live_smaller(lesson.MODEL, recurrent.ATTENTION)} "
+        "on.** Float32; two layers, four in the hybrid. Rings are bytes in the tensors of the live model."
     )
     panels.check(int(lines["RWKV-7"][points[-1] - 1]), int(kept[-1]))
 

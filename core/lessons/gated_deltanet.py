@@ -13,26 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.errors import LONGEST
 from core.lessons import common
-from core.lessons.common import (
-    USUAL_CONTEXT,
-    first_context,
-    keys_where,
-    memory_bytes,
-    model_name,
-    spec_of,
-    total_bytes,
-)
+from core.lessons.common import USUAL_CONTEXT, Kept, Runs, keys_where, memory_bytes, model_name, spec_of, totals
 from core.lessons.recall import DTYPE, Answer, Finder, Scene, play
 from core.lessons.recurrent import GATES, Layer, layer_of
-from core.model.mixers.delta import GatedDelta, KimiDelta
+from core.model.mixers.delta import GatedDelta, GatedDeltaModule, KimiDelta, KimiDeltaModule
 from core.model.model import Model
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
 from core.train import zoo
 from core.train.recipes import gated_deltanet as recipes
-from core.train.recipes.mixers import LOSS, PAIRS
+from core.train.recipes.mixers import PAIRS
 from core.train.tasks import recall
 
 GATED, KIMI = "Gated DeltaNet", "Kimi (KDA)"
@@ -44,7 +35,6 @@ USUAL = 32  # width of keys where a page does not say another
 LEARNED = "learned"
 DECAYS = (LEARNED, "0.5", "0.8", "0.9", "0.95", "0.99", "1")
 WRITES = (LEARNED, "0", "0.25", "0.5", "0.75", "1")
-COUNTS = tuple(n for n in recall.PAIR_COUNTS if n <= PAIRS)
 FOUND = 0.1  # a head is said to find a word from this share of its read-out on
 DELTAS = GatedDelta, KimiDelta
 SPECIAL = {(GATED, FULL): "attention-4", (KIMI, FULL): "latent-2", (GATED, HYBRID): "delta-3-1", (KIMI, HYBRID): "kimi-3-1"}
@@ -101,13 +91,12 @@ def delta_layers(spec: ModelSpec) -> tuple[int, ...]:
 def overridden(model: Model, decay: str = LEARNED, write: str = LEARNED) -> Model:
     """A model whose delta layers all decay or write as strongly as is said, in every head and for every token."""
     made = copy.deepcopy(model)
-    for i in delta_layers(model.spec):
-        module = getattr(made.layers[i], model.spec.layers[i].mixer.name)
+    for module in [m for m in made.modules() if isinstance(m, (GatedDeltaModule, KimiDeltaModule))]:
         if write != LEARNED:
-            name = "in_proj_b" if isinstance(module.config, GatedDelta) else "b_proj"
+            name = "in_proj_b" if isinstance(module, GatedDeltaModule) else "b_proj"
             setattr(module, name, Constant(getattr(module, name).out_features, logit(float(write))))
         if decay != LEARNED:
-            name = "in_proj_a" if isinstance(module.config, GatedDelta) else "f_b_proj"
+            name = "in_proj_a" if isinstance(module, GatedDeltaModule) else "f_b_proj"
             setattr(module, name, Constant(getattr(module, name).out_features, 0.0))
             rate = torch.full_like(module.A_log, -math.log(float(decay)) / math.log(2.0))  # times softplus(0) it is the log decay
             module.A_log, module.dt_bias = (nn.Parameter(x, requires_grad=False) for x in (rate.log(), 0 * module.dt_bias))
@@ -216,29 +205,18 @@ def readout(shown: Shown, layer: int, head: int, at: int) -> np.ndarray:
     return row / max(float(np.abs(row).sum()), 1e-9)
 
 
-def readout_as_learned(setting: Setting, prompt: recall.Prompt, layer: int, head: int, at: int) -> np.ndarray:
-    """The same of the model as it learned."""
-    return readout(played_setting(replace(setting, decay=LEARNED, write=LEARNED), prompt), layer, head, at)
-
-
 # Count
 
 
 def attended(spec: ModelSpec) -> ModelSpec:
     """The same model with its own attention in place of every delta layer; a model without any takes that of our hybrid."""
-    own = next((layer.mixer for layer in spec.layers if not isinstance(layer.mixer, DELTAS)), None) or like(spec)
-    layers = tuple(replace(x, mixer=own) if isinstance(x.mixer, DELTAS) else x for x in spec.layers)
-    return replace(spec, layers=layers)
+    own = next((layer.mixer for layer in spec.layers if not isinstance(layer.mixer, DELTAS)), None)
+    return common.attentive(spec, DELTAS, own or zoo.recipe(SPECIAL[rule_of(spec), HYBRID]).spec.layers[-1].mixer)
 
 
-def rule_of(mixer) -> str:
-    """Which of the two rules a mixer follows."""
-    return KIMI if isinstance(mixer, KimiDelta) else GATED
-
-
-def like(spec: ModelSpec):
-    """The attention that our hybrid of the same rule has."""
-    return zoo.recipe(SPECIAL[rule_of(spec.layers[0].mixer), HYBRID]).spec.layers[-1].mixer
+def rule_of(spec: ModelSpec) -> str:
+    """Which of the two rules a model's delta layers follow."""
+    return KIMI if any(spec.parts(KimiDelta)) else GATED
 
 
 def live_spec(setting: Setting) -> ModelSpec:
@@ -246,59 +224,20 @@ def live_spec(setting: Setting) -> ModelSpec:
     return zoo.recipe(setting.variant).spec
 
 
-@lru_cache(maxsize=64)
-def crossover_of(spec: ModelSpec, dtype: str = "bfloat16") -> int:
-    """The first number of tokens at which the model keeps less than with attention in every layer; 0 where it never does."""
-    whole = attended(spec)
-
-    def smaller(n: int) -> bool:
-        return total_bytes(spec, n, dtype) < total_bytes(whole, n, dtype)
-
-    return 0 if whole == spec else first_context(smaller, LONGEST)  # the attended model grows faster: there is one such point
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A model's memory in bytes after so many tokens, and with attention in every layer."""
-
-    name: str
-    cache: int
-    state: int
-    whole: int
-    crossover: int
-    layers: int
-    deltas: int
-
-    @property
-    def bytes(self) -> int:
-        """Cache and state."""
-        return self.cache + self.state
-
-
-def memory_of(name: str, spec: ModelSpec, tokens: int, dtype: str = "bfloat16") -> Kept:
-    """A model at a context."""
-    both, whole = memory_bytes(spec, tokens, dtype), total_bytes(attended(spec), tokens, dtype)
-    return Kept(name, *both, whole, crossover_of(spec, dtype), len(spec.layers), len(delta_layers(spec)))
-
-
 def ours(setting: Setting, tokens: int) -> Kept:
     """The live model, in the dtype that it runs in."""
-    return memory_of(setting.variant, zoo.recipe(setting.variant).spec, tokens, DTYPE)
+    spec = live_spec(setting)
+    return Kept.of(setting.variant, spec, attended(spec), tokens, DTYPE)
 
 
 def real_model(key: str, tokens: int = USUAL_CONTEXT) -> Kept:
     """A real model."""
-    return memory_of(model_name(key), spec_of(key), tokens)
+    return Kept.of(model_name(key), spec_of(key), attended(spec_of(key)), tokens)
 
 
 def lines(spec: ModelSpec, lengths: np.ndarray, dtype: str = "bfloat16") -> tuple[np.ndarray, np.ndarray]:
     """Bytes at each length: with attention in every layer, and as it is."""
-    return tuple(np.array([total_bytes(s, int(n), dtype) for n in lengths]) for s in (attended(spec), spec))
-
-
-def grown(setting: Setting, tokens: int) -> np.ndarray:
-    """Bytes that attention in every layer would have cached after each token (tokens,), counted."""
-    return lines(zoo.recipe(setting.variant).spec, np.arange(1, tokens + 1), DTYPE)[0]
+    return totals(attended(spec), lengths, dtype), totals(spec, lengths, dtype)
 
 
 @lru_cache(maxsize=1)
@@ -309,13 +248,7 @@ def users() -> tuple[str, ...]:
 
 def rule(key: str) -> str:
     """Which rule a real model's delta layers follow."""
-    return rule_of(delta_mixer(key))
-
-
-def delta_mixer(key: str):
-    """The first delta layer's mixer of a real model."""
-    spec = spec_of(key)
-    return spec.layers[delta_layers(spec)[0]].mixer
+    return rule_of(spec_of(key))
 
 
 @dataclass(frozen=True)
@@ -335,22 +268,18 @@ class Formula:
 
 def formula(key: str) -> Formula:
     """The formula with a real model's numbers, and the bytes that the calculator gives."""
-    spec, m = spec_of(key), delta_mixer(key)
-    heads, k_dim, v_dim = m.state_heads, m.k_dim, m.v_dim
-    grows = memory_bytes(attended(spec), 2)[0] - memory_bytes(spec, 2)[0]
-    conv, state = m.state(spec.d_model)["conv"], memory_bytes(spec, 1)[1]
-    return Formula(model_name(key), len(delta_layers(spec)), heads, k_dim, v_dim, conv, state, grows // 2, crossover_of(spec))
+    spec, r, count = spec_of(key), real_model(key, 2), len(delta_layers(spec_of(key)))
+    deltas: list[GatedDelta | KimiDelta] = [*spec.parts(GatedDelta), *spec.parts(KimiDelta)]
+    m, grows = deltas[0], memory_bytes(attended(spec), 2)[0] - r.cache
+    conv = m.state(spec.d_model)["conv"]
+    return Formula(r.name, count, m.state_heads, m.k_dim, m.v_dim, conv, r.state, grows // 2, r.crossover)
 
 
 # Prove
 
 
 LINES = ("attention-4", "delta-3-1", "kimi-3-1", "kimi-16", *(f"delta-{keys}" for keys in KEYS))
-
-
-def variant_label(name: str) -> str:
-    """A variant as a reader knows it."""
-    return recipes.MECHANISM.spelling.variant(name)
+RUNS = Runs(recipes.MECHANISM, LINES, PAIRS)
 
 
 def styles() -> dict[str, tuple[str, float]]:
@@ -359,22 +288,7 @@ def styles() -> dict[str, tuple[str, float]]:
     return {"attention-4": ("kv", 2.0), "delta-3-1": ("ink", 2.0), "kimi-3-1": ("ink", 2.0), "kimi-16": ("soft", 2.4), **pure}
 
 
-def recalled() -> dict[str, dict[int, list[float]]]:
-    """{variant: {pairs: recall of every seed}}, of the variants that have run."""
-    return common.by_pairs("gated_deltanet", LINES, COUNTS)
-
-
-def learning() -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
-    """Learning curves {variant: {seed: (steps, loss)}} of the variants that have run."""
-    return common.learning_curves("gated_deltanet", LINES, LOSS)
-
-
-def steps_trained() -> dict[str, int]:
-    """Training steps of the variants that have run."""
-    return {v: zoo.recipe(v).steps for v in recalled()}
-
-
 def memory_numbers() -> dict[str, int]:
     """Numbers in the matrices of all layers of each variant."""
     specs = {v: zoo.recipe(v).spec for v in LINES}
-    return {v: sum(spec.layers[i].mixer.state(spec.d_model)["memory"] for i in delta_layers(spec)) for v, spec in specs.items()}
+    return {v: sum(m.state(spec.d_model)["memory"] for m in spec.parts() if isinstance(m, DELTAS)) for v, spec in specs.items()}

@@ -34,7 +34,7 @@ def test_presets_are_named_after_real_models_and_set_layers_rule_and_model():
 def test_counted_bytes_stand_beside_equal_measured_ones(mix, rule):
     shown = text(opened(mix=mix, rule=rule))
     kept = lesson.ours(Setting(mix, rule), 20)
-    assert f"counted {kept.bytes:,} = measured {kept.bytes:,}" in shown and "≠" not in shown
+    assert f"counted {kept.total:,} = measured {kept.total:,}" in shown and "≠" not in shown
 
 
 def test_what_is_set_by_hand_is_said_and_forgets():
@@ -63,8 +63,8 @@ def test_the_crossover_of_a_real_model_is_said_where_it_is_counted(key):
 
 
 def test_verdicts_and_recall_follow_from_the_table(monkeypatch):
-    columns = {f"recall@{n}": "0.5" for n in lesson.COUNTS}
-    good = {f"recall@{n}": "1.0" for n in lesson.COUNTS}
+    columns = {f"recall@{n}": "0.5" for n in lesson.RUNS.counts}
+    good = {f"recall@{n}": "1.0" for n in lesson.RUNS.counts}
     runs = {**dict.fromkeys(("attention-4", "delta-3-1", "kimi-3-1"), good), "delta-16": columns}
     rows = [
         {"variant": v, "seed": str(s), "step": str(step), **values, "loss@24": "0.1"}
