@@ -310,7 +310,7 @@ def theirs(key: str, config: dict) -> None:
 
 def attending(key: str) -> str:
     """How many layers of a released model attend."""
-    return f"{len(lesson.places(key))} of {len(spec_of(key).layers)}"
+    return f"{len(lesson.attending_layers(key))} of {len(spec_of(key).layers)}"
 
 
 def formula(key: str, context: int) -> None:
@@ -407,7 +407,7 @@ def users(choice: Choice) -> None:
                 count(c.params_total),
                 count(c.params_active),
                 attending(k),
-                ", ".join(map(str, lesson.places(k))),
+                ", ".join(map(str, lesson.attending_layers(k))),
                 binary(r.cache),
                 binary(r.state),
             )

@@ -211,7 +211,7 @@ def everywhere(key: str) -> ModelSpec:
     return common.attentive(spec_of(key), (GatedConv,))
 
 
-def places(key: str) -> tuple[int, ...]:
+def attending_layers(key: str) -> tuple[int, ...]:
     """The layers of a released model that attend, from 1."""
     return tuple(i for i, layer in enumerate(spec_of(key).layers, 1) if any(layer.parts(Attention)))
 
@@ -240,7 +240,7 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """A released model's, with the bytes that the calculator gives."""
-    r, s, attends = real_model(key, context), spec_of(key), len(places(key))
+    r, s, attends = real_model(key, context), spec_of(key), len(attending_layers(key))
     a, m = next(s.parts(Attention)), next(s.parts(GatedConv))
     convolutions = len(s.layers) - attends
     return Formula(r.name, context, attends, a.kv_heads, a.k_dim, convolutions, m.kernel - 1, s.d_model, r.cache, r.state)

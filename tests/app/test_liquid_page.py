@@ -50,7 +50,7 @@ def test_real_models_are_counted_where_the_reader_asks():
     for key in lesson.users():
         r = lesson.real_model(key, 16384)
         shown = text(opened(real=model_name(key), context="16k"))
-        layers = f"{len(lesson.places(key))} of {len(spec_of(key).layers)} layers attend"
+        layers = f"{len(lesson.attending_layers(key))} of {len(spec_of(key).layers)} layers attend"
         assert layers in shown and binary(r.total) in shown and binary(r.whole) in shown
 
 

@@ -119,7 +119,7 @@ def test_lfm2_keeps_what_is_published():
     """10 convolutions and 6 layers of attention of 8 KV heads x 64: 12,288 B a token and 40,960 numbers of columns."""
     r, f = lesson.real_model("lfm2-1.2b", 1000), lesson.formula("lfm2-1.2b", 1000)
     assert r.cache == 12288 * 1000 and r.state == 40960 * 2 and r.whole == 32768 * 1000
-    assert lesson.places("lfm2-1.2b") == (3, 6, 9, 11, 13, 15)  # 2, 5, 8, 10, 12, 14 counted from 0
+    assert lesson.attending_layers("lfm2-1.2b") == (3, 6, 9, 11, 13, 15)  # 2, 5, 8, 10, 12, 14 counted from 0
     assert f.attention * 2 * f.kv_heads * f.width * f.context * 2 == r.cache
     assert f.convolutions * f.columns * f.d_model * 2 == r.state
     s = spec_of("lfm2-1.2b")
