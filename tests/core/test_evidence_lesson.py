@@ -41,7 +41,7 @@ def test_the_tally_adds_up_and_filters_take_what_they_say():
 def test_every_seed_is_placed_on_the_scale():
     for row in lesson.rows():
         low, high = lesson.span(row)
-        for side, at in zip(row.compared, lesson.attending_layers(row), strict=True):
+        for side, at in zip(row.compared, lesson.places(row), strict=True):
             assert len(at) == len(side.values) == len(lesson.runs(row, side)) and all(0 <= p <= 1 for p in at)
             assert all(low <= v <= high for v in side.values)
             if high > low:
@@ -83,7 +83,7 @@ def test_a_swapped_table_changes_counts_and_places(elsewhere):
     (elsewhere / "gqa.csv").write_text(zoo.as_csv(rows))
     after = lesson.rows()[0]
     assert before.outcome == rules.SHOWS and after.outcome == rules.NOT
-    assert after.sides[0].values == before.sides[-1].values and lesson.attending_layers(after) != lesson.attending_layers(before)
+    assert after.sides[0].values == before.sides[-1].values and lesson.places(after) != lesson.places(before)
 
 
 @pytest.mark.parametrize("name", [m.name for m in zoo.MECHANISMS])
@@ -105,7 +105,7 @@ def test_without_any_table_every_claim_waits(elsewhere):
         path.unlink()
     found = lesson.rows()
     assert found and {row.outcome for row in found} == {lesson.WAITING} and lesson.outcomes()[-1] == lesson.WAITING
-    assert all(lesson.attending_layers(row) == [] and lesson.span(row) == (0.0, 0.0) for row in found)
+    assert all(lesson.places(row) == [] and lesson.span(row) == (0.0, 0.0) for row in found)
     assert lesson.table(found[0], str) == {"side": [], "run": [], "value": []}
 
 
