@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import TEXT, blank, mark, note
+from app.figures.plot import CLEAR, EXTRA, TEXT, blank, curve, mark, note
 
 ROW = 19.5  # px of a line
 MOST = 14  # steps whose values and numbers are written large
@@ -82,8 +82,7 @@ def longest(view) -> int:
 
 def parting(fig: go.Figure, step: int, top: float, colours: dict, stroke: float) -> None:
     """Where the model's trace leaves the true one."""
-    line = {"color": colours["routed"], "width": 1.6 * stroke, "dash": "dash"}
-    fig.add_scatter(x=[step - 0.5] * 2, y=[-0.6, top - 0.3], mode="lines", line=line, hoverinfo="skip")
+    curve(fig, [step - 0.5] * 2, [-0.6, top - 0.3], colours["routed"], 1.6 * stroke, dash="dash")
     note(fig, step - 0.5, top - 0.2, f"<b>parts at step {step}</b>", colours["routed"], xanchor="center", yanchor="bottom")
 
 
@@ -96,11 +95,10 @@ def axes(fig: go.Figure, view, whose: list[str], base: float, at: int, colours: 
     for b, who in enumerate(reversed(whose)):
         ticks += [b * (len(view.names) + 1) + len(view.names) - 1 - i for i in range(len(view.names))]
         texts += [f"{who} <b>{name}</b>" for name in view.names]
-    plain = "rgba(0,0,0,0)"
     font = {"family": "JetBrainsMono, ui-monospace, monospace", "size": 11.5 * (0.6 + 0.4 * stroke), "color": colours["ink"]}
     steps = longest(view)
     shown = list(range(0, steps + 1, 1 if steps <= MOST else 4))
-    bare = {"gridcolor": plain, "linecolor": plain, "fixedrange": True}
+    bare = {"gridcolor": CLEAR, "linecolor": CLEAR}
     fig.update_layout(
         xaxis=bare | {"tickvals": shown, "range": [-0.55, steps + 0.55], "title_text": "after step"},
         yaxis=bare | {"tickvals": ticks, "ticktext": texts, "tickfont": font, "range": [-0.7, base + len(view.lines) + 0.1]},
@@ -117,13 +115,12 @@ def growth(steps, lines: dict, chosen: int, colours: dict, stroke: float = 1.0) 
     """{name: bytes (S,)} against the steps of a run; the first grows, a ring stands where the reader's program is."""
     fig = blank(colours, 300, stroke)
     for (name, values), hue, dash in zip(lines.items(), ("query", "soft"), ("solid", "dash")):
-        line = {"color": colours[hue], "width": 2.2 * stroke, "dash": dash}
-        hover = f"{name}: %{{y:,}} after %{{x}} steps<extra></extra>"
-        fig.add_scatter(x=steps, y=values, mode="lines", line=line, hovertemplate=hover)
+        hover = f"{name}: %{{y:,}} after %{{x}} steps"
+        curve(fig, steps, values, colours[hue], 2.2 * stroke, hover, dash)
         mark(fig, steps[-1], values[-1], name.removesuffix(", B"), colours[hue], "top left", 12 * stroke)
         if chosen <= steps[-1]:
             ring = {"color": colours["card"], "size": 10 * stroke, "line": {"color": colours[hue], "width": 2 * stroke}}
-            fig.add_scatter(x=[chosen], y=[values[chosen]], mode="markers", marker=ring, hovertemplate=hover)
-    fig.update_xaxes(title_text="steps of the run", fixedrange=True)
-    fig.update_yaxes(title_text="cache, bytes", rangemode="tozero", fixedrange=True, tickformat=",")
+            fig.add_scatter(x=[chosen], y=[values[chosen]], mode="markers", marker=ring, hovertemplate=hover + EXTRA)
+    fig.update_xaxes(title_text="steps of the run")
+    fig.update_yaxes(title_text="cache, bytes", rangemode="tozero", tickformat=",")
     return fig

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import ladder
-from app.figures.plot import blank, context_axis, legend, type_size, upright
+from app.figures.plot import blank, context_axis, curve, dots, legend, type_size, upright
 from app.palette import PALETTE
 from core.lessons.compare import crossings as solved
 from core.lessons.compare import lesson
@@ -45,21 +45,18 @@ def curves(
     """{model: values (n,)} against contexts (n,), both axes logarithmic; a ring at each crossing (tokens, value). `label` writes
     bytes; None: FLOPs."""
     fig = blank(colours, height, stroke)
-    shape = "%{y:.3s}FLOP" if label is None else "%{text}"
     for (name, y), dash in zip(values.items(), DASHES):
-        line = {"color": colours[hues[name]], "width": 2.6 * stroke, "dash": dash}
-        text = None if label is None else [label(v) for v in y]
-        hover = f"{name}: {shape} at %{{x:,}} tokens<extra></extra>"
-        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, name=name, text=text, hovertemplate=hover)
+        hover = f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens"
+        text = {"text": [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]} if label else {}
+        curve(fig, contexts, y, colours[hues[name]], 2.6 * stroke, hover, dash, name=name, **text)
     for n, value in ends(crossings):
-        ring = {"symbol": "circle-open", "size": 13 * stroke, "color": colours["saved"], "line": {"width": 2.6 * stroke}}
-        fig.add_scatter(x=[n], y=[value], mode="markers", marker=ring, hoverinfo="skip", showlegend=False)
+        dots(fig, [n], [value], colours["saved"], 13 * stroke, "", "circle-open", 2.6 * stroke, showlegend=False)
         flag(fig, n, value, np.log10(n / contexts[0]) / np.log10(contexts[-1] / contexts[0]), colours, stroke)
     upright(fig, context, "context", colours, stroke, log=True, side="right")
     context_axis(fig, TICKS, contexts[0], contexts[-1])
     every = np.concatenate(list(values.values()))
     ticks, texts = flop_ticks(every) if label is None else size_ticks(every, label, 7 / stroke)
-    fig.update_yaxes(type="log", title_text=title, fixedrange=True, minor={"showgrid": False}, tickvals=ticks, ticktext=texts)
+    fig.update_yaxes(type="log", title_text=title, tickvals=ticks, ticktext=texts)
     legend(fig, colours, y=0, yref="container", yanchor="bottom")
     fig.update_layout(margin={"r": 16 * stroke, "t": 24 * stroke, "b": 72 * stroke})
     return fig

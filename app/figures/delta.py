@@ -5,7 +5,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import DASHES, SYMBOLS, Against, ByCount, Growth, Line, Style
-from app.figures.plot import TEXT, blank, legend
+from app.figures.plot import CLEAR, TEXT, blank, dots, legend
 
 
 def readout(words, shares, learned, source: int, at: int, colours: dict, stroke: float = 1.0) -> go.Figure:
@@ -15,9 +15,8 @@ def readout(words, shares, learned, source: int, at: int, colours: dict, stroke:
     text = [f"{word} ({t}): {x:+.2f}" for word, t, x in zip(words, tokens, shares)]
     fig.add_bar(x=tokens, y=shares, marker={"color": colours["state"]}, text=text, textposition="none", hovertemplate=TEXT)
     if learned is not None:
-        dash = {"symbol": "line-ew-open", "size": 7 * stroke, "color": colours["soft"], "line": {"width": 1.6 * stroke}}
         before = [f"{word} ({t}), as learned: {x:+.2f}" for word, t, x in zip(words, tokens, learned)]
-        fig.add_scatter(x=tokens, y=learned, mode="markers", marker=dash, text=before, hovertemplate=TEXT)
+        dots(fig, tokens, learned, colours["soft"], 7 * stroke, "", "line-ew-open", 1.6 * stroke, text=before)
     upright_at = [(at, "query"), (source, "ink")][: 1 + (source >= 0)]
     whole = {"type": "line", "yref": "paper", "y0": 0, "y1": 1}
     shapes = [
@@ -31,8 +30,8 @@ def readout(words, shares, learned, source: int, at: int, colours: dict, stroke:
         side = {"xanchor": "right" if late else "left", "xshift": -7 if late else 7, "yref": "paper", "yanchor": "bottom"}
         ink = {"color": colours["ink"]}
         names = [side | {"x": source + 1, "y": 0.86, "text": f"<b>{words[source]}</b>", "showarrow": False, "font": ink}]
-    across = {"title_text": "token", "fixedrange": True, "range": [0, len(words) + 1], "gridcolor": "rgba(0,0,0,0)"}
-    up = {"title_text": "share", "fixedrange": True, "tickformat": "+.1f", "range": [-top, top]}
+    across = {"title_text": "token", "range": [0, len(words) + 1], "gridcolor": CLEAR}
+    up = {"title_text": "share", "tickformat": "+.1f", "range": [-top, top]}
     fig.update_layout(
         bargap=0.25, shapes=shapes, annotations=names, xaxis=across, yaxis=up | zero
     )  # at once: it is redrawn often
@@ -72,16 +71,15 @@ def models(
         text = [f"{model}, {name}: {label(v)}" for model, v in zip(names, values)]
         bar = {"orientation": "h", "width": 0.5, "marker": {"color": colours[hue]}, "textposition": "none"}
         fig.add_bar(x=values, y=rows, base=base, name=name, text=text, hovertemplate=TEXT, **bar)
-    ring = {"symbol": "circle-open", "color": colours["soft"], "size": 11 * stroke, "line": {"width": 2 * stroke}}
-    text = [f"{model}, attention in every layer: {label(v)}" for model, v in zip(names, whole)]
     every = "attention in every layer"
-    fig.add_scatter(x=whole, y=rows, mode="markers", marker=ring, name=every, text=text, hovertemplate=TEXT)
+    text = [f"{model}, {every}: {label(v)}" for model, v in zip(names, whole)]
+    dots(fig, whole, rows, colours["soft"], 11 * stroke, "", "circle-open", 2 * stroke, name=every, text=text)
     step = 2.0 ** np.ceil(np.log2(whole.max() / 3))
     ticks = np.arange(0, whole.max() * 1.05, step)
     short = [label(v).replace(".00", "").replace(".0", "") if v else "0" for v in ticks]
-    fig.update_xaxes(tickvals=ticks, ticktext=short, tickangle=0, fixedrange=True)
+    fig.update_xaxes(tickvals=ticks, ticktext=short, tickangle=0)
     shown = [f"\u2003{name}<br><b>{label(size)}</b>" for name, size in zip(names, state + cache)]
-    fig.update_yaxes(tickvals=rows, ticktext=shown, gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    fig.update_yaxes(tickvals=rows, ticktext=shown, gridcolor=CLEAR)
     fig.update_yaxes(tickfont={"color": colours["ink"]}, range=[-0.6, len(names) - 0.4])
     legend(fig, colours, y=1.04, yanchor="bottom")
     fig.update_layout(barmode="overlay")

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import Learning, Marks, Models, Sample, Seeds
-from app.figures.plot import CLEAR, TEXT, blank, legend, mark, note, type_size
+from app.figures.plot import CLEAR, TEXT, blank, curve, dots, legend, mark, note, type_size
 
 
 def faint(colour: str, alpha: float) -> str:
@@ -44,14 +44,13 @@ def loads(here: np.ndarray, fixed: np.ndarray, colours: dict, stroke: float = 1.
         note(fig, 0.4, base + top, f"layer {n + 1}", colours["soft"], xanchor="left", yanchor="bottom", yshift=-2)
     fig.update_xaxes(
         title_text="expert",
-        fixedrange=True,
         range=[0.3, E + 0.7],
         gridcolor=CLEAR,
         tickvals=x if E <= 8 else [1, *range(4, E + 1, 4)],
         tickangle=0,
     )
     fig.update_yaxes(
-        fixedrange=True, tickvals=[n * (top + 0.9) + 1 for n in range(count)], ticktext=["fair"] * count, gridcolor=CLEAR,
+        tickvals=[n * (top + 0.9) + 1 for n in range(count)], ticktext=["fair"] * count, gridcolor=CLEAR,
         range=[-0.1, count * (top + 0.9)],
     )  # fmt: skip
     fig.update_layout(barmode="overlay", bargap=0)
@@ -117,22 +116,15 @@ def _areas(blocks: tuple, label, palette: tuple, stroke: float, height: int) -> 
 def touched(batches, predicted, measured: np.ndarray, E: int, colours: dict, stroke: float = 1.0) -> go.Figure:
     """Distinct experts a layer reads for a batch: the formula as a line, each layer of the live model as rings (L, batches)."""
     fig = blank(colours, 290, stroke)
-    fig.add_scatter(
-        x=batches, y=predicted, mode="lines", line={"color": colours["soft"], "width": 2 * stroke}, name="formula, even picks",
-        hovertemplate="formula: %{y:.2f} experts for %{x} tokens<extra></extra>",
-    )  # fmt: skip
-    for n, (row, symbol) in enumerate(zip(measured, ("circle-open", "diamond-open", "square-open"))):
-        ring = {"symbol": symbol, "size": 10 * stroke, "color": colours["routed"], "line": {"width": 2.2 * stroke}}
-        fig.add_scatter(
-            x=batches, y=row, mode="markers", marker=ring, name=f"measured, layer {n + 1}",
-            hovertemplate=f"layer {n + 1}, measured: %{{y:.2f}} experts for %{{x}} tokens<extra></extra>",
-        )  # fmt: skip
+    hover = "%{y:.2f} experts for %{x} tokens"
+    curve(fig, batches, predicted, colours["soft"], 2 * stroke, f"formula: {hover}", name="formula, even picks")
+    for n, (row, symbol) in enumerate(zip(measured, ("circle-open", "diamond-open", "square-open")), 1):
+        look = colours["routed"], 10 * stroke, f"layer {n}, measured: {hover}", symbol, 2.2 * stroke
+        dots(fig, batches, row, *look, name=f"measured, layer {n}")
     fig.add_hline(y=E, line={"color": colours["line"], "width": 1.5 * stroke})
     note(fig, 0, E, f"all {E}", colours["soft"], xref="paper", xanchor="left", yanchor="bottom")
-    fig.update_xaxes(
-        type="log", title_text="tokens in the batch", tickvals=batches, ticktext=[f"{b}" for b in batches], fixedrange=True
-    )
-    fig.update_yaxes(title_text="distinct experts", range=[0, E * 1.12], fixedrange=True)
+    fig.update_xaxes(type="log", title_text="tokens in the batch", tickvals=batches, ticktext=[f"{b}" for b in batches])
+    fig.update_yaxes(title_text="distinct experts", range=[0, E * 1.12])
     legend(fig, colours, y=-0.24, yanchor="top")
     return fig
 
@@ -140,15 +132,11 @@ def touched(batches, predicted, measured: np.ndarray, E: int, colours: dict, str
 def reading(batches, step, token, whole: int, chosen: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
     """Bytes of weights a decode step reads against the batch: the step, its share for one token, all weights as the ceiling."""
     fig = blank(colours, 290, stroke)
-    rows = ((step, "routed", "a step reads", "bottom right", 2.6), (token, "saved", "for each token of it", "bottom left", 2.2))
-    for y, hue, name, _, width in rows:
-        line = {"color": colours[hue], "width": width * stroke}
+    at = list(batches).index(chosen)
+    for y, hue, name, width in ((step, "routed", "a step reads", 2.6), (token, "saved", "for each token of it", 2.2)):
         text = [f"{name}: {label(int(v))} at batch {b}" for b, v in zip(batches, y)]
-        fig.add_scatter(x=batches, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
-        at = list(batches).index(chosen)
-        fig.add_scatter(
-            x=[chosen], y=[y[at]], mode="markers", marker={"color": colours[hue], "size": 10 * stroke}, hoverinfo="skip"
-        )
+        curve(fig, batches, y, colours[hue], width * stroke, text=text)
+        dots(fig, [chosen], [y[at]], colours[hue], 10 * stroke)
     size = type_size(stroke)
     middle = len(batches) // 2
     mark(fig, batches[1], step[1], " <b>a step reads</b>", colours["routed"], "bottom right", size)
@@ -158,12 +146,8 @@ def reading(batches, step, token, whole: int, chosen: int, label, colours: dict,
     low = min(token)
     values = [v for v in (1e6 * 10**k for k in range(8)) if low / 4 <= v <= whole * 4]
     ticks = [b for i, b in enumerate(batches) if i % 2 == 0]
-    fig.update_xaxes(
-        type="log", title_text="tokens in the batch", tickvals=ticks, ticktext=[f"{b:,}" for b in ticks], fixedrange=True
-    )
-    fig.update_yaxes(
-        type="log", title_text="weights, bytes", tickvals=values, ticktext=[label(int(v)) for v in values], fixedrange=True
-    )
+    fig.update_xaxes(type="log", title_text="tokens in the batch", tickvals=ticks, ticktext=[f"{b:,}" for b in ticks])
+    fig.update_yaxes(type="log", title_text="weights, bytes", tickvals=values, ticktext=[label(int(v)) for v in values])
     fig.update_yaxes(range=[np.log10(low / 2), np.log10(whole * 2.5)])
     return fig
 
@@ -212,8 +196,8 @@ def shares(steps, load: np.ndarray, colours: dict, stroke: float = 1.0) -> go.Fi
             fillcolor=faint(colours["routed"], 0.85 if e % 2 else 0.5),
             hovertemplate=f"expert {e + 1}: %{{y:.1%}} after %{{x}} steps<extra></extra>",
         )  # fmt: skip
-    fig.update_xaxes(title_text="training steps", fixedrange=True, range=[steps[0], steps[-1]])
-    fig.update_yaxes(title_text="share of tokens", tickformat=".0%", range=[0, 1], fixedrange=True)
+    fig.update_xaxes(title_text="training steps", range=[steps[0], steps[-1]])
+    fig.update_yaxes(title_text="share of tokens", tickformat=".0%", range=[0, 1])
     return fig
 
 

@@ -22,7 +22,20 @@ import plotly.graph_objects as go
 
 from app import theme
 from app.figures import frame
-from app.figures.plot import CLEAR, TEXT, blank, byte_ticks, context_axis, legend, mark, note, rings, type_size, upright
+from app.figures.plot import (
+    CLEAR,
+    blank,
+    byte_ticks,
+    context_axis,
+    curve,
+    dots,
+    legend,
+    mark,
+    note,
+    rings,
+    type_size,
+    upright,
+)
 from core.train.rules import summary
 from core.units import decimal
 
@@ -80,8 +93,9 @@ class Line:
     at: int = -1
     side: str = "top left"
     lift: float = 1.0
-    dash: str | None = None
+    dash: str = "solid"
     opacity: float | None = None
+    fill: str | None = None  # as Plotly's
 
     @property
     def text(self) -> str:
@@ -90,8 +104,7 @@ class Line:
 
     def style(self, colours: dict, stroke: float) -> dict[str, Any]:
         """How it is drawn."""
-        dash = {"dash": self.dash} if self.dash else {}
-        return {"color": colours[self.hue], "width": self.width * stroke, **dash}
+        return {"colour": colours[self.hue], "width": self.width * stroke, "dash": self.dash}
 
 
 def lines(
@@ -128,9 +141,8 @@ class Growth(Kind):
         """The picture."""
         fig, last = blank(colours, self.height, stroke), self.tokens[-1]
         for line in self.lines:
-            hover = f"{line.name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
-            style = line.style(colours, stroke)
-            fig.add_scatter(x=self.tokens, y=line.values, mode="lines", line=style, name=line.name, hovertemplate=hover)
+            hover, look = f"{line.name}: %{{y:,}} B at %{{x}} tokens", line.style(colours, stroke)
+            curve(fig, self.tokens, line.values, **look, hover=hover, fill=line.fill, name=line.name)
             if not self.legend:
                 end = np.log10(line.values[-1]) if self.log else line.values[-1]
                 text = f"<b>{line.text}</b>" if line.name == self.loud else line.text
@@ -140,9 +152,9 @@ class Growth(Kind):
         if self.is_met:
             there, text = self.meets
             upright(fig, there, text, colours, stroke, side="right" if there > last / 2 else "left")
-        fig.update_xaxes(title_text="tokens", fixedrange=True, range=[0, last * 1.02])
-        up = {"type": "log", "dtick": 1, "minor": {"showgrid": False}} if self.log else {"rangemode": "tozero"}
-        fig.update_yaxes(title_text=self.title, fixedrange=True, tickformat=",", **up)
+        fig.update_xaxes(title_text="tokens", range=[0, last * 1.02])
+        up = {"type": "log", "dtick": 1} if self.log else {"rangemode": "tozero"}
+        fig.update_yaxes(title_text=self.title, tickformat=",", **up)
         if self.legend:
             legend(fig, colours, y=1.08, yanchor="bottom")
         else:
@@ -197,8 +209,8 @@ class Against(Kind):
         """The picture."""
         fig, size = blank(colours, self.height, stroke), type_size(stroke) * (1 if self.label else 13 / 12)
         for line in self.lines:
-            style = {"line": line.style(colours, stroke), "opacity": line.opacity, "name": line.name}
-            fig.add_scatter(x=self.contexts, y=line.values, mode="lines", **style, **self.pointed(line))
+            look = {"opacity": line.opacity, "name": line.name} | self.pointed(line)
+            curve(fig, self.contexts, line.values, **line.style(colours, stroke), **look)
         for line in self.lines:
             if line.text:
                 x, y = self.contexts[line.at], line.values[line.at] * line.lift
@@ -214,24 +226,23 @@ class Against(Kind):
     def pointed(self, line: Line) -> dict[str, Any]:
         """What stands under the pointer."""
         if not self.label:
-            return {"hovertemplate": f"{line.name}: %{{y:.3s}}{self.unit} at %{{x:,}} tokens<extra></extra>"}
-        text = [f"{line.name}: {self.label(v)} at {n:,} tokens" for n, v in zip(self.contexts, line.values)]
-        return {"text": text, "hovertemplate": TEXT}
+            return {"hover": f"{line.name}: %{{y:.3s}}{self.unit} at %{{x:,}} tokens"}
+        return {"text": [f"{line.name}: {self.label(v)} at {n:,} tokens" for n, v in zip(self.contexts, line.values)]}
 
     def sizes(self, fig: go.Figure, stroke: float) -> None:
         """Axes of context and bytes."""
         context_axis(fig, self.ticks, self.contexts[0], self.contexts[-1])
         every = np.concatenate([line.values for line in self.lines])
         values, texts = byte_ticks(every.min() / 2, every.max() * 2, self.label)
-        fig.update_yaxes(type="log", title_text=self.title, tickvals=values, ticktext=texts, fixedrange=True)
+        fig.update_yaxes(type="log", title_text=self.title, tickvals=values, ticktext=texts)
         fig.update_layout(margin={"t": 24 * stroke})
 
     def powers(self, fig: go.Figure) -> None:
         """Axes of context and powers of ten."""
         tokens, texts = list(self.ticks.values()), list(self.ticks)
-        fig.update_xaxes(type="log", title_text="context, tokens", tickvals=tokens, ticktext=texts, fixedrange=True)
-        up = {"dtick": 1, "exponentformat": "SI", "minor": {"showgrid": False}}
-        fig.update_yaxes(type="log", title_text=self.title, fixedrange=True, **up)
+        fig.update_xaxes(type="log", title_text="context, tokens", tickvals=tokens, ticktext=texts)
+        up = {"dtick": 1, "exponentformat": "SI"}
+        fig.update_yaxes(type="log", title_text=self.title, **up)
 
     @property
     def table(self) -> dict[str, Any]:
@@ -270,8 +281,8 @@ class Marks:
 
     def style(self, colours: dict, stroke: float) -> dict[str, Any]:
         """How it is drawn."""
-        edge = {"line": {"width": self.stroke * stroke}} if self.stroke else {}
-        return {"symbol": self.symbol, "color": colours[self.hue], "size": self.size * stroke, **edge}
+        edge = self.stroke * stroke
+        return {"colour": colours[self.hue], "size": self.size * stroke, "symbol": self.symbol, "edge": edge, "name": self.name}
 
 
 @dataclass(frozen=True)
@@ -308,12 +319,11 @@ class Models(Kind):
         )  # fmt: skip
         for marks in self.marks:
             text = [self.phrase.format(model=m, name=marks.name, value=self.label(v)) for m, v in zip(self.names, marks.values)]
-            style = marks.style(colours, stroke)
-            fig.add_scatter(x=marks.values, y=rows, mode="markers", marker=style, name=marks.name, text=text, hovertemplate=TEXT)
+            dots(fig, marks.values, rows, **marks.style(colours, stroke), text=text)
         texts, values = self.ticked(min(map(min, (start, end))) / 2, max(map(max, (start, end))) * 2)
         shown = [self.room + (f"<b>{name}</b>" if i == self.chosen else name) for i, name in enumerate(self.names)]
-        fig.update_xaxes(type="log", tickvals=values, ticktext=texts, side="top", fixedrange=True)
-        fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, count - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+        fig.update_xaxes(type="log", tickvals=values, ticktext=texts, side="top")
+        fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, count - 0.3], gridcolor=CLEAR)
         fig.update_yaxes(tickfont={"color": colours["ink"]})
         if self.left:
             fig.update_layout(margin={"l": self.left * stroke})
@@ -345,7 +355,7 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 SYMBOLS = ("circle", "square", "diamond", "x", "triangle-up", "circle-open", "square-open", "diamond-open")
 MANY = 12  # samples that are named one by one
 SHARES = {"range": [-0.04, 1.06]}
-POWERS = {"type": "log", "dtick": 1, "tickformat": ".3~g", "minor": {"showgrid": False}}
+POWERS = {"type": "log", "dtick": 1, "tickformat": ".3~g"}
 
 Runs = Mapping[int, float] | Sequence[float]  # {seed: value}, or the values of the seeds 0, 1, ...
 Curve = tuple[np.ndarray, np.ndarray]  # steps and values
@@ -426,8 +436,8 @@ class ByCount(Kind):
             "tickvals": list(range(len(counts))) if self.axis == "even" else counts,
             "ticktext": list(map(self.tick, counts)),
         }
-        fig.update_xaxes(title_text=self.across, type="log" if self.axis == "log" else "linear", fixedrange=True, **places)
-        fig.update_yaxes(title_text=self.title, fixedrange=True, **(SHARES if self.share else {}))
+        fig.update_xaxes(title_text=self.across, type="log" if self.axis == "log" else "linear", **places)
+        fig.update_yaxes(title_text=self.title, **(SHARES if self.share else {}))
         legend(fig, colours, y=1.02, yanchor="bottom")
         return fig
 
@@ -446,9 +456,7 @@ class ByCount(Kind):
         each = {n: by_seed(runs.get(n, ())) for n in x}
         marks = [(x[n], v, f"{label}, {self.each.format(n)}: {v:{digits}}") for n, seeds in each.items() for _, v in seeds]
         xs, ys, text = zip(*marks) if marks else ((), (), ())
-        marker = {"color": colour, "size": 8 * stroke, "symbol": style.symbol, "line": {"width": 1.5, "color": colour}}
-        look = {"mode": "markers", "marker": marker, "name": self.label(name), "legendgroup": name}
-        fig.add_scatter(x=xs, y=ys, text=text, hovertemplate=TEXT, **look)
+        dots(fig, xs, ys, colour, 8 * stroke, "", style.symbol, 1.5, name=label, legendgroup=name, text=text)
 
     def style(self, k: int, name: str) -> Style:
         """The style of the k-th variant."""
@@ -510,8 +518,8 @@ class Learning(Kind):
                     x=steps, y=values, mode="lines+markers", line=line, marker={"size": 4 * stroke}, hovertemplate=hover,
                     name=self.label(name), legendgroup=name, showlegend=not i,
                 )  # fmt: skip
-        fig.update_xaxes(title_text="training steps", fixedrange=True)
-        fig.update_yaxes(title_text=self.title, fixedrange=True, **(SHARES if self.share else POWERS))
+        fig.update_xaxes(title_text="training steps")
+        fig.update_yaxes(title_text=self.title, **(SHARES if self.share else POWERS))
         if self.ticks:
             fig.update_yaxes(dtick=None, tickvals=list(self.ticks), ticktext=[f"{v:g}" for v in self.ticks])
         if self.level is not None:
@@ -606,10 +614,9 @@ class Seeds(Kind):
             seeds = by_seed(sample.runs)
             places = sample.at + (np.linspace(-self.apart, self.apart, len(seeds)) if len(seeds) > 1 else np.zeros(1))
             text = [f"{sample.name}, seed {seed}: {value:{self.digits}}" for seed, value in seeds]
-            look = {"color": colours[sample.hue], "size": 8 * stroke, "opacity": 0.85, "symbol": sample.symbol}
-            dots = dict(zip(axes, (places, [value for _, value in seeds])))
-            named = {"name": sample.kind, "showlegend": sample.kind not in kinds[:i], "text": text, "hovertemplate": TEXT}
-            fig.add_scatter(**dots, mode="markers", marker=look | {"line": {"width": 1.5}}, **named)
+            named = {"name": sample.kind, "showlegend": sample.kind not in kinds[:i], "text": text}
+            look = {"colour": colours[sample.hue], "size": 8 * stroke, "symbol": sample.symbol, "edge": 1.5, "opacity": 0.85}
+            dots(fig, **dict(zip(axes, (places, [value for _, value in seeds]))), **look, **named)
             if self.named:
                 top = max(value for _, value in seeds) + 0.025
                 mark(fig, sample.at, top, sample.name, colours[sample.hue], "top center", 12 * stroke)
@@ -627,9 +634,9 @@ class Seeds(Kind):
     def axes(self, colours: dict) -> tuple[dict[str, Any], dict[str, Any]]:
         """The axis across the lanes, and that of the values."""
         font = {} if self.upright else {"tickfont": {"color": colours["ink"]}}
-        ticks = {"tickvals": list(self.names), "ticktext": list(self.names.values()), "tickangle": 0, "fixedrange": True}
+        ticks = {"tickvals": list(self.names), "ticktext": list(self.names.values()), "tickangle": 0}
         grid = {} if self.named else {"gridcolor": CLEAR}
-        return {**grid, **ticks, **font, **self.lanes}, {"title_text": self.title, "fixedrange": True, **self.values}
+        return {**grid, **ticks, **font, **self.lanes}, {"title_text": self.title, **self.values}
 
     def around(self, fig: go.Figure, colours: dict, stroke: float) -> None:
         """Groups, the line across, kinds of symbols."""

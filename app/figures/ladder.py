@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank
+from app.figures.plot import CLEAR, blank, larger
 from core.shape.ladder import HUES, KINDS, Block, Rung, said
 from core.units import count
 
@@ -32,7 +32,7 @@ def ladders(
     longest = max(r.cache + r.state for rungs, _ in models.values() for r in rungs) or 1
     tall = height or round(max(SHORT, min(TALL * deepest, LEAST + 1.6 * deepest)))
     heads = [headed(name, blocks, len(models), colours) for name, (_, blocks) in models.items()] if titles else []
-    top = round((10 + 18 * max(len(head) for head in heads)) * type_size(stroke)) if titles else 6
+    top = round((10 + 18 * max(len(head) for head in heads)) * larger(stroke)) if titles else 6
     fig = blank(colours, tall + top + 40, stroke)
     fig.layout.meta = colours["paper"]  # what stands between rungs
     every = [(at, r) for at, (rungs, _) in enumerate(models.values()) for r in rungs]
@@ -41,32 +41,26 @@ def ladders(
     ffns(fig, every, colours, line)
     kept(fig, every, longest, colours)
     for at, (_, blocks) in enumerate(models.values()):
-        brackets(fig, at, blocks, TIMES[min(len(models), len(TIMES)) - 1] * type_size(stroke), colours, stroke)
+        brackets(fig, at, blocks, TIMES[min(len(models), len(TIMES)) - 1] * larger(stroke), colours, stroke)
     for at, head in enumerate(heads):
         heading(fig, at, head, len(models), colours, stroke)
     frame(fig, len(models), deepest, legend, top, colours, stroke)
     return fig
 
 
-def type_size(stroke: float) -> float:
-    """How much larger labels are on stage."""
-    return 1 + 0.45 * (stroke - 1)
-
-
 def frame(fig: go.Figure, columns: int, deepest: int, legend: bool, top: int, colours: dict, stroke: float) -> None:
     """Axes: depth upwards, columns across; names of the hues below."""
-    clear = "rgba(0,0,0,0)"
     ticks = [1, *range(20, deepest - 6, 20), deepest] if deepest > 24 else [1, deepest]
-    fig.update_xaxes(visible=False, range=[-GAP / 2, columns - GAP / 2], fixedrange=True)
+    fig.update_xaxes(visible=False, range=[-GAP / 2, columns - GAP / 2])
     fig.update_yaxes(
-        range=[-0.6, deepest - 0.4], tickvals=np.array(ticks) - 1, ticktext=[str(t) for t in ticks], gridcolor=clear,
-        linecolor=clear, fixedrange=True,
+        range=[-0.6, deepest - 0.4], tickvals=np.array(ticks) - 1, ticktext=[str(t) for t in ticks], gridcolor=CLEAR,
+        linecolor=CLEAR,
     )  # fmt: skip
     fig.update_layout(
         barmode="overlay", bargap=0, showlegend=legend, margin={"t": top, "r": 4 if columns < 3 else 12},
         legend={
             "orientation": "h", "x": 0, "y": 0, "yanchor": "top",
-            "font": {"color": colours["soft"], "size": 12 * type_size(stroke)},
+            "font": {"color": colours["soft"], "size": 12 * larger(stroke)},
             "itemclick": False, "itemdoubleclick": False, "traceorder": "normal",
         },
     )  # fmt: skip
@@ -176,7 +170,7 @@ def heading(fig: go.Figure, at: int, head: list[str], columns: int, colours: dic
     """Those lines, standing on top of a column."""
     fig.add_annotation(
         x=at, y=1, yref="paper", yanchor="bottom", xanchor="left", align="left", showarrow=False, text="<br>".join(head),
-        yshift=4, font={"color": colours["ink"], "size": HEAD[min(columns, len(HEAD)) - 1] * type_size(stroke)},
+        yshift=4, font={"color": colours["ink"], "size": HEAD[min(columns, len(HEAD)) - 1] * larger(stroke)},
     )  # fmt: skip
 
 

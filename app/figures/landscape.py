@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, byte_ticks, mark, note
+from app.figures.plot import blank, byte_ticks, larger, mark, note
 from app.palette import PALETTE
 from core.lessons import card
 from core.lessons import landscape as lesson
@@ -42,7 +42,7 @@ def drawn(asked: Filter, till: str, chosen: str, mode: str, stroke: float) -> go
     dots(fig, rows, taken, colours, stroke)
     shown = tuple(d for d in lesson.dots() if d.key in taken)
     tags = [names(fig, shown, screen, most, colours, stroke) for screen, most in ((DESK, MOST_DESK), (PHONE, MOST_PHONE))]
-    font = {"color": colours["soft"], "size": 30 * type_size(stroke), "family": "SourceSerif, Georgia, serif"}
+    font = {"color": colours["soft"], "size": 30 * larger(stroke), "family": "SourceSerif, Georgia, serif"}
     fig.add_scatter(
         x=[LOW + 0.04], y=[TOP - 0.2], mode="text", text=[till], textposition="middle right", textfont=font, hoverinfo="skip"
     )
@@ -64,23 +64,18 @@ class Finished(go.Figure):
         return {**self._sent, "layout": deepcopy(self._sent["layout"])}
 
 
-def type_size(stroke: float) -> float:
-    """How much larger labels are on stage."""
-    return 1 + 0.45 * (stroke - 1)
-
-
 def axes(fig: go.Figure, stroke: float) -> None:
     """Decades of parameters across and upwards."""
     values, texts = list(DECADES), list(DECADES.values())
-    fig.update_xaxes(range=[LOW, HIGH], tickvals=values, ticktext=texts, title_text="total parameters", fixedrange=True)
-    fig.update_yaxes(range=[LOW, TOP], tickvals=values[:-1], ticktext=texts[:-1], fixedrange=True)
+    fig.update_xaxes(range=[LOW, HIGH], tickvals=values, ticktext=texts, title_text="total parameters")
+    fig.update_yaxes(range=[LOW, TOP], tickvals=values[:-1], ticktext=texts[:-1])
     fig.update_yaxes(title_text="active: what one token uses")
-    fig.update_layout(margin={"l": 4, "r": 52 * type_size(stroke), "t": 4, "b": 4}, hovermode="closest", hoverdistance=14)
+    fig.update_layout(margin={"l": 4, "r": 52 * larger(stroke), "t": 4, "b": 4}, hovermode="closest", hoverdistance=14)
 
 
 def guides(fig: go.Figure, colours: dict, stroke: float) -> None:
     """The line on which every parameter is used, and those on which one in so many is."""
-    size = 11.5 * type_size(stroke)
+    size = 11.5 * larger(stroke)
     fig.add_shape(
         type="line", x0=LEAST, y0=LEAST, x1=TOP, y1=TOP, layer="below", line={"color": colours["soft"], "width": 1.2 * stroke}
     )
@@ -144,7 +139,7 @@ def hover(d: Dot) -> str:
 
 def names(fig: go.Figure, shown, screen, most: int, colours: dict, stroke: float) -> list[tuple[str, str]]:
     """Names beside the most notable dots; -> (key, text) in the order of the trace."""
-    typed = replace(screen, type=screen.type * type_size(stroke))
+    typed = replace(screen, type=screen.type * larger(stroke))
     found = lesson.labels(shown, typed, most, RESERVED[screen])
     where = np.array([lesson.dot_places()[label.key] for label in found]).reshape(-1, 2)
     far = {label.key: lesson.size(next(d.rate for d in shown if d.key == label.key)) / 2 for label in found}
@@ -155,7 +150,7 @@ def names(fig: go.Figure, shown, screen, most: int, colours: dict, stroke: float
     texts = [f" {label.text} " for label in found]
     fig.add_scatter(
         x=spot[:, 0], y=spot[:, 1], mode="text", text=texts, textposition=[label.side for label in found],
-        textfont={"color": colours["ink"], "size": 11.5 * type_size(stroke)}, hoverinfo="skip", cliponaxis=False,
+        textfont={"color": colours["ink"], "size": 11.5 * larger(stroke)}, hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
     return [(label.key, text) for label, text in zip(found, texts)]
 
@@ -180,9 +175,9 @@ def animated(fig: go.Figure, rows: list[Dot], tags: list, till: str, colours: di
     fig.frames = frames
     fig.update_layout(
         updatemenus=[{
-            "type": "buttons", "x": 0, "y": 1, "xanchor": "left", "yanchor": "top", "pad": {"l": 12, "t": 50 * type_size(stroke)},
+            "type": "buttons", "x": 0, "y": 1, "xanchor": "left", "yanchor": "top", "pad": {"l": 12, "t": 50 * larger(stroke)},
             "bgcolor": colours["card"], "bordercolor": colours["line"], "showactive": False,
-            "font": {"color": colours["ink"], "size": 13 * type_size(stroke)},
+            "font": {"color": colours["ink"], "size": 13 * larger(stroke)},
             "buttons": [{"label": "▶ Play", "method": "animate", "args": [None, PACE]}],
         }]
     )  # fmt: skip
@@ -201,7 +196,7 @@ def growth(reading, family: str, mode: str, stroke: float) -> go.Figure:
         (line.state, "state", "state", 2.2, "dash"),
         (line.cache, "cache", hue, 2.8, "solid"),
     )
-    size, ends = 12.5 * type_size(stroke), []
+    size, ends = 12.5 * larger(stroke), []
     for values, name, colour, width, dash in rows:
         if not values.any():
             continue
@@ -216,7 +211,7 @@ def growth(reading, family: str, mode: str, stroke: float) -> go.Figure:
     contexts(fig, line.contexts)
     low, high = (f(v[v > 0].min() if f is min else v.max() for _, _, v in ends) for f in (min, max))
     values, texts = byte_ticks(low / 8, high * 8, binary)
-    fig.update_yaxes(type="log", fixedrange=True, tickvals=values, ticktext=texts)
+    fig.update_yaxes(type="log", tickvals=values, ticktext=texts)
     return fig
 
 
@@ -227,4 +222,4 @@ def contexts(fig: go.Figure, values: np.ndarray) -> None:
     """A logarithmic axis of tokens."""
     ticks = [n for n in (256, 1024, 4096, 32768, 131072, 1 << 20, 10 << 20) if values[0] <= n <= values[-1]]
     texts = [f"{n >> 20}M" if n >> 20 else f"{n >> 10}k" if n >> 10 else str(n) for n in ticks]
-    fig.update_xaxes(type="log", title_text="context, tokens", tickvals=ticks, ticktext=texts, fixedrange=True)
+    fig.update_xaxes(type="log", title_text="context, tokens", tickvals=ticks, ticktext=texts)

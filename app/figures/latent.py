@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import DECADES, Against, Line, Marks, Models, Sample, Seeds
-from app.figures.plot import blank, mark
+from app.figures.plot import blank, curve, dots, mark
 from app.palette import PALETTE
 from core.lessons.mla import lesson
 from core.shape import diagram
@@ -58,8 +58,8 @@ def bottleneck(
         shapes=behind + [box(node, colours, head) for _, node in graph.nodes(data=True)],
         annotations=captions(graph, widest, colours, stroke),
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        xaxis={"visible": False, "range": [-widest / 2 - 2, widest / 2 + 2], "fixedrange": True},
-        yaxis={"visible": False, "range": [-0.62, 2.42], "fixedrange": True},
+        xaxis={"visible": False, "range": [-widest / 2 - 2, widest / 2 + 2]},
+        yaxis={"visible": False, "range": [-0.62, 2.42]},
     )
     return fig
 
@@ -105,13 +105,10 @@ def ranks(cut: tuple, trained: tuple, colours: dict, stroke: float = 1.0) -> go.
     size. The same for every size, so that the slider does not draw it again."""
     fig = blank(colours, 150, stroke)
     size = 12 * (0.6 + 0.4 * stroke)
-    line = {"color": colours["latent"], "width": 2.2 * stroke}
-    fig.add_scatter(x=cut[0], y=cut[1], mode="lines", line=line, hovertemplate="cut to %{x}: %{y:.2f}<extra></extra>")
-    marker = {"symbol": "diamond", "size": 9 * stroke, "color": colours["latent"]}
-    hover = "trained at %{x}: %{y:.2f}<extra></extra>"
-    fig.add_scatter(x=trained[0], y=trained[1], mode="markers", marker=marker, hovertemplate=hover)
-    fig.update_xaxes(title_text="numbers of the latent", range=[0, cut[0][-1] * 1.05], fixedrange=True, tickfont={"size": size})
-    fig.update_yaxes(range=[-0.06, 1.12], tickvals=[0, 0.5, 1], fixedrange=True, tickfont={"size": size})
+    curve(fig, *cut, colours["latent"], 2.2 * stroke, "cut to %{x}: %{y:.2f}")
+    dots(fig, *trained, colours["latent"], 9 * stroke, "trained at %{x}: %{y:.2f}", "diamond")
+    fig.update_xaxes(title_text="numbers of the latent", range=[0, cut[0][-1] * 1.05], tickfont={"size": size})
+    fig.update_yaxes(range=[-0.06, 1.12], tickvals=[0, 0.5, 1], tickfont={"size": size})
     return fig
 
 
@@ -145,10 +142,8 @@ def crossing(queries, values: dict, at: int, height: float, colours: dict, strok
         ring = {"symbol": "circle-open", "size": 12 * stroke, "color": colours["ink"], "line": {"width": 2 * stroke}}
         fig.add_scatter(x=[at], y=[height], mode="markers", marker=ring, hovertemplate=f"{at:,} tokens at once<extra></extra>")
         mark(fig, at, height, f"{at:,} tokens at once  ", colours["ink"], "top left", size)
-    fig.update_xaxes(type="log", title_text="tokens answered at once", dtick=1, tickformat=",", fixedrange=True)
-    fig.update_yaxes(
-        type="log", title_text="FLOPs of one layer", fixedrange=True, dtick=1, exponentformat="SI", minor={"showgrid": False}
-    )
+    fig.update_xaxes(type="log", title_text="tokens answered at once", dtick=1, tickformat=",")
+    fig.update_yaxes(type="log", title_text="FLOPs of one layer", dtick=1, exponentformat="SI")
     return fig
 
 

@@ -34,8 +34,8 @@ def conveyor(c, colours: dict, stroke: float = 1.0) -> go.Figure:
         [boxes(x, y, values, strongest(c), colours, stroke), texts([*names, *words, *shown], stroke)],
         shapes=taps(columns, middle, c.taps, colours, stroke),
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        xaxis={"visible": False, "range": [left - 0.05, columns[-1] + 0.45], "fixedrange": True},
-        yaxis={"visible": False, "range": [-0.8, 6.3], "fixedrange": True},
+        xaxis={"visible": False, "range": [left - 0.05, columns[-1] + 0.45]},
+        yaxis={"visible": False, "range": [-0.8, 6.3]},
     )
 
 

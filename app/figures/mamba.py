@@ -18,8 +18,8 @@ def steps(words, size, left, chosen, at: int, colours: dict, stroke: float = 1.0
     for t in chosen:
         side = "top left" if t > 0.75 * len(words) else "top right" if t < 0.1 * len(words) else "top center"
         mark(fig, t, size[t], f"<b>{words[t]}</b>", colours["ink"], side, type_size(stroke))
-    fig.update_xaxes(range=[-1, len(words)], tickvals=[0, len(words) - 1], ticktext=["1", str(len(words))], fixedrange=True)
-    fig.update_yaxes(range=[0, 1.25 * float(size.max())], fixedrange=True, nticks=4)
+    fig.update_xaxes(range=[-1, len(words)], tickvals=[0, len(words) - 1], ticktext=["1", str(len(words))])
+    fig.update_yaxes(range=[0, 1.25 * float(size.max())], nticks=4)
     fig.update_xaxes(showgrid=False)
     fig.update_layout(barmode="overlay")
     return fig

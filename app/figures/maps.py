@@ -240,8 +240,4 @@ def valid(selected: Any, panels: int, rows: int, steps: int) -> dict[str, int | 
         value = chosen.get(name)
         return value if type(value) is int and low <= value <= high else None
 
-    return {
-        "head": within("head", 0, panels - 1),
-        "row": within("row", 0, rows - 1),
-        "step": within("step", 1, steps) or steps,
-    }
+    return {"head": within("head", 0, panels - 1), "row": within("row", 0, rows - 1), "step": within("step", 1, steps) or steps}

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import TEXT, blank, byte_ticks, legend, note, type_size, upright
+from app.figures.plot import CLEAR, TEXT, blank, byte_ticks, curve, legend, note, type_size, upright
 from app.palette import PALETTE
 from core.lessons import mixers as lesson
 from core.units import binary
@@ -25,8 +25,7 @@ def pareto(points, said, loud: set[str], label, wide: float, colours: dict, stro
     the variants in `loud` are named, as fits a plot `wide` px wide."""
     fig = blank(colours, 380, stroke)
     front = sorted((p for p in points if p.best), key=lambda p: p.bytes)
-    line = {"color": colours["saved"], "width": 1.6 * stroke, "shape": "hv"}
-    fig.add_scatter(x=[p.bytes for p in front], y=[p.mean for p in front], mode="lines", line=line, hoverinfo="skip")
+    curve(fig, [p.bytes for p in front], [p.mean for p in front], colours["saved"], 1.6 * stroke, shape="hv")
     for p in sorted(points, key=lambda p: p.variant in loud):
         seen, symbol = p.variant in loud, "diamond" if p.variant.endswith("3-1") else "circle"
         opacity = 1.0 if seen else 0.35
@@ -44,8 +43,8 @@ def pareto(points, said, loud: set[str], label, wide: float, colours: dict, stro
     values = [v for v in (2048.0 * 4**k for k in range(6)) if 10**low <= v <= 10**high]
     ticks = [f"{v / 1024:g} KiB" for v in values]
     fig.update_xaxes(type="log", range=[low, high], tickvals=values, ticktext=ticks, tickangle=0)
-    fig.update_xaxes(title_text="bytes held after the prompt (log)", fixedrange=True)
-    fig.update_yaxes(title_text="recall", range=[-0.06, 1.1], fixedrange=True)
+    fig.update_xaxes(title_text="bytes held after the prompt (log)")
+    fig.update_yaxes(title_text="recall", range=[-0.06, 1.1])
     fig.update_annotations(font_size=type_size(stroke) - 0.5)
     return fig
 
@@ -109,17 +108,15 @@ def growth(lengths, lines: dict, hues: dict, said, tokens: int, colours: dict, s
     every = np.log10(np.concatenate(list(lines.values())))
     apart, below = (every.max() - every.min()) * 16 / 320, -np.inf  # names keep a distance
     for name, y in sorted(lines.items(), key=lambda item: item[1][-1]):
-        line = {"color": colours[hues[name]], "width": 2 * stroke}
-        hover = f"{said(name)}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
-        fig.add_scatter(x=lengths, y=y, mode="lines", line=line, hovertemplate=hover)
+        curve(fig, lengths, y, colours[hues[name]], 2 * stroke, f"{said(name)}: %{{y:,}} B at %{{x}} tokens")
         below = max(np.log10(y[-1]), below + apart)
         note(fig, np.log10(lengths[-1]), below, said(name), colours[hues[name]], xanchor="left", xshift=6)
     upright(fig, tokens, f"{tokens} tokens", colours, stroke, log=True, side="right")
     ticks = [n for n in (1, 4, 16, 64, 256, 1024) if n <= lengths[-1]]
-    fig.update_xaxes(type="log", title_text="tokens", tickvals=ticks, range=[0, np.log10(lengths[-1])], fixedrange=True)
+    fig.update_xaxes(type="log", title_text="tokens", tickvals=ticks, range=[0, np.log10(lengths[-1])])
     top = max(y.max() for y in lines.values())
     values = [1024.0 * 4**k for k in range(8) if 1024.0 * 4**k <= 2 * top]
-    fig.update_yaxes(type="log", title_text="cache and state", tickvals=values, fixedrange=True)
+    fig.update_yaxes(type="log", title_text="cache and state", tickvals=values)
     fig.update_yaxes(ticktext=[f"{v / 1024:,.0f} KiB" for v in values])
     fig.update_layout(margin={"r": 136 * stroke, "t": 24 * stroke})
     return fig
@@ -136,8 +133,8 @@ def models(names, state, cache, label, colours: dict, stroke: float = 1.0) -> go
         fig.add_scatter(x=values[held], y=rows[held], mode="markers", marker=marker, name=name, text=text, hovertemplate=TEXT)
     every = np.concatenate([state[state > 0], cache[cache > 0]])
     values, texts = byte_ticks(every.min() / 2, every.max() * 2, label)
-    fig.update_xaxes(type="log", tickvals=values[::2], ticktext=texts[::2], tickangle=0, side="top", fixedrange=True)
-    fig.update_yaxes(tickvals=rows, ticktext=[f"\u2003{n}" for n in names], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    fig.update_xaxes(type="log", tickvals=values[::2], ticktext=texts[::2], tickangle=0, side="top")
+    fig.update_yaxes(tickvals=rows, ticktext=[f"\u2003{n}" for n in names], gridcolor=CLEAR)
     fig.update_yaxes(tickfont={"color": colours["ink"]}, range=[-0.7, len(names) - 0.3])
     legend(fig, colours, y=0, yanchor="top")
     return fig

@@ -5,18 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-TEXT = "%{text}<extra></extra>"  # what stands under the pointer, where each mark has its own
+EXTRA = "<extra></extra>"  # after what stands under the pointer: no second box
+TEXT = "%{text}" + EXTRA  # where each mark has its own
 CLEAR = "rgba(0,0,0,0)"
 SANS = "Inter, system-ui, sans-serif"
-FIXED = {"fixedrange": True, "automargin": False}  # room for the labels is given, not looked for: that would draw twice
+FIXED = {"automargin": False}  # room for the labels is given, not looked for: that would draw twice
 
 
 def blank(colours: dict, height: int, stroke: float = 1.0, data: Sequence[dict] = (), **layout) -> go.Figure:
     """A figure on the paper of the theme; `stroke` above 1 is the stage: larger type. Traces and layout that are given at once
     are checked once by Plotly, and so are faster than what is added to an empty figure."""
-    size = 13 * (1 + 0.45 * (stroke - 1))
+    size = 13 * larger(stroke)
     axis = {
         "gridcolor": colours["line"], "linecolor": colours["line"], "zeroline": False, "ticks": "", "automargin": True,
+        "fixedrange": True, "minor": {"showgrid": False},
         "tickfont": {"color": colours["soft"], "size": size - 1},
         "title": {"font": {"color": colours["soft"], "size": size - 0.5}, "standoff": 8},
     }  # fmt: skip
@@ -69,9 +71,36 @@ def byte_ticks(low: float, high: float, label) -> tuple[Sequence[float], Sequenc
     return values, [label(v).replace(".00", "").replace(".0", "") for v in values]
 
 
+def larger(stroke: float) -> float:
+    """How much larger type is on stage."""
+    return 1 + 0.45 * (stroke - 1)
+
+
 def type_size(stroke: float) -> float:
-    """The size of labels in a figure, larger on stage."""
-    return 12 * (1 + 0.45 * (stroke - 1))
+    """The size of labels in a figure."""
+    return 12 * larger(stroke)
+
+
+def pointed(hover: str, more: dict) -> dict:
+    """What stands under the pointer: each mark's own text, else `hover`, else nothing."""
+    return {"hovertemplate": TEXT if "text" in more else hover + EXTRA} if hover or "text" in more else {"hoverinfo": "skip"}
+
+
+def curve(
+    fig: go.Figure, x, y, colour: str, width: float, hover: str = "", dash: str = "solid", shape: str = "linear", **more
+) -> None:
+    """A line."""
+    line = {"color": colour, "width": width, "dash": dash, "shape": shape}
+    fig.add_scatter(x=x, y=y, mode="lines", line=line, **pointed(hover, more), **more)
+
+
+def dots(
+    fig: go.Figure, x, y, colour: str, size: float, hover: str = "", symbol: str = "circle", edge: float = 0.0,
+    opacity: float = 1.0, **more,
+) -> None:  # fmt: skip
+    """Marks; an open symbol has an edge."""
+    marker = {"color": colour, "size": size, "symbol": symbol, "opacity": opacity, "line": {"width": edge, "color": colour}}
+    fig.add_scatter(x=x, y=y, mode="markers", marker=marker, **pointed(hover, more), **more)
 
 
 def legend(fig: go.Figure, colours: dict, **where) -> None:
@@ -81,8 +110,7 @@ def legend(fig: go.Figure, colours: dict, **where) -> None:
 
 def rings(fig: go.Figure, x, y, hover: str, colours: dict, stroke: float) -> None:
     """Measured values."""
-    ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
-    fig.add_scatter(x=x, y=y, mode="markers", marker=ring, hovertemplate=hover + "<extra></extra>")
+    dots(fig, x, y, colours["saved"], 10 * stroke, hover, "circle-open", 2.2 * stroke)
 
 
 def upright(fig: go.Figure, x, text: str, colours: dict, stroke: float, log: bool = False, side: str = "left") -> None:
@@ -95,5 +123,5 @@ def upright(fig: go.Figure, x, text: str, colours: dict, stroke: float, log: boo
 def context_axis(fig: go.Figure, ticks: dict[str, int], low: float, high: float) -> None:
     """Context on a logarithmic axis, written as people say it."""
     shown = {name: n for name, n in ticks.items() if low <= n <= high}
-    fig.update_xaxes(type="log", title_text="context, tokens", range=[np.log10(low), np.log10(high)], fixedrange=True)
+    fig.update_xaxes(type="log", title_text="context, tokens", range=[np.log10(low), np.log10(high)])
     fig.update_xaxes(tickvals=list(shown.values()), ticktext=list(shown), tickangle=0)

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, mark, note
+from app.figures.plot import blank, curve, dots, larger, mark, note
 from app.palette import PALETTE
 
 
@@ -36,8 +36,8 @@ def budget(parts: tuple, available: int, installed: int, label, mode: str, strok
     note(fig, available, -0.58, f"usable {label(available)} ", colours["soft"], xanchor=side, yanchor="top", yshift=4)
     fig.update_layout(
         barmode="overlay", bargap=0, margin={"l": 0, "r": 0, "t": 4, "b": 0}, uniformtext={"mode": "hide", "minsize": 11},
-        xaxis={"visible": False, "range": [0, end * 1.002], "fixedrange": True},
-        yaxis={"visible": False, "range": [-1.15, 0.55], "fixedrange": True},
+        xaxis={"visible": False, "range": [0, end * 1.002]},
+        yaxis={"visible": False, "range": [-1.15, 0.55]},
     )  # fmt: skip
     return fig
 
@@ -66,11 +66,9 @@ def roofline(roof, dots: tuple, most: int, units: tuple, mode: str, stroke: floa
     dots   (name, intensity, FLOPs a second, hue, where its name stands, its name there); units: (ridge, peak)
     """
     colours, (ridge, peak) = PALETTE[mode], units
-    fig, size = blank(colours, 300, stroke), 13 * (1 + 0.45 * (stroke - 1))
-    fig.add_scatter(
-        x=roof.intensity, y=roof.roof, mode="lines", line={"color": colours["ink"], "width": 1.8 * stroke},
-        hovertemplate="%{x:.3s} FLOP/byte: at most %{y:.3s}FLOP/s<extra></extra>",
-    )  # fmt: skip
+    fig, size = blank(colours, 300, stroke), 13 * larger(stroke)
+    hover = "%{x:.3s} FLOP/byte: at most %{y:.3s}FLOP/s"
+    curve(fig, roof.intensity, roof.roof, colours["ink"], 1.8 * stroke, hover)
     fig.add_scatter(
         x=roof.path, y=np.minimum(peak, roof.path * peak / ridge), mode="markers", customdata=roof.users,
         marker={"color": colours["ink"], "size": 5.5 * stroke, "line": {"width": 1.2 * stroke},
@@ -86,7 +84,7 @@ def roofline(roof, dots: tuple, most: int, units: tuple, mode: str, stroke: floa
     )  # fmt: skip
     mark(fig, ridge, peak, f"arithmetic binds from {ridge:,.0f} on<br> ", colours["soft"], "top center", size - 1.5)
     low, high = np.log10(min(roof.roof)), np.log10(peak)
-    axis = {"type": "log", "fixedrange": True, "minor": {"showgrid": False}}
+    axis = {"type": "log"}
     fig.update_layout(
         xaxis=axis | {"title": {"text": "FLOPs a byte that is moved"}} | powers(roof.intensity[0], roof.intensity[-1]),
         yaxis=axis | {"title": {"text": "FLOP/s of one device"}, "range": [low - 0.1, high + 0.08 * (high - low) + 0.25]}
@@ -104,29 +102,18 @@ def price(p, users: int, title: str, factor: float, colours: dict, stroke: float
         (p.compute, "arithmetic", "soft", 1.4, "dash"),
     )
     for y, name, hue, width, dash in lines:
-        if not y.any():
-            continue
-        fig.add_scatter(
-            x=p.users, y=y * factor, mode="lines", line={"color": colours[hue], "width": width * stroke, "dash": dash},
-            hovertemplate=f"{name}: %{{y:.3g}} with %{{x}} users<extra></extra>", name=name,
-        )  # fmt: skip
+        if y.any():
+            hover = f"{name}: %{{y:.3g}} with %{{x}} users"
+            curve(fig, p.users, y * factor, colours[hue], width * stroke, hover, dash, name=name)
     fits = p.users <= p.most
     for which, width, opacity in ((fits, 3.2, 1.0), (p.users >= p.most, 1.6, 0.4)):
         if which.any():
-            fig.add_scatter(
-                x=p.users[which], y=p.total[which] * factor, mode="lines", opacity=opacity,
-                line={"color": colours["ink"], "width": width * stroke},
-                hovertemplate="at least %{y:.3g} with %{x} users<extra></extra>",
-            )  # fmt: skip
+            x, y, hover = p.users[which], p.total[which] * factor, "at least %{y:.3g} with %{x} users"
+            curve(fig, x, y, colours["ink"], width * stroke, hover, opacity=opacity)
     at = int(np.argmin(np.abs(p.users - users)))
-    dot = {
-        "color": colours["ink"],
-        "size": 13 * stroke,
-        "symbol": "circle" if users <= p.most else "circle-open",
-        "line": {"width": 2},
-    }
-    fig.add_scatter(x=p.users[at : at + 1], y=p.total[at : at + 1] * factor, mode="markers", marker=dot, hoverinfo="skip")
-    size = 13 * (1 + 0.45 * (stroke - 1))
+    symbol, dot = "circle" if users <= p.most else "circle-open", p.total[at : at + 1] * factor
+    dots(fig, p.users[at : at + 1], dot, colours["ink"], 13 * stroke, "", symbol, 2)
+    size = 13 * larger(stroke)
     if 1 <= p.most < p.users[-1]:
         fig.add_vline(x=p.most, line={"color": colours["routed"], "width": 1.4 * stroke, "dash": "dash"})
         top = max(p.total) * factor
@@ -142,13 +129,11 @@ def price(p, users: int, title: str, factor: float, colours: dict, stroke: float
         if y.any() and (y >= floor).any() and not (y is p.compute and 0.6 < y[-1] / max(p.memory[-1], floor) < 1.6):
             at = int(np.flatnonzero(y >= floor)[-1])
             mark(fig, p.users[at], y[at] * factor, said, colours[hue], where, size)
-    fig.update_xaxes(
-        type="log", title_text="users decoded together", fixedrange=True, minor={"showgrid": False}, tickvals=4 ** np.arange(7)
-    )
+    fig.update_xaxes(type="log", title_text="users decoded together", tickvals=4 ** np.arange(7))
     low, high = floor * factor, max(p.total) * factor
     span = np.log10(high / low)
     fig.update_yaxes(
-        type="log", title_text=title, fixedrange=True, minor={"showgrid": False},
+        type="log", title_text=title,
         range=[np.log10(low) - 0.16 * span, np.log10(high) + 0.08 * span], **powers(low, high),
     )  # fmt: skip
     return fig
@@ -168,10 +153,8 @@ def effects(rows: list, base: float, title: str, colours: dict, stroke: float = 
             mark(fig, base or low, y, f"  {said}", colours["soft"], "middle right")
             continue
         if base:
-            line = {"color": colours[hue], "width": 2.6 * stroke}
-            fig.add_scatter(x=[base, cost], y=[y, y], mode="lines", line=line, opacity=0.5, hoverinfo="skip")
-        marker = {"color": colours[hue], "size": 12 * stroke}
-        fig.add_scatter(x=[cost], y=[y], mode="markers", marker=marker, hovertemplate=f"{name}: %{{x:.3g}}<extra></extra>")
+            curve(fig, [base, cost], [y, y], colours[hue], 2.6 * stroke, opacity=0.5)
+        dots(fig, [cost], [y], colours[hue], 12 * stroke, f"{name}: %{{x:.3g}}")
         mark(fig, cost, y, f"\u2003{said}\u2003", colours["ink"], "middle left" if base and cost < base else "middle right")
     if base:
         fig.add_vline(x=base, line={"color": colours["ink"], "width": 1.4 * stroke})
@@ -180,8 +163,8 @@ def effects(rows: list, base: float, title: str, colours: dict, stroke: float = 
         note(fig, 0, y, row[0], colours["ink"], **where)
     span = max(np.log10(high / low), 0.3)
     fig.update_xaxes(
-        type="log", range=[np.log10(low) - 0.32 * span, np.log10(high) + 0.32 * span], side="top", fixedrange=True, tickangle=0,
-        title_text=title, minor={"showgrid": False}, **steps(low / 2, high * 2),
+        type="log", range=[np.log10(low) - 0.32 * span, np.log10(high) + 0.32 * span], side="top", tickangle=0,
+        title_text=title, **steps(low / 2, high * 2),
     )  # fmt: skip
-    fig.update_yaxes(visible=False, range=[-0.5, len(rows) - 0.25], fixedrange=True)
+    fig.update_yaxes(visible=False, range=[-0.5, len(rows) - 0.25])
     return fig

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import FIXED, TEXT, blank, label, type_size
+from app.figures.plot import CLEAR, FIXED, TEXT, blank, label, type_size
 
 SHORT = {"left": "L", "middle": "M", "right": "R", "left-middle": "LM", "middle-right": "MR", "left-right": "LR", "wait": "·"}
 
@@ -24,7 +24,7 @@ def arrows(plane, words, colours: dict, stroke: float = 1.0) -> go.Figure:
     parts = (("erases", "routed"), ("writes", "state"), ("· · asks for", "routed"))
     said = "&nbsp;&nbsp;&nbsp;".join(f'<span style="color:{colours[hue]}"><b>{name}</b></span>' for name, hue in parts)
     sides = [-1.15 * plane.reach, 1.15 * plane.reach]
-    axis = {"range": sides, "tickvals": [0], "showticklabels": False, "fixedrange": True}
+    axis = {"range": sides, "tickvals": [0], "showticklabels": False}
     return blank(
         colours,
         260,
@@ -71,16 +71,15 @@ def cups(words, truth, places, rows: dict, colours: dict, stroke: float = 1.0) -
         "text": [[SHORT[p] if few else "" for p in said] for said, _ in rows.values()], "texttemplate": "%{text}",
         "textfont": {"color": colours["card"], "size": 11 * (0.6 + 0.4 * stroke)},
     }  # fmt: skip
-    clear = "rgba(0,0,0,0)"
     return blank(
         colours, 250, stroke, [rails, ball, cells], margin={"l": 6.5 * type_size(stroke), "b": 3.5 * type_size(stroke)},
         xaxis={
             "tickvals": x if few else x[::12], "ticktext": [SHORT[w] for w in words] if few else [str(t) for t in x[::12]],
             "range": [-0.7, len(words) - 0.3], "title": {"text": "the start, then swaps" if few else "after so many moves"},
-            "gridcolor": clear, "fixedrange": True,  # many moves stand upright on a phone: that takes more room
+            "gridcolor": CLEAR,  # many moves stand upright on a phone: that takes more room
         },
         yaxis={
             "tickvals": [*range(len(rows)), *level.values()], "range": [-0.6, max(level.values()) + 0.35], **FIXED,
-            "ticktext": [*(f"<b>{name}</b>" for name in reversed(rows)), *places], "gridcolor": clear, "linecolor": clear,
+            "ticktext": [*(f"<b>{name}</b>" for name in reversed(rows)), *places], "gridcolor": CLEAR, "linecolor": CLEAR,
         },
     )  # fmt: skip

@@ -64,10 +64,9 @@ def spread(
     pad = 0.06 * (ends[1] - ends[0]) or 0.5
     fig.update_xaxes(
         range=[ends[0] - pad, ends[1] + pad],
-        fixedrange=True,
         nticks=5,
         tickformat=".3~g",
         title_text="<br>".join(textwrap.wrap(shared, round(WIDEST / stroke))),
     )
-    fig.update_yaxes(range=[n - 0.6, -0.95], showticklabels=False, fixedrange=True, tickvals=list(range(n)))
+    fig.update_yaxes(range=[n - 0.6, -0.95], showticklabels=False, tickvals=list(range(n)))
     return fig

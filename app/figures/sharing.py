@@ -42,8 +42,8 @@ def wiring(graph: nx.DiGraph, colours: dict, head: int | None = None, stroke: fl
     )  # fmt: skip
     for n in boxes:
         box(fig, graph.nodes[n], colours, len(boxes), stroke)
-    fig.update_xaxes(visible=False, range=[-0.65, len(queries) - 0.35], fixedrange=True)
-    fig.update_yaxes(visible=False, range=[-0.32, 1.24], fixedrange=True)
+    fig.update_xaxes(visible=False, range=[-0.65, len(queries) - 0.35])
+    fig.update_yaxes(visible=False, range=[-0.32, 1.24])
     fig.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
     return fig
 

@@ -5,7 +5,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import ByCount, Learning, Style
-from app.figures.plot import TEXT, blank, context_axis, label, legend, mark, note, type_size
+from app.figures.plot import CLEAR, TEXT, blank, context_axis, curve, label, legend, mark, note, type_size
 
 SCORER = "query"  # the hue of what scores; what is picked and read has the latent's
 PARTS = (("scorer", SCORER), ("attention to the picked", "latent"))
@@ -34,9 +34,9 @@ def row(words, at: int, attention, scores, chosen, width: int, colours: dict, st
     }  # fmt: skip
     return blank(
         colours, 214, stroke, [*bars, guess, names], **band(at, width, colours), barmode="overlay", margin={"t": 24 * stroke},
-        xaxis={"range": [-1, at + 1], "fixedrange": True, "showgrid": False, "tickvals": [0, at],
+        xaxis={"range": [-1, at + 1], "showgrid": False, "tickvals": [0, at],
                "ticktext": [words[0], f"{words[at]} asks"]},
-        yaxis={"range": [0, 1.12], "tickvals": [0, 0.5, 1], "fixedrange": True},
+        yaxis={"range": [0, 1.12], "tickvals": [0, 0.5, 1]},
     )  # fmt: skip
 
 
@@ -59,9 +59,8 @@ def split(contexts, s, marks: dict[str, int], ticks: dict, colours: dict, stroke
         ("scorer", s.scorer, SCORER, "solid", 2.0), ("attention to the picked", s.attention, "latent", "solid", 2.0),
     )  # fmt: skip
     for name, y, hue, dash, width in lines:
-        line = {"color": colours[hue], "width": width * stroke, "dash": dash}
-        hover = f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens<extra></extra>"
-        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, name=name, hovertemplate=hover)
+        hover = f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens"
+        curve(fig, contexts, y, colours[hue], width * stroke, hover, dash, name=name)
     for i, n in enumerate(dict.fromkeys(marks.values())):
         said = ", ".join(f"{what} {n:,} tokens on" for what, there in marks.items() if there == n)
         fig.add_vline(x=n, line={"color": colours["soft"], "width": stroke, "dash": "dot"})
@@ -69,8 +68,7 @@ def split(contexts, s, marks: dict[str, int], ticks: dict, colours: dict, stroke
         where = {"yref": "paper", "yanchor": "top", "hovertext": said, **side}
         note(fig, np.log10(n), 1 - 0.075 * i, f"{n:,} tokens", colours["soft"], **where)
     context_axis(fig, ticks, contexts[0], contexts[-1])
-    fig.update_yaxes(type="log", title_text="FLOPs of one token, all layers", dtick=1, exponentformat="SI", fixedrange=True)
-    fig.update_yaxes(minor={"showgrid": False})
+    fig.update_yaxes(type="log", title_text="FLOPs of one token, all layers", dtick=1, exponentformat="SI")
     legend(fig, colours, y=1.02, yanchor="bottom")
     return fig
 
@@ -78,18 +76,15 @@ def split(contexts, s, marks: dict[str, int], ticks: dict, colours: dict, stroke
 def growth(lengths, latent, total, points, values, colours: dict, stroke: float = 1.0) -> go.Figure:
     """Cache bytes against tokens: the latent's, and with the scorer's keys on top; rings are measured."""
     fig = blank(colours, 300, stroke)
-    for name, y, hue, fill in (
-        ("latent", latent, "latent", "tozeroy"),
-        ("with the scorer's keys", total, SCORER, "tonexty"),
-    ):
+    for name, y, hue, fill in (("latent", latent, "latent", "tozeroy"), ("with the scorer's keys", total, SCORER, "tonexty")):
         line = {"color": colours[hue], "width": 2.4 * stroke}
         hover = f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
         fig.add_scatter(x=lengths, y=y, mode="lines", line=line, fill=fill, hovertemplate=hover, name=name)
     ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
     hover = "measured: %{y:,} B at %{x} tokens<extra></extra>"
     fig.add_scatter(x=points, y=values, mode="markers", marker=ring, hovertemplate=hover, name="measured")
-    fig.update_xaxes(title_text="tokens", fixedrange=True)
-    fig.update_yaxes(title_text="cache, bytes", fixedrange=True, tickformat=",", rangemode="tozero")
+    fig.update_xaxes(title_text="tokens")
+    fig.update_yaxes(title_text="cache, bytes", tickformat=",", rangemode="tozero")
     legend(fig, colours, y=1.02, yanchor="bottom")
     return fig
 
@@ -107,8 +102,8 @@ def models(labels, scorer, attention, colours: dict, stroke: float = 1.0) -> go.
     for y, total in zip(rows, scorer + attention):
         mark(fig, total, y, f" {total:.0%}", colours["ink"], "middle right", type_size(stroke))
     fig.add_vline(x=1, line={"color": colours["ink"], "width": 1.4 * stroke, "dash": "dot"})
-    fig.update_xaxes(range=[0, max(1.1, 1.35 * float((scorer + attention).max()))], tickformat=".0%", side="top", fixedrange=True)
-    fig.update_yaxes(tickvals=rows, ticktext=[" " + label for label in labels], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    fig.update_xaxes(range=[0, max(1.1, 1.35 * float((scorer + attention).max()))], tickformat=".0%", side="top")
+    fig.update_yaxes(tickvals=rows, ticktext=[" " + label for label in labels], gridcolor=CLEAR)
     fig.update_traces(showlegend=False, selector={"type": "scatter"})
     fig.update_layout(barmode="stack", bargap=0.35)
     legend(fig, colours, y=0, yanchor="top")

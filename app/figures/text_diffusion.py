@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import ByCount, Style
-from app.figures.plot import blank, mark, note
+from app.figures.plot import CLEAR, blank, curve, dots, mark, note
 
 HUES = ("query", "window", "latent", "shared")
 SYMBOLS = ("circle", "square", "diamond", "star")
@@ -14,20 +14,15 @@ def order(when: np.ndarray, words, colours: dict, stroke: float = 1.0) -> go.Fig
     """when (L,): the pass that committed each place, 0 where it was given; beside it the stairs of reading from left to right."""
     fig = blank(colours, 230, stroke)
     places = np.arange(1, len(when) + 1)
-    line = {"color": colours["soft"], "width": 1.4 * stroke, "shape": "hvh", "dash": "dot"}
-    fig.add_scatter(
-        x=places, y=places, mode="lines", line=line, hovertemplate="left to right: word %{x} in pass %{y}<extra></extra>"
-    )
+    hover = "left to right: word %{x} in pass %{y}"
+    curve(fig, places, places, colours["soft"], 1.4 * stroke, hover, "dot", "hvh")
     made = when > 0
     text = [f"‘{word}’ ({i}): pass {n}" for i, (word, n) in enumerate(zip(words, when), 1) if n]
-    marker = {"color": colours["kv"], "size": 8 * stroke, "symbol": "circle-open", "line": {"width": 2 * stroke}}
-    fig.add_scatter(
-        x=places[made], y=when[made], mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>"
-    )
+    dots(fig, places[made], when[made], colours["kv"], 8 * stroke, "", "circle-open", 2 * stroke, text=text)
     note(fig, len(when), len(when), "left to right ", colours["soft"], xanchor="right", yanchor="bottom")
-    fig.update_xaxes(title_text="place in the text", range=[0.2, len(when) + 0.8], fixedrange=True)
+    fig.update_xaxes(title_text="place in the text", range=[0.2, len(when) + 0.8])
     top = max(len(when), int(when.max(initial=1)))
-    fig.update_yaxes(title_text="committed in pass", range=[0, top * 1.12], fixedrange=True)
+    fig.update_yaxes(title_text="committed in pass", range=[0, top * 1.12])
     return fig
 
 
@@ -46,10 +41,10 @@ def together(first, second, apart: np.ndarray, after: np.ndarray, names, colours
     for name, at in zip(names, ((width - 1) / 2, width + 1 + (width - 1) / 2)):
         note(fig, at, 1.0, f"<b>{name}</b>", colours["ink"], yref="paper", yanchor="bottom")
     fig.update_xaxes(
-        tickvals=[*range(width), *range(width + 1, 2 * width + 1)], ticktext=[*second, *second], fixedrange=True,
-        gridcolor="rgba(0,0,0,0)", tickangle=-40 if width > 3 else 0,
+        tickvals=[*range(width), *range(width + 1, 2 * width + 1)], ticktext=[*second, *second],
+        gridcolor=CLEAR, tickangle=-40 if width > 3 else 0,
     )  # fmt: skip
-    fig.update_yaxes(tickvals=list(range(len(first)))[::-1], ticktext=list(first), fixedrange=True, gridcolor="rgba(0,0,0,0)")
+    fig.update_yaxes(tickvals=list(range(len(first)))[::-1], ticktext=list(first), gridcolor=CLEAR)
     fig.update_layout(margin={"t": 26 * stroke})
     return fig
 
@@ -67,18 +62,15 @@ def work(passes, flops, level: int, now: tuple[int, int], measured, names, colou
     """FLOPs against passes, and the level of a model that reads from left to right; the dot is what the controls hold, rings
     are measured."""
     fig = blank(colours, 300, stroke)
-    line = {"color": colours["query"], "width": 2.4 * stroke}
-    fig.add_scatter(x=passes, y=flops, mode="lines", line=line, hovertemplate="%{x} passes: %{y:.3s}FLOPs<extra></extra>")
+    curve(fig, passes, flops, colours["query"], 2.4 * stroke, "%{x} passes: %{y:.3s}FLOPs")
     fig.add_hline(y=level, line={"color": colours["shared"], "width": 2 * stroke, "dash": "dash"})
-    marker = {"color": colours["query"], "size": 11 * stroke}
-    fig.add_scatter(x=[now[0]], y=[now[1]], mode="markers", marker=marker, hoverinfo="skip")
+    dots(fig, [now[0]], [now[1]], colours["query"], 11 * stroke)
     if measured is not None:
-        ring = {"color": colours["ink"], "size": 11 * stroke, "symbol": "circle-open", "line": {"width": 1.6 * stroke}}
-        fig.add_scatter(x=passes, y=measured, mode="markers", marker=ring, hoverinfo="skip")
+        dots(fig, passes, measured, colours["ink"], 11 * stroke, "", "circle-open", 1.6 * stroke)
     mark(fig, passes[-2], flops[-2], f"<b>{names[0]}</b>  ", colours["query"], "top left", 12 * stroke)
     mark(fig, passes[-1], level, names[1], colours["shared"], "top left", 12 * stroke)
-    fig.update_xaxes(type="log", title_text="passes", tickvals=list(passes), ticktext=[f"{n:,}" for n in passes], fixedrange=True)
-    fig.update_yaxes(type="log", title_text="FLOPs for one text", fixedrange=True, dtick=1, exponentformat="power")
+    fig.update_xaxes(type="log", title_text="passes", tickvals=list(passes), ticktext=[f"{n:,}" for n in passes])
+    fig.update_yaxes(type="log", title_text="FLOPs for one text", dtick=1, exponentformat="power")
     return fig
 
 
@@ -89,14 +81,12 @@ def waits(batches, denoiser, cached, turn: int, names, colours: dict, stroke: fl
         (denoiser, "query", "solid", names[0], "top left", -5),
         (cached, "shared", "dash", names[1], "bottom right", -7),  # a long name: room for it on a phone
     ):
-        line = {"color": colours[hue], "width": 2.4 * stroke, "dash": dash}
-        fig.add_scatter(x=batches, y=values, mode="lines", line=line, hovertemplate="%{x} at once: %{y:.3g} s<extra></extra>")
+        curve(fig, batches, values, colours[hue], 2.4 * stroke, "%{x} at once: %{y:.3g} s", dash)
         mark(fig, batches[at], values[at], name, colours[hue], where, 12 * stroke)
     if turn:
         fig.add_vline(x=turn, line={"color": colours["line"], "width": 1.5 * stroke})
     fig.update_xaxes(
         type="log", title_text="texts at once", tickvals=list(batches[::2]), ticktext=[f"{n:,}" for n in batches[::2]],
-        fixedrange=True,
     )  # fmt: skip
-    fig.update_yaxes(type="log", title_text="seconds for all of them, at best", fixedrange=True, dtick=1)
+    fig.update_yaxes(type="log", title_text="seconds for all of them, at best", dtick=1)
     return fig

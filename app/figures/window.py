@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import ROOM, Against, ByCount, Line, Marks, Models, Style
-from app.figures.plot import TEXT, blank, context_axis, label, mark, note, rings, type_size, upright
+from app.figures.plot import CLEAR, TEXT, blank, context_axis, curve, label, mark, note, rings, type_size, upright
 
 GLOBAL = "kv"  # the hue of what keeps every key and value
 STYLES = (  # of each pattern, from all global to all local
@@ -35,13 +35,12 @@ def reach(cone, nodes, local: tuple[bool, ...], words, source: int, target: int,
     ]
     marks, named = ends(words, source, target, levels - 1, bool(nodes), colours, stroke)
     names = ["words", *(f"{level}  {'local' if near else 'global'}" for level, near in enumerate(local, 1))]
-    clear = "rgba(0,0,0,0)"
     return blank(
         colours, 244, stroke, [*traces, marks],
         annotations=named,
-        xaxis={"visible": False, "range": [-1.5, tokens + 0.5], "fixedrange": True},
-        yaxis={"tickvals": list(range(levels)), "ticktext": names, "range": [-1.1, levels + 0.1], "fixedrange": True,
-               "gridcolor": clear, "linecolor": clear},
+        xaxis={"visible": False, "range": [-1.5, tokens + 0.5]},
+        yaxis={"tickvals": list(range(levels)), "ticktext": names, "range": [-1.1, levels + 0.1],
+               "gridcolor": CLEAR, "linecolor": CLEAR},
     )  # fmt: skip
 
 
@@ -91,8 +90,7 @@ def shares(x, lines, limits, points, values, ticks, context: int, colours: dict,
     fig = blank(colours, 320, stroke)
     hues = dict(zip(lines, (colours["window"], colours["ink"])))
     for name, y in lines.items():
-        hover = f"{name}: %{{y:.1%}} at %{{x:,}} tokens<extra></extra>"
-        fig.add_scatter(x=x, y=y, mode="lines", line={"color": hues[name], "width": 2.6 * stroke}, hovertemplate=hover)
+        curve(fig, x, y, hues[name], 2.6 * stroke, f"{name}: %{{y:.1%}} at %{{x:,}} tokens")
         fig.add_hline(y=limits[name], line={"color": hues[name], "width": 1.2 * stroke, "dash": "dash"}, opacity=0.7)
         knee = int(np.argmax(y < 0.75)) if (y < 0.75).any() else len(x) // 2
         mark(fig, x[knee], y[knee], f"  <b>{name}</b>", hues[name], "middle right", type_size(stroke))
@@ -112,7 +110,7 @@ def shares(x, lines, limits, points, values, ticks, context: int, colours: dict,
     rings(fig, points, values, "measured: %{y:.1%} at %{x} tokens", colours, stroke)
     upright(fig, context, "context", colours, stroke, log=True, side="right")
     context_axis(fig, ticks, x[0], x[-1])
-    fig.update_yaxes(title_text="share of an all-global cache", range=[0, 1.05], tickformat=".0%", fixedrange=True)
+    fig.update_yaxes(title_text="share of an all-global cache", range=[0, 1.05], tickformat=".0%")
     fig.update_layout(margin={"r": 52 * stroke, "t": 24 * stroke})
     return fig
 

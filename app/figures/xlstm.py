@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import SHARES, Growth, Line, Runs, Sample, Seeds
-from app.figures.plot import TEXT, blank, byte_ticks, mark
+from app.figures.plot import CLEAR, TEXT, blank, byte_ticks, curve, legend, mark
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -17,14 +17,12 @@ def left(words, rows, names, colours: dict, stroke: float = 1.0) -> go.Figure:
         text = [
             f"{name}: {share:.2f} of what “{word}” ({t + 1}) wrote is left" for t, (share, word) in enumerate(zip(row, words))
         ]
-        line = {"color": colours["state"], "width": 2.2 * stroke, "dash": dash, "shape": "hvh"}
-        fig.add_scatter(x=x[: len(row)], y=row, mode="lines", line=line, text=text, hovertemplate=TEXT, name=name)
+        curve(fig, x[: len(row)], row, colours["state"], 2.2 * stroke, dash=dash, shape="hvh", text=text, name=name)
     every = max(1, -(-len(words) // 12))
-    fig.update_xaxes(tickvals=x[::every], ticktext=list(words)[::every], tickangle=-60, fixedrange=True)
-    fig.update_yaxes(range=[-0.03, 1.05], tickvals=[0, 0.5, 1], fixedrange=True)
+    fig.update_xaxes(tickvals=x[::every], ticktext=list(words)[::every], tickangle=-60)
+    fig.update_yaxes(range=[-0.03, 1.05], tickvals=[0, 0.5, 1])
     if len(names) > 1:
-        legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": colours["soft"]}}
-        fig.update_layout(showlegend=True, legend=legend)
+        legend(fig, colours, y=1.02, yanchor="bottom")
     return fig
 
 
@@ -49,10 +47,8 @@ def crossing(contexts, cache, memory, at: int, names: tuple[str, str], label, co
     fig.add_scatter(x=[at], y=[memory[0]], mode="markers", marker=dot, hovertemplate="equal at %{x:,} tokens<extra></extra>")
     mark(fig, at, 1.5 * memory[0], f"{at:,} tokens ", colours["ink"], "top left", size)
     values, texts = byte_ticks(min(cache) / 2, max(max(cache), memory[0]) * 2, label)
-    fig.update_xaxes(
-        type="log", title_text="context, tokens", dtick=1, tickformat=",", fixedrange=True, minor={"showgrid": False}
-    )
-    fig.update_yaxes(type="log", title_text="kept for one sequence", tickvals=values, ticktext=texts, fixedrange=True)
+    fig.update_xaxes(type="log", title_text="context, tokens", dtick=1, tickformat=",")
+    fig.update_yaxes(type="log", title_text="kept for one sequence", tickvals=values, ticktext=texts)
     return fig.update_layout(margin={"t": 26 * stroke})
 
 
@@ -68,8 +64,8 @@ def tokens(names, values, chosen: int, said: str, colours: dict, stroke: float =
     fig.add_scatter(x=values, y=rows, mode="markers", marker=dot, text=text, hovertemplate=TEXT)
     room = "\u2003"  # a space before each name: Plotly measures names a little too short and would cut their first letter
     shown = [room + (f"<b>{name}</b>" if i == chosen else name) for i, name in enumerate(names)]
-    fig.update_xaxes(type="log", dtick=2, tickformat=",", tickangle=0, side="top", fixedrange=True, minor={"showgrid": False})
-    fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor="rgba(0,0,0,0)", fixedrange=True)
+    fig.update_xaxes(type="log", dtick=2, tickformat=",", tickangle=0, side="top")
+    fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor=CLEAR)
     fig.update_yaxes(tickfont={"color": colours["ink"]})
     return fig
 
