@@ -40,9 +40,7 @@ class Page:
     screen: Screen
     shy: dict[str, dict[str, str]] = field(default_factory=dict)  # controls that only some links show
     real: tuple[str, ...] = ()  # keys of the real models that are picked from the list
-    prompts: tuple[
-        tuple[str, tuple[str, ...]], ...
-    ] = ()  # prompts that cannot be read, words of the answer: an unknown one first
+    prompts: tuple[tuple[str, tuple[str, ...]], ...] = ()  # they cannot be read; words of the answer, an unknown one first
     fresh: Callable[[int], dict[str, str]] = pairs  # a link for each number, of which the page has worked out nothing yet
     stated: bool = True  # every fact of the table of users is known
     fewest: int = 5  # rows of it
