@@ -1,18 +1,19 @@
 """States too large for a control travel as `s=`: python -m pytest tests/app/test_pack.py"""
 
 import base64
-import contextlib
 import json
-import random
 import zlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app import bench, state
 from core.errors import SpecError
 from core.lessons import workbench
 from core.real import catalogue
 from core.shape import design
+from tests.strategies import JSON, TEXT, changed, damaged
 
 EXAMPLE = catalogue.entries()["llama3-8b"].config
 
@@ -99,14 +100,41 @@ def test_nonsense_is_one_sentence(text):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("mark, good", [("", OLD[0][0]), (".", state.pack({**EXAMPLE, "hidden_size": 64}, EXAMPLE)[1:])])
-def test_damaged_links_never_do_more_than_a_sentence(mark, good):
+@given(JSON)
+def test_every_value_comes_out_as_it_went_in(value):
+    assert json.dumps(state.unpack(state.pack(value, EXAMPLE), EXAMPLE)) == json.dumps(value)
+
+
+KEYS = st.sampled_from(list(EXAMPLE)) | TEXT
+CHANGES = st.fixed_dictionaries({}, optional={"=": st.dictionaries(KEYS, JSON, max_size=3), "-": st.lists(KEYS, max_size=3)})
+
+
+@given(CHANGES)
+def test_a_change_of_before_replaces_leaves_out_and_goes_inside(change):
+    value = {key: item for key, item in EXAMPLE.items() if key not in change.get("-", ())} | change.get("=", {})
+    assert state.unpack(packed(json.dumps(change).encode()), EXAMPLE) == value
+    assert state.unpack(packed(json.dumps({">": {"a": change}}).encode()), {"a": EXAMPLE, "b": 1}) == {"a": value, "b": 1}
+
+
+@given(changed({"=": {"a": 1}, "-": ["vocab_size"], ">": {"rope_scaling": ["=", {}]}}, most=3))
+def test_what_is_no_change_of_before_is_a_sentence(change):
+    try:
+        json.dumps(state.unpack(packed(json.dumps(change).encode()), EXAMPLE))
+    except SpecError as error:
+        assert len(str(error).splitlines()) == 1
+
+
+GOOD = {"": OLD[0][0], ".": state.pack({**EXAMPLE, "hidden_size": 64}, EXAMPLE)[1:]}
+BYTES = {mark: base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) for mark, text in GOOD.items()}
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(sorted(BYTES)).flatmap(lambda mark: st.tuples(st.just(mark), damaged(BYTES[mark]))))
+def test_damaged_links_never_do_more_than_a_sentence(link):
     """With a dictionary the checksum finds damage: such a link says so, or opens what it was copied from."""
-    rng = random.Random(0)
-    for _ in range(400):
-        data = bytearray(base64.urlsafe_b64decode(good + "=" * (-len(good) % 4)))
-        for _ in range(rng.randint(1, 4)):
-            data[rng.randrange(len(data))] = rng.randrange(256)
-        with contextlib.suppress(SpecError):
-            value = state.unpack(mark + base64.urlsafe_b64encode(bytes(data)).decode(), EXAMPLE)
-            assert not mark or value == {**EXAMPLE, "hidden_size": 64}
+    mark, data = link
+    try:
+        value = state.unpack(mark + base64.urlsafe_b64encode(data).decode(), EXAMPLE)
+        assert not mark or value == {**EXAMPLE, "hidden_size": 64}
+    except SpecError as error:
+        assert len(str(error).splitlines()) == 1

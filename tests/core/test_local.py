@@ -3,12 +3,13 @@
 import copy
 import json
 import os
-import random
 import struct
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
@@ -20,6 +21,7 @@ from tests.core import test_hf_parity as plain
 from tests.core import test_hf_parity_experts as experts
 from tests.core import test_hf_parity_hybrids as hybrids
 from tests.core import test_hf_parity_windows as windows
+from tests.strategies import damaged
 
 WORDS = "[PAD] who has what ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ? . and the of a".split()
 PROMPT = "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ? bo"
@@ -412,20 +414,21 @@ def test_what_goes_in_circles_or_may_not_be_read(llama, monkeypatch):
         local.models()
 
 
-def test_bytes_changed_at_random_are_answered_in_one_sentence_or_run(llama):
-    """Eighty headers, tokenizers and configs with a few bytes changed: none is a crash."""
-    draw = random.Random(0)
-    for i in range(80):
-        path = llama / ("model.safetensors", "tokenizer.json", "config.json")[i % 3]
-        whole = path.read_bytes()
-        broken = bytearray(whole)
-        for _ in range(draw.randint(1, 4)):
-            broken[draw.randrange(min(len(whole), 2000))] = draw.randrange(256)
-        path.write_bytes(broken)
-        try:
-            local.look("tiny", PROMPT)
-        except SpecError as error:
-            assert "\n" not in str(error) and len(str(error)) < 700
+FILES = ("model.safetensors", "tokenizer.json", "config.json")
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_file_with_a_few_bytes_changed_is_answered_in_one_sentence_or_runs(llama, data):
+    """Headers, tokenizers and configs: none is a crash. Each is put back as it was."""
+    path = llama / data.draw(st.sampled_from(FILES))
+    whole = path.read_bytes()
+    path.write_bytes(data.draw(damaged(whole, within=2000)))
+    try:
+        local.look("tiny", PROMPT)
+    except SpecError as error:
+        assert len(str(error).splitlines()) == 1 and len(str(error)) < 700
+    finally:
         path.write_bytes(whole)
 
 

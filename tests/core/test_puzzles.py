@@ -2,10 +2,13 @@
 
 import itertools
 import random
+import re
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.errors import SpecError
 from core.train.tasks import maze, sudoku
@@ -179,6 +182,42 @@ def test_what_is_no_board_is_refused_in_one_sentence(text, words):
 def test_boards_that_cannot_be_solved_say_why(text, words):
     assert words in sudoku.problem(sudoku.parse(text, 6))
     assert sudoku.problem(sudoku.parse("24.1 ...2 .2.. ...3", 4)) == ""
+
+
+@given(
+    st.sampled_from(SIZES).flatmap(lambda n: st.tuples(*[st.integers(0, n)] * n**2)), st.sampled_from(["", " ", "/", "\n", ", "])
+)
+def test_every_board_is_read_as_it_is_written(board, between):
+    n = round(len(board) ** 0.5)
+    assert sudoku.parse(sudoku.written(board, n).replace(" ", between), n) == board
+
+
+@given(st.text(max_size=40) | st.text(".0_12345 /²", min_size=16, max_size=18))
+def test_a_text_is_a_board_or_one_sentence(text):
+    try:
+        board = sudoku.parse(text, 4)
+        assert len(board) == 16 and set(board) <= set(range(5))
+    except SpecError as error:
+        assert len(str(error).splitlines()) == 1
+
+
+@st.composite
+def boards(draw):
+    """A full 4x4 board with some cells empty, and up to two that hold any digit."""
+    full = draw(st.sampled_from(sudoku.full_boards(4).tolist()))
+    cells = st.integers(0, 15)
+    emptied = dict.fromkeys(draw(st.sets(cells, max_size=12)), 0)
+    return tuple({**dict(enumerate(full)), **emptied, **draw(st.dictionaries(cells, st.integers(0, 4), max_size=2))}.values())
+
+
+@settings(max_examples=300)
+@given(boards())
+def test_a_board_says_whether_exactly_one_solution_fits(board):
+    every = [np.array((0, *names), np.uint8)[sudoku.full_boards(4)] for names in itertools.permutations(range(1, 5))]
+    fit = ((np.concatenate(every) == board) | (np.array(board) == 0)).all(1).sum()
+    assert re.match(
+        ("This board (breaks the rules|has no solution)", "$", "This board has more than one")[min(fit, 2)], sudoku.problem(board)
+    )
 
 
 NAUGHTY = ".....5.8. ...6.1.43 ......... .1.5..... ...1.6... 3.......5 53.....61 ........4 ........."

@@ -5,6 +5,8 @@ import random
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.errors import SpecError
 from core.train.tasks import programs, toy
@@ -118,24 +120,42 @@ def test_time_is_bounded():
     assert "after 0.05 seconds" in run.stopped
 
 
-def test_nonsense_never_breaks_the_parser():
-    """Fuzz: random characters, random pieces of Python, and good programs with a character changed."""
-    rng, letters = random.Random(0), "abxy019 \n\t+-*<>=!()[]:,#.;'\"\\{}@~\x00\x0cé\u2028\ud7ff"
-    pieces = "if else while for in range len ( ) [ ] : = == < - + * a b 1 2 \n \n  \n    lambda yield await not : = , **".split(
-        " "
-    )
-    for i in range(1500):
-        text = "".join(rng.choice(letters) for _ in range(rng.randint(0, 60)))
-        if i % 3 == 1:
-            text = " ".join(rng.choice(pieces) for _ in range(rng.randint(1, 25)))
-        if i % 3 == 2:
-            good = list(programs.written(rng.choice(programs.KINDS), 9, rng))
-            good[rng.randrange(len(good))] = rng.choice(letters)
-            text = "".join(good)
-        try:
-            toy.run(toy.parse(text))
-        except SpecError as error:
-            assert "\n" not in str(error)
+LETTERS = st.sampled_from("abxy019 \n\t+-*<>=!()[]:,#.;'\"\\{}@~\x00\x0cé\u2028\ud7ff")
+PIECES = "if else while for in range len ( ) [ ] : = == < - + * a b 1 2 \n \n  \n    lambda yield await not : = , **".split(" ")
+GOOD = [programs.written(kind, 9, random.Random(kind)) for kind in programs.KINDS] + [LISTS.strip()]
+
+
+@st.composite
+def slips(draw) -> str:
+    """A good program with a character replaced by another one of its own, or by any."""
+    text = draw(st.sampled_from(GOOD))
+    at, sign = draw(st.integers(0, len(text) - 1)), draw(st.sampled_from(sorted(set(text))) | LETTERS)
+    return text[:at] + sign + text[at + 1 :]
+
+
+NONSENSE = st.text(LETTERS, max_size=60) | st.lists(st.sampled_from(PIECES), max_size=25).map(" ".join) | st.text()
+
+
+def is_run(text: str) -> bool:
+    """Whether a text is of the language and comes to its end; one sentence says that it is none."""
+    try:
+        return not toy.run(toy.parse(text)).stopped
+    except SpecError as error:
+        assert len(str(error).splitlines()) == 1
+        return False
+
+
+@settings(max_examples=300)
+@given(NONSENSE)
+def test_nonsense_is_one_sentence(text):
+    is_run(text)
+
+
+@settings(max_examples=300)
+@given(slips())
+def test_a_program_with_a_slip_runs_as_in_python_or_is_one_sentence(text):
+    if is_run(text):
+        assert ran(text) == traced(text)
 
 
 @pytest.mark.parametrize(
