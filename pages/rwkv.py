@@ -12,9 +12,9 @@ from core.errors import SpecError
 from core.lessons import recurrent
 from core.lessons import rwkv as lesson
 from core.lessons.common import model_name
-from core.lessons.recall import live_smaller
+from core.lessons.recall import live_curve, live_smaller
 from core.model.registry import question
-from core.train import evidence
+from core.train import evidence, zoo
 from core.train.recipes.rwkv import MECHANISM
 from core.train.tasks import cups, recall
 from core.units import binary, decimal
@@ -162,7 +162,8 @@ def side(removal: float, at: int, prompt: recall.Prompt, watched: recurrent.Watc
     """The arrows, what the token did, parallel against stepwise, the real state."""
     colours, stroke = theme.colours(), theme.stroke()
     step, layer = chosen["step"], watched.layers[at]
-    head = lesson.boldest(layer) if chosen["head"] is None else chosen["head"]
+    boldest = int(np.linalg.norm(layer.erase, axis=-1).mean(-1).argmax())  # erases most over the text: its arrows are seen best
+    head = boldest if chosen["head"] is None else chosen["head"]
     word = watched.words[step - 1]
     with panels.card(f"“{word}” ({step}) at head {head + 1}", "arrows"):
         p = lesson.plane(layer, head, step)
@@ -192,7 +193,7 @@ def side(removal: float, at: int, prompt: recall.Prompt, watched: recurrent.Watc
             ],
             "A cache that grows against a state that does not",
         )
-        live.small(f"as large at {lesson.crossover(key):,} tokens; state in float32, cache in 16 bits")
+        live.small(f"as large at {recurrent.reached(key, s.bytes):,} tokens; state in float32, cache in 16 bits")
 
 
 def deeds(d: lesson.Deed) -> list[panels.Bar]:
@@ -227,7 +228,7 @@ def tracking(removal: float, text: str) -> None:
         "is the ball” above. {why}",
         why=panels.term("Why a swap is hard", swap_said(words, removal)),
     )
-    if sentences := lesson.tracking_said():
+    if sentences := lesson.tracking_text():
         panels.caption(f"**Over all runs, as trained.** {' '.join(sentences)}")
 
 
@@ -268,7 +269,8 @@ def ours(config: dict) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
     lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured_state(lesson.MODEL)
-    lines = lesson.memory_curves(lengths)
+    names = {"attention": recurrent.ATTENTION, "3 : 1": lesson.HYBRID, "RWKV-7": lesson.MODEL}
+    lines = {name: live_curve(variant, lengths) for name, variant in names.items()}
     kinds.show(xlstm.growth(lengths, lines, "RWKV-7", points, kept), "growth", config)
     panels.caption(
         f"**Attention of the same width keeps more than RWKV-7 from token {live_smaller(lesson.MODEL, recurrent.ATTENTION)} "
@@ -280,7 +282,7 @@ def ours(config: dict) -> None:
 def real(key: str, config: dict, colours: dict, stroke: float) -> None:
     """A real cache passing a real state."""
     live.heading(f"RWKV-7 2.9B against {model_name(key)}")
-    contexts, at = 2 ** np.arange(2, 18), lesson.crossover(key)
+    contexts, at = 2 ** np.arange(2, 18), recurrent.reached(key, lesson.state().bytes)
     cache, kept = recurrent.crossing(key, lesson.state().bytes, contexts)
     names = model_name(key), "RWKV-7 2.9B"
     fig = xlstm.crossing(contexts, cache, kept, at, names, binary, colours, stroke)
@@ -345,23 +347,25 @@ def followed(config: dict) -> None:
     live.heading("The ball against moves: every seed")
     found = lesson.by_moves()
     subject, heads = "How often three models are right about the ball after so many moves", ("model", "moves", "right")
-    kinds.show(kinds.ByCount(subject, found, lesson.variant_label, "moves", "right", HUES, heads), "tracking", config)
+    kinds.show(kinds.ByCount(subject, found, lesson.RUNS.label, "moves", "right", HUES, heads), "tracking", config)
     panels.caption(
-        f"**Right after so many moves, mean of all runs.** {' '.join(lesson.tracking_said())} To follow is to be right at least "
-        f"{lesson.FOLLOWS:.0%} of the time in every run; a guess is right {lesson.chance():.0%}. Trained with up to "
+        f"**Right after so many moves, mean of all runs.** {' '.join(lesson.tracking_text())} To follow is to be right at least "
+        f"{lesson.FOLLOWS:.0%} of the time in every run; a guess is right {1 / len(cups.PLACES):.0%}. Trained with up to "
         f"{lesson.PRACTISED} moves. A theorem says what an exact recurrence can be made to do, not what "
-        f"{lesson.STEPS} steps of training find, nor how much it can recall."
+        f"{zoo.recipe('cups-rwkv').steps} steps of training find, nor how much it can recall."
     )
 
 
 def recalled(config: dict) -> None:
     """Our runs on who has what."""
     live.heading("Recall against pairs to remember: every seed")
-    found = lesson.by_pairs()
+    ours = lesson.RUNS
+    found = ours.recalled()
     hues = {v: SHARES.get(v, "kv") for v in found}
     subject, heads = f"Recall of {len(found)} models against the number of pairs", ("model", "pairs", "recall")
-    kinds.show(kinds.ByCount(subject, found, lesson.variant_label, "pairs", "recall", hues, heads), "recall", config)
-    panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")
+    kinds.show(kinds.ByCount(subject, found, ours.label, "pairs", "recall", hues, heads), "recall", config)
+    steps = ", ".join(f"{ours.label(v)} {zoo.recipe(v).steps}" for v in ours.variants)
+    panels.caption(f"**Marks are seeds, lines join their means.** Steps: {steps}.")
 
 
 # Read
@@ -379,7 +383,7 @@ def users(_: Choice) -> None:
     """The catalogue's rows: RWKV, and what else keeps a state that does not grow."""
     live.users(
         ("keeps a state by", "a layer", "state layers", "state, float32"),
-        [(u.entry, u.mixer, u.size or "—", f"{u.layers} of {u.depth}", binary(u.bytes)) for u in lesson.users()],
+        [(u.entry, u.mixer, u.size or "—", f"{u.layers} of {u.depth}", binary(u.bytes)) for u in recurrent.keepers("RWKV-7")],
     )
     panels.caption(
         "**RWKV-7 first; the others keep a state that does not grow by other rules.** Counted from the config as released, one "

@@ -11,10 +11,12 @@ from app.figures.maps import encode_probability, encode_signed, maps
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
 from core.lessons.common import model_name
-from core.lessons.recall import live_smaller
+from core.lessons.recall import live_curve, live_smaller
+from core.lessons.recurrent import reached
 from core.model.registry import question
 from core.train import evidence
-from core.train.recipes.xlstm import MECHANISM
+from core.train.recipes.xlstm import HYBRIDS, MECHANISM
+from core.train.recipes.xlstm import KINDS as MADE_OF
 from core.train.tasks import recall
 from core.units import binary, decimal
 
@@ -215,7 +217,7 @@ def side(shift, keys, heads, prompt, watched, layer, step: int, config: dict) ->
             panels.Bar(f"{model_name(key)}, {CONTEXTS[1]:,} tokens", 1.0, binary(many), "kv"),
         ]
         panels.bars(bars, "A cache that grows against a memory that does not")
-        at = lesson.crossover(key, heads)
+        at = reached(key, m.bytes)
         live.small(f"as large at {at:,} tokens; for 100 sequences at once {decimal(m.batch(100))}")
 
 
@@ -257,7 +259,8 @@ def ours(cell: str, keys: int, variant: str, config: dict) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
     lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured_state(variant)
-    lines = lesson.memory_curves(lengths, keys)
+    cells = {"attention": recurrent.ATTENTION} | {cell: lesson.variant(cell, keys) for cell in lesson.CELLS}
+    lines = {name: live_curve(v, lengths) for name, v in cells.items()}
     kinds.show(xlstm.growth(lengths, lines, cell, points, kept), "growth", config)
     panels.caption(
         f"**{cell}: the same after every token; attention of the same width keeps more from token "
@@ -270,8 +273,8 @@ def ours(cell: str, keys: int, variant: str, config: dict) -> None:
 def real(key: str, heads: int, config: dict, colours: dict, stroke: float) -> None:
     """A real cache passing a real memory."""
     live.heading(f"xLSTM 7B against {model_name(key)}")
-    contexts, at = 2 ** np.arange(4, 18), lesson.crossover(key, heads)
-    cache, memory = recurrent.crossing(key, lesson.memory(heads).bytes, contexts)
+    contexts, size = 2 ** np.arange(4, 18), lesson.memory(heads).bytes
+    at, (cache, memory) = reached(key, size), recurrent.crossing(key, size, contexts)
     names = model_name(key), f"xLSTM 7B, {heads} heads"
     fig = xlstm.crossing(contexts, cache, memory, at, names, binary, colours, stroke)
     alt = f"Cache of {names[0]} against context passes the constant memory of {names[1]} at {at} tokens"
@@ -304,7 +307,7 @@ def cut() -> None:
     """The same width in other numbers of heads."""
     live.heading("The same width cut into other heads")
     rows = [
-        (m.heads, f"{m.k_dim} × {m.v_dim}", decimal(m.matrices), f"{m.tokens:.0f}", f"{lesson.crossover('llama3-8b', m.heads):,}")
+        (m.heads, f"{m.k_dim} × {m.v_dim}", decimal(m.matrices), f"{m.tokens:.0f}", f"{reached('llama3-8b', m.bytes):,}")
         for m in map(lesson.memory, lesson.HEADS)
     ]
     live.table(
@@ -335,7 +338,7 @@ def prove(_: Choice) -> None:
     report = evidence.report("xlstm")
     live.verdicts(report, MECHANISM.spelling.number)
     if report["rows"]:
-        runs({"command": report["command"]}, {v: hue(v) for v in lesson.PROVED})
+        runs({"command": report["command"]}, {v: hue(v) for v in lesson.RUNS.variants})
     else:
         panels.caption("**No runs yet.** The command above makes them.")
     live.published("xlstm")
@@ -343,21 +346,21 @@ def prove(_: Choice) -> None:
 
 def hue(variant: str) -> str:
     """The palette key of a variant: ink where layers of attention stand among it."""
-    return "ink" if variant in lesson.recipes.HYBRIDS else HUES[lesson.kind(variant)]
+    return "ink" if variant in HYBRIDS else HUES[MADE_OF.get(variant, "attention")]
 
 
 def runs(config: dict, hues: dict) -> None:
     """Our runs: recall against pairs, and against the size of the memory."""
     left, right = st.columns(2, gap="large")
-    label, most = lesson.variant_label, max(lesson.PAIRS)
+    ours = lesson.RUNS
+    label, most = ours.label, max(ours.counts)
     with left:
         live.heading("Recall against pairs to remember: every seed")
-        subject = f"Recall of {len(lesson.PROVED)} models against the number of pairs"
+        subject = f"Recall of {len(ours.variants)} models against the number of pairs"
         heads = "variant", "pairs", "seed", "recall"
-        kinds.show(
-            kinds.ByCount(subject, lesson.by_pairs(), label, "pairs", "recall", hues, heads, written=str), "recall", config
-        )
-        panels.caption(f"**Marks are seeds, lines join their means.** {lesson.training_said()}")
+        kinds.show(kinds.ByCount(subject, ours.recalled(), label, "pairs", "recall", hues, heads, written=str), "recall", config)
+        steps = "; ".join(f"{n} steps: {', '.join(names)}" for n, names in ours.steps.items())
+        panels.caption(f"**Marks are seeds, lines join their means.** {steps}.")
     with right:
         live.heading(f"Recall of {most} pairs against numbers of memory")
         kinds.show(xlstm.by_size(lesson.by_size(), label, hues, most), "size", config)
@@ -379,7 +382,7 @@ def users(_: Choice) -> None:
     """The catalogue's rows: the one LSTM, and what else keeps a state that does not grow."""
     live.users(
         ("keeps a state by", "state layers", "state, float32"),
-        [(u.entry, u.mixer, f"{u.layers} of {u.depth}", binary(u.bytes)) for u in lesson.users()],
+        [(u.entry, u.mixer, f"{u.layers} of {u.depth}", binary(u.bytes)) for u in recurrent.keepers("mLSTM")],
     )
     panels.caption(
         "**Of these only xLSTM 7B is an LSTM, and it has mLSTM alone.** The others keep a state that does not grow by other "

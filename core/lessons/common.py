@@ -14,7 +14,7 @@ from core.model.mixers.attention import Attention
 from core.model.part import Mixer, inside
 from core.model.spec import ModelSpec
 from core.real import catalogue
-from core.train import evidence
+from core.train import evidence, zoo
 from core.train.mechanism import Mechanism
 from core.train.tasks import recall
 from core.units import power
@@ -141,12 +141,21 @@ class Runs:
         """What they learned by, as its table has it."""
         return f"loss@{self.pairs}"
 
-    def label(self, variant: str) -> str:
-        """A variant as a reader knows it."""
-        return self.mechanism.spelling.variant(variant)
+    @property
+    def label(self) -> Callable[[str], str]:
+        """How a variant is written."""
+        return self.mechanism.spelling.variant
 
-    def recalled(self) -> dict[str, dict[int, list[float]]]:
-        """{variant: {pairs: recall of every seed}}."""
+    @property
+    def steps(self) -> dict[int, list[str]]:
+        """The variants as they are written, by how long they were trained, those of the fewest steps first."""
+        found: dict[int, list[str]] = {}
+        for variant in sorted(self.variants, key=lambda v: zoo.recipe(v).steps):
+            found.setdefault(zoo.recipe(variant).steps, []).append(self.label(variant))
+        return found
+
+    def recalled(self) -> dict[str, dict[int, dict[int, float]]]:
+        """{variant: {pairs: {seed: recall}}}."""
         return evidence.finals(self.mechanism.name, self.variants, {n: f"recall@{n}" for n in self.counts})
 
     def learning(self) -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:

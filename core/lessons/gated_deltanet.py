@@ -291,4 +291,4 @@ def styles() -> dict[str, tuple[str, float]]:
 def memory_numbers() -> dict[str, int]:
     """Numbers in the matrices of all layers of each variant."""
     specs = {v: zoo.recipe(v).spec for v in LINES}
-    return {v: sum(m.state(spec.d_model)["memory"] for m in spec.parts() if isinstance(m, DELTAS)) for v, spec in specs.items()}
+    return {v: sum(m.state(spec.d_model)["memory"] for m in spec.parts(DELTAS)) for v, spec in specs.items()}

@@ -143,7 +143,7 @@ class Layers:
 def layer_counts(key: str) -> Layers:
     """One model's layers."""
     layers = spec_of(key).layers
-    mambas = [m for layer in layers if (m := next((p for p in layer.parts() if isinstance(p, MAMBA)), None))]
+    mambas = [m for layer in layers if (m := next(layer.parts(MAMBA), None))]
     mixers, attention = sum(bool(x.mixer) for x in layers), sum(any(x.parts(Attention)) for x in layers)
     return Layers(len(layers), mixers, len(mambas), attention, next(map(ladder.mixer, mambas), ""))
 

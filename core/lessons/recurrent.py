@@ -136,11 +136,11 @@ class Keeper:
     bytes: int
 
 
-@lru_cache(maxsize=1)
-def keepers() -> tuple[Keeper, ...]:
-    """Every model of the catalogue that keeps a state which does not grow, in the order of the catalogue."""
+@lru_cache(maxsize=4)
+def keepers(first: str) -> tuple[Keeper, ...]:
+    """Every model of the catalogue that keeps a state which does not grow, those with one mixer first."""
     found = (keeper(entry, entry.reading.spec) for entry in catalogue.entries().values())
-    return tuple(k for k in found if k)
+    return tuple(sorted((k for k in found if k), key=lambda k: k.mixer != first))
 
 
 def keeper(entry: Entry, spec: ModelSpec) -> Keeper | None:

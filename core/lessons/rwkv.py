@@ -14,16 +14,16 @@ import numpy as np
 import torch
 
 from core.count import cost
-from core.lessons import recurrent
-from core.lessons.common import spec_of
-from core.lessons.recall import live_bytes, script
-from core.lessons.recurrent import ATTENTION, Watched, reached, recorded, scene_of
+from core.lessons.common import Runs, spec_of
+from core.lessons.recall import script
+from core.lessons.recurrent import ATTENTION, Watched, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
-from core.model.mixers.rwkv import SLOWEST, Rwkv7Module
+from core.model.mixers.rwkv import SLOWEST, Rwkv7, Rwkv7Module
 from core.model.model import Model
 from core.model.trace import Trace
 from core.train import evidence, zoo
 from core.train.recipes import rwkv as recipes
+from core.train.recipes.mixers import PAIRS
 from core.train.tasks import cups, recall
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -31,15 +31,12 @@ AS_TRAINED = 1.0
 MODEL, HYBRID = "rwkv-16", "rwkv-3-1"
 HEADS, DEPTH = recipes.HEADS, 2
 RWKV = "rwkv7-2.9b"
-PAIRS = tuple(n for n in recall.PAIR_COUNTS if n <= recurrent.PAIRS)
-PROVED = (MODEL, HYBRID, ATTENTION, "attention-4")
 TRACKING = {variant: recipes.NAMES[variant] for variant in recipes.TRACKING}
 PRACTISED = zoo.recipe("cups-rwkv").settings["moves"]
 MOVES = cups.LENGTHS
 FOLLOWS = 0.9  # right at least so often, in every run: it follows the ball
 SWAP = 2  # the removal strength of a step that swaps two things: 1 - 2 c c^T, which has the eigenvalue -1
 MOST_LOST = 1 - math.exp(-SLOWEST)  # no channel fades by more at one token
-STEPS = zoo.recipe("cups-rwkv").steps
 RECORDS = ("query", "key", "value", "decay", "erase", "write")
 
 
@@ -94,11 +91,6 @@ def watch(strength: float, prompt: recall.Prompt) -> Watched:
     return Watched(scene_of(prompt, steps), tuple(layer_of(steps, i, strength) for i in range(len(model.spec.layers))))
 
 
-def boldest(layer: Layer) -> int:
-    """The head that erases most over the text, from 0: its arrows are seen best."""
-    return int(np.linalg.norm(layer.erase, axis=-1).mean(-1).argmax())
-
-
 def layer_of(steps: list[Step], i: int, strength: float) -> Layer:
     """One layer's gates and memories over all steps."""
     key, value, decay, erase, read = (recorded(steps, i, name) for name in RECORDS[1:])
@@ -124,7 +116,8 @@ def deed(layer: Layer, head: int, step: int) -> Deed:
     read, erase, key, value = (x[head, t] for x in (layer.read, layer.erase, layer.key, layer.value))
     sizes = (S, (1 - layer.stays[head, t])[:, None] * S, np.outer(erase, read @ S), np.outer(key, value))
     cosine = float(read @ key / max(1e-9, np.linalg.norm(key) * np.linalg.norm(read)))
-    return Deed(*(float(np.linalg.norm(x)) for x in sizes), cosine)
+    found, faded, erased, written = (float(np.linalg.norm(x)) for x in sizes)
+    return Deed(found, faded, erased, written, cosine)
 
 
 @dataclass(frozen=True)
@@ -153,9 +146,9 @@ def plane(layer: Layer, head: int, step: int) -> Plane:
     _, size, directions = np.linalg.svd(np.concatenate([read, key]), full_matrices=False)
     flat = directions[:2].T * np.where((key @ directions[:2].T).sum(0) < 0, -1.0, 1.0)  # most words to the right and up
     share = float((size[:2] ** 2).sum() / (size**2).sum())
-    arrows = (x[step - 1] @ flat for x in (read, layer.erase[head], key))
+    asks, erases, writes = (x[step - 1] @ flat for x in (read, layer.erase[head], key))
     written = key[:step] @ flat
-    return Plane(*arrows, written, roomy(written), share)
+    return Plane(asks, erases, writes, written, roomy(written), share)
 
 
 def roomy(points: np.ndarray, apart: float = 0.16) -> np.ndarray:
@@ -252,42 +245,14 @@ class State:
 def state() -> State:
     """Counted from the row of the catalogue."""
     spec = spec_of(RWKV)
-    m, counted = spec.layers[0].mixer, cost.count(spec, 1, state_dtype="float32")
+    m, counted = next(spec.parts(Rwkv7)), cost.count(spec, 1, state_dtype="float32")
     return State(len(spec.layers), m.heads, m.width, spec.d_model, counted.state_elements, counted.state_bytes)
-
-
-def memory_curves(lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """Bytes kept at each length, counted, cache and state: attention of the same width, a hybrid, RWKV-7 alone."""
-    names = {"attention": ATTENTION, "3 : 1": HYBRID, "RWKV-7": MODEL}
-    return {shown: np.array([live_bytes(v, int(n)) for n in lengths]) for shown, v in names.items()}
-
-
-def crossover(key: str) -> int:
-    """The first token from which on the cache of a model is at least as large as the state of RWKV-7 2.9B."""
-    return reached(key, state().bytes)
-
-
-def users() -> list[recurrent.Keeper]:
-    """Models that keep a state, those of RWKV first."""
-    return sorted(recurrent.keepers(), key=lambda k: k.mixer != "RWKV-7")
 
 
 # Prove
 
 
-def variant_label(variant: str) -> str:
-    """A variant as the page writes it."""
-    return recipes.MECHANISM.spelling.variant(variant)
-
-
-def measure(metric: str) -> str:
-    """A metric as the page writes it."""
-    return recipes.MECHANISM.spelling.metric(metric)
-
-
-def by_pairs() -> dict[str, dict[int, list[float]]]:
-    """{variant: {pairs: recall of every seed}}."""
-    return {v: {n: evidence.final("rwkv", v, f"recall@{n}") for n in PAIRS} for v in PROVED}
+RUNS = Runs(recipes.MECHANISM, (MODEL, HYBRID, ATTENTION, "attention-4"), PAIRS)
 
 
 def by_moves() -> dict[str, dict[int, list[float]]]:
@@ -295,9 +260,9 @@ def by_moves() -> dict[str, dict[int, list[float]]]:
     return {v: {n: evidence.final("rwkv", v, f"right@{n}") for n in MOVES} for v in TRACKING}
 
 
-def tracking_said() -> list[str]:
+def tracking_text() -> list[str]:
     """A sentence for each model that has run: how often it is right after so many moves, and what that amounts to."""
-    return [f"{variant_label(v)}: {followed(runs)}" for v, runs in by_moves().items() if any(runs.values())]
+    return [f"{RUNS.label(v)}: {followed(runs)}" for v, runs in by_moves().items() if any(runs.values())]
 
 
 def followed(runs: dict[int, list[float]]) -> str:
@@ -310,13 +275,3 @@ def followed(runs: dict[int, list[float]]) -> str:
     if kept and kept == through[: len(kept)]:
         return f"follows it for {kept[-1]} moves and has lost it after {through[len(kept)]} ({shares} moves)."
     return f"does not follow it ({shares} moves)."
-
-
-def training_said() -> str:
-    """How long each was trained, for the rows differ."""
-    return "Steps: " + ", ".join(f"{variant_label(v)} {zoo.recipe(v).steps}" for v in PROVED) + "."
-
-
-def chance() -> float:
-    """How often a guess is right."""
-    return 1 / len(cups.PLACES)

@@ -13,16 +13,17 @@ import torch
 
 from core.count import cost
 from core.count.dtypes import DTYPES
-from core.lessons import recurrent
-from core.lessons.common import spec_of
-from core.lessons.recall import Answer, live_bytes, script
-from core.lessons.recurrent import ATTENTION, Watched, reached, recorded, scene_of
+from core.lessons.common import Runs, spec_of
+from core.lessons.recall import Answer, script
+from core.lessons.recurrent import ATTENTION, Watched, recorded, scene_of
 from core.model.decoding.autoregressive import Step, follow
 from core.model.mixers.xlstm import Lstm, MLstm, SLstm
 from core.model.model import Model
+from core.model.part import Recurrent
 from core.model.spec import ModelSpec
 from core.train import evidence, zoo
 from core.train.recipes import xlstm as recipes
+from core.train.recipes.mixers import PAIRS
 from core.train.tasks import recall
 
 CELLS = ("mLSTM", "sLSTM", "LSTM")
@@ -31,7 +32,6 @@ SHIFTS = (-16, -12, -8, -6, -4, -2, 0, 4)
 AS_TRAINED = 0
 HEADS = (4, 8, 16, 32)  # of xLSTM 7B, as its paper varied them
 XLSTM = "xlstm-7b"
-PAIRS = tuple(n for n in recall.PAIR_COUNTS if n <= 24)
 METRIC = recipes.METRIC
 LOWEST = 80.0  # a forget gate below exp(-80) is nothing
 ROW = 16  # channels side by side where a memory is no matrix
@@ -155,21 +155,21 @@ def picture(state: dict[str, np.ndarray], cell: str) -> np.ndarray:
 
 def labels(variant: str) -> tuple[list[str], list[str], list[str]]:
     """Names of the pictures, of their rows and of their columns."""
-    mixer = zoo.recipe(variant).spec.layers[0].mixer
-    kept = mixer.state(1)
-    if "memory" in kept:
-        heads = [f"head {h + 1}: memory, normaliser" for h in range(mixer.heads)]
-        values = [f"value {n + 1}" for n in range(mixer.v_dim)]
-        return heads, [f"key {n + 1}" for n in range(mixer.k_dim)], [*values, "", "normaliser"]
+    spec = zoo.recipe(variant).spec
+    if m := next(spec.parts(MLstm), None):
+        heads, values = [f"head {h + 1}: memory, normaliser" for h in range(m.heads)], [f"value {n + 1}" for n in range(m.v_dim)]
+        return heads, [f"key {n + 1}" for n in range(m.k_dim)], [*values, "", "normaliser"]
+    kept = next(spec.parts(Recurrent)).state(1)
     names = ["cell", "normaliser" if "normaliser" in kept else "output"]
     return names, [f"channels {n + 1} to {n + ROW}" for n in range(0, kept["cell"], ROW)], [f"{n + 1}" for n in range(ROW)]
 
 
 def gate_rows(variant: str) -> list[str]:
     """Names of the rows of gates."""
-    mixer = zoo.recipe(variant).spec.layers[0].mixer
-    kept = mixer.state(1)
-    return [f"channel {n + 1}" for n in range(kept["cell"])] if "cell" in kept else [f"head {h + 1}" for h in range(mixer.heads)]
+    spec = zoo.recipe(variant).spec
+    if m := next(spec.parts(MLstm), None):
+        return [f"head {h + 1}" for h in range(m.heads)]
+    return [f"channel {n + 1}" for n in range(next(spec.parts(Recurrent)).state(1)["cell"])]
 
 
 @dataclass(frozen=True)
@@ -197,29 +197,17 @@ def side_by_side(shift: float, keys: int, prompt: recall.Prompt) -> list[Said]:
 def memory_of(variant: str) -> int:
     """Numbers that the mixers of a live model keep, convolution columns left out."""
     spec = zoo.recipe(variant).spec
-    return sum(sum(layer.mixer.state(spec.d_model).values()) for layer in spec.layers)
+    return sum(n for m in spec.parts(Recurrent) for n in m.state(spec.d_model).values())
 
 
 # Count
 
 
-def memory_curves(lengths: np.ndarray, keys: int = 16) -> dict[str, np.ndarray]:
-    """Bytes kept at each length, counted, cache and state: attention of the same width and the three cells."""
-    names = {"attention": ATTENTION} | {cell: variant(cell, keys) for cell in CELLS}
-    return {name: np.array([live_bytes(v, int(n)) for n in lengths]) for name, v in names.items()}
-
-
-def released() -> ModelSpec:
-    """xLSTM 7B as released."""
-    return spec_of(XLSTM)
-
-
 def reheaded(heads: int) -> ModelSpec:
     """The same width cut into other heads: keys and values of all heads side by side stay as wide."""
-    spec = released()
-    m = spec.layers[0].mixer
-    mixer = replace(m, heads=heads, k_dim=m.heads * m.k_dim // heads, v_dim=m.heads * m.v_dim // heads)
-    return replace(spec, layers=tuple(replace(layer, mixer=mixer) for layer in spec.layers))
+    return spec_of(XLSTM).remixed(
+        MLstm, lambda m: replace(m, heads=heads, k_dim=m.heads * m.k_dim // heads, v_dim=m.heads * m.v_dim // heads)
+    )
 
 
 @dataclass(frozen=True)
@@ -244,55 +232,20 @@ class Memory:
 def memory(heads: int) -> Memory:
     """Counted from the row of the catalogue."""
     spec, size = reheaded(heads), int(DTYPES["float32"][0])
-    m, blocks = spec.layers[0].mixer, len(spec.layers)
+    m, blocks = next(spec.parts(MLstm)), len(spec.layers)
     matrices = blocks * m.state(spec.d_model)["memory"] * size
     token = 2 * blocks * spec.d_model * size  # a key and a value as wide as the model
     everything = cost.count(spec, 1, state_dtype="float32").state_bytes
     return Memory(heads, blocks, m.k_dim, m.v_dim, matrices, everything, matrices / token)
 
 
-def crossover(key: str, heads: int) -> int:
-    """The first token from which on the cache of a model is at least as large as the memory of xLSTM 7B."""
-    return reached(key, memory(heads).bytes)
-
-
-def users() -> list[recurrent.Keeper]:
-    """Models that keep a state, those with an LSTM first."""
-    return sorted(recurrent.keepers(), key=lambda k: k.mixer != "mLSTM")
-
-
 # Prove
 
 
-def variant_label(variant: str) -> str:
-    """A variant as the page writes it."""
-    return recipes.MECHANISM.spelling.variant(variant)
-
-
-def kind(variant: str) -> str:
-    """What a variant is made of."""
-    return (recipes.KINDS | recipes.HYBRIDS).get(variant, "attention")
-
-
-PROVED = (*(f"mlstm-{keys}" for keys in KEYS), "slstm", "lstm", "mlstm-3-1", "lstm-3-1", ATTENTION)
-
-
-def by_pairs(variants: tuple[str, ...] = PROVED) -> dict[str, dict[int, dict[int, float]]]:
-    """{variant: {pairs: {seed: recall}}}."""
-    return {v: {n: evidence.by_seed("xlstm", v, f"recall@{n}") for n in PAIRS} for v in variants}
-
-
-PURE = tuple(v for v in PROVED if v != ATTENTION and v not in recipes.HYBRIDS)
+PURE = (*(f"mlstm-{keys}" for keys in KEYS), "slstm", "lstm")
+RUNS = Runs(recipes.MECHANISM, (*PURE, *recipes.HYBRIDS, ATTENTION), PAIRS)
 
 
 def by_size() -> dict[str, tuple[int, dict[int, float]]]:
     """{purely recurrent variant: (numbers of memory, {seed: recall at the most pairs})}."""
     return {v: (memory_of(v), evidence.by_seed("xlstm", v, METRIC)) for v in PURE}
-
-
-def training_said() -> str:
-    """How long each was trained, for the rows differ."""
-    steps: dict[int, list[str]] = {}
-    for v in PROVED:
-        steps.setdefault(zoo.recipe(v).steps, []).append(variant_label(v))
-    return "; ".join(f"{n} steps: {', '.join(names)}" for n, names in sorted(steps.items())) + "."

@@ -256,8 +256,8 @@ class Ffn(Part):
 Kind = TypeVar("Kind", bound=Part, default=Part)
 
 
-def inside(part: Part | None, kind: type[Kind] = Part) -> Iterator[Kind]:  # type: ignore[assignment]
-    """A part and all that it is made of, those of one class."""
+def inside(part: Part | None, kind: type[Kind] | tuple[type[Kind], ...] = Part) -> Iterator[Kind]:  # type: ignore[assignment]
+    """A part and all that it is made of, those of one class or of several."""
     if part is None:
         return
     if isinstance(part, kind):

@@ -73,7 +73,7 @@ class Layer:
         """How its memory grows: the mixer's kind, or none for a layer that only mixes channels."""
         return self.mixer.kind if self.mixer else "none"
 
-    def parts(self, kind: type[Kind] = Part) -> Iterator[Kind]:  # type: ignore[assignment]
+    def parts(self, kind: type[Kind] | tuple[type[Kind], ...] = Part) -> Iterator[Kind]:  # type: ignore[assignment]
         """Mixer and feed-forward part and all that they are made of, those of one class."""
         yield from inside(self.mixer, kind)
         yield from inside(self.ffn, kind)
@@ -144,7 +144,7 @@ class ModelSpec:
         """Names of the tensors of a state that grow with context; every other tensor does not."""
         return frozenset(name for layer in self.layers if layer.mixer for name in layer.mixer.cache(1))
 
-    def parts(self, kind: type[Kind] = Part) -> Iterator[Kind]:  # type: ignore[assignment]
+    def parts(self, kind: type[Kind] | tuple[type[Kind], ...] = Part) -> Iterator[Kind]:  # type: ignore[assignment]
         """The parts of one class in all layers, the first layer first."""
         return (part for layer in self.layers for part in layer.parts(kind))
 

@@ -60,10 +60,9 @@ def final(name: str, variant: str, metric: str) -> list[float]:
     return list(by_seed(name, variant, metric).values())
 
 
-def finals(name: str, variants: Iterable[str], metrics: Mapping[K, str]) -> dict[str, dict[K, list[float]]]:
-    """{variant: {what it was measured at: values of every seed}} of the variants that have runs; `metrics` as the table has
-    them."""
-    every = {v: {at: final(name, v, metric) for at, metric in metrics.items()} for v in variants}
+def finals(name: str, variants: Iterable[str], metrics: Mapping[K, str]) -> dict[str, dict[K, dict[int, float]]]:
+    """{variant: {what it was measured at: {seed: value}}} of the variants that have runs; `metrics` as the table has them."""
+    every = {v: {at: by_seed(name, v, metric) for at, metric in metrics.items()} for v in variants}
     return {v: runs for v, runs in every.items() if any(runs.values())}
 
 

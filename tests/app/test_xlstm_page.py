@@ -4,6 +4,7 @@ import pytest
 
 from app.figures.frame import unpack
 from core.lessons import xlstm as lesson
+from core.lessons.recurrent import reached
 from core.train import zoo
 from core.train.tasks import recall
 from tests.app import opening
@@ -54,14 +55,16 @@ def test_presets_move_the_bias_and_the_shared_model_stays():
 def test_memory_and_crossover_follow_the_heads(heads):
     shown, m = text(opened(section="Count", heads=str(heads))), lesson.memory(heads)
     assert f"With normaliser and maximum {m.bytes:,} B" in shown and f"As much as {m.tokens:.0f} tokens" in shown
-    assert f"Below {lesson.crossover('llama3-8b', heads):,} tokens" in shown and "≠" not in shown
+    assert f"Below {reached('llama3-8b', lesson.memory(heads).bytes):,} tokens" in shown and "≠" not in shown
 
 
 def test_without_runs_nothing_is_claimed_and_with_them_their_verdicts(monkeypatch):
     monkeypatch.setattr(zoo, "tables", lambda name: [])
     assert "No runs yet." in text(opened(section="Prove"))
-    values = {v: 0.99 if v.endswith("3-1") else 0.5 for v in lesson.PROVED}
-    rows = [{"variant": v, "seed": "0", "step": "1"} | {f"recall@{n}": str(x) for n in lesson.PAIRS} for v, x in values.items()]
+    values = {v: 0.99 if v.endswith("3-1") else 0.5 for v in lesson.RUNS.variants}
+    rows = [
+        {"variant": v, "seed": "0", "step": "1"} | {f"recall@{n}": str(x) for n in lesson.RUNS.counts} for v, x in values.items()
+    ]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
     shown = text(opened(section="Prove"))
     assert "No runs yet." not in shown and ">shows</span>" in shown and ">does not show</span>" in shown

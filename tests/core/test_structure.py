@@ -158,7 +158,7 @@ PROTOCOLS = {
     "a recipe": "MECHANISM measure "
     "RECIPES CLAIMS HEADS HEAD WIDTH DEPTH STEPS PAIRS KEYS WINDOW HIDDEN LONG SOLVED GROUPS METRIC LOSS",
     "a page's lesson": "EXAMPLES variant variant_label presets scene Scene watch formula Formula real_model real_models "
-    "RealModel recalled learning users",
+    "RealModel RUNS recalled learning users",
 }
 # Names that still mean several things. This list may only get shorter: a new name says what it is.
 SHARED = set(

@@ -203,7 +203,7 @@ def test_recall_comes_from_the_table_and_is_empty_without_one(monkeypatch):
     monkeypatch.setattr(zoo, "table", lambda name: table if name == "gated_deltanet" else [])
     recalled = lesson.RUNS.recalled()
     assert set(recalled) == {"attention-4", "delta-16", "delta-3-1"}
-    assert recalled["delta-16"][8] == pytest.approx([0.8 - 8e-4] * 3)
+    assert recalled["delta-16"][8] == pytest.approx(dict.fromkeys(range(3), 0.8 - 8e-4))
     assert all(len(runs) == 3 for found in recalled.values() for runs in found.values())
     assert all(len(steps) == 2 for seeds in lesson.RUNS.learning().values() for steps, _ in seeds.values())
 

@@ -141,5 +141,5 @@ def test_without_runs_there_is_nothing_to_draw_and_with_them_every_seed_is(monke
         for v in ("mamba-4", "mamba-3-1") for s in (0, 1)
     ]  # fmt: skip
     monkeypatch.setattr(zoo, "table", lambda name: rows if name == "mamba" else [])
-    assert list(lesson.RUNS.recalled()) == ["mamba-4", "mamba-3-1"] and lesson.RUNS.recalled()["mamba-4"][24] == [0.5, 0.5]
+    assert list(lesson.RUNS.recalled()) == ["mamba-4", "mamba-3-1"] and lesson.RUNS.recalled()["mamba-4"][24] == {0: 0.5, 1: 0.5}
     assert {v: set(seeds) for v, seeds in lesson.RUNS.learning().items()} == {"mamba-4": {0, 1}, "mamba-3-1": {0, 1}}

@@ -24,7 +24,7 @@ PAGE = Page(
     prompts=RECALL,
     nonsense=bad(("removal", "2"), ("removal", "x"), ("game", "left " * 400)),
     source=("class Rwkv7Module", "arXiv 2503.14456"),
-    users=lambda: [u.entry.name for u in lesson.users()],
+    users=lambda: [u.entry.name for u in recurrent.keepers("RWKV-7")],
     stated=False,
     screen=Screen(
         maps=8,
@@ -157,10 +157,10 @@ def test_the_state_of_the_released_model_is_counted():
     assert s.elements == s.layers * (s.heads * s.width**2 + 2 * s.d_model) == 5_406_720
     assert s.bytes == cost.count(spec, 1, state_dtype="float32").state_bytes
     assert s.bytes == s.layers * (s.heads * s.width**2 * 4 + 2 * s.d_model * 2)
-    at = lesson.crossover("llama3.2-1b")
+    at = recurrent.reached("llama3.2-1b", s.bytes)
     assert recurrent.cached("llama3.2-1b", at) >= s.bytes > recurrent.cached("llama3.2-1b", at - 1)
     assert recurrent.measured_state(lesson.MODEL).tolist() == [live_bytes(lesson.MODEL, n) for n in recurrent.LENGTHS]
-    assert lesson.users()[0].entry.key == lesson.RWKV
+    assert recurrent.keepers("RWKV-7")[0].entry.key == lesson.RWKV
 
 
 def runs(values: dict[str, dict[str, float]]) -> list[dict]:
@@ -181,13 +181,13 @@ def test_prove_says_what_the_table_says(monkeypatch):
     for row in rows:
         row["recall@24"] = ""
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
-    said = dict(sentence.split(": ", 1) for sentence in lesson.tracking_said())
+    said = dict(sentence.split(": ", 1) for sentence in lesson.tracking_text())
     assert said["LSTM"].startswith("follows the ball at every length")
     assert said["RWKV-7"].startswith(f"follows it for {lesson.MOVES[0]} moves and has lost it after {lesson.MOVES[1]}")
     assert "45% after 24" in said["RWKV-7"] and said["Attention"].startswith("does not follow it")
     verdicts = [c["verdict"] for c in evidence.report("rwkv")["claims"]]
     assert verdicts[0] == verdicts[1] == "unclear" and verdicts[3] == "does not show"
-    assert {lesson.variant_label(variant) for variant in lesson.by_moves()} == set(lesson.TRACKING.values())
+    assert {lesson.RUNS.label(variant) for variant in lesson.by_moves()} == set(lesson.TRACKING.values())
     assert {len(values) for runs in lesson.by_moves().values() for values in runs.values()} == {3}
     monkeypatch.setattr(zoo, "tables", lambda name: [])
-    assert lesson.tracking_said() == [] and not any(any(runs.values()) for runs in lesson.by_pairs().values())
+    assert lesson.tracking_text() == [] and lesson.RUNS.recalled() == {}

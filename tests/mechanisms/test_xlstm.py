@@ -8,6 +8,7 @@ import torch
 from core.count import cost
 from core.lessons import recurrent
 from core.lessons import xlstm as lesson
+from core.lessons.common import spec_of
 from core.lessons.recall import checkpoint_scene, live_bytes, live_smaller
 from core.real import catalogue
 from core.train import evidence, zoo
@@ -24,7 +25,7 @@ PAGE = Page(
     prompts=RECALL,
     nonsense=bad(("forget", "99"), ("forget", "x"), ("cell", "GRU"), ("keys", "5"), ("heads", "7")),
     source=("class MLstmModule", "arXiv 2503.13427"),
-    users=lambda: [u.entry.name for u in lesson.users()],
+    users=lambda: [u.entry.name for u in recurrent.keepers("mLSTM")],
     stated=False,
     screen=Screen(
         maps=5,
@@ -144,33 +145,34 @@ def test_memory_of_xlstm_7b_is_that_of_the_papers_table():
         m = lesson.memory(heads)
         assert f"{m.matrices / 1e6:.1f} MB" == size and m.tokens == tokens
         assert m.bytes - m.matrices == m.blocks * heads * (m.k_dim + 1) * 4
-    assert lesson.memory(8).bytes == cost.count(lesson.released(), 1, state_dtype="float32").state_bytes
+    assert lesson.memory(8).bytes == cost.count(spec_of(lesson.XLSTM), 1, state_dtype="float32").state_bytes
 
 
 @pytest.mark.parametrize("key", ["llama3-8b", "gemma3-1b"])
 def test_the_crossover_is_the_first_token_at_which_the_cache_is_as_large(key):
-    at, size = lesson.crossover(key, 8), lesson.memory(8).bytes
+    size = lesson.memory(8).bytes
+    at = recurrent.reached(key, size)
     assert recurrent.cached(key, at) >= size > recurrent.cached(key, at - 1)
 
 
 def test_growing_models_have_no_state_and_keepers_have():
-    grown, kept = set(recurrent.growing()), {k.entry.key for k in recurrent.keepers()}
+    grown, kept = set(recurrent.growing()), {k.entry.key for k in recurrent.keepers("mLSTM")}
     assert not grown & kept and {"llama3-8b", "deepseek-v3"} <= grown and {"xlstm-7b", "rwkv7-2.9b", "jamba-v0.1"} <= kept
-    assert lesson.users()[0].entry.key == "xlstm-7b" and len(grown | kept) <= len(catalogue.entries())
+    assert recurrent.keepers("mLSTM")[0].entry.key == "xlstm-7b" and len(grown | kept) <= len(catalogue.entries())
 
 
 def test_prove_follows_the_table(monkeypatch):
     """A table of runs made by hand: verdicts, both figures' numbers; without runs nothing is claimed."""
     good = {"mlstm-4": 0.3, "mlstm-8": 0.5, "mlstm-16": 0.8, "slstm": 0.2, "lstm": 0.1, "mlstm-3-1": 0.99, "lstm-3-1": 0.99}
     rows = [
-        {"variant": v, "seed": str(s), "step": "600"} | {f"recall@{n}": str(round(x + s / 1000, 3)) for n in lesson.PAIRS}
+        {"variant": v, "seed": str(s), "step": "600"} | {f"recall@{n}": str(round(x + s / 1000, 3)) for n in lesson.RUNS.counts}
         for v, x in good.items()
         for s in range(3)
     ]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
     assert {c["verdict"] for c in evidence.report("xlstm")["claims"]} == {"shows"}
-    assert lesson.by_pairs()["mlstm-8"][24] == {0: 0.5, 1: 0.501, 2: 0.502}
+    assert lesson.RUNS.recalled()["mlstm-8"][24] == {0: 0.5, 1: 0.501, 2: 0.502}
     assert lesson.by_size()["lstm"] == (256, {0: 0.1, 1: 0.101, 2: 0.102})
-    assert lesson.by_pairs()[recurrent.ATTENTION][24] == {}
+    assert recurrent.ATTENTION not in lesson.RUNS.recalled()
     monkeypatch.setattr(zoo, "tables", lambda name: [])
     assert {c["verdict"] for c in evidence.report("xlstm")["claims"]} == {"unclear"}
