@@ -157,8 +157,8 @@ PROTOCOLS = {
     "a task": "TASK NAMES WORDS INDEX VOCABULARY KINDS PLACES MAX_CHARACTERS training_batch evaluate loss parse surprise",
     "a recipe": "MECHANISM measure "
     "RECIPES CLAIMS HEADS HEAD WIDTH DEPTH STEPS PAIRS KEYS WINDOW HIDDEN LONG SOLVED GROUPS METRIC LOSS",
-    "a page's lesson": "EXAMPLES variant variant_label presets scene Scene watch formula Formula real_model real_models "
-    "RealModel RUNS recalled learning users",
+    "a page's lesson": "EXAMPLES variant presets scene Scene watch formula Formula real_model real_models "
+    "RealModel RUNS learning users",
 }
 # Names that still mean several things. This list may only get shorter: a new name says what it is.
 SHARED = set(
