@@ -6,7 +6,7 @@ from functools import lru_cache
 import streamlit as st
 
 from app import live, panels, state, theme
-from app.figures import frame, landscape
+from app.figures import frame, kinds, landscape
 from app.figures.ladder import ladders
 from app.palette import PALETTE
 from core.count.dtypes import stored
@@ -173,10 +173,10 @@ def growth(reading, key: str) -> None:
     if not (line.cache.any() or line.state.any() or line.multi_head.any()):  # a design in which no layer mixes tokens
         return
     with panels.card("Memory against context", f"growth-{key}"):
-        fig = landscape.growth(reading, lesson.family(reading.spec), theme.mode(), theme.stroke())
+        family = lesson.family(reading.spec)
+        drawn = landscape.growth(reading.spec.name, line, lesson.FAMILIES[family].hue if family else "soft")
         table = {"context": line.contexts, "cache, B": line.cache, "state, B": line.state, "multi-head, B": line.multi_head}
-        alt = f"Cache and state of {reading.spec.name} against context, beside multi-head attention that shares nothing"
-        frame.figure(fig, key=f"growth-{key}", alt=alt, table=table, config=about(reading))
+        kinds.show(drawn, f"growth-{key}", about(reading), table)
         end = power(int(line.contexts[-1]))
         panels.caption(
             f"**One sequence, {reading.cache_dtype}, both axes logarithmic.** At {end} tokens "

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, live, panels, state, theme
-from app.figures import frame, mixers
+from app.figures import frame, kinds, mixers
 from app.figures.maps import encode_probability, maps
 from app.panels import Bar
 from core.lessons import mixers as lesson
@@ -217,9 +217,8 @@ def real_models(config: dict) -> None:
     rows = lesson.real_models()
     live.heading(f"Real models that recur, {CONTEXT} tokens")
     names, state_, cache = [r.name for r in rows], np.array([r.state for r in rows]), np.array([r.cache for r in rows])
-    fig = mixers.models(names, state_, cache, binary, theme.colours(), theme.stroke())
-    alt = f"State and cache of {len(rows)} real models at {CONTEXT} tokens, on a logarithmic axis"
-    frame.figure(fig, key="models", alt=alt, table={"model": names, "state, B": state_, "cache, B": cache}, config=config)
+    subject = f"State and cache of {len(rows)} real models at {CONTEXT} tokens"
+    kinds.show(mixers.models(subject, names, state_, cache, binary), "models", config)
     panels.caption(
         f"**One sequence of {USUAL_CONTEXT:,} tokens, cache in 16 bits, recurrent state in 32.** No diamond: nothing grows."
     )

@@ -277,7 +277,6 @@ def two_forms(choice: Choice, prompt: recall.Prompt, tokens: int) -> None:
 def count(asked: Asked) -> None:
     """Memory against context, counted beside measured; both forms' arithmetic and reads; real models; one percentage, three
     ways."""
-    colours, stroke = theme.colours(), theme.stroke()
     if not models.keys():
         growth(asked.choice)
         return
@@ -291,7 +290,7 @@ def count(asked: Asked) -> None:
     with left:
         arithmetic(asked.choice, key)
     with right:
-        at_once(asked.choice, key, colours, stroke)
+        at_once(asked.choice, key)
     formula(key)
     real_models(asked.choice)
     three_answers()
@@ -339,17 +338,15 @@ def arithmetic(choice: Choice, key: str) -> None:
     )
 
 
-def at_once(choice: Choice, key: str, colours: dict, stroke: float) -> None:
+def at_once(choice: Choice, key: str) -> None:
     """Which form is cheaper, by how many tokens are answered at once."""
     context = models.PREFILL
     queries = np.unique(np.geomspace(1, context, 40).astype(int))
     values, at = models.together(key, context, queries), models.crossing(key, context)
     height = models.together(key, context, np.array([max(at, 1)]))[lesson.ABSORBED][0]
     live.heading(f"{model_name(key)}: many tokens at once, the last of {context:,}")
-    fig = latent.crossing(queries, values, at, height, colours, stroke)
-    table = {"tokens at once": queries, **{f"{form}, FLOPs": y for form, y in values.items()}}
-    alt = f"FLOPs of one layer against the tokens answered at once; expanded is cheaper from {at:,} on"
-    frame.figure(fig, key="at-once", alt=alt, table=table, config=about(choice, real_model=model_name(key)))
+    drawn = latent.crossing(model_name(key), queries, values, at, height)
+    kinds.show(drawn, "at-once", about(choice, real_model=model_name(key)))
     panels.caption(
         f"**From {at:,} tokens at once the expanded form is cheaper.** So prompts are read expanded and answers written "
         "absorbed, with the same weights."

@@ -253,16 +253,15 @@ def swap_said(words: tuple[str, ...], removal: float) -> str:
 
 def count(_: Choice) -> None:
     """State against tokens, ours and the real model; the formula; where caches catch up."""
-    colours, stroke = theme.colours(), theme.stroke()
     key = controls.pick("real", "Cache of", recurrent.growing(), "llama3.2-1b", model_name)
     config = live.about(lesson.MODEL, real_model=model_name(key))
     left, right = st.columns(2, gap="large")
     with left:
         ours(config)
     with right:
-        real(key, config, colours, stroke)
+        real(key, config)
     formula()
-    catching_up(key, config, colours, stroke)
+    catching_up(key, config)
 
 
 def ours(config: dict) -> None:
@@ -279,16 +278,13 @@ def ours(config: dict) -> None:
     panels.check(int(lines["RWKV-7"][points[-1] - 1]), int(kept[-1]))
 
 
-def real(key: str, config: dict, colours: dict, stroke: float) -> None:
+def real(key: str, config: dict) -> None:
     """A real cache passing a real state."""
     live.heading(f"RWKV-7 2.9B against {model_name(key)}")
     contexts, at = 2 ** np.arange(2, 18), recurrent.reached(key, lesson.state().bytes)
     cache, kept = recurrent.crossing(key, lesson.state().bytes, contexts)
     names = model_name(key), "RWKV-7 2.9B"
-    fig = xlstm.crossing(contexts, cache, kept, at, names, binary, colours, stroke)
-    alt = f"Cache of {names[0]} against context passes the constant state of {names[1]} at {at} tokens"
-    table = {"context": contexts, f"{names[0]}, B": cache, f"{names[1]}, B": kept}
-    frame.figure(fig, key="crossing", alt=alt, table=table, config=config)
+    kinds.show(xlstm.crossing(contexts, cache, kept, at, names, binary), "crossing", config)
     panels.caption(
         f"**Below {at:,} tokens the state that does not grow is the larger one.** One sequence: state in float32, cache in 16 "
         "bits. Both axes are logarithmic. What does not grow must forget: a state of one size holds only so much."
@@ -311,14 +307,12 @@ def formula() -> None:
     )
 
 
-def catching_up(key: str, config: dict, colours: dict, stroke: float) -> None:
+def catching_up(key: str, config: dict) -> None:
     """After how many tokens every real cache has caught up."""
     live.heading("When real caches have grown to the state of RWKV-7 2.9B")
     rows = recurrent.caught_up(lesson.state().bytes)
     names, values = [model_name(k) for k, _ in rows], np.array([n for _, n in rows])
-    fig = xlstm.tokens(names, values, [k for k, _ in rows].index(key), "as large at", colours, stroke)
-    alt = f"Tokens at which the cache of each of {len(rows)} models is as large as the state of RWKV-7 2.9B"
-    frame.figure(fig, key="models", alt=alt, table={"model": names, "tokens": values}, config=config)
+    kinds.show(xlstm.tokens("the state of RWKV-7 2.9B", names, values, [k for k, _ in rows].index(key)), "models", config)
     panels.caption(
         "**One sequence, cache in 16 bits, state in float32.** Log scale. Models of all sizes: most are far larger ones."
     )

@@ -265,9 +265,7 @@ def growth(top_k: int, config: dict) -> None:
     lengths, points, values = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.measured_cache()
     sizes = [lesson.cache(lesson.live_cost(top_k, int(n))) for n in lengths]
     latent, total = (np.array([getattr(s, part) for s in sizes]) for part in ("latent", "total"))
-    fig = sparse.growth(lengths, latent, total, points, values, theme.colours(), theme.stroke())
-    alt = "Cache bytes against tokens: the latent's, and above it the scorer's keys; the measured bytes lie on the upper line"
-    frame.figure(fig, key="growth", alt=alt, table={"tokens": lengths, "latent, B": latent, "with keys, B": total}, config=config)
+    kinds.show(sparse.growth(lengths, latent, total, points, values), "growth", config)
     panels.caption("**Top-k changes nothing here:** what is not read now may be read next, so all of it is kept.")
     panels.check(int(total[points[-1] - 1]), int(values[-1]))
 

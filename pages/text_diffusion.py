@@ -187,7 +187,7 @@ def count(choice: Choice) -> None:
     with right:
         real(key, n, config, colours, stroke)
     formula(key, n)
-    waiting(key, n, config, colours, stroke)
+    waiting(key, n, config)
 
 
 def ours(how: lesson.Sampler, config: dict, colours: dict, stroke: float) -> None:
@@ -234,15 +234,13 @@ def formula(key: str, n: int) -> None:
     panels.caption("**Counted, not estimated:** {code}", code=f"<code>python -m core inspect {key} --context {whole}</code>")
 
 
-def waiting(key: str, n: int, config: dict, colours: dict, stroke: float) -> None:
+def waiting(key: str, n: int, config: dict) -> None:
     """Seconds an answer takes at best, against how many are made at once."""
     live.heading("Why it can be fast all the same, and when not")
     w, name = cost.wait(key, n), model_name(key)
     names = f"<b>{n} passes</b>", "&nbsp;&nbsp;a word a pass, with a cache"
-    fig = figures.waits(w.batches, w.denoiser, w.cached, w.turn, names, colours, stroke)
-    alt = f"Seconds for answers against how many at once: {n} passes of {name}, and the same layers with a cache"
-    table = {"texts at once": w.batches, f"{n} passes, s": w.denoiser, "with a cache, s": w.cached}
-    frame.figure(fig, key="wait", alt=alt, table=table, config=config)
+    subject, columns = f"Seconds for answers of {name}", (f"{n} passes, s", "with a cache, s")
+    kinds.show(figures.waits(subject, w.batches, w.denoiser, w.cached, w.turn, names, columns), "wait", config)
     turn = f"from {w.turn:,} texts at once on the cache is faster" if w.turn else "it stays faster at every number shown"
     panels.caption(
         f"**One text: {w.denoiser[0]:.2g} s against {w.cached[0]:.2g} s; {turn}.** The best that an {cost.chip()} allows, in 16 "

@@ -241,7 +241,6 @@ def divisor_said(layer: lesson.Layer, step: int) -> str:
 
 def count(choice: Choice) -> None:
     """Memory against tokens, ours and the real model; the formula; where caches catch up."""
-    colours, stroke = theme.colours(), theme.stroke()
     variant = lesson.variant(choice.cell, choice.keys)
     key = controls.pick("real", "Cache of", recurrent.growing(), "llama3-8b", model_name)
     config = live.about(variant, keys=choice.keys, heads=choice.heads, real_model=model_name(key))
@@ -249,10 +248,10 @@ def count(choice: Choice) -> None:
     with left:
         ours(choice.cell, choice.keys, variant, config)
     with right:
-        real(key, choice.heads, config, colours, stroke)
+        real(key, choice.heads, config)
     formula(choice.heads)
     cut()
-    catching_up(key, choice.heads, config, colours, stroke)
+    catching_up(key, choice.heads, config)
 
 
 def ours(cell: str, keys: int, variant: str, config: dict) -> None:
@@ -270,16 +269,13 @@ def ours(cell: str, keys: int, variant: str, config: dict) -> None:
     panels.check(int(lines[cell][points[-1] - 1]), int(kept[-1]))
 
 
-def real(key: str, heads: int, config: dict, colours: dict, stroke: float) -> None:
+def real(key: str, heads: int, config: dict) -> None:
     """A real cache passing a real memory."""
     live.heading(f"xLSTM 7B against {model_name(key)}")
     contexts, size = 2 ** np.arange(4, 18), lesson.memory(heads).bytes
     at, (cache, memory) = reached(key, size), recurrent.crossing(key, size, contexts)
     names = model_name(key), f"xLSTM 7B, {heads} heads"
-    fig = xlstm.crossing(contexts, cache, memory, at, names, binary, colours, stroke)
-    alt = f"Cache of {names[0]} against context passes the constant memory of {names[1]} at {at} tokens"
-    table = {"context": contexts, f"{names[0]}, B": cache, f"{names[1]}, B": memory}
-    frame.figure(fig, key="crossing", alt=alt, table=table, config=config)
+    kinds.show(xlstm.crossing(contexts, cache, memory, at, names, binary), "crossing", config)
     panels.caption(
         f"**Below {at:,} tokens the memory that does not grow is the larger one.** One sequence: memory in float32, as the paper "
         "counts it; cache in 16 bits. Both axes are logarithmic."
@@ -317,14 +313,14 @@ def cut() -> None:
     )
 
 
-def catching_up(key: str, heads: int, config: dict, colours: dict, stroke: float) -> None:
+def catching_up(key: str, heads: int, config: dict) -> None:
     """After how many tokens every real cache has caught up."""
     live.heading(f"When real caches have grown to the memory of xLSTM 7B, {heads} heads")
     rows = recurrent.caught_up(lesson.memory(heads).bytes)
     names, values = [model_name(k) for k, _ in rows], np.array([n for _, n in rows])
-    fig = xlstm.tokens(names, values, [k for k, _ in rows].index(key), "as large at", colours, stroke)
-    alt = f"Tokens at which the cache of each of {len(rows)} models is as large as the memory of xLSTM 7B"
-    frame.figure(fig, key="models", alt=alt, table={"model": names, "tokens": values}, config=config)
+    kinds.show(
+        xlstm.tokens(f"the memory of xLSTM 7B, {heads} heads", names, values, [k for k, _ in rows].index(key)), "models", config
+    )
     panels.caption(
         "**One sequence, cache in 16 bits, memory in float32.** Log scale. Models with a recurrent state are left out."
     )

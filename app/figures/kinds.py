@@ -186,9 +186,11 @@ class Growth(Kind):
 class Against(Kind):
     """One cost against context (n,), both axes logarithmic; `subject` begins the alternative text.
 
-    label    writes bytes, on the axis and under the pointer; None: powers of ten of `unit`
-    ticks    {as people say it: tokens}
+    label    writes bytes, on the axis and under the pointer; None: powers of ten of `unit`, with `digits`
+    ticks    {as people say it: tokens}; none: powers of ten
+    across   what stands instead of contexts: title of the axis, heading in the table, what it is under the pointer
     marks    upright lines: tokens, words, the side of them where the words stand
+    meets    a ring: tokens, value, words
     columns  the headings of the lines in the table; `more` stands in the table alone
     """
 
@@ -199,7 +201,10 @@ class Against(Kind):
     ticks: Mapping[str, int]
     label: Callable[[float], str] | None = None
     unit: str = " FLOP"
+    digits: str = ".3s"
+    across: tuple[str, str, str] = ("context, tokens", "context", "at {} tokens")
     marks: tuple[tuple[int, str, str], ...] = ()
+    meets: tuple[int, float, str] | None = None
     columns: tuple[str, ...] = ()
     more: Mapping[str, np.ndarray] = field(default_factory=dict)
     remark: str = ""
@@ -217,50 +222,54 @@ class Against(Kind):
                 mark(fig, x, y, line.text if line.label else f" {line.name} ", colours[line.hue], line.side, size)
         for tokens, words, side in self.marks:
             upright(fig, tokens, words, colours, stroke, log=True, side=side)
-        if self.label:
-            self.sizes(fig, stroke)
-        else:
-            self.powers(fig)
+        if self.meets:
+            there, value, words = self.meets
+            dots(fig, [there], [value], colours["ink"], 10 * stroke, words, "circle-open", 2 * stroke)
+            mark(fig, there, 1.5 * value, f"{words}  ", colours["ink"], "top left", size)
+        self.axes(fig, stroke)
         return fig
 
     def pointed(self, line: Line) -> dict[str, Any]:
         """What stands under the pointer."""
         if not self.label:
-            return {"hover": f"{line.name}: %{{y:.3s}}{self.unit} at %{{x:,}} tokens"}
-        return {"text": [f"{line.name}: {self.label(v)} at {n:,} tokens" for n, v in zip(self.contexts, line.values)]}
+            return {"hover": f"{line.name}: %{{y:{self.digits}}}{self.unit} {self.across[2].format('%{x:,}')}"}
+        pairs = zip(self.contexts, line.values)
+        return {"text": [f"{line.name}: {self.label(v)} {self.across[2].format(f'{n:,}')}" for n, v in pairs]}
 
-    def sizes(self, fig: go.Figure, stroke: float) -> None:
-        """Axes of context and bytes."""
-        context_axis(fig, self.ticks, self.contexts[0], self.contexts[-1])
-        every = np.concatenate([line.values for line in self.lines])
-        values, texts = byte_ticks(every.min() / 2, every.max() * 2, self.label)
-        fig.update_yaxes(type="log", title_text=self.title, tickvals=values, ticktext=texts)
-        fig.update_layout(margin={"t": 24 * stroke})
-
-    def powers(self, fig: go.Figure) -> None:
-        """Axes of context and powers of ten."""
+    def axes(self, fig: go.Figure, stroke: float) -> None:
+        """Both axes: bytes written by `label`, else powers of ten."""
         tokens, texts = list(self.ticks.values()), list(self.ticks)
-        fig.update_xaxes(type="log", title_text="context, tokens", tickvals=tokens, ticktext=texts)
-        up = {"dtick": 1, "exponentformat": "SI"}
+        places = {"tickvals": tokens, "ticktext": texts} if tokens else {"dtick": 1, "tickformat": ","}
+        fig.update_xaxes(type="log", title_text=self.across[0], **places)
+        up: dict[str, Any] = {"dtick": 1, "exponentformat": "SI"} if self.digits == ".3s" else {"dtick": 1}
+        if self.label:
+            every = np.concatenate([line.values for line in self.lines])
+            values, texts = byte_ticks(every[every > 0].min() / 2, every.max() * 2, self.label)
+            up = {"tickvals": values, "ticktext": texts}
+            fig.update_layout(margin={"t": 24 * stroke})
         fig.update_yaxes(type="log", title_text=self.title, **up)
+        if self.label and self.ticks:
+            context_axis(fig, self.ticks, self.contexts[0], self.contexts[-1])
 
     @property
     def table(self) -> dict[str, Any]:
         """Contexts and a column for each line."""
         heads = self.columns or tuple(f"{line.name}, B" for line in self.lines)
-        return {"context": self.contexts, **{head: line.values for head, line in zip(heads, self.lines)}, **self.more}
+        return {self.across[1]: self.contexts, **{head: line.values for head, line in zip(heads, self.lines)}, **self.more}
 
     @property
     def alt(self) -> str:
         """The ends of the lines, and what the page adds."""
         ends = ", ".join(f"{line.name} {self.written(line.values[-1])}" for line in self.lines)
-        return (
-            f"{self.subject} against context, at {self.contexts[-1]:,} tokens {ends}{f'; {self.remark}' if self.remark else ''}"
-        )
+        there = self.across[2].format(f"{self.contexts[-1]:,}")
+        return f"{self.subject} against {self.across[1]}, {there} {ends}{f'; {self.remark}' if self.remark else ''}"
 
     def written(self, value: float) -> str:
         """A value in words: "68.7 G FLOP"."""
-        return self.label(value) if self.label else f"{decimal(value).removesuffix('B')} {self.unit.strip()}"
+        if self.label:
+            return self.label(value)
+        number = decimal(value).removesuffix("B") if self.digits == ".3s" else f"{value:{self.digits}}"
+        return f"{number.strip()} {self.unit.strip()}"
 
 
 ROOM = "\u2003"  # a space before a name: Plotly measures names a little too short and would cut their first letter
@@ -287,11 +296,11 @@ class Marks:
 
 @dataclass(frozen=True)
 class Models(Kind):
-    """Real models as rows, values on a log axis; a line joins the two marks of `joined` in the hue of the page.
+    """Real models as rows, values on a log axis; a line joins the two marks of `joined` in the hue of the page, or begins at 1.
 
     subject  begins the alternative text
     chosen   the row in bold; room: what stands before each name
-    phrase   what stands under the pointer; ticks {words: value}, else powers of 16 written by `label`
+    phrase   what stands under the pointer; ticks {words: value}, none: powers of ten, else powers of 16 written by `label`
     """
 
     subject: str
@@ -299,7 +308,7 @@ class Models(Kind):
     marks: tuple[Marks, ...]
     label: Callable[[float], str]
     hue: str
-    joined: tuple[int, int] = (0, 1)
+    joined: tuple[int, ...] = (0, 1)
     opacity: float = 0.45
     chosen: int | None = None
     room: str = ""
@@ -312,31 +321,34 @@ class Models(Kind):
         """The picture."""
         count = len(self.names)
         fig, rows = blank(colours, self.heights[0] + self.heights[1] * count, stroke), np.arange(count)[::-1]
-        start, end = (self.marks[i].values for i in self.joined)
-        fig.add_scatter(
-            x=np.stack([start, end, np.full(count, np.nan)], 1).ravel(), y=np.repeat(rows, 3).astype(float), mode="lines",
-            line={"color": colours[self.hue], "width": 2.4 * stroke}, opacity=self.opacity, hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
+        if self.joined:
+            ends = [np.ones(count), *(self.marks[i].values for i in self.joined)][-2:]
+            x, y = np.stack([*ends, np.full(count, np.nan)], 1).ravel(), np.repeat(rows, 3).astype(float)
+            curve(fig, x, y, colours[self.hue], 2.4 * stroke, opacity=self.opacity, showlegend=False)
         for marks in self.marks:
             text = [self.phrase.format(model=m, name=marks.name, value=self.label(v)) for m, v in zip(self.names, marks.values)]
-            dots(fig, marks.values, rows, **marks.style(colours, stroke), text=text)
-        texts, values = self.ticked(min(map(min, (start, end))) / 2, max(map(max, (start, end))) * 2)
+            values = np.where(np.asarray(marks.values) > 0, marks.values, np.nan)  # nothing has no place on a log axis
+            dots(fig, values, rows, **marks.style(colours, stroke), text=text)
         shown = [self.room + (f"<b>{name}</b>" if i == self.chosen else name) for i, name in enumerate(self.names)]
-        fig.update_xaxes(type="log", tickvals=values, ticktext=texts, side="top")
+        fig.update_xaxes(type="log", side="top", tickangle=0, **self.ticked())
         fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, count - 0.3], gridcolor=CLEAR)
         fig.update_yaxes(tickfont={"color": colours["ink"]})
         if self.left:
             fig.update_layout(margin={"l": self.left * stroke})
-        legend(fig, colours, y=0, yanchor="top")
+        if len(self.marks) > 1:
+            legend(fig, colours, y=0, yanchor="top")
         return fig
 
-    def ticked(self, low: float, high: float) -> tuple[Sequence[str], Sequence[float]]:
-        """Texts and values of the ticks between two sizes."""
-        if self.ticks is None:
-            values, texts = byte_ticks(low, high, self.label)
-            return texts, values
-        shown = {text: value for text, value in self.ticks.items() if low < value < high}
-        return list(shown), list(shown.values())
+    def ticked(self) -> dict[str, Any]:
+        """The ticks of the axis."""
+        if self.ticks is not None and not self.ticks:
+            return {"dtick": 2, "tickformat": ","}
+        every = np.concatenate([np.asarray(marks.values) for marks in self.marks])
+        low, high = every[every > 0].min() / 2, every.max() * 2
+        values, texts = byte_ticks(low, high, self.label)
+        if self.ticks:
+            texts, values = zip(*((text, value) for text, value in self.ticks.items() if low < value < high))
+        return {"tickvals": values, "ticktext": texts}
 
     @property
     def table(self) -> dict[str, Any]:

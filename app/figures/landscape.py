@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, byte_ticks, larger, mark, note
+from app.figures.kinds import Against, Line
+from app.figures.plot import blank, larger, note
 from app.palette import PALETTE
 from core.lessons import card
 from core.lessons import landscape as lesson
@@ -186,40 +187,17 @@ def animated(fig: go.Figure, rows: list[Dot], tags: list, till: str, colours: di
 # One model
 
 
-@lru_cache(maxsize=128)
-def growth(reading, family: str, mode: str, stroke: float) -> go.Figure:
-    """Cache and state against context, log-log, beside plain multi-head attention. Drawn once for all visitors."""
-    colours, line = PALETTE[mode], card.curve(reading)
-    fig, hue = blank(colours, 250, stroke), card.FAMILIES[family].hue if family else "soft"
-    rows = (
-        (line.multi_head, "multi-head, not shared", "soft", 1.4, "dot"),
-        (line.state, "state", "state", 2.2, "dash"),
-        (line.cache, "cache", hue, 2.8, "solid"),
+TICKS = {"256": 256, "1k": 1 << 10, "4k": 4 << 10, "32k": 32 << 10, "128k": 128 << 10, "1M": 1 << 20, "10M": 10 << 20}
+
+
+def growth(name: str, curve: card.Curve, hue: str) -> Against:
+    """Cache and state of a model against context, beside plain multi-head attention."""
+    half, low = len(curve.contexts) * 3 // 5, "bottom right"
+    lines = (
+        Line("multi-head, not shared", curve.multi_head, "soft", 1.4, at=half, dash="dot"),
+        Line("state", curve.state, "state", 2.2, at=0, side=low if curve.cache[0] > curve.state[0] else "top right", dash="dash"),
+        Line("cache", curve.cache, hue, 2.8, "<b>cache</b>", len(curve.contexts) * 2 // 3, low),
     )
-    size, ends = 12.5 * larger(stroke), []
-    for values, name, colour, width, dash in rows:
-        if not values.any():
-            continue
-        style = {"color": colours[colour], "width": width * stroke, "dash": dash}
-        text = [f"{name}: {sized(v)} at {n:,} tokens" for n, v in zip(line.contexts, values)]
-        fig.add_scatter(x=line.contexts, y=values, mode="lines", line=style, text=text, hovertemplate="%{text}<extra></extra>")
-        ends.append((name, colour, values))
-    for name, colour, values in ends:
-        spots = {"state": (0, SIDE[line.cache[0] > line.state[0]]), "cache": (len(line.contexts) * 2 // 3, "bottom right")}
-        at, side = spots.get(name, (len(values) * 3 // 5, "top left"))
-        mark(fig, line.contexts[at], values[at], f"<b>{name}</b>" if name == "cache" else name, colours[colour], side, size)
-    contexts(fig, line.contexts)
-    low, high = (f(v[v > 0].min() if f is min else v.max() for _, _, v in ends) for f in (min, max))
-    values, texts = byte_ticks(low / 8, high * 8, binary)
-    fig.update_yaxes(type="log", tickvals=values, ticktext=texts)
-    return fig
-
-
-SIDE = {True: "bottom right", False: "top right"}
-
-
-def contexts(fig: go.Figure, values: np.ndarray) -> None:
-    """A logarithmic axis of tokens."""
-    ticks = [n for n in (256, 1024, 4096, 32768, 131072, 1 << 20, 10 << 20) if values[0] <= n <= values[-1]]
-    texts = [f"{n >> 20}M" if n >> 20 else f"{n >> 10}k" if n >> 10 else str(n) for n in ticks]
-    fig.update_xaxes(type="log", title_text="context, tokens", tickvals=ticks, ticktext=texts)
+    there = tuple(line for line in lines if line.values.any())
+    ticks = {text: n for text, n in TICKS.items() if n <= curve.contexts[-1]}
+    return Against(f"Memory of {name}", there, curve.contexts, "", ticks, binary, height=250)

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import DECADES, Against, Line, Marks, Models, Sample, Seeds
-from app.figures.plot import blank, curve, dots, mark
+from app.figures.plot import blank, curve, dots
 from app.palette import PALETTE
 from core.lessons.mla import lesson
 from core.shape import diagram
@@ -126,25 +126,18 @@ def lines(name: str, contexts, values: dict, title: str, unit: str, column: str)
     return Against(subject, tuple(drawn), contexts, title, DECADES, unit=f" {unit}", columns=heads, height=300)
 
 
-def crossing(queries, values: dict, at: int, height: float, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """FLOPs of one layer against the tokens answered at once, log-log, with the point where the two forms cross."""
-    fig = blank(colours, 300, stroke)
-    size = 13 * (1 + 0.45 * (stroke - 1))
-    for form, hue, dash, position in (
-        ("expanded", "query", "dash", "top right"),
-        ("absorbed", "latent", "solid", "bottom right"),
-    ):
-        line = {"color": colours[hue], "width": 2.2 * stroke, "dash": dash}
-        hover = f"{form}: %{{y:.3s}}FLOP for %{{x:,}} tokens at once<extra></extra>"
-        fig.add_scatter(x=queries, y=values[form], mode="lines", line=line, hovertemplate=hover)
-        mark(fig, queries[0], values[form][0], f" <b>{form}</b>", colours[hue], position, size)
-    if at:
-        ring = {"symbol": "circle-open", "size": 12 * stroke, "color": colours["ink"], "line": {"width": 2 * stroke}}
-        fig.add_scatter(x=[at], y=[height], mode="markers", marker=ring, hovertemplate=f"{at:,} tokens at once<extra></extra>")
-        mark(fig, at, height, f"{at:,} tokens at once  ", colours["ink"], "top left", size)
-    fig.update_xaxes(type="log", title_text="tokens answered at once", dtick=1, tickformat=",")
-    fig.update_yaxes(type="log", title_text="FLOPs of one layer", dtick=1, exponentformat="SI")
-    return fig
+def crossing(name: str, queries, values: dict, at: int, height: float) -> Against:
+    """FLOPs of one layer against the tokens answered at once, with the point where the two forms cross."""
+    lines = (
+        Line("absorbed", values["absorbed"], "latent", 2.2, " <b>absorbed</b>", 0, "bottom right"),
+        Line("expanded", values["expanded"], "query", 2.2, " <b>expanded</b>", 0, "top right", dash="dash"),
+    )
+    across = "tokens answered at once", "tokens at once", "for {} tokens at once"
+    meets, remark = (at, height, f"{at:,} tokens at once") if at else None, f"expanded is cheaper from {at:,} on" if at else ""
+    return Against(
+        f"FLOPs of one layer of {name}", lines, queries, "FLOPs of one layer", {}, unit="FLOP", across=across, meets=meets,
+        columns=("absorbed, FLOPs", "expanded, FLOPs"), remark=remark, height=300,
+    )  # fmt: skip
 
 
 def models(subject: str, names, multi_head, grouped, released, label) -> Models:

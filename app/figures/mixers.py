@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import CLEAR, TEXT, blank, byte_ticks, curve, legend, note, type_size, upright
+from app.figures.kinds import ROOM, Marks, Models
+from app.figures.plot import TEXT, blank, byte_ticks, curve, note, type_size, upright
 from app.palette import PALETTE
 from core.lessons import mixers as lesson
 from core.units import binary
@@ -122,19 +123,12 @@ def growth(lengths, lines: dict, hues: dict, said, tokens: int, colours: dict, s
     return fig
 
 
-def models(names, state, cache, label, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """Real models: bytes of the constant state and of the growing cache, as dots on a log axis."""
-    fig = blank(colours, 84 + 25 * len(names), stroke)
-    rows = np.arange(len(names))[::-1]
-    for values, name, hue, symbol in ((state, "state, constant", "state", "circle"), (cache, "cache, grows", "kv", "diamond")):
-        held = values > 0
-        marker = {"color": colours[hue], "size": 11 * stroke, "symbol": symbol}
-        text = [f"{model}, {name}: {label(v)}" for model, v in zip(np.array(names)[held], values[held])]
-        fig.add_scatter(x=values[held], y=rows[held], mode="markers", marker=marker, name=name, text=text, hovertemplate=TEXT)
-    every = np.concatenate([state[state > 0], cache[cache > 0]])
-    values, texts = byte_ticks(every.min() / 2, every.max() * 2, label)
-    fig.update_xaxes(type="log", tickvals=values[::2], ticktext=texts[::2], tickangle=0, side="top")
-    fig.update_yaxes(tickvals=rows, ticktext=[f"\u2003{n}" for n in names], gridcolor=CLEAR)
-    fig.update_yaxes(tickfont={"color": colours["ink"]}, range=[-0.7, len(names) - 0.3])
-    legend(fig, colours, y=0, yanchor="top")
-    return fig
+def models(subject: str, names, state, cache, label) -> Models:
+    """Real models: bytes of the constant state and of the growing cache."""
+    marks = (
+        Marks("state, constant", state, "state", size=11, column="state, B"),
+        Marks("cache, grows", cache, "kv", "diamond", 11, column="cache, B"),
+    )
+    values, texts = byte_ticks(1, 16.0**11, label)
+    ticks = dict(zip(texts[::2], values[::2]))
+    return Models(subject, names, marks, label, "kv", (), room=ROOM, ticks=ticks, heights=(84, 25))

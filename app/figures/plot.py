@@ -117,7 +117,8 @@ def upright(fig: go.Figure, x, text: str, colours: dict, stroke: float, log: boo
     """A quiet vertical line with its name at the top."""
     fig.add_vline(x=x, line={"color": colours["soft"], "width": stroke, "dash": "dot"})
     place, shift = np.log10(x) if log else x, -2 if side == "right" else 2
-    note(fig, place, 1.0, text, colours["soft"], yref="paper", yanchor="bottom", xanchor=side, xshift=shift)
+    if text:
+        note(fig, place, 1.0, text, colours["soft"], yref="paper", yanchor="bottom", xanchor=side, xshift=shift)
 
 
 def context_axis(fig: go.Figure, ticks: dict[str, int], low: float, high: float) -> None:

@@ -4,7 +4,7 @@ real models, recall against top-k."""
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.kinds import ByCount, Learning, Style
+from app.figures.kinds import ByCount, Growth, Learning, Line, Style
 from app.figures.plot import CLEAR, TEXT, blank, context_axis, curve, label, legend, mark, note, type_size
 
 SCORER = "query"  # the hue of what scores; what is picked and read has the latent's
@@ -73,20 +73,13 @@ def split(contexts, s, marks: dict[str, int], ticks: dict, colours: dict, stroke
     return fig
 
 
-def growth(lengths, latent, total, points, values, colours: dict, stroke: float = 1.0) -> go.Figure:
+def growth(lengths, latent, total, points, values) -> Growth:
     """Cache bytes against tokens: the latent's, and with the scorer's keys on top; rings are measured."""
-    fig = blank(colours, 300, stroke)
-    for name, y, hue, fill in (("latent", latent, "latent", "tozeroy"), ("with the scorer's keys", total, SCORER, "tonexty")):
-        line = {"color": colours[hue], "width": 2.4 * stroke}
-        hover = f"{name}: %{{y:,}} B at %{{x}} tokens<extra></extra>"
-        fig.add_scatter(x=lengths, y=y, mode="lines", line=line, fill=fill, hovertemplate=hover, name=name)
-    ring = {"symbol": "circle-open", "size": 10 * stroke, "color": colours["saved"], "line": {"width": 2.2 * stroke}}
-    hover = "measured: %{y:,} B at %{x} tokens<extra></extra>"
-    fig.add_scatter(x=points, y=values, mode="markers", marker=ring, hovertemplate=hover, name="measured")
-    fig.update_xaxes(title_text="tokens")
-    fig.update_yaxes(title_text="cache, bytes", tickformat=",", rangemode="tozero")
-    legend(fig, colours, y=1.02, yanchor="bottom")
-    return fig
+    lines = (
+        Line("latent", latent, "latent", 2.4, fill="tozeroy"),
+        Line("with the scorer's keys", total, SCORER, 2.4, "with keys", fill="tonexty"),
+    )
+    return Growth(lines, lines[1].name, lengths, points, values, title="cache, bytes", legend=True, height=300)
 
 
 def models(labels, scorer, attention, colours: dict, stroke: float = 1.0) -> go.Figure:

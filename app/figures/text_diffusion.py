@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.kinds import ByCount, Style
+from app.figures.kinds import Against, ByCount, Line, Style
 from app.figures.plot import CLEAR, blank, curve, dots, mark, note
 
 HUES = ("query", "window", "latent", "shared")
@@ -74,19 +74,14 @@ def work(passes, flops, level: int, now: tuple[int, int], measured, names, colou
     return fig
 
 
-def waits(batches, denoiser, cached, turn: int, names, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """Seconds an answer against texts at once, both axes logarithmic; a line where the order turns."""
-    fig = blank(colours, 300, stroke)
-    for values, hue, dash, name, where, at in (
-        (denoiser, "query", "solid", names[0], "top left", -5),
-        (cached, "shared", "dash", names[1], "bottom right", -7),  # a long name: room for it on a phone
-    ):
-        curve(fig, batches, values, colours[hue], 2.4 * stroke, "%{x} at once: %{y:.3g} s", dash)
-        mark(fig, batches[at], values[at], name, colours[hue], where, 12 * stroke)
-    if turn:
-        fig.add_vline(x=turn, line={"color": colours["line"], "width": 1.5 * stroke})
-    fig.update_xaxes(
-        type="log", title_text="texts at once", tickvals=list(batches[::2]), ticktext=[f"{n:,}" for n in batches[::2]],
+def waits(subject: str, batches, denoiser, cached, turn: int, names, columns: tuple[str, str]) -> Against:
+    """Seconds an answer takes against texts at once; a line where the order turns."""
+    lines = (
+        Line(columns[0].removesuffix(", s"), denoiser, "query", 2.4, names[0], -5),
+        Line(columns[1].removesuffix(", s"), cached, "shared", 2.4, names[1], -7, "bottom right", dash="dash"),
+    )  # the second name is long: there is room for it on a phone
+    return Against(
+        subject, lines, batches, "seconds for all of them, at best", {f"{n:,}": n for n in batches[::2]}, unit=" s", digits=".3g",
+        across=("texts at once", "texts at once", "for {} at once"), marks=((turn, "", "left"),) * bool(turn), columns=columns,
+        height=300,
     )  # fmt: skip
-    fig.update_yaxes(type="log", title_text="seconds for all of them, at best", dtick=1)
-    return fig

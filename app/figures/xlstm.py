@@ -3,8 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.kinds import SHARES, Growth, Line, Runs, Sample, Seeds
-from app.figures.plot import CLEAR, TEXT, blank, byte_ticks, curve, legend, mark
+from app.figures.kinds import ROOM, SHARES, Against, Growth, Line, Marks, Models, Runs, Sample, Seeds
+from app.figures.plot import blank, curve, legend
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -33,41 +33,24 @@ def growth(lengths, values: dict, chosen: str, points, kept) -> Growth:
     return Growth(lines, chosen, lengths, points, kept, title="bytes kept (log)", log=True, room=76)
 
 
-def crossing(contexts, cache, memory, at: int, names: tuple[str, str], label, colours: dict, stroke: float = 1.0) -> go.Figure:
-    """A real model's cache and a memory that does not grow, both axes logarithmic; their crossing marked."""
-    fig = blank(colours, 320, stroke)
-    for y, name, hue in zip((cache, memory), names, ("kv", "state")):
-        text = [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]
-        line = {"color": colours[hue], "width": 2.6 * stroke}
-        fig.add_scatter(x=contexts, y=y, mode="lines", line=line, text=text, hovertemplate=TEXT)
-    size = 13 * (1 + 0.45 * (stroke - 1))
-    mark(fig, contexts[-1], 0.6 * memory[0], f"<b>{names[1]}</b>", colours["state"], "bottom left", size)
-    mark(fig, contexts[-1], cache[-1], f"<b>{names[0]}</b> ", colours["kv"], "top left", size)
-    dot = {"color": colours["ink"], "size": 9 * stroke, "symbol": "circle-open", "line": {"width": 2 * stroke}}
-    fig.add_scatter(x=[at], y=[memory[0]], mode="markers", marker=dot, hovertemplate="equal at %{x:,} tokens<extra></extra>")
-    mark(fig, at, 1.5 * memory[0], f"{at:,} tokens ", colours["ink"], "top left", size)
-    values, texts = byte_ticks(min(cache) / 2, max(max(cache), memory[0]) * 2, label)
-    fig.update_xaxes(type="log", title_text="context, tokens", dtick=1, tickformat=",")
-    fig.update_yaxes(type="log", title_text="kept for one sequence", tickvals=values, ticktext=texts)
-    return fig.update_layout(margin={"t": 26 * stroke})
+def crossing(contexts, cache, memory, at: int, names: tuple[str, str], label) -> Against:
+    """A real model's cache and a memory that does not grow, with the tokens at which they are equal."""
+    lines = (
+        Line(names[0], cache, "kv", 2.6, f"<b>{names[0]}</b> "),
+        Line(names[1], memory, "state", 2.6, f"<b>{names[1]}</b>", side="bottom left", lift=0.6),
+    )
+    subject, equal = f"Cache of {names[0]} and what {names[1]} keeps", f"{at:,} tokens"
+    meets, remark = (at, memory[0], equal), f"equal at {equal}"
+    return Against(subject, lines, contexts, "kept for one sequence", {}, label, meets=meets, remark=remark)
 
 
-def tokens(names, values, chosen: int, said: str, colours: dict, stroke: float = 1.0) -> go.Figure:
+def tokens(kept: str, names, values, chosen: int) -> Models:
     """Models by the number of tokens at which their cache has grown to a memory; the chosen one in bold."""
-    fig = blank(colours, 72 + 22 * len(names), stroke)
-    rows = np.arange(len(names))[::-1]
-    x = np.stack([np.ones(len(names)), values, np.full(len(names), np.nan)], 1).ravel()
-    line = {"color": colours["kv"], "width": 2 * stroke}
-    fig.add_scatter(x=x, y=np.repeat(rows, 3).astype(float), mode="lines", line=line, opacity=0.4, hoverinfo="skip")
-    text = [f"{name}: {said} {n:,} tokens" for name, n in zip(names, values)]
-    dot = {"color": colours["kv"], "size": 11 * stroke}
-    fig.add_scatter(x=values, y=rows, mode="markers", marker=dot, text=text, hovertemplate=TEXT)
-    room = "\u2003"  # a space before each name: Plotly measures names a little too short and would cut their first letter
-    shown = [room + (f"<b>{name}</b>" if i == chosen else name) for i, name in enumerate(names)]
-    fig.update_xaxes(type="log", dtick=2, tickformat=",", tickangle=0, side="top")
-    fig.update_yaxes(tickvals=rows, ticktext=shown, range=[-0.7, len(names) - 0.3], gridcolor=CLEAR)
-    fig.update_yaxes(tickfont={"color": colours["ink"]})
-    return fig
+    subject = f"Tokens at which real caches have grown to {kept}"
+    marks = (Marks("as large at", values, "kv", size=11, column="tokens"),)
+    return Models(
+        subject, names, marks, lambda n: f"{n:,} tokens", "kv", (0,), 0.4, chosen, ROOM, "{model}: {name} {value}", {}, (72, 22)
+    )
 
 
 def by_size(found: dict[str, tuple[int, Runs]], label, hues: dict[str, str], most: int) -> Seeds:

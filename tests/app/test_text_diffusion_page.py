@@ -88,7 +88,8 @@ def test_what_is_wrong_becomes_gaps_and_is_filled_again():
 
 def test_error_bars_are_deviations_of_a_sample():
     """Three seeds 1, 2, 3 deviate by 1, as captions, tables and rules say; a single one by nothing."""
-    fig = figures.quality({"surest first": {4: [1.0, 2.0, 3.0], 8: [5.0]}}, "share", PALETTE["light"])
+    found = {"surest first": {4: [1.0, 2.0, 3.0], 8: [5.0]}}
+    fig = figures.quality("Share", found, "share", "right").figure(PALETTE["light"])
     lines = next(t for t in fig.data if t.mode == "lines")
     assert list(lines.y) == [2.0, 5.0] and list(lines.error_y.array) == [1.0, 0.0]
     assert lesson.spread([1.0, 2.0, 3.0], 2) == "2.00 ± 1.00" and lesson.spread([5.0], 2) == "5.00 ± 0.00"
