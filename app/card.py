@@ -136,7 +136,7 @@ def weights(reading, c) -> list[tuple[str, str, str]]:
     mixed = own is not None and own.bytes != c.weight_bytes
     rows = [(f"weights as released, {own.mix}", own.bytes)] if mixed else []
     rows += [(f"weights, all in {c.weight_dtype}" if mixed else f"weights, {c.weight_dtype}", c.weight_bytes)]
-    unknown = [("weights as released", "not derived", "")] if own is None and reading.quantisation else []
+    unknown = [("weights as released", "not derived", "")] if own is None and reading.unclear else []
     return [(said, binary(n), decimal(n)) for said, n in rows] + unknown
 
 

@@ -78,13 +78,29 @@ def own(key: str, several: bool = False, read: Callable[[str, str | bytes], obje
     given += [(PASTED, text)] if text and text.strip() else []
     if len(given) > intake.MOST_FILES:
         panels.error(f"at most {intake.MOST_FILES} configs are read at once, not {len(given)}: the first ones are shown")
-    found = [result for name, data in given[: intake.MOST_FILES] if (result := tried(read, name, data)) is not None]
+    found = []
+    for at, (name, data) in enumerate(given[: intake.MOST_FILES]):
+        if (result := tried(read, name, data)) is not None:
+            found += filter(None, [answered(f"{key}-{at}", result)])
     if len(found) > 1 and not several:
         panels.caption(f"**{found[0].name}, the file, is used.** Take it away to use the pasted text.")
     for result in found if several else found[:1]:
         if said := remark(result):
             panels.caption(f"**{result.name}.** {said}")
     return intake.apart(found) if several else found
+
+
+def answered(key: str, result):
+    """What was read, with the reader's answer where it is not known how the weights are stored; None until it is given."""
+    if not isinstance(result, Taken) or not result.reading.unclear or result.reading.weight_dtype:
+        return result
+    ask = "Whether it fits cannot be known: say how many bits a weight takes."
+    panels.caption(f"**{result.name}.** {result.reading.unclear[:1].upper()}{result.reading.unclear[1:]}. {ask}")
+    label = f"Bits a weight of {result.name}"
+    bits = st.number_input(label, 0.5, 64.0, None, 0.5, key=f"{key}-bits", placeholder="4.5", width=220)
+    if bits is None:
+        return None
+    return intake.understood({**result.config, intake.ANSWERS: {"weight_dtype": f"{bits:g} bits"}}, result.name)
 
 
 def remark(result) -> str:

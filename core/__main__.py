@@ -7,8 +7,8 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 
-from core.count.dtypes import DTYPES
-from core.errors import LONGEST, CountedOnly, SpecError, one_of, whole
+from core.count.dtypes import DTYPES, named
+from core.errors import LONGEST, CountedOnly, SpecError, whole
 
 # torch takes seconds to import: nothing above needs it, and commands import it once arguments and sources are known to be good.
 
@@ -38,7 +38,7 @@ def check(args) -> None:
             setattr(args, field, integer(field, getattr(args, field), low, high))
     for field in ("weight_dtype", "cache_dtype"):
         if getattr(args, field, None) is not None:
-            one_of(field, getattr(args, field), DTYPES)
+            setattr(args, field, named(field, getattr(args, field)))
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("source", nargs="+", help="a catalogue key, a path to a config.json, or - for standard input")
     inspect.add_argument("--context", help="tokens; default: the config's maximum")
     inspect.add_argument("--batch", default="1", help="equal sequences")
-    inspect.add_argument("--weight-dtype", help=f"{', '.join(DTYPES)}; default: the config's own")
+    inspect.add_argument("--weight-dtype", help=f"{', '.join(DTYPES)} or bits a weight; default: the config's own")
     inspect.add_argument("--cache-dtype", help="likewise")
     form = inspect.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one object a source and line")
@@ -136,7 +136,7 @@ def table(row: dict) -> str:
     lines = []
     for field, value in row.items():
         if value is None:
-            value = "not derived"
+            value = "not known"
         elif "_bytes" in field:
             value = f"{value:,} B  =  {binary(value)}  =  {decimal(value)}"
         elif isinstance(value, int) and not isinstance(value, bool):

@@ -15,8 +15,9 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
-from core.count.dtypes import DTYPES, stored
-from core.errors import LONGEST, one_of, whole
+from core.count import dtypes
+from core.count.dtypes import stored
+from core.errors import LONGEST, whole
 from core.model.spec import Layer, ModelSpec
 
 KINDS = ("full", "sliding", "chunked", "mla", "mla+indexer", "compressed", "state", "full+state", "shared", "none")
@@ -97,7 +98,7 @@ def count(
     whole("context", context, high=LONGEST)
     whole("batch", batch, high=1 << 20)
     for field, dtype in (("weight_dtype", weight_dtype), ("cache_dtype", cache_dtype), ("state_dtype", state_dtype)):
-        one_of(field, dtype, tuple(DTYPES))
+        dtypes.named(field, dtype)
 
     solver = spec.decoding == "recursion"
     trunk, norm = spec if solver else spec.causal(), spec.norm.params(spec.d_model)

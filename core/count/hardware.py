@@ -32,14 +32,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from core.count import cost
-from core.count.dtypes import DTYPES, stored
+from core.count.dtypes import named, per_number, stored
 from core.count.split import mixers, mixture, on_one, remembered, whole_copies
 from core.errors import LONGEST, number, one_of, whole
 from core.model.spec import Layer, ModelSpec
 from core.paths import ASSETS
 from core.units import sized
 
-NARROW = ("fp8", "int4", "mxfp4")  # weights that can be multiplied at the fp8 peak
+NARROW = ("fp8", "int4", "mxfp4", "nvfp4")  # weights that can be multiplied at the fp8 peak
 SPLITS = ("heads", "users")
 WIDE = 2.0  # bytes of a number that a quantised release leaves as it was
 MOST_DEVICES, MOST_USERS, LARGEST_PAGE = 4096, 1 << 20, 1 << 16
@@ -93,7 +93,7 @@ class Deployment:
         whole("batch", self.batch, high=MOST_USERS)
         whole("context", self.context, high=LONGEST)
         for field in ("weight_dtype", "cache_dtype"):
-            one_of(field, getattr(self, field), tuple(DTYPES))
+            named(field, getattr(self, field))
         whole("page", self.page, high=LARGEST_PAGE)
         number("reserve", self.reserve, high=0.9)
         one_of("split", self.split, SPLITS)
@@ -235,7 +235,7 @@ def weights(s: Shape, d: Deployment) -> int:
 def rates(s: Shape, d: Deployment) -> tuple[float, float, float]:
     """Bytes of a weight in routed experts, in the tables of the vocabulary, in all else. A release of mixed dtypes has its
     experts in `weight_dtype`, its tables in 16 bits, and else what is left of its bytes."""
-    narrow = float(sum(DTYPES[d.weight_dtype]))
+    narrow = float(sum(per_number(d.weight_dtype)))
     if not d.weight_bytes or s.rest <= 0:
         return narrow, narrow, narrow
     return narrow, WIDE, max(d.weight_bytes - s.routed * narrow - s.tables * WIDE, 0) / s.rest
@@ -249,7 +249,7 @@ def dynamic(elements: tuple[int, int, int], d: Deployment, batch: int, state_dty
 
 def memory(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32") -> Memory:
     """What a deployment fills, counted; SpecError where a dtype is unknown."""
-    one_of("state_dtype", state_dtype, tuple(DTYPES))
+    named("state_dtype", state_dtype)
     d, s = deployment, shape(spec)
     elements = sequence(s, d, d.context)
     cached, state = dynamic(elements, d, d.batch, state_dtype)

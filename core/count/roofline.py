@@ -6,10 +6,9 @@ Letters and what is left out: hardware.py. s is a model's Shape, d its Deploymen
 from dataclasses import dataclass, replace
 
 from core.count import cost
-from core.count.dtypes import DTYPES, stored
+from core.count.dtypes import named, stored
 from core.count.hardware import Deployment, Shape, dynamic, rates, sequence, shape, weights
 from core.count.split import mixture, on_one
-from core.errors import one_of
 from core.model.spec import ModelSpec
 
 
@@ -129,7 +128,7 @@ def bounds(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32"
 
 def sweep(spec: ModelSpec, deployment: Deployment, batches: tuple[int, ...], state_dtype: str = "float32") -> tuple[Bounds, ...]:
     """The bounds at several batches."""
-    one_of("state_dtype", state_dtype, tuple(DTYPES))
+    named("state_dtype", state_dtype)
     s, n = shape(spec), deployment.context
     flops = cost.count(spec, n).flops_per_token, prompt_flops(s, n)
     looked = 0 if s.solver else s.each(lambda mixer: on_one(mixer, mixer.cache_read(n), deployment.sharing))

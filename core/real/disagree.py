@@ -206,7 +206,7 @@ def of_the_weights(reading, context: int) -> list[Reason]:
     whole = own.bytes if own else c.weight_bytes
     found.append(Reason("GiB written as GB", gigabytes, "weights", whole * 10**9 >> 30, whole, "GB", convention=True))
     if own and reading.quantisation:
-        named = (reading.quantisation.others or reading.quantisation.experts).dtype
+        named = reading.quantisation.others.dtype if reading.quantisation.others else reading.quantisation.dtype
         what = f"all weights are taken to be in {named}; the release has {own.mix}, and scales beside them"
         found.append(Reason("one dtype for all", what, "weights", stored(total, named, scales=True), own.bytes))
     return found

@@ -18,17 +18,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.count import dtypes
 from core.errors import SpecError, short
 from core.paths import ROOT
 from core.real import catalogue
 from core.real.hf.fields import INSIDE
-from core.real.hf.source import MAX_BYTES, parse
+from core.real.hf.source import MAX_BYTES, as_object, parse
 
 if TYPE_CHECKING:
     from core.real.hf.reader import Reading
 
 MOST_FILES = 8
 LONGEST_NAME = 60
+ANSWERS = "_counted_with"  # in a config: what its reader answered where it leaves something open; travels with it in a link
 QUOTES = "'\""
 HUB = re.compile(r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)?([\w][\w.-]{0,95})/([\w][\w.-]{0,95})(?:/\S*)?")
 ADDRESS = re.compile(r"(?:https?|ftp|file)://\S*|www\.\S+", re.IGNORECASE)
@@ -46,7 +48,7 @@ OTHERS = (  # fields that a model's config does not have, and the file that has 
 
 @dataclass(frozen=True)
 class Taken:
-    """A config that was read. `note` is a sentence on how, "" where the family is known."""
+    """A config that was read, with what its reader answered. `note` is a sentence on how, "" where the family is known."""
 
     reading: "Reading"
     config: dict = field(compare=False)
@@ -58,13 +60,15 @@ class Taken:
         return self.reading.spec.name
 
 
-def take(data: str | bytes, name: str = "") -> Taken:
-    """A config.json, read. SpecError says in one sentence what is wrong and what is accepted."""
+def take(data: str | bytes, name: str = "", answers: dict | None = None) -> Taken:
+    """A config.json, read. SpecError says in one sentence what is wrong and what is accepted. `answers` is what its reader says
+    where it leaves something open: `weight_dtype`, what the weights take."""
     if len(data) > MAX_BYTES:
         raise SpecError(f"a config must be at most 1 MiB, not {len(data):,} bytes")
     if pointer := elsewhere(data):
         raise SpecError(pointer)
-    return understood(parse(data), name)
+    config = parse(data)
+    return understood(config | {ANSWERS: as_object(config.get(ANSWERS)) | answers} if answers else config, name)
 
 
 def understood(config: dict, name: str = "") -> Taken:
@@ -73,11 +77,25 @@ def understood(config: dict, name: str = "") -> Taken:
         raise SpecError(other)
     from core.real.hf import reader  # brings torch
 
-    reading = reader.read(config, named(config, name))
+    answers = as_object(config.get(ANSWERS))
+    stated = {field: value for field, value in config.items() if field != ANSWERS}
+    reading = derived(reader.read(stated, named(config, name)))
+    if reading.unclear and (told := answers.get("weight_dtype")):
+        reading = replace(reading, weight_dtype=dtypes.named("weight_dtype", told))
     if not reading.inside:
         return Taken(reading, config)
     lead = f"{short(config.get('model_type', 'the whole')).strip(QUOTES)} is not known here; the language model in its"
     return Taken(reading, config, f"{lead} {reading.inside} ({reading.model_type}) is counted, and nothing beside it.")
+
+
+def derived(reading: "Reading") -> "Reading":
+    """The same reading; where it is known how weights are stored and not which of the model's are, that is said."""
+    from core.real import released
+
+    if not reading.quantisation or released.weights(reading):
+        return reading
+    why = f"which weights {reading.quantisation.method} converts is not derived for {reading.model_type}"
+    return replace(reading, unclear=why, weight_dtype="", quantisation=None)
 
 
 def apart(found: list[Taken]) -> list[Taken]:
@@ -169,14 +187,14 @@ def report(taken: Taken, context: int = 0, batch: int = 1) -> str:
     from core.count import cost  # brings torch
 
     r = taken.reading
-    c = cost.count(r.spec, context or r.context, batch, r.weight_dtype, r.cache_dtype, r.state_dtype)
+    c = cost.count(r.spec, context or r.context, batch, r.weight_dtype or r.cache_dtype, r.cache_dtype, r.state_dtype)
     fields = ("params_total", "params_active", "cache_elements", "state_elements", "cache_bytes", "state_bytes", "weight_bytes")
     numbers = "\n".join(f"  {name:<16}{getattr(c, name)}" for name in fields)
     return (
         f"Wrong count: {taken.name} ({r.model_type})\n\n"
         f"What is wrong, and what it should be (with the source):\n\n\n"
         f"Cutaway {version()}, context {c.context}, batch {c.batch}, "
-        f"weights {c.weight_dtype}, cache {c.cache_dtype}, state {c.state_dtype}\n"
+        f"weights {r.weight_dtype or 'not known, counted as ' + r.cache_dtype}, cache {c.cache_dtype}, state {c.state_dtype}\n"
         f"{numbers}\n"
         f"  layers          {json.dumps(c.layers_by_kind)}\n"
         f"  assumed         {', '.join(r.assumed) or 'nothing'}\n"

@@ -3,12 +3,11 @@
 `cost.count` says how large a model is in one dtype. A release mixes: gpt-oss keeps attention, routers and embeddings in bfloat16
 and converts its experts alone, DeepSeek-V3 converts every matrix of its layers but the routers'. Here every tensor of the model
 is looked up in what the config says; what only the files say is written down with the family that has such files (DeepSeek-V4).
-Not counted: modules that predict further tokens, routers' biases and tables of words, index tables of GPTQ.
+Not counted: modules that predict further tokens, routers' biases and tables of words.
 """
 
 import math
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from fractions import Fraction
 from functools import lru_cache
 
@@ -25,11 +24,12 @@ from core.model.model import LayerModule
 from core.model.spec import Layer, ModelSpec
 from core.real.hf.families import FAMILIES
 from core.real.hf.family import Family
-from core.real.hf.quantisation import Quantisation, Scheme
 from core.real.hf.weights import WeightError, outer
+from core.real.quantisation.names import PIECES, Names, Unread, names
+from core.real.quantisation.scheme import Quantisation, Scheme
 
 ROUTERS = ("gate", "router")
-SINGLE = Scheme("float32", scale=Fraction(0))  # tensors that a release has in full, whatever its own dtype
+SINGLE = Scheme("float32")  # tensors that a release has in full, whatever its own dtype
 
 
 @dataclass(frozen=True)
@@ -76,22 +76,23 @@ class Released:
         return said + (f" (not converted by name: {names})" if self.left else "")
 
 
+@lru_cache(maxsize=64)
 def weights(reading) -> Released | None:
     """How a release stores its weights; None where its layout is not understood, or where a part has no module to look into."""
     q, spec = reading.quantisation, reading.spec
     own = reading.cache_dtype  # the model's own, which whatever is not converted keeps
+    if reading.unclear:
+        return None
     if not q:
         total = cost.count(spec, 1).params_total
         return Released((Part(own, total, stored(total, own), 0),), ())
-    if not q.known:
-        return None
     family = FAMILIES[reading.model_type]
     single = family.single if q.method == "fp8" else ()
     if q.method == "fp8":  # what only the family's own files say
-        q = replace(q, kept=tuple(dict.fromkeys(q.kept + family.unconverted)))
+        q = replace(q, kept=names([*q.kept.listed, *family.unconverted]))
     try:
-        found = list(tensors(spec, family, q, single))
-    except CountedOnly:
+        found = list(tensors(spec, family, q, names(list(single))))
+    except (CountedOnly, Unread):
         return None
     sums: dict[str, list] = {}
     for (shape, scheme), count in found:
@@ -100,12 +101,12 @@ def weights(reading) -> Released | None:
         row = sums.setdefault(dtype, [0, Fraction(0)])
         row[0], row[1] = row[0] + count * numbers, row[1] + count * scales
     parts = [Part(d, n, stored(n, d), math.ceil(scales)) for d, (n, scales) in sums.items() if n]
-    return Released(tuple(sorted(parts, key=lambda part: -part.numbers)), q.kept)
+    return Released(tuple(sorted(parts, key=lambda part: -part.numbers)), q.kept.listed)
 
 
 def scaled(shape: tuple[int, ...], scheme: Scheme) -> Fraction:
     """Bytes of the scales of a matrix (R, C), or of a stack of them."""
-    if not scheme.scale:
+    if not scheme.blocks:
         return Fraction(0)
     *stack, rows, columns = shape
     return math.prod(stack) * scheme.scales(rows, columns)
@@ -114,32 +115,31 @@ def scaled(shape: tuple[int, ...], scheme: Scheme) -> Fraction:
 # Every tensor
 
 
-def tensors(spec: ModelSpec, family: Family, q: Quantisation, single: tuple[str, ...] = ()):
+def tensors(spec: ModelSpec, family: Family, q: Quantisation, single: Names):
     """((shape, scheme or None), how often) of every tensor; layers alike are looked at once where no name has a number."""
     hidden, vocab = spec.d_model, spec.vocab
     if spec.decoding == "recursion":
         raise CountedOnly("this model")
-    yield ((vocab, hidden), scheme(q, "embed_tokens", "embed_tokens.weight", 2)), 1
+    yield ((vocab, hidden), scheme(q, "model.embed_tokens", "embed_tokens.weight", 2)), 1
     if not spec.tied:
-        yield ((vocab, hidden), None), 1
+        yield ((vocab, hidden), scheme(q, "lm_head", "lm_head.weight", 2)), 1
     rest = spec.norm.params(hidden) * (1 + spec.embed_norm) + spec.learned_positions * hidden + spec.head_bias * vocab
     yield ((rest,), None), 1
     for name, shape in joins("hc_head", spec.streams, spec.streams, 1, hidden).items():
-        yield (shape, SINGLE if kept(name, single) else None), 1
-    each = any(ch.isdigit() for name in q.kept for ch in name)
+        yield (shape, SINGLE if single.means(name) else None), 1
     groups: dict[Layer, list[int]] = {}
     for i, layer in enumerate(spec.layers):
         groups.setdefault(layer, []).append(i)
-    theirs = names(spec, family, [i for places in groups.values() for i in (places if each else places[:1])])
+    theirs = released_names(spec, family, [i for places in groups.values() for i in (places if q.numbered else places[:1])])
     for layer, places in groups.items():
-        for i in places if each else places[:1]:
+        for i in places if q.numbered else places[:1]:
             for name, shape in inside(layer, hidden, spec.norm, spec.streams):
-                ours, often = f"layers.{i}.{name}", 1 if each else len(places)
-                if kept(name, single):
+                ours, often = f"layers.{i}.{name}", 1 if q.numbered else len(places)
+                if single.means(name):
                     yield (shape, SINGLE), often
                     continue
-                for piece in split(name, shape):
-                    yield (piece, scheme(q, theirs.get(ours, outer(ours)), name, len(shape))), often
+                for piece, called in split(theirs.get(ours, outer(ours)), shape):
+                    yield (piece, scheme(q, called, name, len(shape))), often
 
 
 @lru_cache(maxsize=1024)
@@ -192,7 +192,7 @@ class Undrawn(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def names(spec: ModelSpec, family: Family, places: list[int]) -> dict[str, str]:
+def released_names(spec: ModelSpec, family: Family, places: list[int]) -> dict[str, str]:
     """Our name -> the released one, for the layers at these places; {} where it is not written down."""
     if family.table is None:
         return {}
@@ -204,11 +204,12 @@ def names(spec: ModelSpec, family: Family, places: list[int]) -> dict[str, str]:
     return {name: entry.theirs for entry in entries for name in entry.ours}
 
 
-def split(name: str, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """gate and up of experts stand in one tensor and are blocked apart."""
-    if name.endswith("gate_up_proj") and len(shape) == 3 and shape[1] % 2 == 0:
-        return [(shape[0], shape[1] // 2, shape[2])] * 2
-    return [shape]
+def split(theirs: str, shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], str]]:
+    """gate and up of experts stand in one tensor here and in two in the files: each with its name."""
+    if theirs.endswith("gate_up_proj") and len(shape) == 3 and shape[1] % 2 == 0:
+        stem, half = theirs.removesuffix("gate_up_proj"), (shape[0], shape[1] // 2, shape[2])
+        return [(half, f"{stem}gate_proj"), (half, f"{stem}up_proj")]
+    return [(shape, theirs)]
 
 
 # Converted or not
@@ -219,24 +220,28 @@ def scheme(q: Quantisation, theirs: str, name: str, dimensions: int) -> Scheme |
     parts = name.split(".")
     expert = "experts" in parts
     matrix = dimensions == 3 if expert else dimensions == 2 and parts[-1] == "weight"
-    if not matrix or parts[0] == "embed_tokens":
+    if not matrix:
         return None
+    called = expert_names(theirs) if expert else [theirs.removesuffix(".weight")]
+    if any(map(q.kept.means, called)):
+        return None
+    for listed, own in q.own:
+        if any(map(listed.means, called)):
+            return own
+    return usual(q, parts, expert)
+
+
+def usual(q: Quantisation, parts: list[str], expert: bool) -> Scheme | None:
+    """How a matrix is stored that no list names; `parts` are those of its name."""
     router = not expert and len(parts) > 1 and parts[-2] in ROUTERS
     if router or any("conv" in part for part in parts):
         return None
-    found = (q.experts or q.others) if expert else q.others
-    return None if found is None or kept(theirs.removesuffix(".weight"), q.kept) else found
+    if parts[0] in ("embed_tokens", "lm_head"):
+        return q.others if (q.table if parts[0] == "embed_tokens" else q.head) else None
+    return (q.experts or q.others) if expert else q.others
 
 
-def kept(path: str, left: tuple[str, ...]) -> bool:
-    """Does the list of what is not converted name this module, or one that it stands in, in full or by its last words?"""
-    parts = path.split(".")
-    runs = {".".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1)}
-    plain, starred = sorted_names(left)
-    return not runs.isdisjoint(plain) or any(fnmatchcase(run, name) for name in starred for run in runs)
-
-
-@lru_cache(maxsize=64)
-def sorted_names(left: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Names without a * and names with one."""
-    return frozenset(name for name in left if "*" not in name), tuple(name for name in left if "*" in name)
+def expert_names(theirs: str) -> list[str]:
+    """What files call a stack of experts: all of them, or the first of them by itself."""
+    stem, _, piece = theirs.rpartition(".")
+    return [theirs, *(f"{stem}.0.{word}" for word in (piece, *PIECES.get(piece, ())))]

@@ -7,6 +7,7 @@ import json
 from core.count import cost
 from core.count.dtypes import in_words
 from core.real import released
+from core.real.quantisation.stated import ASK
 
 ECHOED = ("name", "model_type", "context", "batch", "weight_dtype", "cache_dtype")
 COUNTED = """params_total params_active params_active_without_input_embedding params_active_without_embeddings buffers
@@ -14,21 +15,22 @@ cache_elements state_elements cache_bytes state_bytes state_dtype weight_bytes f
 
 
 def row(r, context: int = 0, batch: int = 1, weight_dtype: str = "", cache_dtype: str = "") -> dict:
-    """One object: what was asked, what was counted, what was assumed. What is not given is the config's own."""
-    c = cost.count(
-        r.spec, context or r.context, batch, weight_dtype or r.weight_dtype, cache_dtype or r.cache_dtype, r.state_dtype
-    )
-    echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, c.weight_dtype, c.cache_dtype)))
-    counted = {field: getattr(c, field) for field in COUNTED}
+    """One object: what was asked, what was counted, what was assumed. What is not given is the config's own; where the config's
+    own dtype of the weights is not known and none is given, their bytes are null."""
+    weights = weight_dtype or r.weight_dtype
+    c = cost.count(r.spec, context or r.context, batch, weights or r.cache_dtype, cache_dtype or r.cache_dtype, r.state_dtype)
+    echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, weights or None, c.cache_dtype)))
+    counted = {field: getattr(c, field) for field in COUNTED} | ({} if weights else {"weight_bytes": None})
     own = released.weights(r)
-    counted |= {"weight_bytes_as_released": own.bytes if own else None, "weight_note": noted(c.weight_dtype, own, r.quantisation)}
+    counted |= {"weight_bytes_as_released": own.bytes if own else None, "weight_note": note_text(weights, own, r)}
     return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
 
 
-def noted(dtype: str, own, q) -> str:
-    """What `weight_bytes` takes a number for, and what the release's files hold."""
-    apart = f", though all but its experts is in {q.others.dtype}" if q and q.others and q.experts else ""
-    return f"{dtype}: {in_words(dtype)}; as released: {own.note if own else f'not derived{apart}'}"
+def note_text(dtype: str, own, r) -> str:
+    """What `weight_bytes` takes a number for, what the release's files hold, and what else a reader should know."""
+    files = f"as released: {own.note if own else f'not known: {r.unclear}' if r.unclear else 'not derived'}"
+    first = f"{dtype}: {in_words(dtype)}" if dtype else f"no dtype: {ASK}"
+    return "; ".join((first, files, *r.notes))
 
 
 def to_csv(rows: list[dict]) -> str:

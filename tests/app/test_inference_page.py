@@ -118,14 +118,20 @@ def test_a_config_of_ones_own_is_named_and_what_is_not_understood_is_listed():
     assert "mine: weights 16.1 GB" in text(at) and "Not understood and not counted: fancy_window." in text(at)
 
 
-def test_a_release_whose_bytes_are_not_derived_says_so():
-    said = "How its files mix dtypes is not derived: every weight is taken to be in mxfp4, though all but its experts is in fp8."
+def test_a_release_whose_bytes_are_not_known_asks_for_bits_a_weight():
     flash = catalogue.entries()["deepseek-v4-flash"].config
-    unread = {**flash["quantization_config"], "modules_to_not_convert": ["re:(a+)+$"]}
+    unread = {**flash["quantization_config"], "modules_to_not_convert": ["re:(ab+)+$"]}
+    config = {**flash, "quantization_config": unread, "_name_or_path": "me/mine"}
     at = opened()
-    fine(at.text_area(key="inference-text").set_value(json.dumps({**flash, "quantization_config": unread})).run())
-    assert said in text(at)
-    assert "not derived" not in text(opened(model="DeepSeek-V3")) + text(opened(model="DeepSeek-V4-Flash"))
+    fine(at.text_area(key="inference-text").set_value(json.dumps(config)).run())
+    assert (
+        "in a way that is not understood" in text(at)
+        and "Whether it fits cannot be known" in text(at)
+        and "mine:" not in text(at)
+    )
+    fine(at.number_input(key="inference-0-bits").set_value(4.5).run())
+    assert "mine: weights 160 GB" in text(at) and "Weights are taken to be in 4.5 bits, as you said" in text(at)
+    assert "cannot be known" not in text(opened(model="DeepSeek-V3")) + text(opened(model="DeepSeek-V4-Flash"))
 
 
 def test_a_release_of_several_dtypes_is_counted_in_them():

@@ -98,13 +98,8 @@ def as_released(reading) -> released.Released | None:
 
 
 def underived(reading, d: Deployment) -> str:
-    """A sentence where a release mixes dtypes in a way that is not derived and all weights are taken for one; "" elsewhere."""
-    q = reading.quantisation
-    if not q or d.weight_dtype != reading.weight_dtype or released_bytes(reading):
-        return ""
-    mixed = q.others and q.experts and q.others.dtype != d.weight_dtype
-    apart = f", though all but its experts is in {q.others.dtype}" if mixed else ""
-    return f"How its files mix dtypes is not derived: every weight is taken to be in {d.weight_dtype}{apart}."
+    """A sentence where it is not known how a release stores its weights and the reader said in what; "" elsewhere."""
+    return f"Weights are taken to be in {d.weight_dtype}, as you said: {reading.unclear}." if reading.unclear else ""
 
 
 # See

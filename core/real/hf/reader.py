@@ -10,13 +10,14 @@ from core.real.hf import parts
 from core.real.hf.families import FAMILIES
 from core.real.hf.family import Family
 from core.real.hf.fields import ABSENT, INSIDE, Fields
-from core.real.hf.quantisation import Quantisation, hashable, quantised
 from core.real.hf.weights import Entry, WeightError, numbers
+from core.real.quantisation.scheme import Quantisation
+from core.real.quantisation.stated import PLACES, cache_in_words, hinted, quantised
 
 BESIDE = """vision_config boi_token_index eoi_token_index image_token_index boi_token_id eoi_token_id image_token_id
 mm_tokens_per_image video_token_id vision_start_token_id vision_end_token_id
 audio_config audio_token_id boa_token_id eoa_token_id eoa_token_index vision_soft_tokens_per_image""".split()
-SAID_OUTSIDE = ("dtype", "torch_dtype", "tie_word_embeddings", "quantization_config")
+SAID_OUTSIDE = ("dtype", "torch_dtype", "tie_word_embeddings", *PLACES)
 DEFAULT_CONTEXT = 4096
 PLAIN_DTYPES = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
 
@@ -24,8 +25,10 @@ PLAIN_DTYPES = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16"
 @dataclass(frozen=True)
 class Reading:
     """What a config says. `assumed` and `unknown_fields` are field names; dtypes are the config's own, that of recurrent state is
-    the family's. `quantisation` says which weights are in `weight_dtype` and which are not; None where all are alike. `inside` is
-    the field that holds the language model where what holds it is a model of an unknown family."""
+    the family's. `quantisation` says which weights are in `weight_dtype` and which are not; None where all are alike. `unclear`
+    is a sentence where the config, or the model's name, says that weights are stored in fewer bits and not how: `weight_dtype`
+    is then "". `notes` are further sentences that a reader should know. `inside` is the field that holds the language model where
+    what holds it is a model of an unknown family."""
 
     spec: ModelSpec
     model_type: str
@@ -36,6 +39,8 @@ class Reading:
     assumed: tuple[str, ...]
     unknown_fields: tuple[str, ...]
     quantisation: Quantisation | None = None
+    unclear: str = ""
+    notes: tuple[str, ...] = ()
     inside: str = ""
 
 
@@ -53,15 +58,19 @@ def read(config: dict, name: str = "") -> Reading:
         f.assumed.append("context")
         context = DEFAULT_CONTEXT
     own = dtype(f)
-    stored = quantised(f)
-    weight = stored.dtype if stored else own
+    stored, unclear = quantised(f, any(hasattr(layer.ffn, "top_k") for layer in spec.layers))
+    unclear = unclear or ("" if stored else hinted(name))
+    weight = stored.dtype if stored else "" if unclear else own
+    notes = tuple(filter(None, (cache_in_words(f),)))
     state = state_dtype(f, family, own)
     for nested in levels[1:]:
         outer.adopt(nested)
-    known = not path or hashable(config.get("model_type")) in FAMILIES
+    known = not path or str(config.get("model_type")) in FAMILIES
     assumed = dict.fromkeys(outer.assumed + ["model_type"] * (not known))  # the family is that of the language model inside
     where = "" if known else ".".join(path)
-    return Reading(spec, kind, context, weight, own, state, tuple(assumed), tuple(outer.unknown), stored, where)
+    return Reading(
+        spec, kind, context, weight, own, state, tuple(assumed), tuple(outer.unknown), stored, unclear, notes, where
+    )  # fmt: skip
 
 
 def located(config: dict, where: str = "") -> tuple[str, tuple[str, ...]]:

@@ -45,6 +45,11 @@ def parse(text: str | bytes) -> dict:
     return config
 
 
+def as_object(value: object) -> dict:
+    """An object; {} for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def _once(pairs: list[tuple]) -> dict:
     """Names and values of one object; JSON readers differ on which of two equal names they believe."""
     result = {}
