@@ -6,6 +6,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from app import state
+from app.figures.frame import unpack
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = (
@@ -40,6 +41,12 @@ def text(at: AppTest) -> str:
 def drawn(at: AppTest) -> dict:
     """All native controls by their keys, whatever their kind."""
     return {e.key: e for kind in KINDS for e in at.get(kind)}
+
+
+def pictures(at: AppTest) -> dict[str, dict]:
+    """The headers of all pictures on the page by name."""
+    headers = [unpack(e.proto.bytes)[0] for e in at.get("bidi_component") if e.proto.bytes]
+    return {header["name"]: header for header in headers}
 
 
 def elements(at: AppTest) -> list[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 import base64
 import html
 import zlib
+from functools import partial
 
 import pytest
 
@@ -17,10 +18,7 @@ from tests.app.opening import drawn, fine, text
 
 OWN = "n = 2\nk = n + 3\nwhile n < 6:\n    n = n + 2\nk = n - k\n"
 
-
-def opened(**query):
-    """The page with a query."""
-    return opening.opened("code_world_model", **query)
+opened = partial(opening.opened, "code_world_model")
 
 
 def linked(program: str):

@@ -1,7 +1,7 @@
 """The page that compares models: every section and control, numbers that follow from the specs, links, the reader's configs."""
 
 import json
-from pathlib import Path
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 from app import state
 from app.figures import compare as figures
 from app.figures import ladder as figure
-from app.figures.frame import unpack
 from app.palette import PALETTE
 from core.count import cost
 from core.lessons.common import CONTEXTS
@@ -19,24 +18,12 @@ from core.lessons.compare import lesson, words
 from core.real import catalogue
 from core.shape import ladder
 from core.units import binary
+from tests.app import opening
+from tests.app.opening import fine, pictures
 
 SECTIONS = ("See", "Fields", "Count", "Read")
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    at = AppTest.from_file(MAIN, default_timeout=60)
-    at.run()
-    at.switch_page("../pages/compare.py")
-    for key, value in query.items():
-        at.query_params[key] = value
-    return fine(at.run())
-
-
-def fine(at: AppTest) -> AppTest:
-    assert not at.exception, at.exception
-    return at
+opened = partial(opening.opened, "compare")
 
 
 def text(at: AppTest) -> str:
@@ -109,7 +96,7 @@ def test_counts_are_the_calculators_to_the_last_digit():
 
 def test_the_link_of_a_figure_opens_the_same_state():
     at = opened(section="Count", a="Mamba-2 2.7B", context="64k", cache="fp8", c="Kimi K2 Instruct")
-    configs = [unpack(e.proto.bytes)[0]["config"] for e in at.get("bidi_component") if e.proto.bytes]
+    configs = [header["config"] for header in pictures(at).values()]
     assert len(configs) == 2
     query = {key: values[0] for key, values in parse_qs(urlsplit(configs[0]["link"]).query).items()}
     again = opened(**query)

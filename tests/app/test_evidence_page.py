@@ -1,27 +1,18 @@
 """Evidence: every claim a row, every control moved, links that open what they promise, another table another page."""
 
 import shutil
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.figures.frame import unpack
 from core.lessons import evidence as lesson
 from core.train import rules, zoo
 from tests.app import opening
-from tests.app.opening import fine, text
+from tests.app.opening import fine, pictures, text
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("evidence", **query)
-
-
-def picture(at: AppTest) -> dict:
-    """What lies behind the figure of the open claim."""
-    packs = [unpack(e.proto.bytes)[0] for e in at.get("bidi_component") if e.proto.bytes]
-    return next(p for p in packs if p["name"] == "seeds")
+opened = partial(opening.opened, "evidence")
 
 
 def listed(at: AppTest) -> int:
@@ -44,7 +35,7 @@ def test_every_claim_opens_with_all_its_runs():
     for row in lesson.rows():
         fine(at.select_slider(key="claim").set_value(row.id).run())
         if row.compared:
-            kept = picture(at)
+            kept = pictures(at)["seeds"]
             assert kept["config"]["claim"] == row.sentence and kept["config"]["command"] == row.command
             assert kept["table"]["value"] == pytest.approx(lesson.table(row, str)["value"], rel=1e-4, abs=1e-9)
         assert f".cw-claim-{row.id.replace(' ', '-')}::before" in text(at) and f": {row.id}</h3>" in text(at)
@@ -64,14 +55,14 @@ def test_filters_move_and_take_what_they_say():
 def test_filters_that_nothing_passes_leave_a_page():
     title = next(t for t in lesson.mechanisms()[1:] if not lesson.taken(t, (rules.NOT,)))
     at = opened(verdict=rules.NOT, mechanism=title)
-    assert listed(at) == 0 and "No claim passes" in text(at) and picture(at)
+    assert listed(at) == 0 and "No claim passes" in text(at) and pictures(at)["seeds"]
 
 
 def test_the_link_of_the_picture_opens_the_same_state():
     row = lesson.rows()[-1]
     at = opened(claim=row.id, verdict=row.outcome, mechanism=row.title)
-    again = opened(**dict(parse_qsl(urlsplit(picture(at)["config"]["link"]).query)))
-    assert picture(at) == picture(again) and listed(at) == listed(again) > 0
+    again = opened(**dict(parse_qsl(urlsplit(pictures(at)["seeds"]["config"]["link"]).query)))
+    assert pictures(at)["seeds"] == pictures(again)["seeds"] and listed(at) == listed(again) > 0
 
 
 @pytest.mark.parametrize(
@@ -112,5 +103,5 @@ def test_two_visitors_interleaved_each_see_their_own():
         a.select_slider(key="claim").set_value(rows[i].id)
         b.select_slider(key="claim").set_value(rows[-i].id)
         fine(a.run()), fine(b.run())
-        assert picture(a)["config"]["claim"] == rows[i].sentence and listed(a) == len(rows)
-        assert picture(b)["config"]["claim"] == rows[-i].sentence and listed(b) == lesson.tally(rows)[rules.SHOWS]
+        assert pictures(a)["seeds"]["config"]["claim"] == rows[i].sentence and listed(a) == len(rows)
+        assert pictures(b)["seeds"]["config"]["claim"] == rows[-i].sentence and listed(b) == lesson.tally(rows)[rules.SHOWS]

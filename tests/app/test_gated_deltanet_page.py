@@ -1,8 +1,9 @@
 """The page on delta nets: what is set by hand is said and changes answers, counted and measured bytes, crossovers, two visitors.
 The rest is in test_pages.py."""
 
+from functools import partial
+
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.lessons import gated_deltanet as lesson
 from core.lessons.common import model_name
@@ -13,10 +14,7 @@ from core.units import binary
 from tests.app import opening
 from tests.app.opening import fine, text
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("gated_deltanet", **query)
+opened = partial(opening.opened, "gated_deltanet")
 
 
 def test_presets_are_named_after_real_models_and_set_layers_rule_and_model():

@@ -2,27 +2,23 @@
 
 import csv
 import io
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from app import live
 from app.figures import sharing
-from app.figures.frame import unpack
 from core.lessons import gqa as lesson
 from core.lessons.common import model_name
 from core.lessons.recall import live_cost
 from core.train import zoo
 from tests.app import opening
-from tests.app.opening import fine, text
+from tests.app.opening import fine, pictures, text
 
 pytestmark = pytest.mark.fast
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("gqa", **query)
+opened = partial(opening.opened, "gqa")
 
 
 @pytest.mark.parametrize("kv_heads", lesson.KV_HEADS)
@@ -36,7 +32,7 @@ def test_the_link_of_a_figure_opens_the_same_state():
     """The real model is written in the link as it is shown, which is what a link is checked against."""
     at = opened(section="Count", kv_heads="4")
     fine(at.selectbox(key="real").set_value("mistral-7b-v0.1").run())
-    configs = [unpack(e.proto.bytes)[0]["config"] for e in at.get("bidi_component") if e.proto.bytes]
+    configs = [header["config"] for header in pictures(at).values()]
     assert len(configs) == 3
     for config in configs:
         again = opened(**dict(parse_qsl(urlsplit(config["link"]).query)))

@@ -1,33 +1,29 @@
 """Home: every control moved, cards of every kind, links that open what they promise, nonsense answered, two visitors."""
 
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.figures.frame import unpack
 from core.lessons import card
 from core.lessons import landscape as lesson
 from core.model.registry import PAGES
 from core.real import catalogue
 from tests.app import opening
-from tests.app.opening import ROOT, fine, text
+from tests.app.opening import ROOT, fine, pictures, text
 
 KINDS = (  # one of every family, and of what keeps no cache
     "Llama 2 7B", "Llama 3 8B", "DeepSeek-V3", "DeepSeek-V3.2 (DSA)", "DeepSeek-V4-Flash", "Gemma 3 27B (text)",
     "Qwen3-Next 80B-A3B", "Falcon-H1 7B", "Mamba-2 2.7B", "LLaDA 8B", "TRM 7M", "Nemotron-H 8B",
 )  # fmt: skip
 
-
-def opened(**query) -> AppTest:
-    """Home with a query."""
-    return opening.opened("home", **query)
+opened = partial(opening.opened, "home")
 
 
-def picture(at: AppTest) -> dict:
-    """The table behind the landscape."""
-    packs = [unpack(e.proto.bytes)[0] for e in at.get("bidi_component") if e.proto.bytes]
-    return next(p for p in packs if p["name"] == "landscape")
+def table(at: AppTest) -> dict[str, list]:
+    """What lies behind the landscape."""
+    return pictures(at)["landscape"]["table"]
 
 
 def test_the_app_opens_on_home_and_says_what_it_is():
@@ -39,19 +35,19 @@ def test_every_control_moves():
     at = opened()
     for month in lesson.months()[::9]:
         fine(at.select_slider(key="month").set_value(month).run())
-        assert len(picture(at)["table"]["model"]) == len(lesson.out(month)) and f"until {month}" in text(at)
+        assert len(table(at)["model"]) == len(lesson.out(month)) and f"until {month}" in text(at)
     at = opened()
     for family in card.FAMILIES:
         fine(at.pills(key="family").set_value([family]).run())
-        assert set(picture(at)["table"]["attention"]) == {family}
+        assert set(table(at)["attention"]) == {family}
     fine(at.pills(key="family").set_value([]).run())
     for key, field, options in (("licence", "licence", lesson.LICENCES), ("size", "size", tuple(lesson.SIZES))):
         for option in (*options[1:], options[0]):
             fine(at.segmented_control(key=key).set_value(option).run())
             expected = lesson.chosen_dots(lesson.Filter(**{field: option}), lesson.months()[-1])
-            assert picture(at)["table"]["model"] == [d.name for d in expected]
+            assert table(at)["model"] == [d.name for d in expected]
     fine(at.selectbox(key="organisation").set_value("Liquid AI").run())
-    assert set(picture(at)["table"]["organisation"]) == {"Liquid AI"}
+    assert set(table(at)["organisation"]) == {"Liquid AI"}
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -79,18 +75,18 @@ def test_the_card_of_what_keeps_no_cache_says_so():
 )  # fmt: skip
 def test_nonsense_in_a_link_shows_the_whole_picture(query):
     at = opened(**query)
-    assert len(picture(at)["table"]["model"]) == len(lesson.dots()) and "<script>" not in text(at)
+    assert len(table(at)["model"]) == len(lesson.dots()) and "<script>" not in text(at)
 
 
 def test_a_filter_that_nothing_passes_leaves_a_page():
     at = opened(family="Recurrent", organisation="OpenAI")
-    assert picture(at)["table"]["model"] == [] and f"0 of {len(lesson.dots())} models" in text(at)
+    assert table(at)["model"] == [] and f"0 of {len(lesson.dots())} models" in text(at)
 
 
 def test_the_link_of_the_picture_opens_the_same_state():
     at = opened(family="Hybrid", month="2025-05", licence="Apache-2.0 or MIT")
-    again = opened(**dict(parse_qsl(urlsplit(picture(at)["config"]["link"]).query)))
-    assert picture(at)["table"] == picture(again)["table"] and again.pills(key="family").value == ["Hybrid"]
+    again = opened(**dict(parse_qsl(urlsplit(pictures(at)["landscape"]["config"]["link"]).query)))
+    assert table(at) == table(again) and again.pills(key="family").value == ["Hybrid"]
 
 
 def test_numbers_follow_the_catalogue(monkeypatch):

@@ -1,9 +1,9 @@
 """The page on inference: every section opened, every control moved, every model shown."""
 
 import json
+from functools import partial
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.count import hardware
 from core.lessons.inference import lesson
@@ -13,10 +13,7 @@ from tests.app.opening import drawn, fine, text
 
 SECTIONS = ("See", "Count", "Who fits", "Read")
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("inference", **query)
+opened = partial(opening.opened, "inference")
 
 
 @pytest.mark.parametrize("section", SECTIONS)

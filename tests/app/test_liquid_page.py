@@ -1,6 +1,6 @@
 """The page on liquid models: how far a change reaches, answers by placement, two visitors. The rest: test_pages.py."""
 
-from streamlit.testing.v1 import AppTest
+from functools import partial
 
 from core.lessons import liquid as lesson
 from core.lessons.common import model_name, spec_of
@@ -9,10 +9,7 @@ from core.units import binary
 from tests.app import opening
 from tests.app.opening import fine, text
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("liquid", **query)
+opened = partial(opening.opened, "liquid")
 
 
 def test_the_far_answer_is_found_with_attention_anywhere_and_lost_without():

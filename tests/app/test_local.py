@@ -6,9 +6,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
-from app.figures.frame import unpack
 from core.real import local
-from tests.app.test_gqa_page import fine, text
+from tests.app.opening import fine, pictures, text
 from tests.core import test_hf_parity as parity
 from tests.core.test_local import PROMPT, said, written
 
@@ -47,12 +46,6 @@ def named(root, monkeypatch):
     """The folder, named in the environment."""
     monkeypatch.setenv(local.VARIABLE, str(root))
     return root
-
-
-def pictures(at: AppTest) -> dict:
-    """The headers of the drawn components by name."""
-    headers = [unpack(e.proto.bytes)[0] for e in at.get("bidi_component") if e.proto.bytes]
-    return {header["name"]: header for header in headers}
 
 
 def test_without_a_folder_it_says_how_to_start_and_nothing_else(monkeypatch):

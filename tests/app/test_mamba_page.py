@@ -1,6 +1,6 @@
 """The page on state space models: both ways to one output, the hybrid's layers, two visitors. The rest: test_pages.py."""
 
-from streamlit.testing.v1 import AppTest
+from functools import partial
 
 from core.lessons import mamba as lesson
 from core.lessons.common import model_name
@@ -9,10 +9,7 @@ from core.units import binary
 from tests.app import opening
 from tests.app.opening import drawn, fine, text
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("mamba", **query)
+opened = partial(opening.opened, "mamba")
 
 
 def test_presets_open_the_hybrid_and_set_the_real_model():

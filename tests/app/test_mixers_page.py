@@ -1,7 +1,7 @@
 """The page on all mixers: every answer with its verdict, counted and measured bytes, the plot from the table, two visitors. The
 rest is in test_pages.py."""
 
-from streamlit.testing.v1 import AppTest
+from functools import partial
 
 from core.lessons import mixers as lesson
 from core.train import zoo
@@ -9,10 +9,7 @@ from core.train.tasks import recall
 from tests.app import opening
 from tests.app.opening import fine, text
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("mixers", **query)
+opened = partial(opening.opened, "mixers")
 
 
 def prompt(words: str, pairs: int) -> recall.Prompt:

@@ -1,13 +1,12 @@
 """The page on latent attention: numbers and verdicts that follow from what was run. The rest is in test_pages.py."""
 
 from dataclasses import replace
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from app.figures import latent
-from app.figures.frame import unpack
 from core.lessons.common import model_name
 from core.lessons.mla import evidence as proved
 from core.lessons.mla import lesson
@@ -16,15 +15,12 @@ from core.lessons.mla.lesson import Choice
 from core.real import catalogue
 from core.train import zoo
 from tests.app import opening
-from tests.app.opening import fine, text
+from tests.app.opening import fine, pictures, text
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
 TWICE = "ann lamp bo kite cy drum bo rope dan coin ann bell dan boat cy book ? bo ann dan"
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("mla", **query)
+opened = partial(opening.opened, "mla")
 
 
 @pytest.mark.parametrize("rank", lesson.RANKS)
@@ -62,7 +58,7 @@ def test_a_size_that_was_trained_can_be_run_as_trained():
 def test_the_link_of_a_figure_opens_the_same_state():
     at = opened(section="Count", latent="6", rope_key="false")
     fine(at.selectbox(key="real").set_value("kimi-k2").run())
-    configs = [unpack(e.proto.bytes)[0]["config"] for e in at.get("bidi_component") if e.proto.bytes]
+    configs = [header["config"] for header in pictures(at).values()]
     assert len(configs) == 5
     for config in configs:
         again = opened(**dict(parse_qsl(urlsplit(config["link"]).query)))

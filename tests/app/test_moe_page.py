@@ -1,6 +1,7 @@
 """The page on mixtures of experts: what was trained together, presets, two visitors. The rest is in test_pages.py."""
 
 import html
+from functools import partial
 
 from streamlit.testing.v1 import AppTest
 
@@ -11,10 +12,7 @@ from core.units import count
 from tests.app import opening
 from tests.app.opening import fine, text
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("moe", **query)
+opened = partial(opening.opened, "moe")
 
 
 def control(at: AppTest, key: str):

@@ -1,6 +1,7 @@
 """The page on recursive solvers: boards, what is wrong with them, solvers, editing. The rest is in test_pages.py."""
 
 import re
+from functools import partial
 
 import pytest
 
@@ -17,10 +18,7 @@ from tests.core.test_puzzles import NAUGHTY
 BOARD = "3...14 6...52 2..1.5 .1.... ..5..3 46...."
 MAZE = "..S.... ####.#. ...#.#. .###.## .....#. .###.#. .#..G.."
 
-
-def opened(**query):
-    """The page with a query."""
-    return opening.opened("recursive", **query)
+opened = partial(opening.opened, "recursive")
 
 
 @pytest.mark.parametrize("name", list(lesson.SOLVERS["6x6"]))

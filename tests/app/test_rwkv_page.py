@@ -1,5 +1,7 @@
 """The page on RWKV-7: removal strength, arrows, the ball under three cups. The rest is in test_pages.py."""
 
+from functools import partial
+
 import pytest
 
 from core.lessons import rwkv as lesson
@@ -11,10 +13,7 @@ from tests.app.opening import fine, text
 PROMPT = "zoe wheel leo plum ? leo"
 GAME = "left left-middle wait middle-right"
 
-
-def opened(**query):
-    """The page with a query."""
-    return opening.opened("rwkv", **query)
+opened = partial(opening.opened, "rwkv")
 
 
 @pytest.mark.parametrize("removal", lesson.STRENGTHS)

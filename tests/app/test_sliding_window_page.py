@@ -1,10 +1,10 @@
 """The page on sliding windows: what is counted and measured, ways through the stack, two visitors. The rest is in
 test_pages.py."""
 
+from functools import partial
 from urllib.parse import parse_qsl
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from app import state
 from app.figures.maps import Tape
@@ -15,10 +15,7 @@ from core.units import binary
 from tests.app import opening
 from tests.app.opening import fine, text
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("sliding_window", **query)
+opened = partial(opening.opened, "sliding_window")
 
 
 def test_presets_are_named_after_real_models_and_set_pattern_and_model():

@@ -1,6 +1,6 @@
 """The page on sparse attention: answers by each way of choosing, counts, two visitors. The rest: test_pages.py."""
 
-from streamlit.testing.v1 import AppTest
+from functools import partial
 
 from core.lessons import sparse_attention as lesson
 from core.lessons.common import model_name
@@ -8,10 +8,7 @@ from core.train import zoo
 from tests.app import opening
 from tests.app.opening import fine, text
 
-
-def opened(**query) -> AppTest:
-    """The page with a query."""
-    return opening.opened("sparse_attention", **query)
+opened = partial(opening.opened, "sparse_attention")
 
 
 def test_presets_set_a_model_its_context_and_the_same_share_of_the_prompt():

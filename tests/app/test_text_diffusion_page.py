@@ -1,5 +1,7 @@
 """The page on text diffusion: passes, what stays, gaps, two words at once. The rest is in test_pages.py."""
 
+from functools import partial
+
 import pytest
 
 from app.figures import text_diffusion as figures
@@ -14,10 +16,7 @@ from tests.app.opening import fine, text
 
 GAPS = lesson.EXAMPLES["gaps in the middle"]
 
-
-def opened(**query):
-    """The page with a query."""
-    return opening.opened("text_diffusion", **query)
+opened = partial(opening.opened, "text_diffusion")
 
 
 @pytest.mark.parametrize("order", lesson.REMASKING)

@@ -1,27 +1,19 @@
 """The page on LSTMs: the forget bias, the three cells, what is counted. The rest is in test_pages.py."""
 
+from functools import partial
+
 import pytest
 
-from app.figures.frame import unpack
 from core.lessons import xlstm as lesson
 from core.lessons.recurrent import reached
 from core.train import zoo
 from core.train.tasks import recall
 from tests.app import opening
-from tests.app.opening import fine, text
+from tests.app.opening import fine, pictures, text
 
 PROMPT = "zoe wheel leo plum ? leo"
 
-
-def opened(**query):
-    """The page with a query."""
-    return opening.opened("xlstm", **query)
-
-
-def pictures(at) -> dict[str, dict]:
-    """Headers of the canvas figures by name."""
-    found = [unpack(e.proto.bytes)[0] for e in at.get("bidi_component") if e.proto.bytes]
-    return {header["name"]: header for header in found if "shape" in header}
+opened = partial(opening.opened, "xlstm")
 
 
 @pytest.mark.parametrize("cell", lesson.CELLS)
