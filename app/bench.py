@@ -189,7 +189,7 @@ def refusal() -> None:
 def sizes_said(spec) -> str:
     """The sizes in the line that unfolds them."""
     made = design.sizes(spec)
-    labels = {size.key: size.label.lower() for size in design.SIZES}
+    labels = {size.key: size.label.lower() for size in design.SIZE_FIELDS}
     shown = [
         f"{labels[key]} {made[key]:,}" for key in ("width", "heads", "kv", "rank", "hidden", "experts", "top_k") if key in made
     ]
@@ -200,7 +200,7 @@ def sizes(spec) -> None:
     """A number field for every size that the design has."""
     made = design.sizes(spec)
     columns = st.columns(4, gap="small")
-    for i, size in enumerate(s for s in design.SIZES if s.key in made):
+    for i, size in enumerate(s for s in design.SIZE_FIELDS if s.key in made):
         key = f"cw-size-{size.key}"
         with columns[i % 4]:
             if size.key == "kv":
@@ -249,7 +249,7 @@ def about(d: Design) -> dict:
 
 def taken(d: Design) -> Taken:
     """The design with a config, for a report."""
-    return Taken(d.reading, d.config if d.config and not d.painted else {"cutaway": design.plain(d.spec)})
+    return Taken(d.reading, d.config if d.config and not d.painted else {"cutaway": design.as_json(d.spec)})
 
 
 def understood(d: Design) -> None:

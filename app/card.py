@@ -74,7 +74,7 @@ def ladder_of(reading, key: str) -> None:
     """Every layer of the model, what repeats folded in words above."""
     spec = reading.spec
     with panels.card("Layers", f"ladder-{key}"):
-        folded = ladder.said(ladder.folded(spec))
+        folded = ladder.blocks_text(ladder.folded(spec))
         live.small(f"{len(spec.layers)} layers: {folded}")
         rungs = ladder.rungs(spec, reading.context)
         table = {

@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from io import TextIOWrapper
 
 from core.count.dtypes import DTYPES, named
 from core.errors import LONGEST, CountedOnly, SpecError, whole
@@ -105,9 +106,10 @@ def opened(source: str):
 
 def integer(field: str, value: str, low: int, high: int) -> int:
     """A whole number typed on the command line."""
+    typed: int | str = value
     with suppress(ValueError):  # what int refuses is refused below, as it stands
-        value = int(value)
-    return whole(field, value, low, high)
+        typed = int(value)
+    return whole(field, typed, low, high)
 
 
 # Commands
@@ -116,15 +118,15 @@ def integer(field: str, value: str, low: int, high: int) -> int:
 def cmd_inspect(args) -> None:
     """Print each source as a table, as JSON lines or as CSV."""
     readings = [opened(source) for source in args.source]
-    from core.real.rows import row, to_csv
+    from core.real import rows as real
 
     asked = (args.context or 0, args.batch, args.weight_dtype or "", args.cache_dtype or "")
-    rows = [row(reading, *asked) for reading in readings]
+    rows = [real.row(reading, *asked) for reading in readings]
     if args.json:
         for row in rows:
             print(json.dumps(row))
     elif args.csv:
-        print(to_csv(rows), end="")
+        print(real.to_csv(rows), end="")
     else:
         print("\n\n".join(map(table, rows)))
 
@@ -223,5 +225,6 @@ NO_CACHE = {
 COMMANDS = {"inspect": cmd_inspect, "live": cmd_live, "models": cmd_models, "train": cmd_train, "evidence": cmd_evidence}
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to stop
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to stop
     sys.exit(main())

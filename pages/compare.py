@@ -126,7 +126,7 @@ def picture(sides: tuple[lesson.Side, ...], context: int) -> None:
     """The ladders."""
     models = lesson.side_ladders(sides, context)
     fig = figures.ladders(sides, context, theme.mode(), theme.stroke())
-    alt = "; ".join(f"{name}: {len(rungs)} layers, {ladder.said(blocks)}" for name, (rungs, blocks) in models.items())
+    alt = "; ".join(f"{name}: {len(rungs)} layers, {ladder.blocks_text(blocks)}" for name, (rungs, blocks) in models.items())
     frame.figure(fig, key="ladders", alt=alt, table=lesson.rung_table(models), config=about(sides, context))
     panels.caption(
         f"**{words.listed(tuple(models))} at {context:,} tokens.** One rung a layer, the first at the bottom: what mixes "

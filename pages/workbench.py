@@ -100,7 +100,7 @@ def diagram(d: lesson.Design) -> None:
     with controls.row("diagram"):
         bench.download("SVG", drawing.svg(graph, alt, theme.colours()), f"{lesson.slug(d.spec.name)}.svg", "image/svg+xml")
         with st.expander("Data of the diagram", key="workbench-diagram-data"):
-            table = architecture.rows(d.spec)
+            table = architecture.as_columns(d.spec)
             live.table(table, zip(*table.values()))
 
 
@@ -256,7 +256,7 @@ def files(d: lesson.Design, place) -> None:
     live.heading("The call that makes it")
     st.code(lesson.call(d.spec), language="python", wrap_lines=True)
     panels.caption(
-        f"**{html.escape(ladder.said(ladder.folded(d.spec)))}.** One description: this is what is counted, run and drawn."
+        f"**{html.escape(ladder.blocks_text(ladder.folded(d.spec)))}.** One description: this is what is counted, run and drawn."
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.plot import CLEAR, blank, larger
-from core.shape.ladder import HUES, KINDS, Block, Rung, said
+from core.shape.ladder import HUES, KINDS, Block, Rung, blocks_text
 from core.units import count
 
 MIXER, FFN, KEPT, BRACKET = (0.0, 0.26), (0.27, 0.36), (0.39, 0.75), 0.78  # of a column's width, which is 1
@@ -162,7 +162,7 @@ def brackets(fig: go.Figure, at: int, blocks: Sequence[Block], size: float, colo
 def headed(name: str, blocks: Sequence[Block], columns: int, colours: dict) -> list[str]:
     """The lines above a column: the model's name, and its layers folded."""
     width = WRAP[min(columns, len(WRAP)) - 1]
-    folds = (f'<span style="color:{colours["soft"]}">{line}</span>' for line in wrapped(said(tuple(blocks)), width, 3))
+    folds = (f'<span style="color:{colours["soft"]}">{line}</span>' for line in wrapped(blocks_text(tuple(blocks)), width, 3))
     return [*(f"<b>{line}</b>" for line in textwrap.wrap(name, width)), *folds]
 
 

@@ -220,7 +220,7 @@ def sequence(s: Shape, d: Deployment, context: int) -> tuple[int, int, int]:
         return 0, 0, sum(cost.carried(s.spec, context).values())
     cached = s.each(lambda mixer: on_one(mixer, mixer.paged(context, d.page), d.sharing))
     kept = [(times, remembered(layer, s.spec.d_model, d.sharing)) for layer, times in s.layers]
-    return cached, *(sum(times * both[i] for times, both in kept) for i in (0, 1))
+    return cached, sum(times * columns for times, (columns, _) in kept), sum(times * own for times, (_, own) in kept)
 
 
 def weights(s: Shape, d: Deployment) -> int:

@@ -145,7 +145,7 @@ def layer_counts(key: str) -> Layers:
     layers = spec_of(key).layers
     mambas = [m for layer in layers if (m := next(layer.parts(MAMBA), None))]
     mixers, attention = sum(bool(x.mixer) for x in layers), sum(any(x.parts(Attention)) for x in layers)
-    return Layers(len(layers), mixers, len(mambas), attention, next(map(ladder.mixer, mambas), ""))
+    return Layers(len(layers), mixers, len(mambas), attention, next(map(ladder.label, mambas), ""))
 
 
 @lru_cache(maxsize=1)

@@ -149,7 +149,7 @@ def keeper(entry: Entry, spec: ModelSpec) -> Keeper | None:
     if not holding or spec.decoding != "autoregressive":
         return None
     m, size = holding[0], cost.count(spec, 1, state_dtype="float32").state_bytes
-    return Keeper(entry, ladder.mixer(m), ladder.size(m), len(holding), len(spec.layers), size)
+    return Keeper(entry, ladder.label(m), ladder.size(m), len(holding), len(spec.layers), size)
 
 
 @lru_cache(maxsize=1)

@@ -249,7 +249,7 @@ def others() -> tuple[tuple[str, str], ...]:
     for key in catalogue.entries():
         mixers = [layer.mixer for layer in spec_of(key).layers if layer.mixer]
         if (mixers and all(m.kind == "mla" for m in mixers)) or any(m.kind == "compressed" for m in mixers):
-            found.append((key, ladder.mixer(max(mixers, key=lambda m: getattr(m, "top_k", 0)))))
+            found.append((key, ladder.label(max(mixers, key=lambda m: getattr(m, "top_k", 0)))))
     return tuple(found)
 
 

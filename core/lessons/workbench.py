@@ -115,7 +115,7 @@ def next_design(
 def example(base: str) -> dict:
     """What a payload is a difference from."""
     config = {} if base == BLANK else catalogue.entries()[base].config
-    return {"config": config, "spec": design.plain(released(base).spec)}
+    return {"config": config, "spec": design.as_json(released(base).spec)}
 
 
 def payload(d: Design) -> dict:
@@ -126,7 +126,7 @@ def payload(d: Design) -> dict:
         result["name"] = d.taken.name
         del result["spec"]
     if d.painted:
-        result["spec"] = design.plain(d.spec)
+        result["spec"] = design.as_json(d.spec)
     return result
 
 
@@ -150,7 +150,7 @@ def cells(spec: ModelSpec) -> tuple[tuple[design.Brush, ...], list[int], list[in
     at = {(b.slot, b.part): i for i, b in enumerate(found)}
     other = {slot: next(i for i, b in enumerate(found) if b.slot == slot) for slot in ("mixer", "ffn")}
     rows = [
-        [at.get((slot, design.alike(getattr(layer, slot))), other[slot]) for layer in spec.layers] for slot in ("mixer", "ffn")
+        [at.get((slot, design.anywhere(getattr(layer, slot))), other[slot]) for layer in spec.layers] for slot in ("mixer", "ffn")
     ]
     return found, *rows
 
@@ -166,7 +166,7 @@ def stroke(spec: ModelSpec, painted: tuple[int, int, str, str]) -> ModelSpec:
 
 def strip_text(spec: ModelSpec) -> str:
     """The strip in words."""
-    return f"{len(spec.layers)} layers: {ladder.said(ladder.folded(spec))}"
+    return f"{len(spec.layers)} layers: {ladder.blocks_text(ladder.folded(spec))}"
 
 
 def divisors(n: int) -> list[int]:
@@ -363,7 +363,7 @@ def hf_fields(spec: ModelSpec) -> dict:
 
 def cutaway_file(d: Design) -> str:
     """The design in this program's own format."""
-    return json.dumps({"cutaway": intake.version(), **design.plain(d.spec)}, indent=1)
+    return json.dumps({"cutaway": intake.version(), **design.as_json(d.spec)}, indent=1)
 
 
 def slug(name: str) -> str:

@@ -6,6 +6,7 @@ Letters
     H query heads   G key/value heads, H a multiple of G   d width of a head   K taps of a convolution
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -60,7 +61,11 @@ class Full:
     """Every earlier token and itself."""
 
     kind = "full"
-    label = ""
+
+    @property
+    def label(self) -> str:
+        """What it adds to the name of attention."""
+        return ""
 
     def visible(self, q: Tensor, k: Tensor) -> Tensor:
         """q, k positions that broadcast -> bool."""
@@ -98,8 +103,7 @@ class Window(Full):
         whole("reach.size", self.size, high=1 << 30)
 
     @property
-    def label(self) -> str:
-        """What it adds to the name of attention."""
+    def label(self):
         return f", window {self.size:,}"
 
     def visible(self, q, k):
@@ -184,7 +188,7 @@ def split(x: Tensor, heads: int) -> Tensor:
 
 # Feed-forward activations (names as in transformers' configs)
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
     "gelu": F.gelu,
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),

@@ -24,19 +24,17 @@ class LayerModule(nn.Module):
         self.layer = layer
         before, after = layer.norms in ("pre", "sandwich", "stream"), layer.norms in ("post", "sandwich", "outer")
 
-        def norm(wanted):
+        def norm(wanted: bool) -> nn.Module:
             return spec.norm.build(spec.d_model) if wanted else nn.Identity()
 
         if layer.mixer:
             self.add_module(layer.mixer.name, layer.mixer.build(spec.d_model))
-            self.add_module("input_layernorm", norm(before))
-            self.add_module("mixer_out_norm", norm(after))
+            self.input_layernorm, self.mixer_out_norm = norm(before), norm(after)
             if layer.input_conv:
                 self.input_conv = ShortConv(spec.d_model, layer.input_conv)
         if layer.ffn:
             self.add_module(layer.ffn.name, layer.ffn.build(spec.d_model))
-            self.add_module("post_attention_layernorm", norm(before))
-            self.add_module("ffn_out_norm", norm(after))
+            self.post_attention_layernorm, self.ffn_out_norm = norm(before), norm(after)
 
     def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace):
         """x (B, T, D) -> x (B, T, D), the layer's new state, what later layers share."""
@@ -65,6 +63,8 @@ class LayerModule(nn.Module):
 
 class Model(nn.Module):
     """tokens (B, T) and a state -> logits (B, T, V) and the next state."""
+
+    starts: Tensor
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
@@ -113,7 +113,7 @@ class Model(nn.Module):
 
     def trunk(self, x: Tensor, state: tuple, trace: Trace) -> tuple[Tensor, tuple]:
         """The layers: x (B, T, D) -> x (B, T, D) and the next state."""
-        start, shared, new = position(state), {}, []
+        start, shared, new = position(state), dict[str, Tensor](), []
         for i, layer in enumerate(self.layers):
             x, kept, shared = layer(x, state[i] if state else {}, shared, trace.at(i))
             new.append({**kept, "position": start + x.shape[1]})

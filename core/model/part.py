@@ -14,12 +14,12 @@ Letters: n tokens of one sequence.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from torch import nn
 from typing_extensions import TypeVar
 
-from core.errors import CountedOnly
+from core.errors import WIDEST, CountedOnly, flag, number, whole
 from core.model.blocks import up
 
 # Sizes of a small version: widths, and how much of what is counted
@@ -44,15 +44,33 @@ class Words:
     techniques: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
 class Part(ABC):
-    """What mixers and feed-forward parts have in common."""
+    """What mixers and feed-forward parts have in common. Numbers and flags are checked by the types of their fields."""
 
     name: ClassVar[str]  # what the module is called inside its layer, and so in every parameter name
     family: ClassVar[str]  # the mechanism in a sentence about it
     prefix: ClassVar[str]  # what errors write before the dot
     called: ClassVar[str]  # the same in words
+    limits: ClassVar[dict[str, tuple[float, float | str]]] = {}  # of numbers, lowest and highest: a number, or another field's
+
+    def __post_init__(self):
+        for f in fields(self):
+            field, value = f"{self.prefix}.{f.name}", getattr(self, f.name)
+            low, high = self.limits.get(f.name, (1, WIDEST) if f.type is int else (0.0, 1e12))
+            if f.type is int:
+                whole(field, value, int(low), getattr(self, high) if isinstance(high, str) else int(high))
+            elif f.type is float:
+                number(field, value, low, float(high))
+            elif f.type is bool:
+                flag(field, value)
 
     # What it computes and keeps
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """How the memory of a mixer grows, one of cost.KINDS; whether a router picks what a token visits."""
 
     def build(self, d_model: int) -> nn.Module:
         """The torch module. A part without one is counted only."""
@@ -80,16 +98,16 @@ class Part(ABC):
 
     def made_of(self) -> dict[str, "Part"]:
         """The parts that it is made of, by field."""
-        held = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        held = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: part for name, part in held.items() if isinstance(part, Part)}
 
-    def remade(self, change: Callable[["Part"], "Part"]) -> "Part":
+    def remade(self, change: Callable[["Part"], "Part"]) -> Self:
         """The same with a change made to each part that it is made of; itself where that changes nothing."""
         made = {name: (part, change(part)) for name, part in self.made_of().items()}
         changed = {name: after for name, (before, after) in made.items() if after is not before}
-        return replace(self, **changed) if changed else self  # type: ignore[type-var]
+        return replace(self, **changed) if changed else self
 
-    def small(self) -> "Part":
+    def small(self) -> Self:
         """The same mechanism in sizes that run at once, every flag and ratio as before."""
         raise CountedOnly(self.family)
 
@@ -98,11 +116,11 @@ class Part(ABC):
         """Has it a module, and all that it is made of?"""
         return type(self).small is not Part.small and all(part.runs for part in self.made_of().values())
 
-    def at_any_depth(self) -> "Part":
+    def at_any_depth(self) -> Self:
         """The same without what depends on how deep in the model its layer stands."""
         return self
 
-    def anywhere(self) -> "Part":
+    def anywhere(self) -> Self:
         """The same without what depends on the layers around it."""
         return self.at_any_depth()
 
@@ -113,11 +131,6 @@ class Part(ABC):
 
 class Mixer(Part):
     """Mixes tokens."""
-
-    @property
-    @abstractmethod
-    def kind(self) -> str:
-        """How its memory grows: one of cost.KINDS."""
 
     @abstractmethod
     def cache(self, n: int) -> dict[str, int]:
@@ -131,7 +144,7 @@ class Mixer(Part):
         """FLOPs that torch's counter takes for 0 on a CPU."""
         return 0
 
-    def causal(self) -> "Mixer":
+    def causal(self) -> Self:
         """The same, reading backwards only."""
         return self
 
@@ -179,7 +192,7 @@ class Mixer(Part):
         """What a layer before must give, and what to say where none does."""
         return "", ""
 
-    def placed(self, given: frozenset[str]) -> "Mixer":
+    def placed(self, given: frozenset[str]) -> Self:
         """The same in a layer where those before it give so much."""
         return self
 
@@ -228,16 +241,35 @@ class Mixer(Part):
 
 
 class Recurrent(Mixer):
-    """A mixer with a memory of fixed size instead of a cache."""
+    """A mixer with a memory of fixed size instead of a cache: a step costs the same whatever came before."""
 
     kind = "state"
 
     def cache(self, n: int) -> dict[str, int]:
         return {}
 
+    @abstractmethod
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """Multiply-adds for one token, by name."""
+
+    @property
+    def elementwise(self) -> int:
+        """Those of a step that are no matrix products, its decay for one: torch's counter takes them for 0."""
+        return 0
+
+    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
+        return {name: 2 * queries * n for name, n in self.multiply_adds(d_model).items()}
+
+    def unseen(self, d_model: int, queries: int, context: int) -> int:
+        return 2 * queries * self.elementwise
+
 
 class Ffn(Part):
     """Mixes channels."""
+
+    @property
+    def kind(self) -> str:
+        return "routed" if self.routed else "dense"
 
     @abstractmethod
     def active(self, d_model: int) -> int:

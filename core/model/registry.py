@@ -89,7 +89,7 @@ def small(name: str, *layers: Layer, **settings) -> ModelSpec:
     return ModelSpec(name, 16, 31, layers, **settings)
 
 
-def attention(name: str, **settings) -> ModelSpec:
+def of_attention(name: str, **settings) -> ModelSpec:
     """Two layers of one kind of attention."""
     return small(name, *(Layer(replace(BASE, **settings), FFN),) * 2)
 
@@ -118,29 +118,29 @@ MLSTM = MLstm(heads=2, k_dim=5, v_dim=7)
 LOCAL = Layer(replace(BASE, reach=Window(5)), FFN)
 
 EXAMPLES: tuple[ModelSpec, ...] = (
-    attention("mha", kv_heads=4),
-    attention("gqa"),
-    attention("mqa", kv_heads=1),
-    attention("narrow-values", k_dim=8, v_dim=4),
-    attention("wide-heads", k_dim=12, v_dim=12, rope=Rope(12)),
-    attention("nope", rope=Rope()),
-    attention("partial-rope", rope=Rope(4, base=1e6)),
-    attention("rope-llama3", rope=Rope(8, 5e5, Llama3(8.0, 1.0, 4.0, 64))),
-    attention("rope-yarn", rope=Rope(8, 1e4, Yarn(4.0, 64, magnitude=1.1))),
-    attention("qk-norm-head", qk_norm="head"),
-    attention("qk-norm-full", qk_norm="full"),
-    attention("qk-norm-turned", qk_norm="turned"),
-    attention("rope-ntk", rope=Rope(8, 1e4, Ntk(1000.0))),
-    attention("biases", qkv_bias=True, out_bias=True),
-    attention("scaled-and-capped", scale=0.2, softcap=5.0),
-    attention("sinks", sinks=True),
-    attention("scaled-values", v_scale=0.707, v_dim=5),
-    attention("qk-norm-bare", qk_norm="bare", rope=Rope(8, 1e4, Yarn(4.0, 64, magnitude=1.1))),
-    attention("temperature", rope=Rope(), temperature=Temperature(4, 0.5)),
-    attention("gated", gate=True, v_dim=6),
-    attention("sliding", reach=Window(5)),
-    attention("chunked", reach=Chunk(4)),
-    attention("denoiser", reach=Everything()),
+    of_attention("mha", kv_heads=4),
+    of_attention("gqa"),
+    of_attention("mqa", kv_heads=1),
+    of_attention("narrow-values", k_dim=8, v_dim=4),
+    of_attention("wide-heads", k_dim=12, v_dim=12, rope=Rope(12)),
+    of_attention("nope", rope=Rope()),
+    of_attention("partial-rope", rope=Rope(4, base=1e6)),
+    of_attention("rope-llama3", rope=Rope(8, 5e5, Llama3(8.0, 1.0, 4.0, 64))),
+    of_attention("rope-yarn", rope=Rope(8, 1e4, Yarn(4.0, 64, magnitude=1.1))),
+    of_attention("qk-norm-head", qk_norm="head"),
+    of_attention("qk-norm-full", qk_norm="full"),
+    of_attention("qk-norm-turned", qk_norm="turned"),
+    of_attention("rope-ntk", rope=Rope(8, 1e4, Ntk(1000.0))),
+    of_attention("biases", qkv_bias=True, out_bias=True),
+    of_attention("scaled-and-capped", scale=0.2, softcap=5.0),
+    of_attention("sinks", sinks=True),
+    of_attention("scaled-values", v_scale=0.707, v_dim=5),
+    of_attention("qk-norm-bare", qk_norm="bare", rope=Rope(8, 1e4, Yarn(4.0, 64, magnitude=1.1))),
+    of_attention("temperature", rope=Rope(), temperature=Temperature(4, 0.5)),
+    of_attention("gated", gate=True, v_dim=6),
+    of_attention("sliding", reach=Window(5)),
+    of_attention("chunked", reach=Chunk(4)),
+    of_attention("denoiser", reach=Everything()),
     small("local-global", *expand("LLG", {"L": LOCAL, "G": Layer(BASE, FFN)}, 5)),
     small("convolution", *(Layer(BASE, None, input_conv=3),) * 2),
     small("outer-norm", *(Layer(BASE, FFN, norms="outer"),) * 2),

@@ -33,7 +33,7 @@ def scan(q: Tensor, k: Tensor, v: Tensor, g: Tensor, memory: Tensor, c: Tensor |
     size, out = BLOCK if g.shape[-1] == 1 else NARROW, []
     for at in range(0, q.shape[2], size):
         part = (x if x is None else x[:, :, at : at + size] for x in (q, k, v, g, c, b))
-        o, memory = block(*part, memory)
+        o, memory = block(memory, *part)
         out.append(o)
     return torch.cat(out, dim=2), memory
 
@@ -50,7 +50,7 @@ def step(q, k, v, g, memory, c=None, b=None):
     return q @ memory, memory
 
 
-def block(q, k, v, g, c, b, memory):
+def block(memory, q, k, v, g, c, b):
     """Up to BLOCK tokens at once."""
     total = g.cumsum(2)  # (B, H, C, 1 or d): log of what is left at token i of the block's start
     since, left = total.exp(), (total[:, :, -1:] - total).exp()  # of the start at i; of i at the end

@@ -14,10 +14,13 @@ and the same again with the ffn (which has no convolution before it).
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from typing import TypeVar
 
 from core.errors import DEEPEST, LARGEST_VOCABULARY, SpecError, flag, number, one_of, short, whole
 from core.model.blocks import Norm
 from core.model.part import Ffn, Kind, Mixer, Part, inside
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -31,23 +34,19 @@ class Scales:
     ffn_stream: float = 1.0
 
 
-def hashed_once(kind: type) -> type:
-    """A description that computes its hash once: deep models are looked up in caches many times for one picture."""
-    computed = kind.__hash__
-
-    def __hash__(self):
-        if "_hash" not in self.__dict__:
-            object.__setattr__(self, "_hash", computed(self))
-        return self._hash
-
-    def __getstate__(self):  # a hash holds for one process only
-        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
-
-    kind.__hash__, kind.__getstate__ = __hash__, __getstate__
-    return kind
+def hashed_once(description: "Layer | ModelSpec") -> int:
+    """The hash of a description, computed once: deep models are looked up in caches many times for one picture."""
+    known = vars(description)
+    if "_hash" not in known:
+        known["_hash"] = hash(tuple(known[f.name] for f in fields(description)))
+    return known["_hash"]
 
 
-@hashed_once
+def without_hash(description: "Layer | ModelSpec") -> dict:
+    """What is copied of a description: a hash holds for one process only."""
+    return {name: value for name, value in vars(description).items() if name != "_hash"}
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer. `input_conv` is the kernel of a short causal convolution on the mixer's input; 0 means none."""
@@ -57,6 +56,8 @@ class Layer:
     norms: str = "pre"
     scales: Scales = Scales()
     input_conv: int = 0
+
+    __hash__, __getstate__ = hashed_once, without_hash
 
     def __post_init__(self):
         if self.mixer is None and self.ffn is None:
@@ -105,7 +106,6 @@ class Recursion:
         return self.cycles * (self.inner + 1)
 
 
-@hashed_once
 @dataclass(frozen=True)
 class ModelSpec:
     """A language model (or a denoiser, or a recursive solver: `decoding` says how its answer is produced)."""
@@ -125,6 +125,8 @@ class ModelSpec:
     embed_norm: bool = False  # embeddings pass a norm of their own (RWKV)
     recursion: Recursion = Recursion()  # of a solver that decodes by "recursion"
     streams: int = 1  # residual streams that stand side by side; more than one are joined by hyper-connections (DeepSeek-V4)
+
+    __hash__, __getstate__ = hashed_once, without_hash
 
     def __post_init__(self):
         whole("d_model", self.d_model)
@@ -158,8 +160,8 @@ class ModelSpec:
         return self.remixed(Mixer, lambda mixer: mixer.causal())
 
 
-def expand(pattern: str, kinds: Mapping[str, Layer], depth: int) -> tuple[Layer, ...]:
-    """`depth` layers from a pattern of letters, repeated and cut: expand("LLLLLG", {"L": ..., "G": ...}, 26)."""
+def expand(pattern: str, kinds: Mapping[str, Thing], depth: int) -> tuple[Thing, ...]:
+    """`depth` layers (or what letters stand for) from a pattern, repeated and cut: expand("LLLLLG", {"L": ..., "G": ...}, 26)."""
     if not isinstance(pattern, str) or not pattern or set(pattern) - set(kinds):
         raise SpecError(f"pattern must be made of the letters {', '.join(sorted(kinds))}, not {short(pattern)}")
     whole("depth", depth, high=DEEPEST)

@@ -23,8 +23,12 @@ Names
     effective   (B, H, T, T)  how much of each token's value is in each output: attention as it would be written out
 """
 
-NAMES = ("attention", "positions", "residual", "affinity", "routing", "gates", "indexer", "picked")
-NAMES += ("query", "key", "value", "decay", "write", "erase", "output", "effective")
+from torch import Tensor
+
+NAMES = (
+    "attention", "positions", "residual", "affinity", "routing", "gates", "indexer", "picked",
+    "query", "key", "value", "decay", "write", "erase", "output", "effective",
+)  # fmt: skip
 
 
 class Trace:
@@ -37,7 +41,8 @@ class Trace:
         unknown = set(names) - set(NAMES)
         if unknown:
             raise KeyError(f"a trace records {', '.join(NAMES)}, not {', '.join(sorted(unknown))}")
-        self.names, self.layer, self.records, self.differentiable = frozenset(names), 0, {}, differentiable
+        self.names, self.layer, self.differentiable = frozenset(names), 0, differentiable
+        self.records: dict[tuple[int, str], Tensor] = {}
 
     def at(self, layer: int) -> "Trace":
         """The same records, written from now on under this layer's number."""
@@ -49,16 +54,16 @@ class Trace:
         """Whether anybody asked: a module makes what is costly only then."""
         return name in self.names
 
-    def put(self, name: str, tensor) -> None:
+    def put(self, name: str, tensor: Tensor) -> None:
         """Keep a tensor if somebody asked for it."""
         if name in self.names:
             self.records[self.layer, name] = tensor if self.differentiable else tensor.detach()
 
-    def every(self, name: str) -> list:
+    def every(self, name: str) -> list[Tensor]:
         """One record's tensors, layer after layer, of the layers that have it."""
         return [self.records[key] for key in sorted(self.records) if key[1] == name]
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: tuple[int, str]) -> Tensor:
         return self.records[key]
 
 

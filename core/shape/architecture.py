@@ -26,7 +26,7 @@ NORMS = {"rms": "RMSNorm", "layer": "LayerNorm"}
 
 
 @dataclass(frozen=True)
-class Run:
+class Stretch:
     """`times` layers in a row that are alike; `first` is the number of the first of them, from 0."""
 
     layer: Layer
@@ -42,7 +42,7 @@ def detail(part: Part | None) -> str:
     return part.in_words().detail if part else ""
 
 
-def kept(layer: Layer, spec: ModelSpec) -> str:
+def keeps_text(layer: Layer, spec: ModelSpec) -> str:
     """What a layer keeps of one sequence, in numbers: a token's share, and what does not grow."""
     if spec.decoding != "autoregressive":
         return "keeps no cache"
@@ -51,21 +51,21 @@ def kept(layer: Layer, spec: ModelSpec) -> str:
     grows = (sum(further.cache.values()) - sum(far.cache.values())) / (1 << 24)
     fixed = 0 if grows else sum(far.cache.values())
     state = sum(far.state.values())
-    said = [f"n × {grows:,.0f}" if grows else "", f"at most {fixed:,}" if fixed else "", f"{state:,} of state" if state else ""]
-    return "keeps " + (" and ".join(filter(None, said)) or "nothing")
+    parts = [f"n × {grows:,.0f}" if grows else "", f"at most {fixed:,}" if fixed else "", f"{state:,} of state" if state else ""]
+    return "keeps " + (" and ".join(filter(None, parts)) or "nothing")
 
 
 # Runs and blocks
 
 
-def runs(spec: ModelSpec) -> tuple[list[Run], list[tuple[int, int, int]], bool]:
+def runs(spec: ModelSpec) -> tuple[list[Stretch], list[tuple[int, int, int]], bool]:
     """Runs from the first layer up, blocks (first run, last run, times) and whether every run is there."""
-    found: list[Run] = []
+    found: list[Stretch] = []
     blocks: list[tuple[int, int, int]] = []
     for block in ladder.folded(spec):
         start, at = block.start, len(found)
         for times, _ in block.parts:
-            found.append(Run(spec.layers[start], start, times))
+            found.append(Stretch(spec.layers[start], start, times))
             start += times
         if block.times > 1:
             blocks.append((at, len(found) - 1, block.times))
@@ -73,7 +73,7 @@ def runs(spec: ModelSpec) -> tuple[list[Run], list[tuple[int, int, int]], bool]:
         return found, blocks, True
     labels = ladder.labels(spec)
     counts = Counter(labels)
-    once = [Run(spec.layers[labels.index(label)], labels.index(label), times) for label, times in counts.items()]
+    once = [Stretch(spec.layers[labels.index(label)], labels.index(label), times) for label, times in counts.items()]
     return once[:MOST_RUNS], [], False
 
 
@@ -81,7 +81,7 @@ def runs(spec: ModelSpec) -> tuple[list[Run], list[tuple[int, int, int]], bool]:
 def graph(spec: ModelSpec) -> nx.DiGraph:
     """The whole model, the first layer first."""
     found, blocks, whole = runs(spec)
-    g = nx.DiGraph(runs=found, blocks=blocks, whole=whole, name=spec.name, order=ladder.said(ladder.folded(spec)))
+    g = nx.DiGraph(runs=found, blocks=blocks, whole=whole, name=spec.name, order=ladder.blocks_text(ladder.folded(spec)))
     stream = f"n × {spec.d_model:,}" + (f" × {spec.streams} streams" if spec.streams > 1 else "")
     g.add_node("tokens", kind="tokens", label="tokens", detail="n", hue="soft", run=-1)
     note = f" + {spec.learned_positions:,} learned positions" if spec.learned_positions else ""
@@ -108,10 +108,9 @@ def add_layer(g: nx.DiGraph, spec: ModelSpec, r: int, layer: Layer, last: str, s
         part = getattr(layer, slot)
         if part is None:
             continue
-        label = (ladder.mixer if slot == "mixer" else ladder.ffn)(part)
-        hue = ladder.HUES.get(layer.kind, "kv") if slot == "mixer" else ladder.ffn_hue(part)
-        keeps = kept(layer, spec) if slot == "mixer" else ""
-        g.add_node(f"{r}.{slot}", kind=slot, label=label, detail=inside(layer, part), keeps=keeps, hue=hue, run=r)
+        keeps = keeps_text(layer, spec) if slot == "mixer" else ""
+        words = {"label": ladder.label(part), "detail": insides_text(layer, part), "keeps": keeps}
+        g.add_node(f"{r}.{slot}", kind=slot, **words, hue=ladder.hue(part), run=r)
         g.add_node(f"{r}.{slot}.add", kind="add", label="+", detail="", hue="ink", run=r)
         path = [last]
         for wanted, name in ((before, f"{r}.{slot}.before"), (True, f"{r}.{slot}"), (after, f"{r}.{slot}.after")):
@@ -131,7 +130,7 @@ def add_layer(g: nx.DiGraph, spec: ModelSpec, r: int, layer: Layer, last: str, s
     return last
 
 
-def inside(layer: Layer, part) -> str:
+def insides_text(layer: Layer, part: Part) -> str:
     """The insides of a part, and the convolution before it where the layer has one."""
     conv = f"convolution {layer.input_conv} · " if layer.input_conv and part is layer.mixer else ""
     return conv + detail(part)
@@ -141,19 +140,19 @@ def alt(spec: ModelSpec) -> str:
     """The diagram in one sentence."""
     return (
         f"{spec.name}: {spec.vocab:,} words to width {spec.d_model:,}, {len(spec.layers)} layers, the first at the bottom "
-        f"({ladder.said(ladder.folded(spec))}), a last norm, and the output to {spec.vocab:,} logits"
+        f"({ladder.blocks_text(ladder.folded(spec))}), a last norm, and the output to {spec.vocab:,} logits"
     )
 
 
-def rows(spec: ModelSpec) -> dict[str, list]:
+def as_columns(spec: ModelSpec) -> dict[str, list]:
     """The diagram as columns, for its data table: one row a kind of layer in a row."""
     found, _, _ = runs(spec)
     return {
         "layers": [f"{run.first + 1} and on" if run.times > 1 else f"{run.first + 1}" for run in found],
         "in a row": [run.times for run in found],
-        "mixer": [ladder.mixer(run.layer.mixer) for run in found],
+        "mixer": [ladder.label(run.layer.mixer) for run in found],
         "its insides": [detail(run.layer.mixer) for run in found],
-        "keeps": [kept(run.layer, spec) for run in found],
-        "feed-forward": [ladder.ffn(run.layer.ffn) for run in found],
+        "keeps": [keeps_text(run.layer, spec) for run in found],
+        "feed-forward": [ladder.label(run.layer.ffn) for run in found],
         "of it": [detail(run.layer.ffn) for run in found],
     }

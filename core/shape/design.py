@@ -1,18 +1,18 @@
 """A design that can be edited: a ModelSpec as JSON and back, brushes that paint its layers, sizes with steps, patterns.
 
-    plain(spec)                    JSON of a spec: distinct layers once, and the strip that says where each stands
+    as_json(spec)                  JSON of a spec: distinct layers once, and the strip that says where each stands
     spec_of(json)                  the spec again; SpecError in one sentence where it is none
     brushes(spec)                  what layers can be painted with, in sizes that fit this design
     paint(spec, first, last, b)    layers first..last (from 0) get the brush's mixer or feed-forward part
     pattern(spec, text)            "LLLLLG" over all layers: capitals are mixers, small letters feed-forward parts
-    SIZES                          what a number field changes, in every layer that has it
+    SIZE_FIELDS                          what a number field changes, in every layer that has it
 
 Nothing is checked twice: every edit makes a new ModelSpec, whose own classes refuse what cannot be.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from types import NoneType
 from typing import get_args, get_origin
@@ -27,6 +27,7 @@ from core.model.mixers.latent import Latent
 from core.model.mixers.mamba import Mamba2
 from core.model.mixers.rwkv import Rwkv7
 from core.model.mixers.shortconv import GatedConv
+from core.model.part import Kind, Mixer, Part
 from core.model.registry import PARTS
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec, expand
@@ -42,7 +43,7 @@ MOST_DISTINCT = 512
 # JSON
 
 
-def plain(spec: ModelSpec) -> dict:
+def as_json(spec: ModelSpec) -> dict:
     """A spec as JSON."""
     kinds = list(dict.fromkeys(spec.layers))
     at = {layer: i for i, layer in enumerate(kinds)}
@@ -53,20 +54,18 @@ def plain(spec: ModelSpec) -> dict:
         else:
             runs.append([1, at[layer]])
     strip = " ".join(f"{kind}" if times == 1 else f"{times}*{kind}" for times, kind in runs)
-    rest = {key: value for key, value in written(spec).items() if key not in ("layers", "is")}
-    return {**rest, "kinds": [written(layer) for layer in kinds], "strip": strip}
+    rest = {key: value for key, value in value_as_json(spec).items() if key not in ("layers", "is")}
+    return {**rest, "kinds": [value_as_json(layer) for layer in kinds], "strip": strip}
 
 
-def written(value):
+def value_as_json(value):
     """One description as JSON: its class under "is", and the fields that do not hold their default."""
     if isinstance(value, tuple):
-        return [written(item) for item in value]
+        return [value_as_json(item) for item in value]
     if not is_dataclass(value):
         return value
-    given = {f.name: getattr(value, f.name) for f in fields(value)}
-    defaults = {f.name: f.default for f in fields(value)}
-    kept = {name: written(item) for name, item in given.items() if name != "layers" and item != defaults[name]}
-    return {"is": type(value).__name__, **kept}
+    changed = {f.name: item for f in fields(value) if f.name != "layers" and (item := getattr(value, f.name)) != f.default}
+    return {"is": type(value).__name__, **{name: value_as_json(item) for name, item in changed.items()}}
 
 
 def spec_of(text: dict) -> ModelSpec:
@@ -98,7 +97,8 @@ def strip(text: str, kinds: int) -> list[int]:
 def accepted(kind: type) -> tuple[type, ...]:
     """The classes that a field of such a type may hold."""
     parts = tuple(part for part in PARTS if issubclass(part, kind))
-    return parts or (kind, *(other for below in kind.__subclasses__() for other in accepted(below)))
+    narrower: list[type] = kind.__subclasses__()
+    return parts or (kind, *(other for each in narrower for other in accepted(each)))
 
 
 def made(value, kind: type, where: str):
@@ -154,7 +154,8 @@ def blank() -> ModelSpec:
 
 def sound(spec: ModelSpec) -> ModelSpec:
     """The spec with its first RWKV-7 layer as the first, if what layers take from each other is there."""
-    layers, given, known = [], frozenset(), {}
+    layers, given = [], frozenset[str]()
+    known: dict[tuple[Layer, Mixer], Layer] = {}
     for i, layer in enumerate(spec.layers):
         if layer.mixer and (placed := layer.mixer.placed(given)) is not layer.mixer:
             layer = known.setdefault((layer, placed), replace(layer, mixer=placed))
@@ -176,7 +177,7 @@ class Brush:
     letter: str
     label: str
     slot: str
-    part: object
+    part: Part | None
     hue: str
     live: bool
     own: bool = False  # it is in the design already
@@ -186,39 +187,38 @@ def brushes(spec: ModelSpec) -> tuple[Brush, ...]:
     """What only this design has, then the usual kinds: as it has them, or in sizes that fit it. Painting moves none of them."""
     found: list[Brush] = []
     for slot, offered in (("mixer", mixers_for(spec)), ("ffn", ffns_for(spec))):
-        own = list(dict.fromkeys(alike(getattr(layer, slot)) for layer in spec.layers))[:12]
+        own = list(dict.fromkeys(anywhere(getattr(layer, slot)) for layer in spec.layers))[:12]
         letters = iter("XYZUVWTPQSEB" if slot == "mixer" else "xyzuvwtpqsab")
-        taken: set[str] = set()
+        used: set[str] = set()
         for part in own:
-            letter = next((c for c, other in offered.items() if akin(other, part) and c not in taken), "") or next(letters)
-            taken.add(letter)
+            letter = next((c for c, other in offered.items() if akin(other, part) and c not in used), "") or next(letters)
+            used.add(letter)
             found.append(brush(letter, slot, part, own=True))
-        found += [brush(c, slot, part) for c, part in offered.items() if c not in taken]
+        found += [brush(c, slot, part) for c, part in offered.items() if c not in used]
     places = {c: i for i, c in enumerate((*USUAL_MIXERS, *USUAL_FFNS))}
     return tuple(sorted(found, key=lambda b: (b.slot == "ffn", places.get(b.letter, -1))))
 
 
-def brush(letter: str, slot: str, part, own: bool = False) -> Brush:
+def brush(letter: str, slot: str, part: Part | None, own: bool = False) -> Brush:
     """One brush, named as the ladder names it; a window that is only offered by its length."""
-    label = (ladder.mixer if slot == "mixer" else ladder.ffn)(part)
+    label = ladder.label(part)
     label = label.partition(", ")[2] if letter == "L" and not own else label
-    hue = ladder.HUES.get(getattr(part, "kind", "none"), "kv") if slot == "mixer" else ladder.ffn_hue(part)
-    return Brush(letter, label, slot, part, hue if part is not None else "none", part is None or part.runs, own)
+    return Brush(letter, label, slot, part, ladder.hue(part) if part else "none", part is None or part.runs, own)
 
 
-def alike(part):
+def anywhere(part: Part | None) -> Part | None:
     """A part wherever it stands: a first RWKV-7 layer is painted as any other, and so is lightning attention at any depth."""
     return part and part.anywhere()
 
 
-def akin(a, b) -> bool:
+def akin(a: Part | None, b: Part | None) -> bool:
     """Do two parts go by one letter: the same class, and attention that reaches in the same way?"""
     return a.is_akin(b) if a else b is None
 
 
-def commonest(spec: ModelSpec, kind: type, wanted: Callable = lambda part: True):
+def commonest(spec: ModelSpec, kind: type[Kind], wanted: Callable[[Kind], object] = lambda part: True) -> Kind | None:
     """The part of a class that most layers have; None where none does."""
-    found: Counter = Counter()
+    found: Counter[Kind] = Counter()
     for layer, times in Counter(spec.layers).items():
         for part in layer.parts(kind):
             if wanted(part):
@@ -226,7 +226,7 @@ def commonest(spec: ModelSpec, kind: type, wanted: Callable = lambda part: True)
     return found.most_common(1)[0][0] if found else None
 
 
-def mixers_for(spec: ModelSpec) -> dict[str, object]:
+def mixers_for(spec: ModelSpec) -> Mapping[str, Part | None]:
     """A mixer of every kind, in sizes that fit the design."""
     d = spec.d_model
     n = max(1, d // 128)
@@ -238,13 +238,13 @@ def mixers_for(spec: ModelSpec) -> dict[str, object]:
         "G": full, "L": window, "A": latent,
         "D": commonest(spec, GatedDelta) or GatedDelta(n, 2 * n, 128, 128),
         "M": commonest(spec, Mamba2) or Mamba2(2 * max(1, d // 64), 64, 128),
-        "R": alike(commonest(spec, Rwkv7)) or Rwkv7(max(1, d // 64), 64, 96, 96, 64, 256),
+        "R": anywhere(commonest(spec, Rwkv7)) or Rwkv7(max(1, d // 64), 64, 96, 96, 64, 256),
         "C": commonest(spec, GatedConv) or GatedConv(3),
         "N": None,
     }  # fmt: skip
 
 
-def ffns_for(spec: ModelSpec) -> dict[str, object]:
+def ffns_for(spec: ModelSpec) -> Mapping[str, Part | None]:
     """A feed-forward part of every kind, in sizes that fit the design."""
     dense = commonest(spec, Dense) or Dense(max(1, spec.d_model * 8 // 3 // 64 * 64) if spec.d_model >= 64 else spec.d_model)
     expert = max(8, dense.hidden // 8 // 64 * 64)
@@ -261,9 +261,9 @@ def paint(spec: ModelSpec, first: int, last: int, b: Brush) -> ModelSpec:
     return dip(spec, [b if first <= i <= last else None for i in range(depth)])
 
 
-def dip(spec: ModelSpec, strokes: list[Brush | None]) -> ModelSpec:
+def dip(spec: ModelSpec, strokes: Sequence[Brush | None]) -> ModelSpec:
     """Every layer with its brush, or as it was; layers alike stay one object, so that deep designs are quick to compare."""
-    known: dict = {}
+    known: dict[tuple[Layer, Brush | None], Layer] = {}
     for i, (layer, b) in enumerate(zip(spec.layers, strokes)):
         if (layer, b) not in known:
             known[layer, b] = dipped(layer, b, i) if b else layer
@@ -272,41 +272,38 @@ def dip(spec: ModelSpec, strokes: list[Brush | None]) -> ModelSpec:
 
 def dipped(layer: Layer, b: Brush, at: int) -> Layer:
     """One layer with the brush's part in its place."""
-    other = layer.ffn if b.slot == "mixer" else layer.mixer
-    if b.part is None and other is None:
+    if b.part is None and (layer.ffn if b.slot == "mixer" else layer.mixer) is None:
         raise SpecError(f"layer {at + 1} would be empty: a layer has a mixer, a feed-forward part, or both")
-    conv = layer.input_conv if layer.mixer and (b.slot == "ffn" or b.part) else 0
-    return replace(layer, **{b.slot: b.part}, input_conv=conv)
+    if b.slot == "ffn":
+        return replace(layer, ffn=b.part, input_conv=layer.input_conv if layer.mixer else 0)
+    return replace(layer, mixer=b.part, input_conv=layer.input_conv if layer.mixer and b.part else 0)
 
 
 def pattern(spec: ModelSpec, text: str) -> ModelSpec:
     """A pattern of letters over all layers: capitals say mixers, small letters feed-forward parts."""
-    found = brushes(spec)
     slot = "ffn" if isinstance(text, str) and text.strip().islower() else "mixer"
-    kinds = {b.letter: b for b in found if b.slot == slot}
-    strokes = expand(text.strip(), kinds, len(spec.layers))
-    return dip(spec, strokes)
+    kinds = {b.letter: b for b in brushes(spec) if b.slot == slot}
+    return dip(spec, expand(text.strip(), kinds, len(spec.layers)))
 
 
 def letters(spec: ModelSpec) -> dict[str, str]:
     """The strip in letters: {"mixer": "LLLLLG...", "ffn": "dddd..."}."""
     by = {(b.slot, b.part): b.letter for b in brushes(spec)}
-    return {slot: "".join(by.get((slot, alike(getattr(layer, slot))), "?") for layer in spec.layers) for slot in ("mixer", "ffn")}
+    mixers = "".join(by.get(("mixer", anywhere(layer.mixer)), "?") for layer in spec.layers)
+    return {"mixer": mixers, "ffn": "".join(by.get(("ffn", anywhere(layer.ffn)), "?") for layer in spec.layers)}
 
 
 # Sizes
 
 
-def mapped(spec: ModelSpec, kind: type, change: Callable) -> ModelSpec:
+def mapped(spec: ModelSpec, kind: type[Kind], change: Callable[[Kind], Kind]) -> ModelSpec:
     """`change` made to every part of a class in every layer, parts within parts first."""
-    known: dict = {}
 
     def one(part):
         made = part and part.remade(one)
         return change(made) if isinstance(made, kind) else made
 
-    for layer in dict.fromkeys(spec.layers):
-        known[layer] = replace(layer, mixer=one(layer.mixer), ffn=one(layer.ffn))
+    known = {layer: replace(layer, mixer=one(layer.mixer), ffn=one(layer.ffn)) for layer in dict.fromkeys(spec.layers)}
     return sound(replace(spec, layers=tuple(known[layer] for layer in spec.layers)))
 
 
@@ -323,17 +320,17 @@ class Size:
     hue: str = "ink"
 
 
-def of(kind: type, field: str, wanted: Callable = lambda part: True):
-    """Reader and writer of one field in every part of a class."""
+def of(label: str, kind: type[Kind], field: str, step: int, hue: str = "ink", high: int = 1 << 20, key: str = "") -> Size:
+    """A field of every part of a class that has it."""
 
     def read(spec: ModelSpec) -> int:
-        part = commonest(spec, kind, lambda p: wanted(p) and getattr(p, field))
+        part = commonest(spec, kind, lambda p: getattr(p, field))
         return getattr(part, field) if part else 0
 
     def write(spec: ModelSpec, n: int) -> ModelSpec:
-        return mapped(spec, kind, lambda p: replace(p, **{field: n}) if wanted(p) and getattr(p, field) else p)
+        return mapped(spec, kind, lambda p: replace(p, **{field: n}) if getattr(p, field) else p)
 
-    return read, write
+    return Size(key or field, label, read, write, step, high, hue)
 
 
 def head_width(spec: ModelSpec) -> int:
@@ -354,8 +351,8 @@ def widen_heads(spec: ModelSpec, n: int) -> ModelSpec:
 
 def window(spec: ModelSpec) -> int:
     """Tokens of the window that most layers with one have."""
-    part = commonest(spec, Attention, lambda a: isinstance(a.reach, Window))
-    return part.reach.size if part else 0
+    part = commonest(spec, Attention, lambda a: a.spans())
+    return part.spans()[0] if part else 0
 
 
 def widen_windows(spec: ModelSpec, n: int) -> ModelSpec:
@@ -377,37 +374,32 @@ def deepen(spec: ModelSpec, n: int) -> ModelSpec:
     return sound(replace(spec, layers=spec.layers[:n] + more))
 
 
-def share(spec: ModelSpec, n: int) -> ModelSpec:
-    """`n` query heads in every attention layer; KV heads stay where they divide them."""
-    return mapped(spec, Attention, lambda p: replace(p, heads=n))
-
-
-SIZES = (
+SIZE_FIELDS = (
     Size("depth", "Layers", lambda s: len(s.layers), deepen, 1, DEEPEST),
     Size("width", "Width", lambda s: s.d_model, lambda s, n: replace(s, d_model=n), 128),
     Size("vocab", "Vocabulary", lambda s: s.vocab, lambda s, n: replace(s, vocab=n), 1024, 1 << 24),
-    Size("heads", "Query heads", of(Attention, "heads")[0], share, 4, hue="query"),
-    Size("kv", "KV heads", *of(Attention, "kv_heads"), 1, hue="kv"),
+    of("Query heads", Attention, "heads", 4, "query"),
+    of("KV heads", Attention, "kv_heads", 1, "kv", key="kv"),
     Size("head", "Head width", head_width, widen_heads, 16, hue="kv"),
     Size("window", "Window", window, widen_windows, 128, 1 << 30, hue="window"),
-    Size("mla_heads", "MLA heads", *of(Latent, "heads"), 8, hue="latent"),
-    Size("rank", "Latent rank", *of(Latent, "kv_rank"), 64, hue="latent"),
-    Size("hidden", "Dense hidden", *of(Dense, "hidden"), 256, 1 << 24),
-    Size("experts", "Experts", *of(MoE, "experts"), 8, hue="routed"),
-    Size("top_k", "Top-k", *of(MoE, "top_k"), 1, hue="routed"),
-    Size("expert", "Expert hidden", *of(MoE, "hidden"), 64, 1 << 24, hue="routed"),
-    Size("shared", "Shared hidden", *of(MoE, "shared"), 64, 1 << 24, hue="shared"),
+    of("MLA heads", Latent, "heads", 8, "latent", key="mla_heads"),
+    of("Latent rank", Latent, "kv_rank", 64, "latent", key="rank"),
+    of("Dense hidden", Dense, "hidden", 256, high=1 << 24),
+    of("Experts", MoE, "experts", 8, "routed"),
+    of("Top-k", MoE, "top_k", 1, "routed"),
+    of("Expert hidden", MoE, "hidden", 64, "routed", 1 << 24, key="expert"),
+    of("Shared hidden", MoE, "shared", 64, "shared", 1 << 24),
 )
 
 
 def sizes(spec: ModelSpec) -> dict[str, int]:
     """The sizes that this design has, by key."""
-    return {size.key: n for size in SIZES if (n := size.read(spec))}
+    return {size.key: n for size in SIZE_FIELDS if (n := size.read(spec))}
 
 
 def resize(spec: ModelSpec, key: str, n: int) -> ModelSpec:
     """One size changed. SpecError where the number cannot be."""
-    size = next(size for size in SIZES if size.key == key)
+    size = next(size for size in SIZE_FIELDS if size.key == key)
     whole(size.label.lower(), n, high=size.high)
     if n == size.read(spec):
         return spec

@@ -32,7 +32,7 @@ def hops(layer: Layer, n: int) -> np.ndarray:
     It may where its reach says so; a short convolution before the attention hands every key its K - 1 predecessors as well.
     """
     at = torch.arange(n)
-    seen = layer.mixer.reach.visible(at[:, None], at[None, :]).numpy()
+    seen = next(layer.parts(Attention)).reach.visible(at[:, None], at[None, :]).numpy()
     taps = max(1, layer.input_conv)
     shifted = (np.pad(seen[:, back:], ((0, 0), (0, back))) for back in range(taps))
     return np.logical_or.reduce(list(shifted)) & np.tri(n, dtype=bool)

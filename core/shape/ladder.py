@@ -2,7 +2,7 @@
 
     rungs(spec, context)    every layer, the first one first
     folded(spec)            the same as repeated blocks: 10 x (5 local + 1 global) + 2 local
-    said(blocks)            those in words
+    blocks_text(blocks)     those in words
     ladders, table          several models side by side, and these as columns
 
 Layers are the same rung where their labels are the same. A block is the one that makes the whole description shortest: every
@@ -18,12 +18,12 @@ from itertools import groupby
 import numpy as np
 
 from core.count import cost
-from core.model.part import ATTENTION, Ffn, Mixer, Part
+from core.model.part import ATTENTION, Mixer, Part
 from core.model.spec import Layer, ModelSpec
 
-HUES = {  # what a layer keeps -> the hue that means it; "soft" means nothing
+HUES = {  # what a layer keeps, and how it is fed -> the hue that means it; "soft" means nothing
     "full": "kv", "shared": "kv", "full+state": "kv", "sliding": "window", "chunked": "window", "mla": "latent",
-    "mla+indexer": "latent", "compressed": "latent", "state": "state", "none": "soft",
+    "mla+indexer": "latent", "compressed": "latent", "state": "state", "none": "soft", "routed": "routed", "dense": "soft",
 }  # fmt: skip
 KINDS = {  # the same in words
     "full": "all keys and values", "sliding": "window", "chunked": "chunk", "mla": "latent", "mla+indexer": "latent and scorer",
@@ -66,19 +66,14 @@ class Block:
 # Labels
 
 
-def mixer(m: Mixer | None) -> str:
-    """What mixes tokens, in a few words."""
-    return m.in_words().label if m else NONE
+def label(part: Part | None) -> str:
+    """What mixes tokens or channels, in a few words."""
+    return part.in_words().label if part else NONE
 
 
 def size(m: Mixer | None) -> str:
     """The size of what a mixer keeps whatever the context; "" where there is nothing or its label says it."""
     return m.in_words().size if m else ""
-
-
-def ffn(f: Ffn | None) -> str:
-    """What mixes channels, in a few words."""
-    return f.in_words().label if f else NONE
 
 
 def turns(layer: Layer) -> bool | None:
@@ -96,7 +91,7 @@ def labels(spec: ModelSpec) -> tuple[tuple[str, str, str], ...]:
     for layer in spec.layers:
         if layer not in known:
             still = STILL if some and turns(layer) is False else ""
-            known[layer] = mixer(layer.mixer) + still, size(layer.mixer), ffn(layer.ffn)
+            known[layer] = label(layer.mixer) + still, size(layer.mixer), label(layer.ffn)
     return tuple(known[layer] for layer in spec.layers)
 
 
@@ -106,7 +101,7 @@ def rungs(spec: ModelSpec, context: int) -> tuple[Rung, ...]:
     counted, first = (cost.count(spec, n).layers for n in (context, 1))
     return tuple(
         Rung(
-            i, c.kind, mixed, fed, kept, HUES.get(c.kind, "kv"), ffn_hue(layer.ffn), c.params, c.active,
+            i, c.kind, mixed, fed, kept, HUES.get(c.kind, "kv"), hue(layer.ffn), c.params, c.active,
             sum(token.cache.values()), sum(c.cache.values()), sum(c.state.values()),
         )
         for i, (layer, (mixed, kept, fed), c, token) in enumerate(zip(spec.layers, labels(spec), counted, first))
@@ -124,9 +119,9 @@ def table(models: Mapping[str, tuple]) -> dict[str, list]:
     return dict(zip(("model", "layer", "mixer", "feed-forward", "cache", "state"), map(list, zip(*rows))))
 
 
-def ffn_hue(f: Ffn | None) -> str:
-    """Routed experts have a hue; a dense layer is quiet; "" where there is none."""
-    return "" if f is None else "routed" if f.routed else "soft"
+def hue(part: Part | None) -> str:
+    """A mixer has the hue of what it keeps, routed experts their own; a dense layer is quiet; "" where there is none."""
+    return HUES.get(part.kind, "kv") if part else ""
 
 
 # Folding
@@ -180,14 +175,16 @@ def names(spec: ModelSpec) -> list[str]:
     if len(set(every)) == 1:
         return [every[0][0] if every[0][0] != NONE else every[0][2]] * len(every)
     local = any(layer.kind in ("sliding", "chunked") for layer in spec.layers)
-    mixers = told([short(layer.mixer, local) for layer in spec.layers], [", ".join(filter(None, label[:2])) for label in every])
-    ffns = told([short(layer.ffn, local) for layer in spec.layers], [label[2] for label in every])
+    mixers = short_names(
+        [short(layer.mixer, local) for layer in spec.layers], [", ".join(filter(None, label[:2])) for label in every]
+    )
+    ffns = short_names([short(layer.ffn, local) for layer in spec.layers], [label[2] for label in every])
     pairs = list(zip(mixers, ffns))
     ways = ([m or f for m, f in pairs], [f or m for m, f in pairs], [" ".join(filter(None, pair)) for pair in pairs])
     return next((way for way in ways if len(set(way)) == len(set(pairs))), ways[-1])
 
 
-def told(briefs: list[str], whole: list[str]) -> list[str]:
+def short_names(briefs: list[str], whole: list[str]) -> list[str]:
     """Short names, or whole labels where a short name would stand for different ones; "without rope" where that is all."""
     meanings: dict[str, set[str]] = {}
     for brief, label in zip(briefs, whole):
@@ -206,15 +203,15 @@ def short(part: Part | None, local: bool) -> str:
     return brief.replace(ATTENTION, "global") if local else brief
 
 
-def said(blocks: tuple[Block, ...]) -> str:
+def blocks_text(blocks: tuple[Block, ...]) -> str:
     """Blocks in words: "10 × (5 local + 1 global) + 2 local"."""
     if len(blocks) == 1 and len(blocks[0].parts) == 1:
         count, name = blocks[0].parts[0]
         return f"{count} × {name}"
-    return " + ".join(map(one, blocks))
+    return " + ".join(map(block_text, blocks))
 
 
-def one(block: Block) -> str:
+def block_text(block: Block) -> str:
     """One block in words, what repeats within it folded once more."""
     words = [f"{count} {name}" for count, name in block.parts]
     if block.times == 1:

@@ -41,18 +41,18 @@ def shrink(spec: ModelSpec) -> tuple[ModelSpec, list[dict]]:
 
 def kinds(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     """The first layer of every kind, in order."""
-    return tuple({alike(layer): layer for layer in reversed(layers)}[kind] for kind in dict.fromkeys(map(alike, layers)))
+    first = {at_any_depth(layer): layer for layer in reversed(layers)}
+    return tuple(first[kind] for kind in dict.fromkeys(map(at_any_depth, layers)))
 
 
-def alike(layer: Layer) -> Layer:
+def at_any_depth(layer: Layer) -> Layer:
     """The same layer wherever it stands."""
     return replace(layer, mixer=layer.mixer.at_any_depth()) if layer.mixer else layer
 
 
 def shrink_layer(layer: Layer) -> Layer:
     """One layer, each of its parts by the rule of its own class."""
-    parts = {"mixer": layer.mixer, "ffn": layer.ffn}
-    return replace(layer, **{field: part.small() for field, part in parts.items() if part})
+    return replace(layer, mixer=layer.mixer and layer.mixer.small(), ffn=layer.ffn and layer.ffn.small())
 
 
 def differences(before, after, path: str = "", skip=()) -> list[dict]:

@@ -5,6 +5,7 @@ is listed field by field. A recursive solver takes a few steps over a board, at 
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -20,6 +21,7 @@ from core.shape.shrink import shrink
 
 MAX_TOKENS = 2048
 STEPS = 3  # of a recursive solver
+Drawn = TypeVar("Drawn", bound=nn.Module)
 
 
 def default_tokens(spec: ModelSpec) -> int:
@@ -109,7 +111,7 @@ def carry(model: Model, board: torch.Tensor):
 
 
 @torch.no_grad()
-def draw(model: nn.Module, seed: int) -> nn.Module:
+def draw(model: Drawn, seed: int) -> Drawn:
     """Weights large enough to see: matrices with rows of length about 1, vectors .2 around where they start."""
     generator = torch.Generator().manual_seed(seed)
     for p in model.parameters():

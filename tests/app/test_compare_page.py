@@ -180,7 +180,7 @@ def test_bars_are_as_long_as_what_is_kept():
 
 
 def test_a_long_text_is_cut_and_said_so():
-    lines = figure.wrapped(ladder.said(ladder.folded(catalogue.entries()["nemotron-h-56b"].reading.spec)), 24, 3)
+    lines = figure.wrapped(ladder.blocks_text(ladder.folded(catalogue.entries()["nemotron-h-56b"].reading.spec)), 24, 3)
     assert len(lines) == 3 and lines[-1].endswith("…")
 
 

@@ -19,7 +19,7 @@ class Memory(Recurrent):
     heads: int
     width: int
     name = "memory"
-    family = "a stand-in"
+    family = prefix = called = "a stand-in"
 
     def build(self, d_model):
         return MemoryModule(self, d_model)
@@ -30,11 +30,12 @@ class Memory(Recurrent):
     def state(self, d_model):
         return {"matrix": self.heads * self.width**2, "shift": d_model}
 
-    def flops(self, d_model, queries, context):
-        return {"projections": 2 * queries * self.params(d_model), "recurrence": 6 * queries * self.heads * self.width**2}
+    def multiply_adds(self, d_model):
+        return {"projections": self.params(d_model), "recurrence": 3 * self.heads * self.width**2}
 
-    def unseen(self, d_model, queries, context):
-        return 2 * queries * self.heads * self.width**2  # the write, an outer product
+    @property
+    def elementwise(self):
+        return self.heads * self.width**2  # the write, an outer product
 
     def in_words(self):
         return Words("memory", "memory")
@@ -71,7 +72,7 @@ class Shifted(Ffn):
 
     hidden: int
     name = "channel_mix"
-    family = "a stand-in"
+    family = prefix = called = "a stand-in"
 
     def build(self, d_model):
         return ShiftedModule(self, d_model)

@@ -63,7 +63,7 @@ def test_norms_stand_where_the_layer_has_them():
 def test_what_a_layer_is_said_to_keep_is_what_is_counted(key):
     spec = ROWS[key].reading.spec
     layer = spec.layers[0]
-    said = architecture.kept(layer, spec)
+    said = architecture.keeps_text(layer, spec)
     counted, twice = (cost.layer_cost(layer, spec.d_model, spec.norm.params(spec.d_model), n << 20) for n in (1, 2))
     numbers = [int(n.replace(",", "")) for n in re.findall(r"[\d,]{2,}|\d", said)]
     a_token = (sum(twice.cache.values()) - sum(counted.cache.values())) >> 20

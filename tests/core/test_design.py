@@ -32,7 +32,7 @@ def brush(spec, letter):
 
 
 def through_json(spec):
-    return design.spec_of(json.loads(json.dumps(design.plain(spec))))
+    return design.spec_of(json.loads(json.dumps(design.as_json(spec))))
 
 
 @pytest.mark.parametrize("key", ROWS)
@@ -174,7 +174,7 @@ def test_a_size_that_cannot_be_is_refused_in_the_spec_s_own_words(size, n, said)
 
 
 PLAIN = [
-    design.plain(ROWS[key].reading.spec)
+    design.as_json(ROWS[key].reading.spec)
     for key in ("llama3-8b", "deepseek-v3.2", "falcon-h1-7b", "gemma4-26b-a4b", "nemotron-h-8b")
 ]
 ODD = st.integers(1, 64) | WRONG | st.sampled_from([{"is": "Full"}, {"is": "os.system"}, [1, 2], "9999*0"])

@@ -71,7 +71,7 @@ def unfolded(blocks) -> list[str]:
     ],
 )
 def test_models_fold_as_their_papers_describe_them(key, said):
-    assert ladder.said(ladder.folded(spec(key))) == said
+    assert ladder.blocks_text(ladder.folded(spec(key))) == said
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_a_layer_is_labelled_by_what_it_is(key, mixer, ffn):
 
 def test_layers_that_differ_in_size_alone_are_told_apart():
     wide, narrow = Layer(BASE, FFN), Layer(replace(BASE, kv_heads=1), replace(FFN, hidden=48))
-    assert ladder.said(ladder.folded(small("two", wide, narrow))) == "1 GQA 4/2 + 1 MQA 4/1"
+    assert ladder.blocks_text(ladder.folded(small("two", wide, narrow))) == "1 GQA 4/2 + 1 MQA 4/1"
     windows = small("windows", Layer(replace(BASE, reach=Window(5)), EXPERTS), Layer(replace(BASE, reach=Window(7)), EXPERTS))
-    assert ladder.said(ladder.folded(windows)) == "1 GQA 4/2, window 5 + 1 GQA 4/2, window 7"
+    assert ladder.blocks_text(ladder.folded(windows)) == "1 GQA 4/2, window 5 + 1 GQA 4/2, window 7"
 
 
 def price(found, codes):
@@ -149,4 +149,4 @@ def test_repeats_are_counted_as_by_hand():
 def test_the_deepest_model_folds_quickly():
     start = time.perf_counter()
     blocks = ladder.folded(small("deep", *((Layer(BASE, EXPERTS), Layer(BASE, FFN)) * 2048)))
-    assert ladder.said(blocks) == "2048 × (1 MoE + 1 dense)" and time.perf_counter() - start < 20
+    assert ladder.blocks_text(blocks) == "2048 × (1 MoE + 1 dense)" and time.perf_counter() - start < 20

@@ -63,10 +63,8 @@ def test_core_knows_nothing_of_the_screen(path):
 @pytest.mark.parametrize("path", MECHANISMS, ids=relative)
 def test_a_mechanism_imports_only_blocks(path):
     ours = {name.removeprefix("core.model.").split(".")[0] for name in imports(path) if name.startswith("core.model.")}
-    # what they are made of
-    bases = {"sparse": {"mixers"}, "borrowed": {"mixers"}, "beside": {"ffn"}, "hashed": {"ffn"}}.get(
-        path.stem, set()
-    )  # made of these
+    made_of = {"sparse": "mixers", "borrowed": "mixers", "unified": "mixers", "beside": "ffn", "hashed": "ffn"}
+    bases = {made_of[path.stem]} if path.stem in made_of else set()
     assert ours <= {"blocks", "part", "rope", "scan", "trace"} | bases
     assert room_of(path) == "model"  # the direction of imports bars the rest
 

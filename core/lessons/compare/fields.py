@@ -66,7 +66,7 @@ def described_side(s: Side) -> dict[tuple[str, str], str]:
     spec, each = s.spec, s.spec.layers
     factors = each_of(brief(layer.scales).removeprefix("Scales") for layer in each)
     model = {
-        "layers": value(s.depth), "in blocks": ladder.said(ladder.folded(spec)), "width": value(spec.d_model),
+        "layers": value(s.depth), "in blocks": ladder.blocks_text(ladder.folded(spec)), "width": value(spec.d_model),
         "vocabulary": value(spec.vocab), "embeddings": "tied to the output" if spec.tied else "apart from the output",
         "learned positions": value(spec.learned_positions or False),
         "norm": "RMSNorm" if spec.norm.kind == "rms" else "LayerNorm",

@@ -72,7 +72,7 @@ def stacked(s: Side) -> str:
     """ "32 layers, all GQA 32/8" or "48 layers: 8 × (5 local + 1 global)" """
     blocks = ladder.folded(s.spec)
     alike = len(blocks) == 1 and len(blocks[0].parts) == 1
-    return f"{s.depth} layers, all {blocks[0].parts[0][1]}" if alike else f"{s.depth} layers: {ladder.said(blocks)}"
+    return f"{s.depth} layers, all {blocks[0].parts[0][1]}" if alike else f"{s.depth} layers: {ladder.blocks_text(blocks)}"
 
 
 def mixed(a: Side, b: Side, part: str, verb: str) -> str:

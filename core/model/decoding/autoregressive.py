@@ -71,10 +71,11 @@ class Step:
 def follow(model: Model, script: Sequence[int | None], sampling: Sampling = GREEDY, seed: int = 0, record=()) -> Iterator[Step]:
     """Read a script token by token with the cache. It starts with a given token; `record` names what a trace keeps."""
     generator = torch.Generator().manual_seed(seed)
-    state, logits = (), None
+    state: tuple = ()
+    logits = torch.empty(0)  # (V,) after the token before
     for position, given in enumerate(script):
         token = pick(logits, sampling, generator) if given is None else given
-        before = 1.0 if logits is None else float(logits.softmax(-1)[token])
+        before = float(logits.softmax(-1)[token]) if position else 1.0
         trace = Trace(*record) if record else NOTHING
         out, state = model(torch.tensor([[token]]), state, trace)
         logits = out[0, -1]
@@ -118,7 +119,7 @@ def record(model: Model, script: Sequence[int | None]) -> Run:
             attention[layer, : len(weights), step.position, columns] = weights.T
             visible[layer, step.position, columns] = True
         kept = elements(step.state)
-        cache = sum(count for name, count in kept.items() if name in grows)
-        rows.append((step.token, step.given, step.probability, cache, sum(kept.values()) - cache))
+        growing = sum(count for name, count in kept.items() if name in grows)
+        rows.append((step.token, step.given, step.probability, growing, sum(kept.values()) - growing))
     tokens, given, probability, cache, state = (np.array(column) for column in zip(*rows))
     return Run(tokens, given, probability, attention, visible, cache, state, step.next.numpy())

@@ -31,7 +31,7 @@ class Beside(Ffn):
     prefix, called = "beside", "a dense layer beside experts"
 
     def __post_init__(self):
-        if not hasattr(self.experts, "top_k") or hasattr(self.dense, "top_k"):
+        if not isinstance(self.dense, Dense) or not isinstance(self.experts, MoE):
             raise SpecError("beside.dense must be a dense layer and beside.experts a mixture of experts")
 
     def own(self, d_model: int) -> int:
@@ -39,19 +39,15 @@ class Beside(Ffn):
         return 4 * d_model + self.experts.experts
 
     def params(self, d_model: int) -> int:
-        """Learned numbers."""
         return self.dense.params(d_model) + self.experts.params(d_model) + self.own(d_model)
 
     def active(self, d_model: int) -> int:
-        """Learned numbers that one token visits."""
         return self.dense.active(d_model) + self.experts.active(d_model) + self.own(d_model)
 
     def buffers(self) -> int:
-        """Numbers kept beside the weights."""
         return self.dense.buffers() + self.experts.buffers()
 
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens."""
         flops = self.experts.flops(d_model, queries)
         return {**flops, "ffn": flops["ffn"] + self.dense.flops(d_model, queries)["ffn"]}
 

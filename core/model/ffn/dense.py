@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from core.errors import flag, number, one_of, whole
+from core.errors import one_of
 from core.model.blocks import ACTIVATIONS
 from core.model.part import HIDDEN, Ffn, Words
 from core.model.trace import NOTHING, Trace
@@ -38,16 +38,13 @@ class Dense(Ffn):
     name = "mlp"
     family = "dense feed-forward"
     prefix, called = "ffn", "the feed-forward part"
+    limits = {"hidden": (1, 1 << 24)}
 
     def __post_init__(self):
-        whole("ffn.hidden", self.hidden, high=1 << 24)
+        super().__post_init__()
         one_of("ffn.activation", self.activation, tuple(ACTIVATIONS))
-        flag("ffn.gated", self.gated)
-        flag("ffn.bias", self.bias)
-        number("ffn.gate_scale", self.gate_scale)
 
     def build(self, d_model: int) -> "DenseModule":
-        """The torch module."""
         return DenseModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -55,15 +52,12 @@ class Dense(Ffn):
         return (3 if self.gated else 2) * d_model * self.hidden
 
     def params(self, d_model: int) -> int:
-        """Learned numbers."""
         return self.weights(d_model) + self.bias * ((2 if self.gated else 1) * self.hidden + d_model)
 
     def active(self, d_model: int) -> int:
-        """Learned numbers that one token visits: all."""
         return self.params(d_model)
 
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens."""
         return {"ffn": 2 * queries * self.weights(d_model)}
 
     def in_words(self) -> Words:

@@ -12,7 +12,7 @@ Papers: Hash Layers (arXiv 2106.04426). Simplified: formulas only; the module fo
 
 from dataclasses import dataclass
 
-from core.errors import LARGEST_VOCABULARY, SpecError, whole
+from core.errors import LARGEST_VOCABULARY, SpecError
 from core.model.ffn.moe import MoE
 from core.model.part import Ffn, Words
 
@@ -27,18 +27,17 @@ class Hashed(Ffn):
     name = "mlp"
     family = "experts by a table of words"
     prefix, called = "hashed", "experts by word"
+    limits = {"words": (1, LARGEST_VOCABULARY)}
 
     def __post_init__(self):
-        whole("hashed.words", self.words, high=LARGEST_VOCABULARY)
-        if not hasattr(self.experts, "top_k") or self.experts.bias:
+        super().__post_init__()
+        if not isinstance(self.experts, MoE) or self.experts.bias:
             raise SpecError("hashed.experts must be a mixture of experts whose router has no bias that picks")
 
     def params(self, d_model: int) -> int:
-        """Learned numbers."""
         return self.experts.params(d_model)
 
     def active(self, d_model: int) -> int:
-        """Learned numbers that one token visits."""
         return self.experts.active(d_model)
 
     def buffers(self) -> int:
@@ -46,7 +45,6 @@ class Hashed(Ffn):
         return self.words * self.experts.top_k
 
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens."""
         return self.experts.flops(d_model, queries)
 
     def in_words(self) -> Words:

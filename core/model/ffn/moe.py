@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from core.errors import SpecError, divides, flag, number, one_of, whole
+from core.errors import WIDEST, SpecError, divides, one_of
 from core.model.blocks import ACTIVATIONS
 from core.model.part import EXPERTS, HIDDEN, Ffn, Words
 from core.model.trace import NOTHING, Trace
@@ -65,32 +65,30 @@ class MoE(Ffn):
     name = "mlp"
     family = "experts"
     prefix, called = "moe", "the experts"
+    limits = {
+        "experts": (2, WIDEST), "top_k": (1, "experts"), "hidden": (1, 1 << 24), "shared": (0, 1 << 24),
+        "top_groups": (1, "groups"), "group_best": (1, "members"),
+    }  # fmt: skip
 
     def __post_init__(self):
-        whole("moe.experts", self.experts, low=2)
-        whole("moe.top_k", self.top_k, high=self.experts)
-        whole("moe.hidden", self.hidden, high=1 << 24)
-        whole("moe.shared", self.shared, low=0, high=1 << 24)
+        super().__post_init__()
         one_of("moe.scores", self.scores, tuple(SCORES))
         one_of("moe.activation", self.activation, (*ACTIVATIONS, "clamped"))
-        number("moe.scale", self.scale)
-        divides("moe.groups", whole("moe.groups", self.groups), "moe.experts", self.experts)
-        whole("moe.top_groups", self.top_groups, high=self.groups)
-        whole("moe.group_best", self.group_best, high=self.experts // self.groups)
-        for field in ("normalise", "bias", "router_bias", "expert_bias", "shared_gate", "weigh_input", "gated"):
-            flag(f"moe.{field}", getattr(self, field))
-        if self.top_k > self.experts // self.groups * self.top_groups:
-            raise SpecError(
-                f"moe.top_k must be at most {self.experts // self.groups * self.top_groups}, the experts of the picked groups"
-            )
+        divides("moe.groups", self.groups, "moe.experts", self.experts)
+        if self.top_k > (most := self.experts // self.groups * self.top_groups):
+            raise SpecError(f"moe.top_k must be at most {most}, the experts of the picked groups")
         if self.activation == "clamped" and not self.gated:
             raise SpecError("moe.gated must be true where moe.activation is clamped")
         if self.shared_gate and not self.shared:
             raise SpecError("moe.shared_gate must be false where there is no shared expert")
 
     def build(self, d_model: int) -> "MoEModule":
-        """The torch module."""
         return MoEModule(self, d_model)
+
+    @property
+    def members(self) -> int:
+        """Experts of a group."""
+        return max(1, self.experts // self.groups)
 
     @property
     def inner(self) -> int:
@@ -107,11 +105,9 @@ class MoE(Ffn):
         return router + (self.inner + 1) * d_model * self.shared + self.shared_gate * d_model
 
     def params(self, d_model: int) -> int:
-        """Learned numbers."""
         return self.always(d_model) + self.experts * self.expert(d_model)
 
     def active(self, d_model: int) -> int:
-        """Learned numbers that one token visits."""
         return self.always(d_model) + self.top_k * self.expert(d_model)
 
     def buffers(self) -> int:
@@ -139,11 +135,12 @@ class MoE(Ffn):
     def small(self) -> "MoE":
         groups = min(self.groups, 4)
         top_groups = max(1, self.top_groups * groups // self.groups)
-        each = min(self.experts // self.groups, 4 if groups > 1 else EXPERTS)
+        each = min(self.members, 4 if groups > 1 else EXPERTS)
         room = each * top_groups - (self.top_k < self.experts)
-        sizes = {"hidden": min(self.hidden, HIDDEN // 4), "shared": min(self.shared, HIDDEN // 2)}
-        counts = {"experts": each * groups, "groups": groups, "top_groups": top_groups, "top_k": min(self.top_k, 3, room)}
-        return replace(self, **sizes, **counts, group_best=min(self.group_best, each))
+        return replace(
+            self, experts=each * groups, top_k=min(self.top_k, 3, room), groups=groups, top_groups=top_groups,
+            group_best=min(self.group_best, each), hidden=min(self.hidden, HIDDEN // 4), shared=min(self.shared, HIDDEN // 2),
+        )  # fmt: skip
 
     @property
     def routed(self) -> "MoE":
@@ -152,6 +149,8 @@ class MoE(Ffn):
 
 class Router(nn.Module):
     """x (..., D) -> affinity (..., E), picked experts (..., K), their gates (..., K)."""
+
+    e_score_correction_bias: Tensor
 
     def __init__(self, config: MoE, d_model: int):
         super().__init__()
@@ -209,11 +208,11 @@ class Experts(nn.Module):
         """One expert on x (n, D)."""
         biased = self.config.expert_bias
         inner = nn.functional.linear(x, self.gate_up_proj[e], self.gate_up_proj_bias[e] if biased else None)
-        hidden = activate(*inner.chunk(self.config.inner, dim=-1), activation=self.config.activation)  # (n, F)
+        hidden = activate(self.config.activation, *inner.chunk(self.config.inner, dim=-1))  # (n, F)
         return nn.functional.linear(hidden, self.down_proj[e], self.down_proj_bias[e] if biased else None)
 
 
-def activate(gate: Tensor, up: Tensor | None = None, activation: str = "silu") -> Tensor:
+def activate(activation: str, gate: Tensor, up: Tensor | None = None) -> Tensor:
     """The product inside an expert: act(gate) * up, or act alone; "clamped": gpt-oss's, which cuts both, adds one to `up`."""
     if up is None:
         return ACTIVATIONS[activation](gate)
@@ -236,7 +235,7 @@ class Shared(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         read = (self.gate_proj(x), self.up_proj(x)) if self.config.gated else (self.up_proj(x),)
-        return self.down_proj(activate(*read, activation=self.config.activation))
+        return self.down_proj(activate(self.config.activation, *read))
 
 
 class MoEModule(nn.Module):

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from core.errors import SpecError, divides, flag, number, one_of, whole
+from core.errors import SpecError, divides, number, one_of, whole
 from core.model.blocks import Everything, Full, Norm, Reach, Window, attend, split, up
 from core.model.part import ATTENTION, MAX_RATIO, SLIDING, WINDOW, Mixer, Words, narrow, product
 from core.model.rope import Rope
@@ -79,14 +79,9 @@ class Attention(Mixer):
     gives = "keys"
 
     def __post_init__(self):
-        for field in ("heads", "kv_heads", "k_dim", "v_dim"):
-            whole(f"attention.{field}", getattr(self, field))
+        super().__post_init__()
         divides("attention.kv_heads", self.kv_heads, "attention.heads", self.heads)
         one_of("attention.qk_norm", self.qk_norm, QK_NORMS)
-        for field in ("norm_eps", "scale", "softcap", "v_scale"):
-            number(f"attention.{field}", getattr(self, field))
-        for field in ("qkv_bias", "out_bias", "sinks", "gate"):
-            flag(f"attention.{field}", getattr(self, field))
         whole("attention.rope.dim", self.rope.dim, low=0, high=self.k_dim)
 
     @property
@@ -100,7 +95,6 @@ class Attention(Mixer):
         return self.heads * (self.k_dim + (self.v_dim if self.gate else 0))
 
     def build(self, d_model: int) -> "AttentionModule":
-        """The torch module."""
         return AttentionModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -166,8 +160,7 @@ class Attention(Mixer):
         rope = self.rope.resized(max(2, k_dim * self.rope.dim // self.k_dim // 2 * 2)) if self.turns else self.rope
         reach = replace(self.reach, size=min(self.reach.size, WINDOW)) if isinstance(self.reach, Window) else self.reach
         heat = replace(self.temperature, every=min(self.temperature.every, WINDOW))
-        sizes = {"heads": ratio * kv, "kv_heads": kv, "k_dim": k_dim, "v_dim": v_dim}
-        return replace(self, **sizes, rope=rope, reach=reach, temperature=heat)
+        return replace(self, heads=ratio * kv, kv_heads=kv, k_dim=k_dim, v_dim=v_dim, rope=rope, reach=reach, temperature=heat)
 
     def is_akin(self, other) -> bool:
         return super().is_akin(other) and self.kind == other.kind
@@ -224,7 +217,7 @@ class AttentionModule(nn.Module):
         self.v_proj = nn.Linear(d_model, c.kv_heads * c.v_dim, bias=c.qkv_bias)
         self.o_proj = nn.Linear(c.heads * c.v_dim, d_model, bias=c.out_bias)
         if c.qk_norm == "bare":
-            self.q_norm = self.k_norm = nn.RMSNorm(c.k_dim, c.norm_eps, elementwise_affine=False)
+            self.q_norm = self.k_norm = Norm("rms", c.norm_eps, learned=False).build(c.k_dim)
         elif c.qk_norm != "none":
             groups = (c.heads, c.kv_heads) if c.qk_norm == "full" else (1, 1)
             self.q_norm, self.k_norm = (Norm("rms", c.norm_eps).build(g * c.k_dim) for g in groups)

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from core.errors import SpecError, whole
-from core.model.mixers.attention import AttentionModule
+from core.errors import SpecError
+from core.model.mixers.attention import Attention, AttentionModule
 from core.model.part import Mixer, Words, product
 
 
@@ -25,22 +25,22 @@ from core.model.part import Mixer, Words, product
 class Borrowed(Mixer):
     """Configuration and formulas, in elements."""
 
-    own: Mixer
+    own: Attention
     ago: int = 1
 
     name = "self_attn"
     kind = "shared"
     family = "attention with borrowed keys and values"
     prefix, called = "borrowed", "borrowed attention"
+    limits = {"ago": (1, 4096)}
     takes = ("keys", "borrows keys and values, so a layer before it must be attention with its own")
 
     def __post_init__(self):
-        whole("borrowed.ago", self.ago, high=4096)
-        if not hasattr(self.own, "kv_heads"):
+        super().__post_init__()
+        if not isinstance(self.own, Attention):
             raise SpecError("borrowed.own must be attention")
 
     def build(self, d_model: int) -> "BorrowedModule":
-        """The torch module."""
         return BorrowedModule(self, d_model)
 
     @property
@@ -58,7 +58,6 @@ class Borrowed(Mixer):
         return {}
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for the last `queries` of `context` tokens."""
         flops = self.own.flops(d_model, queries, context)
         return {**flops, "projections": flops["projections"] - 2 * queries * d_model * self.absent}
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import LONGEST, SpecError, whole
+from core.errors import LONGEST, SpecError
 from core.model.part import CELLS, HIDDEN, Mixer, Words
 from core.model.trace import NOTHING, Trace
 
@@ -32,14 +32,10 @@ class Cells(Mixer):
     name = "mlp_t"
     family = "Cells"
     prefix, called = "cells", "mixing across cells"
+    limits = {"cells": (1, LONGEST), "hidden": (1, 1 << 24)}
     kind = "none"
 
-    def __post_init__(self):
-        whole("cells.cells", self.cells, high=LONGEST)
-        whole("cells.hidden", self.hidden, high=1 << 24)
-
     def build(self, d_model: int) -> "CellsModule":
-        """The torch module."""
         return CellsModule(self)
 
     def params(self, d_model: int) -> int:
@@ -47,7 +43,6 @@ class Cells(Mixer):
         return 3 * self.cells * self.hidden
 
     def cache(self, n: int) -> dict[str, int]:
-        """Elements that grow with context: none."""
         return {}
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:

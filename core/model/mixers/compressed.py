@@ -23,7 +23,7 @@ the module follows.
 
 from dataclasses import dataclass
 
-from core.errors import SpecError, divides, flag, number, whole
+from core.errors import SpecError, divides
 from core.model.blocks import unmasked, up
 from core.model.part import SLIDING, Mixer, Words
 
@@ -48,17 +48,12 @@ class Compressed(Mixer):
     name = "self_attn"
     family = "compressed attention"
     prefix, called = "compressed", "compressed attention"
+    limits = {"window": (1, 1 << 30), **dict.fromkeys(("ratio", "index_heads", "index_width", "top_k"), (0, 1 << 30))}
     repeated_state = ("columns",)
 
     def __post_init__(self):
-        for field in ("heads", "width", "q_rank", "o_groups", "o_rank"):
-            whole(f"compressed.{field}", getattr(self, field))
+        super().__post_init__()
         divides("compressed.o_groups", self.o_groups, "compressed.heads", self.heads)
-        whole("compressed.window", self.window, high=1 << 30)
-        for field in ("ratio", "index_heads", "index_width", "top_k"):
-            whole(f"compressed.{field}", getattr(self, field), low=0, high=1 << 30)
-        flag("compressed.overlap", self.overlap)
-        number("compressed.norm_eps", self.norm_eps)
         if not self.overlap == bool(self.index_heads) == bool(self.index_width) == bool(self.top_k):
             raise SpecError("compressed.overlap must go with index_heads, index_width and top_k, all or none")
         if self.overlap and not self.ratio:
@@ -119,7 +114,6 @@ class Compressed(Mixer):
         return n // self.ratio if self.ratio else 0
 
     def cache(self, n: int) -> dict[str, int]:
-        """Elements kept after n tokens of one sequence."""
         waiting = n % self.ratio if self.ratio else 0
         return {
             "window": min(n, self.window) * self.width,
@@ -133,7 +127,6 @@ class Compressed(Mixer):
         return {"columns": 2 * self.ratio * (self.width + self.index_width)} if self.overlap else {}
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for the last `queries` of `context` tokens."""
         entries = self.entries(context)
         read = min(context, self.window) + (min(entries, self.top_k) if self.overlap else entries)
         return {

@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import SpecError, divides, number, whole
+from core.errors import SpecError, divides
 from core.model.blocks import convolve, split
 from core.model.part import HEAD, MAX_RATIO, Recurrent, Words, narrow, product
 from core.model.scan import column, decay_rates, effective, scan, step_bias, unit
@@ -48,13 +48,11 @@ class GatedDelta(Recurrent):
     name = "linear_attn"
     family = "Gated DeltaNet"
     prefix, called = "delta", "Gated DeltaNet"
+    limits = {"kernel": (2, 64)}
 
     def __post_init__(self):
-        for field in ("key_heads", "value_heads", "k_dim", "v_dim"):
-            whole(f"delta.{field}", getattr(self, field))
+        super().__post_init__()
         divides("delta.key_heads", self.key_heads, "delta.value_heads", self.value_heads)
-        whole("delta.kernel", self.kernel, low=2, high=64)
-        number("delta.norm_eps", self.norm_eps)
 
     @property
     def channels(self) -> int:
@@ -62,7 +60,6 @@ class GatedDelta(Recurrent):
         return 2 * self.key_heads * self.k_dim + self.value_heads * self.v_dim
 
     def build(self, d_model: int) -> "GatedDeltaModule":
-        """The torch module."""
         return GatedDeltaModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -75,20 +72,19 @@ class GatedDelta(Recurrent):
         return self.weights(d_model) + self.kernel * self.channels + 2 * self.value_heads + self.v_dim
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"memory": self.value_heads * self.k_dim * self.v_dim, "conv": (self.kernel - 1) * self.channels}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays, reads for the erasure, writes and reads."""
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays, reads for the erasure, writes and reads."""
         return {
-            "projections": 2 * queries * self.weights(d_model),
-            "convolution": 2 * queries * self.kernel * self.channels,
-            "recurrence": 2 * queries * 4 * self.value_heads * self.k_dim * self.v_dim,
+            "projections": self.weights(d_model),
+            "convolution": self.kernel * self.channels,
+            "recurrence": 4 * self.elementwise,
         }
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the decay of a step."""
-        return 2 * queries * self.value_heads * self.k_dim * self.v_dim
+    @property
+    def elementwise(self) -> int:
+        return self.value_heads * self.k_dim * self.v_dim
 
     def in_words(self) -> Words:
         size, techniques = product(self.value_heads, self.k_dim, self.v_dim), (("Gated DeltaNet", "gated_deltanet"),)
@@ -122,12 +118,7 @@ class KimiDelta(Recurrent):
     name = "self_attn"
     family = "Kimi Delta Attention"
     prefix, called = "kimi_delta", "Kimi Delta Attention"
-
-    def __post_init__(self):
-        for field in ("heads", "width"):
-            whole(f"kimi_delta.{field}", getattr(self, field))
-        whole("kimi_delta.kernel", self.kernel, low=2, high=64)
-        number("kimi_delta.norm_eps", self.norm_eps)
+    limits = {"kernel": (2, 64)}
 
     @property
     def k_dim(self) -> int:
@@ -142,7 +133,6 @@ class KimiDelta(Recurrent):
         return self.heads * self.width
 
     def build(self, d_model: int) -> "KimiDeltaModule":
-        """The torch module."""
         return KimiDeltaModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -155,20 +145,19 @@ class KimiDelta(Recurrent):
         return self.weights(d_model) + 3 * self.kernel * self.inner + self.heads + self.inner + self.width
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"memory": self.heads * self.width**2, "conv": 3 * (self.kernel - 1) * self.inner}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays, reads for the erasure, writes and reads."""
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays, reads for the erasure, writes and reads."""
         return {
-            "projections": 2 * queries * self.weights(d_model),
-            "convolution": 2 * queries * 3 * self.kernel * self.inner,
-            "recurrence": 2 * queries * 4 * self.heads * self.width**2,
+            "projections": self.weights(d_model),
+            "convolution": 3 * self.kernel * self.inner,
+            "recurrence": 4 * self.elementwise,
         }
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the decay of a step."""
-        return 2 * queries * self.heads * self.width**2
+    @property
+    def elementwise(self) -> int:
+        return self.heads * self.width**2
 
     def in_words(self) -> Words:
         size, techniques = product(self.heads, self.width, self.width), (("Kimi Delta Attention", "gated_deltanet"),)
@@ -235,8 +224,7 @@ class KimiDeltaModule(nn.Module):
     def __init__(self, config: KimiDelta, d_model: int):
         super().__init__()
         c = self.config = config
-        for name in ("q_proj", "k_proj", "v_proj"):
-            self.add_module(name, nn.Linear(d_model, c.inner, bias=False))
+        self.q_proj, self.k_proj, self.v_proj = (nn.Linear(d_model, c.inner, bias=False) for _ in range(3))
         self.conv1d = nn.Conv1d(3 * c.inner, 3 * c.inner, c.kernel, groups=3 * c.inner, bias=False)
         self.f_a_proj, self.f_b_proj = nn.Linear(d_model, c.width, bias=False), nn.Linear(c.width, c.inner, bias=False)
         self.b_proj = nn.Linear(d_model, c.heads, bias=False)

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from core.errors import flag, number, one_of, whole
+from core.errors import WIDEST, one_of, whole
 from core.model.blocks import Full, Norm, attend
 from core.model.part import RANK, Mixer, Words, narrow
 from core.model.rope import Rope
@@ -55,20 +55,14 @@ class Latent(Mixer):
     name = "self_attn"
     family = "latent attention"
     prefix, called = "mla", "latent attention"
+    limits = {"rope_dim": (0, WIDEST), "q_rank": (0, WIDEST), "cut": (0, "kv_rank")}
     kind = "mla"
     reach = Full()
 
     def __post_init__(self):
-        for field in ("heads", "kv_rank", "nope_dim", "v_dim"):
-            whole(f"mla.{field}", getattr(self, field))
-        for field in ("q_rank", "rope_dim"):
-            whole(f"mla.{field}", getattr(self, field), low=0)
-        whole("mla.cut", self.cut, low=0, high=self.kv_rank)
+        super().__post_init__()
         whole("mla.rope.dim", self.rope.dim, low=0, high=self.rope_dim)
         one_of("mla.form", self.form, FORMS)
-        flag("mla.bias", self.bias)
-        for field in ("norm_eps", "scale"):
-            number(f"mla.{field}", getattr(self, field))
 
     @property
     def kept(self) -> int:
@@ -81,7 +75,6 @@ class Latent(Mixer):
         return self.nope_dim + self.rope_dim
 
     def build(self, d_model: int) -> "LatentModule":
-        """The torch module."""
         return LatentModule(self, d_model)
 
     def projections(self, d_model: int) -> dict[str, int]:
@@ -137,8 +130,10 @@ class Latent(Mixer):
         nope, v_dim, rope = (narrow(width, self.nope_dim) for width in (self.nope_dim, self.v_dim, self.rope_dim))
         rope = 2 * max(1, rope // 2) if self.rope_dim else 0
         turned = self.rope.resized(rope) if self.turns else self.rope
-        ranks = {"kv_rank": min(self.kv_rank, RANK), "q_rank": min(self.q_rank, RANK + 4), "cut": min(self.cut, RANK - 4)}
-        return replace(self, heads=min(self.heads, 4), nope_dim=nope, v_dim=v_dim, rope_dim=rope, rope=turned, **ranks)
+        return replace(
+            self, heads=min(self.heads, 4), kv_rank=min(self.kv_rank, RANK), q_rank=min(self.q_rank, RANK + 4), nope_dim=nope,
+            rope_dim=rope, v_dim=v_dim, rope=turned, cut=min(self.cut, RANK - 4),
+        )  # fmt: skip
 
     @property
     def turns(self) -> bool:

@@ -23,7 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import number, whole
 from core.model.blocks import Norm, split
 from core.model.part import HEAD, SMALL_BLOCK, Recurrent, Words, product
 from core.model.scan import effective, scan
@@ -43,16 +42,9 @@ class Lightning(Recurrent):
     name = "self_attn"
     family = "lightning attention"
     prefix, called = "lightning", "lightning attention"
-
-    def __post_init__(self):
-        for field in ("heads", "width"):
-            whole(f"lightning.{field}", getattr(self, field))
-        whole("lightning.block", self.block, high=1 << 16)
-        number("lightning.norm_eps", self.norm_eps)
-        number("lightning.fade", self.fade, high=1e6)
+    limits = {"block": (1, 1 << 16), "fade": (0, 1e6)}
 
     def build(self, d_model: int) -> "LightningModule":
-        """The torch module."""
         return LightningModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -68,19 +60,15 @@ class Lightning(Recurrent):
         return self.heads * (1 + self.block) ** 2
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"memory": self.heads * self.width**2}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays, writes and reads."""
-        return {
-            "projections": 2 * queries * self.weights(d_model),
-            "recurrence": 2 * queries * 3 * self.heads * self.width**2,
-        }
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays, writes and reads."""
+        return {"projections": self.weights(d_model), "recurrence": 3 * self.elementwise}
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the decay of a step."""
-        return 2 * queries * self.heads * self.width**2
+    @property
+    def elementwise(self) -> int:
+        return self.heads * self.width**2
 
     def slopes(self) -> Tensor:
         """Decay rate of each head (H,): a geometric series from 2^(-8/H) on, times `fade`."""

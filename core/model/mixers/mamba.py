@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import SpecError, divides, flag, number, one_of, whole
+from core.errors import SpecError, divides, number, one_of
 from core.model.blocks import Norm, convolve, split
 from core.model.part import HEAD, HIDDEN, STATE, Recurrent, Words, product
 from core.model.scan import column, decay_rates, effective, scan, step_bias
@@ -52,18 +52,13 @@ class Mamba1(Recurrent):
     name = "mamba"
     family = "Mamba"
     prefix, called = "mamba", "Mamba"
+    limits = {"kernel": (2, 64)}
 
     def __post_init__(self):
-        for field in ("inner", "state_size", "rank"):
-            whole(f"mamba.{field}", getattr(self, field))
-        whole("mamba.kernel", self.kernel, low=2, high=64)
+        super().__post_init__()
         one_of("mamba.norms", self.norms, ("none", "learned", "bare"))
-        number("mamba.norm_eps", self.norm_eps)
-        for field in ("conv_bias", "proj_bias"):
-            flag(f"mamba.{field}", getattr(self, field))
 
     def build(self, d_model: int) -> "Mamba1Module":
-        """The torch module."""
         return Mamba1Module(self, d_model)
 
     @property
@@ -82,20 +77,19 @@ class Mamba1(Recurrent):
         return self.weights(d_model) + biases + own + (self.norms == "learned") * self.made
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"memory": self.inner * self.state_size, "conv": (self.kernel - 1) * self.inner}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays, writes and reads."""
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays, writes and reads."""
         return {
-            "projections": 2 * queries * self.weights(d_model),
-            "convolution": 2 * queries * self.kernel * self.inner,
-            "recurrence": 2 * queries * 3 * self.inner * self.state_size,
+            "projections": self.weights(d_model),
+            "convolution": self.kernel * self.inner,
+            "recurrence": 3 * self.elementwise,
         }
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the decay of a step."""
-        return 2 * queries * self.inner * self.state_size
+    @property
+    def elementwise(self) -> int:
+        return self.inner * self.state_size
 
     def in_words(self) -> Words:
         size, techniques = product(self.inner, self.state_size), (("Mamba", "mamba"),)
@@ -103,8 +97,8 @@ class Mamba1(Recurrent):
         return Words("Mamba", "Mamba", detail, size, techniques)
 
     def small(self) -> "Mamba1":
-        sizes = {"state_size": min(self.state_size, STATE // 2), "rank": min(self.rank, 4)}
-        return replace(self, inner=min(self.inner, HIDDEN // 2), **sizes)
+        size, rank = min(self.state_size, STATE // 2), min(self.rank, 4)
+        return replace(self, inner=min(self.inner, HIDDEN // 2), state_size=size, rank=rank)
 
     def spans(self) -> tuple[int, ...]:
         return (self.kernel,)
@@ -129,22 +123,17 @@ class Mamba2(Recurrent):
     name = "mamba"
     family = "Mamba-2"
     prefix, called = "mamba2", "Mamba-2"
+    limits = {"kernel": (2, 64)}
 
     def __post_init__(self):
-        for field in ("heads", "width", "state_size", "groups"):
-            whole(f"mamba2.{field}", getattr(self, field))
+        super().__post_init__()
         divides("mamba2.groups", self.groups, "mamba2.heads", self.heads)
-        whole("mamba2.kernel", self.kernel, low=2, high=64)
-        number("mamba2.norm_eps", self.norm_eps)
-        for field in ("conv_bias", "in_bias", "out_bias", "norm"):
-            flag(f"mamba2.{field}", getattr(self, field))
         if not isinstance(self.scales, tuple) or len(self.scales) != 5:
             raise SpecError("mamba2.scales must be five numbers, for z, x, B, C and t")
         for factor in self.scales:
             number("mamba2.scales", factor, low=-1e12)
 
     def build(self, d_model: int) -> "Mamba2Module":
-        """The torch module."""
         return Mamba2Module(self, d_model)
 
     @property
@@ -172,20 +161,19 @@ class Mamba2(Recurrent):
         return self.weights(d_model) + biases + self.kernel * self.channels + 3 * self.heads + self.norm * self.inner
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"memory": self.inner * self.state_size, "conv": (self.kernel - 1) * self.channels}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays, writes and reads."""
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays, writes and reads."""
         return {
-            "projections": 2 * queries * self.weights(d_model),
-            "convolution": 2 * queries * self.kernel * self.channels,
-            "recurrence": 2 * queries * 3 * self.inner * self.state_size,
+            "projections": self.weights(d_model),
+            "convolution": self.kernel * self.channels,
+            "recurrence": 3 * self.elementwise,
         }
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the decay of a step."""
-        return 2 * queries * self.inner * self.state_size
+    @property
+    def elementwise(self) -> int:
+        return self.inner * self.state_size
 
     def in_words(self) -> Words:
         size, techniques = product(self.heads, self.width, self.state_size), (("Mamba-2", "mamba"),)
@@ -195,8 +183,8 @@ class Mamba2(Recurrent):
     def small(self) -> "Mamba2":
         groups = min(self.groups, 2)
         heads = groups * min(self.heads // self.groups, 3)
-        widths = {"width": min(self.width, HEAD), "state_size": min(self.state_size, STATE)}
-        return replace(self, heads=heads, groups=groups, **widths)
+        size = min(self.state_size, STATE)
+        return replace(self, heads=heads, groups=groups, width=min(self.width, HEAD), state_size=size)
 
     def spans(self) -> tuple[int, ...]:
         return (self.kernel,)

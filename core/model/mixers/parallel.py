@@ -13,6 +13,7 @@ Papers: Falcon-H1 (arXiv 2507.22448). Simplified: nothing.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from core.errors import SpecError, number
@@ -42,11 +43,9 @@ class Parallel(Mixer):
                 number(f"parallel.{field}", factor, low=-1e12)
 
     def build(self, d_model: int) -> "ParallelModule":
-        """The torch module."""
         return ParallelModule(self, d_model)
 
     def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see."""
         return sum(mixer.unseen(d_model, queries, context) for mixer in (self.first, self.second))
 
     @property
@@ -55,23 +54,18 @@ class Parallel(Mixer):
         return f"{self.first.kind}+{self.second.kind}"
 
     def params(self, d_model: int) -> int:
-        """Learned numbers."""
         return self.first.params(d_model) + self.second.params(d_model)
 
     def cache(self, n: int) -> dict[str, int]:
-        """Elements kept after n tokens of one sequence."""
         return added(self.first.cache(n), self.second.cache(n))
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return added(self.first.state(d_model), self.second.state(d_model))
 
     def buffers(self) -> int:
-        """Numbers kept beside the weights."""
         return self.first.buffers() + self.second.buffers()
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for the last `queries` of `context` tokens."""
         return added(self.first.flops(d_model, queries, context), self.second.flops(d_model, queries, context))
 
     def in_words(self) -> Words:
@@ -102,7 +96,8 @@ class ParallelModule(nn.Module):
             self.add_module(mixer.name, mixer.build(d_model))
 
     def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
-        c, y, kept = self.config, 0, {}
+        c, y = self.config, torch.zeros_like(x)
+        kept: dict[str, Tensor] = {}
         for mixer, reads, says in zip((c.first, c.second), c.reads, c.says):
             said, new, shared = getattr(self, mixer.name)(reads * x, state, shared, trace)
             y, kept = y + says * said, kept | new

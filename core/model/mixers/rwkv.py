@@ -29,7 +29,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import flag, whole
 from core.model.blocks import split
 from core.model.part import D_MODEL, HEAD, HIDDEN, Ffn, Recurrent, Words, product
 from core.model.scan import effective, scan
@@ -56,13 +55,7 @@ class Rwkv7(Recurrent):
     gives = "first values"
     repeated_state = ("shift",)
 
-    def __post_init__(self):
-        for field in ("heads", "width", "decay_rank", "erase_rank", "value_rank", "gate_rank"):
-            whole(f"rwkv.{field}", getattr(self, field))
-        flag("rwkv.first", self.first)
-
     def build(self, d_model: int) -> "Rwkv7Module":
-        """The torch module."""
         return Rwkv7Module(self, d_model)
 
     @property
@@ -84,19 +77,15 @@ class Rwkv7(Recurrent):
         return self.weights(d_model) + 6 * d_model + (2 if self.first else 3) * self.inner + 3 * self.inner + 2 * self.inner
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"memory": self.heads * self.width**2, "shift": d_model}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays, reads for the erasure, erases, writes and reads."""
-        return {
-            "projections": 2 * queries * self.weights(d_model),
-            "recurrence": 2 * queries * 5 * self.heads * self.width**2,
-        }
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays, reads for the erasure, erases, writes and reads."""
+        return {"projections": self.weights(d_model), "recurrence": 5 * self.elementwise}
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the decay of a step."""
-        return 2 * queries * self.heads * self.width**2
+    @property
+    def elementwise(self) -> int:
+        return self.heads * self.width**2
 
     def in_words(self) -> Words:
         size, techniques = product(self.heads, self.width, self.width), (("RWKV-7", "rwkv"),)
@@ -128,12 +117,9 @@ class ChannelMix(Ffn):
     name = "ffn"
     family = "channel mixing of RWKV-7"
     prefix, called = "ffn", "the feed-forward part"
-
-    def __post_init__(self):
-        whole("ffn.hidden", self.hidden, high=1 << 24)
+    limits = {"hidden": (1, 1 << 24)}
 
     def build(self, d_model: int) -> "ChannelMixModule":
-        """The torch module."""
         return ChannelMixModule(self, d_model)
 
     def params(self, d_model: int) -> int:
@@ -141,7 +127,6 @@ class ChannelMix(Ffn):
         return 2 * d_model * self.hidden + d_model
 
     def active(self, d_model: int) -> int:
-        """Learned numbers that one token visits: all."""
         return self.params(d_model)
 
     def state(self, d_model: int) -> dict[str, int]:
@@ -149,7 +134,6 @@ class ChannelMix(Ffn):
         return {"shift": d_model}
 
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens."""
         return {"ffn": 2 * queries * 2 * d_model * self.hidden}
 
     def in_words(self) -> Words:
@@ -171,6 +155,9 @@ class Rwkv7Module(nn.Module):
     (w), erasure (a), value (v) and gate (g); k_k and k_a of the keys, r_k of the bonus.
     """
 
+    w0: Tensor
+    w2: Tensor
+
     def __init__(self, config: Rwkv7, d_model: int):
         super().__init__()
         c, self.removal = config, 1.0  # share of the erasure that is done: a copy of a trained model may do less
@@ -187,8 +174,7 @@ class Rwkv7Module(nn.Module):
             self.w0.copy_(torch.linspace(-6.0, 1.0, c.width).repeat(c.heads))
         self.k_k, self.k_a = nn.Parameter(torch.full((c.inner,), 0.85)), nn.Parameter(torch.ones(c.inner))
         self.r_k = nn.Parameter(torch.zeros(c.heads, c.width))
-        for name in ("receptance", "key", "value"):
-            self.add_module(name, nn.Linear(d_model, c.inner, bias=False))
+        self.receptance, self.key, self.value = (nn.Linear(d_model, c.inner, bias=False) for _ in range(3))
         self.output = nn.Linear(c.inner, d_model, bias=False)
         self.ln_x = nn.GroupNorm(c.heads, c.inner, eps=1e-5 * c.width)
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from core.errors import flag, whole
 from core.model.blocks import convolve
 from core.model.part import Recurrent, Words
 from core.model.trace import NOTHING, Trace
@@ -35,13 +34,9 @@ class GatedConv(Recurrent):
     name = "conv"
     family = "the gated short convolution"
     prefix, called = "shortconv", "the short convolution"
-
-    def __post_init__(self):
-        whole("shortconv.kernel", self.kernel, low=2, high=64)
-        flag("shortconv.bias", self.bias)
+    limits = {"kernel": (2, 64)}
 
     def build(self, d_model: int) -> "GatedConvModule":
-        """The torch module."""
         return GatedConvModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -53,12 +48,10 @@ class GatedConv(Recurrent):
         return self.weights(d_model) + self.kernel * d_model + self.bias * 5 * d_model
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"columns": (self.kernel - 1) * d_model}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens."""
-        return {"projections": 2 * queries * self.weights(d_model), "convolution": 2 * queries * self.kernel * d_model}
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        return {"projections": self.weights(d_model), "convolution": self.kernel * d_model}
 
     def in_words(self) -> Words:
         techniques = (("Gated short convolution", "liquid"),)

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import SpecError, flag, whole
+from core.errors import SpecError
 from core.model.blocks import split, unmasked
 from core.model.mixers.latent import Latent, LatentModule
 from core.model.part import HEAD, PICKED, Mixer, Words, product
@@ -46,17 +46,14 @@ class Indexed(Mixer):
     kind = "mla+indexer"
     family = "DeepSeek sparse attention"
     prefix, called = "indexer", "the scorer"
+    limits = {"rope_dim": (0, "width")}
 
     def __post_init__(self):
-        for field in ("heads", "width", "top_k"):
-            whole(f"indexer.{field}", getattr(self, field))
-        whole("indexer.rope_dim", self.rope_dim, low=0, high=self.width)
-        flag("indexer.reuses", self.reuses)
+        super().__post_init__()
         if getattr(self.latent, "kind", "") != "mla" or not self.latent.q_rank:
             raise SpecError("indexer.latent must be latent attention with compressed queries")
 
     def build(self, d_model: int) -> "IndexedModule":
-        """The torch module."""
         return IndexedModule(self, d_model)
 
     @property
@@ -96,8 +93,8 @@ class Indexed(Mixer):
         latent = self.latent.small()
         turned = min(self.rope_dim, latent.rope_dim)
         width = min(self.width, max(HEAD, turned + 2 * (self.width > self.rope_dim)))
-        sizes = {"heads": min(self.heads, 3), "width": width, "rope_dim": turned, "top_k": min(self.top_k, PICKED)}
-        return replace(self, latent=latent, **sizes)
+        heads, top_k = min(self.heads, 3), min(self.top_k, PICKED)
+        return replace(self, latent=latent, heads=heads, width=width, rope_dim=turned, top_k=top_k)
 
     @property
     def gives(self) -> str:
@@ -137,7 +134,8 @@ class IndexedModule(LatentModule):
 
     def attention(self, x: Tensor, made: Tensor, parts: tuple, state: dict, shared: dict, trace: Trace):
         q_nope, q_rope, latent, rope_key, visible = parts
-        kept, count = {}, min(self.scorer.top_k, latent.shape[1])
+        kept: dict[str, Tensor] = {}
+        count = min(self.scorer.top_k, latent.shape[1])
 
         # 1. which tokens are read: scored here, or taken over from an earlier layer
         if not self.scorer.reuses:
@@ -157,8 +155,8 @@ class IndexedModule(LatentModule):
 
         # 3. one token: the picked alone are read
         at = picked[:, 0, :, None]  # (B, k, 1)
-        near = [part.gather(1, at.expand(-1, -1, part.shape[-1])) for part in (latent, rope_key)]
-        out, weights = self.attended(q_nope, q_rope, *near, torch.ones(1, count, dtype=torch.bool, device=x.device))
+        near, near_key = (part.gather(1, at.expand(-1, -1, part.shape[-1])) for part in (latent, rope_key))
+        out, weights = self.attended(q_nope, q_rope, near, near_key, torch.ones(1, count, dtype=torch.bool, device=x.device))
         full = weights.new_zeros(*weights.shape[:3], latent.shape[1])
         return (out, full.scatter(-1, picked[:, None].expand(-1, weights.shape[1], -1, -1), weights)), kept, shared
 

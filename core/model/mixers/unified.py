@@ -17,7 +17,8 @@ on the whole layer, which is loaded and not learned, is counted here as a buffer
 
 from dataclasses import dataclass, replace
 
-from core.errors import SpecError, flag
+from core.errors import SpecError
+from core.model.mixers.attention import Attention
 from core.model.part import Mixer, Words
 
 
@@ -25,7 +26,7 @@ from core.model.part import Mixer, Words
 class Unified(Mixer):
     """Configuration and formulas, in elements."""
 
-    own: Mixer
+    own: Attention
     one: bool = True
 
     name = "self_attn"
@@ -33,8 +34,8 @@ class Unified(Mixer):
     prefix, called = "unified", "attention with one projection"
 
     def __post_init__(self):
-        flag("unified.one", self.one)
-        if not hasattr(self.own, "kv_heads") or self.own.k_dim != self.own.v_dim:
+        super().__post_init__()
+        if not isinstance(self.own, Attention) or self.own.k_dim != self.own.v_dim:
             raise SpecError("unified.own must be attention with keys as wide as values")
 
     @property
@@ -48,15 +49,12 @@ class Unified(Mixer):
         return self.one * self.own.kv_heads * self.own.v_dim
 
     def params(self, d_model: int) -> int:
-        """Learned numbers."""
         return self.own.params(d_model) - (d_model + self.own.qkv_bias) * self.absent
 
     def cache(self, n: int) -> dict[str, int]:
-        """Elements kept after n tokens of one sequence."""
         return self.own.cache(n)
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for the last `queries` of `context` tokens."""
         flops = self.own.flops(d_model, queries, context)
         return {**flops, "projections": flops["projections"] - 2 * queries * d_model * self.absent}
 

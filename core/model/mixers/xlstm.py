@@ -36,7 +36,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import number, whole
 from core.model.blocks import split
 from core.model.part import D_MODEL, HEAD, Recurrent, Words, narrow, product
 from core.model.scan import column
@@ -59,14 +58,7 @@ class MLstm(Recurrent):
     family = "the mLSTM"
     prefix, called = "mlstm", "mLSTM"
 
-    def __post_init__(self):
-        for field in ("heads", "k_dim", "v_dim"):
-            whole(f"mlstm.{field}", getattr(self, field))
-        for field in ("gate_cap", "norm_eps"):
-            number(f"mlstm.{field}", getattr(self, field))
-
     def build(self, d_model: int) -> "MLstmModule":
-        """The torch module."""
         return MLstmModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -78,19 +70,15 @@ class MLstm(Recurrent):
         return self.weights(d_model) + 2 * self.heads + self.heads * self.v_dim
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"memory": self.heads * self.k_dim * self.v_dim, "normaliser": self.heads * self.k_dim, "largest": self.heads}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays, writes and reads memory and normaliser."""
-        return {
-            "projections": 2 * queries * self.weights(d_model),
-            "recurrence": 2 * queries * 3 * self.heads * self.k_dim * (self.v_dim + 1),
-        }
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays, writes and reads memory and normaliser."""
+        return {"projections": self.weights(d_model), "recurrence": 3 * self.elementwise}
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the decay of a step."""
-        return 2 * queries * self.heads * self.k_dim * (self.v_dim + 1)
+    @property
+    def elementwise(self) -> int:
+        return self.heads * self.k_dim * (self.v_dim + 1)
 
     def in_words(self) -> Words:
         size, techniques = product(self.heads, self.k_dim, self.v_dim), (("xLSTM", "xlstm"),)
@@ -118,18 +106,12 @@ class SLstm(Recurrent):
     family = "the sLSTM"
     prefix, called = "slstm", "sLSTM"
 
-    def __post_init__(self):
-        for field in ("heads", "width"):
-            whole(f"slstm.{field}", getattr(self, field))
-        number("slstm.norm_eps", self.norm_eps)
-
     @property
     def inner(self) -> int:
         """Channels of all heads."""
         return self.heads * self.width
 
     def build(self, d_model: int) -> "SLstmModule":
-        """The torch module."""
         return SLstmModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -141,16 +123,15 @@ class SLstm(Recurrent):
         return self.weights(d_model) + 4 * self.inner + self.inner
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return dict.fromkeys(("cell", "normaliser", "largest", "hidden"), self.inner)
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays and writes cell and normaliser."""
-        return {"projections": 2 * queries * self.weights(d_model), "recurrence": 2 * queries * 4 * self.inner}
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays and writes cell and normaliser."""
+        return {"projections": self.weights(d_model), "recurrence": self.elementwise}
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the step itself, which is no matrix product."""
-        return 2 * queries * 4 * self.inner
+    @property
+    def elementwise(self) -> int:
+        return 4 * self.inner  # the step itself
 
     def in_words(self) -> Words:
         detail = f"{self.heads} heads of {self.width} · cell, normaliser, stabiliser"
@@ -174,11 +155,7 @@ class Lstm(Recurrent):
     family = "the LSTM"
     prefix, called = "lstm", "LSTM"
 
-    def __post_init__(self):
-        whole("lstm.hidden", self.hidden)
-
     def build(self, d_model: int) -> "LstmModule":
-        """The torch module."""
         return LstmModule(self, d_model)
 
     def weights(self, d_model: int) -> int:
@@ -190,16 +167,15 @@ class Lstm(Recurrent):
         return self.weights(d_model) + 8 * self.hidden
 
     def state(self, d_model: int) -> dict[str, int]:
-        """Elements kept that do not grow."""
         return {"cell": self.hidden, "hidden": self.hidden}
 
-    def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
-        """2 x multiply-adds for `queries` tokens; a step decays and writes the cell."""
-        return {"projections": 2 * queries * self.weights(d_model), "recurrence": 2 * queries * 2 * self.hidden}
+    def multiply_adds(self, d_model: int) -> dict[str, int]:
+        """A step decays and writes the cell."""
+        return {"projections": self.weights(d_model), "recurrence": self.elementwise}
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        """FLOPs that torch's counter cannot see: the step itself, which is no matrix product."""
-        return 2 * queries * 2 * self.hidden
+    @property
+    def elementwise(self) -> int:
+        return 2 * self.hidden  # the step itself
 
     def in_words(self) -> Words:
         return Words("LSTM", "LSTM", f"cell of {self.hidden:,}")
@@ -267,12 +243,12 @@ def gated(q: Tensor, k: Tensor, v: Tensor, i: Tensor, f: Tensor, memory: Tensor,
     out, weights, size = [], None, q.shape[2]
     for at in range(0, size, BLOCK):
         part = (x[:, :, at : at + BLOCK] for x in (q, k, v, i, f))
-        h, weights, memory, largest = gated_block(*part, memory, largest)
+        h, weights, memory, largest = gated_block(memory, largest, *part)
         out.append(h)
     return torch.cat(out, 2), weights if size <= BLOCK else None, (memory, largest)
 
 
-def gated_block(q, k, v, i, f, memory, largest):
+def gated_block(memory, largest, q, k, v, i, f):
     """Up to BLOCK tokens at once. Every exponent is at most 0."""
     total = f.cumsum(2)  # (B, H, C, 1): log of what is left at token t of the block's start
     peak = total + torch.maximum(largest, (i - total).cummax(2).values)  # (B, H, C, 1): the m of each token
@@ -349,7 +325,7 @@ class LstmModule(nn.Module):
         self.cell = nn.LSTM(d_model, config.hidden, batch_first=True)
         self.out_proj = nn.Linear(config.hidden, d_model, bias=False)
         with torch.no_grad():  # at first little is forgotten
-            self.cell.bias_ih_l0[config.hidden : 2 * config.hidden] = 1.0
+            self.cell.all_weights[0][2][config.hidden : 2 * config.hidden] = 1.0
 
     def forward(self, x: Tensor, state: dict, shared: dict, trace: Trace = NOTHING):
         zero = x.new_zeros(len(x), self.config.hidden)
@@ -370,8 +346,8 @@ class LstmModule(nn.Module):
     def step(self, x: Tensor, hidden: Tensor, cell: Tensor):
         """One token with torch's weights: x (B, D), hidden, cell (B, h) -> hidden, cell, (input gate, log of the forget gate,
         output gate)."""
-        w = self.cell
-        made = F.linear(x, w.weight_ih_l0, w.bias_ih_l0) + F.linear(hidden, w.weight_hh_l0, w.bias_hh_l0)
+        from_x, from_hidden, x_bias, hidden_bias = self.cell.all_weights[0]
+        made = F.linear(x, from_x, x_bias) + F.linear(hidden, from_hidden, hidden_bias)
         i, f, z, o = made.chunk(4, dim=-1)  # torch's order
         cell = f.sigmoid() * cell + i.sigmoid() * torch.tanh(z)
         return o.sigmoid() * torch.tanh(cell), cell, (i.sigmoid(), F.logsigmoid(f), o.sigmoid())
