@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
 from functools import lru_cache
@@ -94,6 +95,8 @@ def wait_for(url: str) -> None:
 
 running = []
 idle = []  # tabs that nobody looks at: the scripts of the app are compiled in them, which is half of the work of a first visit
+worn = Counter()  # how often each of them was left
+MOST = 15  # then it is closed: what renders it has grown by a gigabyte
 
 
 @contextmanager
@@ -111,6 +114,7 @@ def browser():
             yield running[0]
         finally:
             idle.clear()
+            worn.clear()
             running.pop().close()
 
 
@@ -120,11 +124,42 @@ def window(chromium):
     return chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
 
 
-def leave(tab) -> None:
-    """A tab goes back among the idle ones, empty."""
+def leave(tab, stay: bool) -> None:
+    """A tab goes back among the idle ones: as it stands, if it may and nothing in it failed, otherwise empty."""
     tab.evaluate("sessionStorage.clear()")
-    tab.goto("about:blank")
+    worn[tab] += 1
+    if worn[tab] > MOST:
+        worn.pop(tab)
+        tab.close()
+        return
+    if not (stay and tab.evaluate(SOUND)):
+        tab.goto("about:blank")
     idle.append(tab)
+
+
+def take(chromium, base: str):
+    """An idle tab, one in which the app at an address stands where there is such a one, or else a new tab."""
+    best = next((tab for tab in idle if tab.url.startswith(f"{base}/")), idle[-1] if idle else None)
+    if best is None:
+        return window(chromium).new_page()
+    idle.remove(best)
+    return best
+
+
+def enter(tab, base: str, path: str, hop: bool) -> None:
+    """Go there: by a link of the app if the tab shows another page of it and that will do, which is half of the work of a load.
+
+    Links on stage lead to the stage, so that nobody leaves it in this way.
+    """
+    here, there = urlsplit(tab.url), urlsplit(path)
+    stage = "stage=1" in there.query or "stage=1" not in here.query
+    if hop and stage and tab.url.startswith(f"{base}/") and here.path != f"/{there.path}":
+        follow(tab, path)
+    else:
+        tab.goto(path if path.startswith("http") else f"{base}/{path}")
+
+
+SOUND = "document.querySelector('[data-test-script-state=notRunning]') && !document.querySelector('.stException')"
 
 
 def is_error(message) -> bool:
@@ -235,8 +270,9 @@ def sideways(tab) -> int:
 
 
 @contextmanager
-def visitors(chromium, base: str):
-    """A function that opens addresses; when all is over nothing may have failed or asked another host."""
+def visitors(chromium, base: str, stay: bool = False):
+    """A function that opens addresses; when all is over nothing may have failed or asked another host. Tabs in which the app may
+    `stay` are there for who comes next and says that a `hop` inside the app will do."""
     tabs, wrong = [], []
 
     listeners = {
@@ -245,28 +281,28 @@ def visitors(chromium, base: str):
         "request": lambda r: None if r.url.startswith((base, "data:", "blob:")) else wrong.append(r.url),
     }
 
-    def open_page(path: str = "", width: int = 1440, height: int = 900, dark: bool = False):
-        tab = idle.pop() if idle else window(chromium).new_page()
+    def open_page(path: str = "", width: int = 1440, height: int = 900, dark: bool = False, hop: bool = False):
+        tab = take(chromium, base)
         tabs.append(tab)
         tab.set_viewport_size({"width": width, "height": height})
         tab.emulate_media(color_scheme="dark" if dark else "light")
         for event, listener in listeners.items():
             tab.on(event, listener)
-        tab.goto(path if path.startswith("http") else f"{base}/{path}")
+        enter(tab, base, path, hop)
         return tab
 
     yield open_page
     for tab in tabs:
         for event, listener in listeners.items():
             tab.remove_listener(event, listener)
-        leave(tab)
+        leave(tab, stay and not wrong)
     assert not wrong, wrong
 
 
 @contextmanager
 def readers(chromium, base: str):
     """The same, but a page stands before anybody looks at it."""
-    with visitors(chromium, base) as open_page:
+    with visitors(chromium, base, stay=True) as open_page:
 
         def opened(path: str, *size, **how):
             tab = open_page(path, *size, **how)

@@ -81,7 +81,7 @@ def paper(tab, theme: str) -> None:
 
 @every_page
 def test_every_section_opens_by_its_address_and_its_figures_say_what_they_show(visit, page):
-    tab = visit(f"{page.name}?section=Count")
+    tab = visit(f"{page.name}?section=Count", hop=True)
     stands(tab, page, "Count")
     figures(tab)
     tap(tab, "See")
@@ -102,7 +102,7 @@ def test_every_section_opens_by_its_address_and_its_figures_say_what_they_show(v
 
 @every_page
 def test_a_phone_shows_the_picture_first_and_every_section_opens_by_a_tap(visit, page):
-    tab = visit(page.name, width=390, height=844, dark=True)
+    tab = visit(page.name, width=390, height=844, dark=True, hop=True)
     stands(tab, page, "See")
     first_screen(tab, page)
     for section in SECTIONS:
@@ -130,7 +130,7 @@ def first_screen(tab, page: Page) -> None:
 
 @every_page
 def test_a_copied_link_opens_the_same_picture(visit, page):
-    first = visit(f"{page.name}?{page.links[-1]}")
+    first = visit(f"{page.name}?{page.links[-1]}", hop=True)
     drawn(first, page)
     link = copied(first)
     assert set(page.screen.linked.split()) <= set(parameters(link))
@@ -142,7 +142,7 @@ def test_a_copied_link_opens_the_same_picture(visit, page):
 @pytest.mark.parametrize("name, before, after", [("gqa", "8", "1"), ("recursive", "8", "4")])
 def test_back_and_reload_keep_a_working_page(visit, name, before, after):
     page = next(page for page in PAGES if page.name == name)
-    tab = visit(f"{name}?{page.control}={before}")
+    tab = visit(f"{name}?{page.control}={before}", hop=True)
     expect(slider(tab, page)).to_have_text(before)
     tab.goto(f"{tab.url.split('?')[0]}?{page.control}={after}")
     expect(slider(tab, page)).to_have_text(after, timeout=20_000)
