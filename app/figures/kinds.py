@@ -13,7 +13,8 @@ A kind is a frozen dataclass of arrays, names, palette keys and titles. `drawing
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from itertools import cycle
 from typing import Any
 
@@ -71,9 +72,43 @@ class Kind(ABC):
         return Drawing(self.figure(colours, stroke), self.table, self.alt)
 
 
+@dataclass(frozen=True)
+class Content:
+    """Everything that a drawing depends on, as one value that can be compared."""
+
+    key: tuple
+    draw: Callable[[], Drawing] = field(compare=False)
+
+
+def content(value: Any) -> tuple:
+    """Data as a value that is equal where the data is; a function, such as a label, is equal to itself alone."""
+    if isinstance(value, np.ndarray):
+        items: tuple = (value.dtype.str, value.shape, tuple(value.flat) if value.dtype.hasobject else value.tobytes())
+    elif isinstance(value, Mapping):
+        items = tuple((content(name), content(item)) for name, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        items = tuple(map(content, value))
+    elif is_dataclass(value):
+        items = tuple(content(getattr(value, each.name)) for each in fields(value))
+    else:
+        items = (value,)
+    return type(value), *items
+
+
+@lru_cache(maxsize=128)
+def once(wanted: Content) -> Drawing:
+    """The drawing, as it was made before where there is an equal one."""
+    return wanted.draw()
+
+
+def drawn(kind: Kind, colours: dict, stroke: float) -> Drawing:
+    """What a kind draws: a run of the page makes only what a control changes. Nobody may alter what is drawn."""
+    return once(Content((content(kind), content(colours), stroke), lambda: kind.drawing(colours, stroke)))
+
+
 def show(kind: Kind, key: str, config: Mapping[str, Any] | None = None, table: Mapping[str, Any] | None = None) -> None:
     """Draw it in the frame, in the theme that the reader sees now; `table` says more than its own, in place of it."""
-    drawing = kind.drawing(theme.colours(), theme.stroke())
+    drawing = drawn(kind, theme.colours(), theme.stroke())
     frame.figure(drawing.figure, key=key, alt=drawing.alt, table=table or drawing.table, config=config)
 
 

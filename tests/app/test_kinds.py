@@ -152,3 +152,23 @@ def test_seeds_have_a_dot_a_run_a_bar_at_each_mean_and_a_row_a_run(upright):
     assert drawing.table == {"what": ["one", "one", "two"], "seed": [3, 5, 0], "loss": [1.0, 2.0, 4.0]}
     many = tuple(kinds.Sample(str(i), [float(i)], i, "kv") for i in range(20))
     assert replace(kind, samples=many).alt == "Loss; each dot is a seed; 0 0.00 ± 0.00, 19 19.00 ± 0.00"
+
+
+def test_what_was_drawn_is_drawn_again_only_where_its_data_is_new():
+    light = kinds.drawn(growth(), PALETTE["light"], 1.0)
+    assert kinds.drawn(growth(), PALETTE["light"], 1.0) is light
+    others = (growth(height=321), PALETTE["light"], 1.0), (growth(), PALETTE["dark"], 1.0), (growth(), PALETTE["light"], 1.8)
+    for other in others:
+        assert kinds.drawn(*other) is not light and kinds.drawn(*other).figure == other[0].drawing(*other[1:]).figure
+
+
+def test_what_looks_alike_is_told_apart():
+    pairs = (1, 1.0), (1, True), ("1", 1), (np.arange(2), np.arange(2.0)), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ((1,), [1])
+    assert all(kinds.content(one) != kinds.content(other) for one, other in pairs)
+    assert kinds.content(np.array([1, "a"], object)) == kinds.content(np.array([1, "a"], object))
+
+
+def test_a_label_without_a_name_is_drawn_each_time():
+    one, other = (against(label=lambda value, word=word: f"{value:.0f} {word}") for word in ("bytes", "B"))
+    drawings = [kinds.drawn(kind, PALETTE["light"], 1.0) for kind in (one, other)]
+    assert drawings[0] is not drawings[1] and [drawing.alt for drawing in drawings] == [one.alt, other.alt]
