@@ -68,7 +68,7 @@ def choose() -> Choice:
     """The controls: KV heads with presets; prompt, positions and model folded."""
     model = MODEL.peek()
     positions = lesson.placed(POSITIONS.peek(), model)
-    said = lesson.NONE_SAID if positions == lesson.NONE else positions
+    said = recipes.UNTURNED if positions == lesson.NONE else positions
     with controls.row():
         if lesson.trained(model) == lesson.KV_HEADS:
             kv_heads = KV.draw()
@@ -236,16 +236,16 @@ def prove(_: Choice) -> None:
     report = evidence.report("gqa")
     command = {"command": report["command"]}
     live.verdicts(report, Spelling(SPELLED, at_pairs).number)
-    groups = lesson.groups()
+    groups = evidence.grouped("gqa", lesson.METRIC)
     left, right = st.columns(2, gap="large")
     with left:
         live.heading(f"Loss at {lesson.PAIRS} pairs: every seed")
         kinds.show(sharing.losses(groups, lambda v: str(kv_heads(v)), lesson.LOSS), "loss", command)
-        sizes = ", ".join(f"{label(v)} {n:,}" for v, n in lesson.parameters().items())
+        sizes = ", ".join(f"{label(s.key)} {live_cost(s.key, 1).params_total:,}" for s in recipes.PLAIN)
         seeds = ", ".join(map(str, report["seeds"]))
         panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {seeds}.")
     with right:
-        curves = {v: lesson.learning(v) for v in lesson.parameters()}
+        curves = {s.key: evidence.learning("gqa", s.key, lesson.METRIC) for s in recipes.PLAIN}
         hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
         live.learning(curves, label, hues, lesson.PAIRS, "sharings", command, written=str)
         panels.caption(f"**One line a seed, one dash a sharing.** The runs with {next(iter(groups))}.")

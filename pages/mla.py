@@ -18,7 +18,7 @@ from core.lessons.recall import LENGTHS, Scene, finder
 from core.model.registry import question
 from core.shape import diagram
 from core.train import evidence
-from core.train.mechanism import Spelling, at_pairs
+from core.train.mechanism import Group, Spelling, at_pairs
 from core.train.recipes.mla import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, decimal, power
@@ -447,7 +447,7 @@ def prove(_: Asked) -> None:
     report = evidence.report("mla")
     live.verdicts(report, Spelling({key: v.label for key, v in lesson.recipes.VARIANTS.items()}, at_pairs).number)
     columns = st.columns(2, gap="large")
-    for i, group in enumerate(proved.GROUPS):
+    for i, group in enumerate(MECHANISM.groups):
         with columns[i % 2]:
             equal_cache(i, group, {"command": report["command"]})
     with columns[1]:
@@ -470,12 +470,12 @@ def prove(_: Asked) -> None:
     live.published("mla")
 
 
-def equal_cache(i: int, group: proved.Group, config: dict) -> None:
+def equal_cache(i: int, group: Group, config: dict) -> None:
     """One comparison at equal numbers a token: every seed, early and at the end."""
     live.heading(group.title)
     slower, faster = proved.rates(group)
     subject = f"Loss with {group.title}: latent attention and {len(group.rivals)} rivals, early and at the end"
-    kinds.show(latent.versus(subject, proved.runs(group), set(group.ours), label, proved.LOSS), f"versus-{i}", config)
+    kinds.show(latent.versus(subject, proved.runs(group), set(group.variants), label, proved.LOSS), f"versus-{i}", config)
     panels.caption(
         f"**Open: after {group.early} steps. Filled: at the end.** One mark a seed, a bar at each mean. Circles: learning rate "
         f"{slower:g}; diamonds: {faster:g}."

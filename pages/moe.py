@@ -403,7 +403,9 @@ def prove(choice: Choice) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         live.heading("Loss at the end: every seed")
-        kinds.show(figures.losses(runs.losses(), variant_said, runs.floor()), "loss", command, runs.final_table())
+        kinds.show(
+            figures.losses(evidence.grouped("moe", "loss"), variant_said, runs.floor()), "loss", command, runs.final_table()
+        )
         sizes = "; ".join(f"{variant_said(v)} {total:,}, {active:,} active" for v, (total, active) in runs.sizes().items())
         panels.caption(
             f"**Parameters.** {sizes}. Attention, data, steps and learning rate are equal; gates and balancing as named."

@@ -15,7 +15,7 @@ from core.lessons.recall import live_cost
 from core.model.mixers.attention import Attention
 from core.model.spec import ModelSpec
 from core.real import catalogue
-from core.train import evidence, zoo
+from core.train import zoo
 from core.train.recipes import gqa as recipes
 
 HEADS = recipes.HEADS
@@ -26,7 +26,6 @@ LOSS = f"loss at {PAIRS} pairs, nats"
 SHORT, INDUCTION = "one layer", "two layers, no convolution"
 MODELS = (SHORT, INDUCTION)
 NONE, ROPE = "none", "rope"
-NONE_SAID = "no positions"
 POSITIONS = (NONE, ROPE)
 
 
@@ -147,28 +146,6 @@ def formula(key: str, factor: int) -> Formula:
 
 
 # Prove
-
-
-GROUPS = {
-    f"{what}, {sharings[0].steps} steps": tuple(s.key for s in sharings)
-    for what, sharings in ((NONE_SAID, recipes.PLAIN), ("rope", recipes.TURNED), (NONE_SAID, recipes.LONGER))
-}
-
-
-def groups() -> dict[str, dict[str, dict[int, float]]]:
-    """{group of runs: {variant: {seed: loss}}}."""
-    named = {group: {v: evidence.by_seed("gqa", v, METRIC) for v in variants} for group, variants in GROUPS.items()}
-    return {group: {v: values for v, values in runs.items() if values} for group, runs in named.items()}
-
-
-def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Learning curves of a variant: {seed: (steps, values)}."""
-    return evidence.learning("gqa", variant, METRIC)
-
-
-def parameters() -> dict[str, int]:
-    """Learned numbers of each sharing: fewer KV heads also mean fewer weights."""
-    return {s.key: live_cost(s.key, 1).params_total for s in recipes.PLAIN}
 
 
 # Who uses it

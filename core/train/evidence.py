@@ -66,6 +66,12 @@ def finals(name: str, variants: Iterable[str], metrics: Mapping[K, str]) -> dict
     return {v: runs for v, runs in every.items() if any(runs.values())}
 
 
+def grouped(name: str, metric: str) -> dict[str, dict[str, dict[int, float]]]:
+    """{title of a group of runs: {variant: {seed: value}}} of the variants that have runs."""
+    groups = {g.title: {v: by_seed(name, v, metric) for v in g.variants} for g in zoo.named(name).groups}
+    return {title: {v: seeds for v, seeds in runs.items() if seeds} for title, runs in groups.items()}
+
+
 def learning(name: str, variant: str, metric: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Learning curves of a variant: {seed: (steps, values)}."""
     curves: dict[int, list] = {}

@@ -43,6 +43,16 @@ class Spelling:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Variants whose runs stand side by side; with `rivals` those that they are held against, at step `early` and at the end."""
+
+    title: str
+    variants: tuple[str, ...]
+    rivals: tuple[str, ...] = ()
+    early: int = 0
+
+
+@dataclass(frozen=True)
 class Mechanism:
     """One page's runs: how they are trained, what their table should show, how both are written."""
 
@@ -53,6 +63,7 @@ class Mechanism:
     seeds: tuple[int, ...] = (0, 1, 2)  # of the published table; the checkpoints of the first one ship
     also: tuple[str, ...] = ()  # mechanisms whose tables are read along, because claims compare with their variants
     spelling: Spelling = field(default_factory=Spelling)
+    groups: tuple[Group, ...] = ()  # as its page shows their ends
 
     @property
     def command(self) -> str:

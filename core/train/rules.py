@@ -13,8 +13,9 @@ Rules
 """
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 SHOWS, UNCLEAR, NOT = "shows", "unclear", "does not show"
 
@@ -52,6 +53,9 @@ class Gap:
         return " - ".join(self.ends)
 
 
+Number = TypeVar("Number", bound=Level | Gap)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of a rule, and the numbers it rests on: a summary of each level and gap."""
@@ -61,12 +65,28 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A check of a table, and what it is called: "every, at least and at most"."""
+
+    name: str
+    check: Callable[[list[dict]], Verdict]
+
+    def __call__(self, rows: list[dict]) -> Verdict:
+        """What a table says."""
+        return self.check(rows)
+
+
+@dataclass(frozen=True)
 class Claim:
     """One sentence of the talk or of a paper, and the check on our table."""
 
     sentence: str
-    rule: str
-    check: Callable[[list[dict]], Verdict]
+    check: Rule
+
+    @property
+    def rule(self) -> str:
+        """What the check is called."""
+        return self.check.name
 
 
 def last(rows: list[dict], variant: str, metric: str, until: int = 0) -> dict[int, float]:
@@ -109,7 +129,7 @@ def between(metric: str, low: str, high: str) -> Gap:
     return Gap(Level(high, metric), Level(low, metric))
 
 
-def ordered(metric: str, *variants: str) -> Callable[[list[dict]], Verdict]:
+def ordered(metric: str, *variants: str) -> Rule:
     """The metric rises along the variants."""
 
     def check(rows: list[dict]) -> Verdict:
@@ -118,10 +138,10 @@ def ordered(metric: str, *variants: str) -> Callable[[list[dict]], Verdict]:
         levels = {level: values(rows, level) for level in (Level(v, metric) for v in variants)}
         return Verdict(worst([judge(each) for each in gaps.values()]), summaries(levels | gaps))
 
-    return check
+    return Rule("ordered", check)
 
 
-def lower(by: float, low: tuple[str, str], high: tuple[str, str]) -> Callable[[list[dict]], Verdict]:
+def lower(by: float, low: tuple[str, str], high: tuple[str, str]) -> Rule:
     """The first (variant, metric) lies at least `by` below the second; with 0 simply below."""
 
     def check(rows: list[dict]) -> Verdict:
@@ -130,17 +150,17 @@ def lower(by: float, low: tuple[str, str], high: tuple[str, str]) -> Callable[[l
         levels = {level: values(rows, level) for level in (gap.low, gap.high)}
         return Verdict(judge([each - by for each in gaps]), summaries(levels | {gap: gaps}))
 
-    return check
+    return Rule("lower", check)
 
 
-def at_least(metric: str, bound: float, *variants: str) -> Callable[[list[dict]], Verdict]:
+def at_least(metric: str, bound: float, *variants: str) -> Rule:
     """Every run of the variants reaches the bound."""
-    return bounded(metric, lambda value: value >= bound, variants)
+    return Rule("at least", bounded(metric, lambda value: value >= bound, variants))
 
 
-def at_most(metric: str, bound: float, *variants: str) -> Callable[[list[dict]], Verdict]:
+def at_most(metric: str, bound: float, *variants: str) -> Rule:
     """Every run of the variants stays at or below the bound."""
-    return bounded(metric, lambda value: value <= bound, variants)
+    return Rule("at most", bounded(metric, lambda value: value <= bound, variants))
 
 
 def bounded(metric: str, keeps: Callable[[float], bool], variants: tuple[str, ...]) -> Callable[[list[dict]], Verdict]:
@@ -155,17 +175,17 @@ def bounded(metric: str, keeps: Callable[[float], bool], variants: tuple[str, ..
     return check
 
 
-def every(*checks: Callable[[list[dict]], Verdict]) -> Callable[[list[dict]], Verdict]:
+def every(*checks: Rule) -> Rule:
     """All of the checks: the weakest verdict and the numbers of each."""
 
     def check(rows: list[dict]) -> Verdict:
         verdicts = [c(rows) for c in checks]
         return Verdict(worst([v.outcome for v in verdicts]), {k: n for v in verdicts for k, n in v.numbers.items()})
 
-    return check
+    return Rule("every, " + " and ".join(dict.fromkeys(each.name for each in checks)), check)
 
 
-def closes(metric: str, early: tuple[str, str], late: tuple[str, str]) -> Callable[[list[dict]], Verdict]:
+def closes(metric: str, early: tuple[str, str], late: tuple[str, str]) -> Rule:
     """The gap of the pair `late` (low, high) is less than half of that of the pair `early`."""
 
     def check(rows: list[dict]) -> Verdict:
@@ -173,16 +193,16 @@ def closes(metric: str, early: tuple[str, str], late: tuple[str, str]) -> Callab
         before, after = gaps.values()
         return Verdict(judge([b / 2 - a for b, a in zip(before, after)]), summaries(gaps))
 
-    return check
+    return Rule("closes", check)
 
 
 def best(rows: list[dict], metric: str, variants: tuple[str, ...], until: int = 0) -> str:
     """The variant with the lowest mean; "" where none has run."""
     means = {v: statistics.fmean(found) for v in variants if (found := values(rows, Level(v, metric), until))}
-    return min(means, key=means.get, default="")
+    return min(means, key=lambda v: means[v], default="")
 
 
-def beats(metric: str, ours: tuple[str, ...], rivals: tuple[str, ...], until: int = 0) -> Callable[[list[dict]], Verdict]:
+def beats(metric: str, ours: tuple[str, ...], rivals: tuple[str, ...], until: int = 0) -> Rule:
     """The best of `ours` is lower than the best of `rivals`, at the end or at step `until`."""
 
     def check(rows: list[dict]) -> Verdict:
@@ -192,10 +212,10 @@ def beats(metric: str, ours: tuple[str, ...], rivals: tuple[str, ...], until: in
         levels = {level: values(rows, level, until) for level in (gap.low, gap.high) if level.variant}
         return Verdict(judge(gaps), summaries(levels | ({gap: gaps} if gaps else {})))
 
-    return check
+    return Rule("beats", check)
 
 
-def summaries(found: dict[Level | Gap, list[float]]) -> dict[Level | Gap, dict]:
+def summaries(found: Mapping[Number, list[float]]) -> dict[Level | Gap, dict]:
     """The summary of each."""
     return {number: summary(each) for number, each in found.items()}
 

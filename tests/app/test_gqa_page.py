@@ -12,7 +12,7 @@ from app.figures import sharing
 from core.lessons import gqa as lesson
 from core.lessons.common import model_name
 from core.lessons.recall import live_cost
-from core.train import zoo
+from core.train import evidence, zoo
 from tests.app import opening
 from tests.app.opening import fine, pictures, text
 
@@ -96,6 +96,6 @@ def test_a_table_escapes_what_it_is_given_and_stands_numbers_right():
 
 
 def test_the_tables_behind_the_figures_are_complete():
-    loss, seeds = sharing.losses(lesson.groups(), str, lesson.LOSS).table, zoo.named("gqa").seeds
+    loss, seeds = sharing.losses(evidence.grouped("gqa", lesson.METRIC), str, lesson.LOSS).table, zoo.named("gqa").seeds
     assert len(loss["variant"]) == len(seeds) * 12 and set(loss["seed"]) == set(seeds)
     assert list(csv.reader(io.StringIO("\n".join(map(str, loss["seed"]))))), "seeds are plain numbers"

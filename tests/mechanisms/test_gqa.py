@@ -10,7 +10,7 @@ from core.lessons.recall import checkpoint_scene, finder, live_cost
 from core.model.registry import EXAMPLES
 from core.real import catalogue
 from core.shape import diagram
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.tasks import recall
 from tests.mechanisms.page import PROMPTED, RECALL, Page, Screen, bad
 
@@ -125,7 +125,7 @@ def test_every_seed_of_the_losses_is_the_seed_of_its_run():
     rows = [row for row in zoo.table("gqa") if row["variant"] == "mqa" and row[gqa.METRIC]]
     last = max(int(row["step"]) for row in rows)
     wanted = {int(row["seed"]): float(row[gqa.METRIC]) for row in rows if int(row["step"]) == last}
-    assert [runs["mqa"] for runs in gqa.groups().values() if "mqa" in runs] == [wanted]
+    assert [runs["mqa"] for runs in evidence.grouped("gqa", gqa.METRIC).values() if "mqa" in runs] == [wanted]
 
 
 def test_sharing_leaves_the_arithmetic_of_attention_alone():

@@ -227,8 +227,8 @@ def test_every_rival_keeps_as_much_and_is_as_large():
 
 
 def test_rivals_differ_in_mixer_and_rate_alone_and_both_sides_have_both_rates():
-    for group in proved.GROUPS:
-        ours, rivals = ([zoo.recipe(v) for v in side] for side in (group.ours, group.rivals))
+    for group in recipes.GROUPS:
+        ours, rivals = ([zoo.recipe(v) for v in side] for side in (group.variants, group.rivals))
         same = {(r.steps, repr(r.settings), r.embed_std, r.evaluate_every, r.spec.d_model) for r in (*ours, *rivals)}
         assert len(same) == 1
         assert {r.lr for r in ours} == {r.lr for r in rivals} == set(proved.rates(group)) and len(proved.rates(group)) == 2

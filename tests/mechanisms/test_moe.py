@@ -12,7 +12,7 @@ from core.lessons.moe import evidence as runs
 from core.lessons.moe import lesson
 from core.lessons.moe.words import trained_as
 from core.real import catalogue
-from core.train import zoo
+from core.train import evidence, zoo
 from core.train.recipes.moe import BALANCES, RECIPES, TRAINED, WIDTH, Setting
 from core.train.tasks import domains
 from tests.mechanisms.page import PROMPTED, Page, Screen, bad
@@ -191,7 +191,8 @@ def test_every_seed_and_every_load_stands_in_the_table():
 
 
 def test_no_run_is_below_the_loss_that_none_can_beat():
-    assert min(v for group in runs.losses().values() for values in group.values() for v in values) > runs.floor()
+    groups = evidence.grouped("moe", "loss").values()
+    assert min(v for group in groups for seeds in group.values() for v in seeds.values()) > runs.floor()
 
 
 def test_the_most_frequent_word_is_an_expert_full_by_itself():

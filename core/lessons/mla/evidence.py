@@ -7,41 +7,13 @@ import numpy as np
 from core.count import cost
 from core.lessons.mla.lesson import PAIRS
 from core.train import evidence, zoo
+from core.train.mechanism import Group
 from core.train.recipes import mla as recipes
 from core.train.rules import last
 
 METRIC = recipes.METRIC
 LOSS = f"loss at {PAIRS} pairs, nats"
 SOLVED = 0.98
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs that are compared: ours and their rivals at equal numbers a token."""
-
-    title: str
-    ours: tuple[str, ...]
-    rivals: tuple[str, ...]
-    early: int  # steps
-
-
-GROUPS = (
-    *(
-        Group(
-            f"{budget} numbers a token",
-            recipes.keys(recipes.OURS[budget]),
-            recipes.keys(recipes.rivals(budget)),
-            recipes.EARLY[False],
-        )
-        for budget in recipes.BUDGETS
-    ),
-    Group(
-        f"{recipes.BUDGETS[0]} numbers a token, the later of two things counts",
-        (*recipes.keys(recipes.LATEST_OURS), recipes.UNTURNED.key),
-        recipes.keys(recipes.LATEST_RIVALS),
-        recipes.EARLY[True],
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -59,7 +31,7 @@ def runs(group: Group) -> tuple[Runs, ...]:
     rows = zoo.table("mla")
     found = (
         Runs(replace(v, fast=False).key, v.fast, early, last(rows, v.key, METRIC, group.early * early))
-        for v in (recipes.VARIANTS[key] for key in (*group.ours, *group.rivals))
+        for v in (recipes.VARIANTS[key] for key in (*group.variants, *group.rivals))
         for early in (True, False)
     )
     return tuple(r for r in found if r.seeds)
@@ -67,7 +39,7 @@ def runs(group: Group) -> tuple[Runs, ...]:
 
 def rates(group: Group) -> tuple[float, ...]:
     """The learning rates of a group, the slower first."""
-    return tuple(sorted({zoo.recipe(v).lr for v in (*group.ours, *group.rivals)}))
+    return tuple(sorted({zoo.recipe(v).lr for v in (*group.variants, *group.rivals)}))
 
 
 def learning(variant: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -96,7 +68,7 @@ def grid() -> Grid:
     def sized(variants) -> list[int]:
         return [cost.count(zoo.recipe(v).spec, 1).params_total for v in variants]
 
-    parameters = {g.title: (max(sized(g.ours)), min(sized(g.rivals)), max(sized(g.rivals))) for g in GROUPS}
+    parameters = {g.title: (max(sized(g.variants)), min(sized(g.rivals)), max(sized(g.rivals))) for g in recipes.GROUPS}
     once = [v.key for v in recipes.VARIANTS.values() if not v.latest]
     recalled = [value for v in once for value in evidence.final("mla", v, recipes.METRIC.replace("loss", "recall"))]
     solved = sum(value >= SOLVED for value in recalled)

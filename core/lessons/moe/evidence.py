@@ -45,12 +45,6 @@ def loads_over_time(variant: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return steps, np.stack([[[float(x) for x in row[f"load:{n}"].split()] for row in rows] for n in layers(variant)])
 
 
-def losses() -> dict[str, dict[str, list[float]]]:
-    """{group of variants: {variant: loss of every seed}}."""
-    named = {group: {v: evidence.final("moe", v, "loss") for v in variants} for group, variants in recipes.GROUPS.items()}
-    return {group: {v: values for v, values in runs.items() if values} for group, runs in named.items()}
-
-
 def final_table() -> dict[str, list]:
     """Every run at its end as columns."""
     found = []

@@ -7,7 +7,7 @@ from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
 from core.train.mechanism import Mechanism, Spelling
-from core.train.rules import Claim, Level, Verdict, at_least, every, lower, ordered
+from core.train.rules import Claim, Level, Rule, Verdict, at_least, every, lower, ordered
 from core.train.tasks import frames, programs, traces
 from core.train.training import Recipe
 
@@ -48,46 +48,40 @@ def shown(kind: str) -> str:
     return f"{kind}@{LONGEST}"
 
 
-def levels(check):
+def levels(check: Rule) -> Rule:
     """A check without its gaps, which are named by their variants and so alike for every kind of program."""
 
     def checked(rows: list[dict]) -> Verdict:
         verdict = check(rows)
         return Verdict(verdict.outcome, {n: s for n, s in verdict.numbers.items() if isinstance(n, Level)})
 
-    return checked
+    return Rule(check.name, checked)
 
 
 CLAIMS = (
     Claim(
         f"A model trained on straight lines alone has the last state of {LONGEST} lines right at least .9 of the time on its own "
         "words",
-        "at least",
         at_least(shown("straight"), BOUND, TRACE_STRAIGHT),
     ),
     Claim(
         f"It is ahead of the model that reads the source and answers at once by at least .3 at {LONGEST} lines",
-        "lower",
         lower(GAP, (ANSWER_STRAIGHT, shown("straight")), (TRACE_STRAIGHT, shown("straight"))),
     ),
     Claim(
         f"Trained on branches and loops as well, it still has {LONGEST} straight lines right at least .9 of the time",
-        "at least",
         at_least(shown("straight"), BOUND, TRACE),
     ),
     Claim(
         "With branches and loops tracing still beats answering at once, on every kind of program",
-        "every, ordered",
         levels(every(*(ordered(shown(kind), ANSWER, TRACE) for kind in MIXED))),
     ),
     Claim(
         f"No kind of program fails: each is right at least half of the time at {LONGEST} lines",
-        "every, at least",
         every(*(at_least(shown(kind), FAILED, TRACE) for kind in MIXED)),
     ),
     Claim(
         "Errors add up: at step 8 a model that reads the true history is right more often than one that reads its own words",
-        "lower",
         lower(0.0, (TRACE, "own@8"), (TRACE, "true@8")),
     ),
 )

@@ -33,17 +33,14 @@ RECIPES = (
 CLAIMS = (
     Claim(
         "Three layers of a delta net to one of attention recall as well as attention alone (at least .98)",
-        "at least",
         at_least(METRIC, SOLVED, "attention-4", "delta-3-1", "kimi-3-1"),
     ),
     Claim(
         "A delta net alone recalls the more, the wider its keys: from 4 to 8 to 16 to 32 numbers",
-        "ordered",
         ordered(METRIC, *(f"delta-{keys}" for keys in KEYS)),
     ),
     Claim(
         "A decay for every channel recalls more than one a head, at the same size of memory",
-        "ordered",
         ordered(METRIC, "delta-16", "kimi-16"),
     ),
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Group, Mechanism
 from core.train.rules import Claim, at_least, closes, ordered
 from core.train.tasks import recall
 from core.train.training import Recipe
@@ -62,27 +62,28 @@ PLAIN, TURNED, LONGER = (
     tuple(Sharing(kv_heads, rope, long) for kv_heads in NAMES) for rope, long in ((False, False), (True, False), (False, True))
 )
 SHARINGS = {sharing.key: sharing for sharing in (*PLAIN, *TURNED, *LONGER)}
+UNTURNED = "no positions"
+GROUPS = tuple(
+    Group(f"{positions}, {runs[0].steps} steps", tuple(sharing.key for sharing in runs))
+    for positions, runs in ((UNTURNED, PLAIN), ("rope", TURNED), (UNTURNED, LONGER))
+)
 RECIPES = (*(sharing.recipe for sharing in SHARINGS.values()), induction())
 
 CLAIMS = (
     Claim(
         "Sharing keys and values costs quality: the fewer KV heads, the higher the loss",
-        "ordered",
         ordered("loss@48", "mha", "gqa-2", "mqa"),
     ),
     Claim(
         "Grouped-query attention keeps what matters: 48 pairs are recalled with 4 and with 2 KV heads (at least .98)",
-        "at least",
         at_least("recall@48", 0.98, "gqa-4", "gqa-2"),
     ),
     Claim(
         "The price is learning speed: three times the steps close most of the gap between MHA and MQA",
-        "closes",
         closes("loss@48", ("mha", "mqa"), ("mha-long", "mqa-long")),
     ),
     Claim(
         "Rotary positions on tiny heads, not sharing, make most of the gap that a run with rope shows",
-        "closes",
         closes("loss@48", ("mha-rope", "mqa-rope"), ("mha", "mqa")),
     ),
 )
@@ -93,4 +94,5 @@ MECHANISM = Mechanism(
     CLAIMS,
     papers=("2305.13245", "1911.02150", "1706.03762", "2405.04434", "2312.04927", "2209.11895", "2104.09864"),
     seeds=(0, 1, 2, 3, 4),
+    groups=GROUPS,
 )

@@ -24,15 +24,10 @@ RECIPES = (
 CLAIMS = (
     Claim(
         "One layer of attention among four is enough to recall it all (at least .98), if it comes last",
-        "at least",
         at_least(METRIC, SOLVED, "conv-3-1"),
     ),
-    Claim(
-        "It is enough at every place, also first",
-        "every, at least",
-        every(*(at_least(METRIC, SOLVED, variant) for variant in PLACES)),
-    ),
-    Claim("Without attention nearly nothing is recalled (at most .15)", "at most", at_most(METRIC, 0.15, "conv-4")),
+    Claim("It is enough at every place, also first", every(*(at_least(METRIC, SOLVED, variant) for variant in PLACES))),
+    Claim("Without attention nearly nothing is recalled (at most .15)", at_most(METRIC, 0.15, "conv-4")),
 )
 
 NAMES = {

@@ -23,17 +23,14 @@ RECIPES = (
 CLAIMS = (
     Claim(
         "Three layers of Mamba-2 to one of attention recall as well as attention alone (at least .98)",
-        "at least",
         at_least(METRIC, SOLVED, "attention-4", "mamba-3-1"),
     ),
     Claim(
         "What Mamba-2 alone recalls grows with its state: from 4 to 8 to 16 to 32 numbers a channel",
-        "ordered",
         ordered(METRIC, *(f"mamba-{state}" for state in STATES)),
     ),
     Claim(
         "With 4 numbers a channel most of 24 pairs are lost (at most .35), with 16 some (at most .85)",
-        "every, at most",
         every(at_most(METRIC, 0.35, "mamba-4"), at_most(METRIC, 0.85, "mamba-16")),
     ),
 )

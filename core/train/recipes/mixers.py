@@ -50,19 +50,13 @@ RECIPES = (
 )
 
 CLAIMS = (
-    Claim(
-        "Attention recalls every one of 24 pairs (at least .98)",
-        "at least",
-        at_least(METRIC, SOLVED, "attention-2", "attention-4"),
-    ),
+    Claim("Attention recalls every one of 24 pairs (at least .98)", at_least(METRIC, SOLVED, "attention-2", "attention-4")),
     Claim(
         "Every hybrid of three recurrent layers to one of attention recalls them as well (at least .98)",
-        "at least",
         at_least(METRIC, SOLVED, "delta-3-1", "kimi-3-1", "mamba-3-1", "rwkv-3-1", "mlstm-3-1", "lstm-3-1", "conv-3-1"),
     ),
     Claim(
         "No purely recurrent model of the same width does, with more than twice the steps (at most .9)",
-        "at most",
         at_most(METRIC, 0.9, "delta-16", "mamba-16", "rwkv-16", "mlstm-16", "slstm", "lstm", "conv-4"),
     ),
 )

@@ -13,7 +13,7 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.mechanism import Mechanism
+from core.train.mechanism import Group, Mechanism
 from core.train.rules import Claim, at_least, beats, ordered
 from core.train.tasks import recall
 from core.train.training import Recipe
@@ -135,38 +135,36 @@ def keys(variants: tuple[Variant, ...]) -> tuple[str, ...]:
     return tuple(v.key for v in variants)
 
 
-def at_equal_cache(budget: int, step: int) -> Claim:
-    """The best latent attention of a budget against the best shared one."""
+CHANGED = f"{BUDGETS[0]} numbers a token, the later of two things counts"
+GROUPS = (
+    *(Group(f"{budget} numbers a token", keys(OURS[budget]), keys(rivals(budget)), EARLY[False]) for budget in BUDGETS),
+    Group(CHANGED, keys((*LATEST_OURS, UNTURNED)), keys(LATEST_RIVALS), EARLY[True]),
+)
+
+
+def contest(sentence: str, ours: tuple[Variant, ...], others: tuple[Variant, ...], step: int) -> Claim:
+    """The best latent attention against the best shared one, at a step or at the end."""
     when = f"after {step} steps" if step else "at the end of training"
-    sentence = f"At {budget} numbers a token latent attention has a lower loss than the best GQA or MQA, {when}"
-    return Claim(sentence, "beats", beats(METRIC, keys(OURS[budget]), keys(rivals(budget)), step))
+    return Claim(f"{sentence}, {when}", beats(METRIC, keys(ours), keys(others), step))
 
 
-def where_order_counts(step: int) -> Claim:
-    """The same where position and content are needed together."""
-    when = f"after {step} steps" if step else "at the end of training"
-    sentence = (
-        f"Where the later of two things counts, a latent with a rope key has a lower loss than the best of equal cache, {when}"
-    )
-    return Claim(sentence, "beats", beats(METRIC, keys(LATEST_OURS), keys(LATEST_RIVALS), step))
-
-
+AT_EQUAL_CACHE = "At {} numbers a token latent attention has a lower loss than the best GQA or MQA"
+WHERE_ORDER_COUNTS = (
+    "Where the later of two things counts, a latent with a rope key has a lower loss than the best of equal cache"
+)
 CLAIMS = (
-    *(at_equal_cache(budget, step) for budget in BUDGETS for step in (EARLY[False], 0)),
-    *(where_order_counts(step) for step in (EARLY[True], 0)),
+    *(contest(AT_EQUAL_CACHE.format(n), OURS[n], rivals(n), step) for n in BUDGETS for step in (EARLY[False], 0)),
+    *(contest(WHERE_ORDER_COUNTS, LATEST_OURS, LATEST_RIVALS, step) for step in (EARLY[True], 0)),
     Claim(
         "The rope key carries the order: without it the later thing is told from the earlier one less often",
-        "ordered",
         ordered(f"recall@{PAIRS}", UNTURNED.key, LATEST_OURS[0].key),
     ),
     Claim(
         "A smaller latent costs quality: the loss rises from 28 numbers to 12 and to 4",
-        "ordered",
         ordered(METRIC, "mla-28-4", "mla-12-4", "mla-4-4"),
     ),
     Claim(
         f"Twelve numbers and a rope key suffice to recall {PAIRS} pairs (at least .98)",
-        "at least",
         at_least(f"recall@{PAIRS}", 0.98, "mla-12-4"),
     ),
 )
@@ -176,4 +174,5 @@ MECHANISM = Mechanism(
     RECIPES,
     CLAIMS,
     papers=("2405.04434", "2412.19437", "2505.09343", OLDER_PAPER, "2312.04927", "2104.09864"),
+    groups=GROUPS,
 )

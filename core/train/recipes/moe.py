@@ -6,6 +6,7 @@ visits of one expert, router included, and "dense-total" one as large as all six
 variants of their own, so that no comparison mixes them. Rates and strengths were chosen on seeds that are not in the table.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core.model.ffn.dense import Dense
@@ -13,8 +14,8 @@ from core.model.ffn.moe import MoE
 from core.model.mixers.attention import Attention
 from core.model.rope import Rope
 from core.model.spec import Layer, ModelSpec
-from core.train.mechanism import Mechanism, Spelling
-from core.train.rules import Claim, at_least, at_most, every, lower, ordered
+from core.train.mechanism import Group, Mechanism, Spelling
+from core.train.rules import Claim, Rule, at_least, at_most, every, lower, ordered
 from core.train.tasks import domains, experts
 from core.train.training import Recipe
 
@@ -108,74 +109,60 @@ def name(**settings) -> str:
     return replace(DEFAULT, **settings).variant
 
 
-def busiest(sentence: str, rule, bound: float, balance: str) -> tuple[Claim, ...]:
+def busiest(sentence: str, bounded: Callable[..., Rule], bound: float, balance: str) -> tuple[Claim, ...]:
     """A bound on the load of the busiest of sixteen experts in every layer, one claim a gate."""
-    layers, word = range(1, LAYERS + 1), "at least" if rule is at_least else "at most"
-    return tuple(
-        Claim(
-            f"{gate.capitalize()} gate, 16 experts, one a token: {sentence}",
-            word,
-            every(*(rule(f"busiest:{n}", bound, name(balance=balance, gate=gate)) for n in layers)),
-        )
+    gates = {
+        gate: [bounded(f"busiest:{n}", bound, name(balance=balance, gate=gate)) for n in range(1, LAYERS + 1)]
         for gate in ("softmax", "sigmoid")
+    }
+    return tuple(
+        Claim(f"{gate.capitalize()} gate, 16 experts, one a token: {sentence}", Rule(rules[0].name, every(*rules).check))
+        for gate, rules in gates.items()
     )
 
 
 CLAIMS = (
     Claim(
         "More parameters at the same cost are better: 16 experts beat a dense model of equal active size by .20 nats or more",
-        "lower",
         lower(0.20, (name(), "loss"), ("dense", "loss")),
     ),
-    Claim(
-        "Sixteen experts beat a dense model of equal active size, by however little",
-        "ordered",
-        ordered("loss", name(), "dense"),
-    ),
+    Claim("Sixteen experts beat a dense model of equal active size, by however little", ordered("loss", name(), "dense")),
     Claim(
         "A dense model with all parameters active stays ahead of the mixture: resting parameters are not free quality",
-        "ordered",
         ordered("loss", "dense-total", name()),
     ),
-    Claim(
-        "More experts are better at equal active size: 16 beat 8",
-        "ordered",
-        ordered("loss", name(), name(experts=8)),
-    ),
+    Claim("More experts are better at equal active size: 16 beat 8", ordered("loss", name(), name(experts=8))),
     *busiest("with the auxiliary loss none gets more than 1.5 times its fair share", at_most, 1.5, "loss"),
     *busiest("with the bias none gets more than 1.5 times its fair share", at_most, 1.5, "bias"),
     *busiest("without balancing the busiest gets at least twice its fair share", at_least, 2.0, "none"),
     *(
         Claim(
             f"{gate.capitalize()} gate: without balancing some experts die (less than a hundredth of their fair share)",
-            "at least",
             at_least("dead", 1, name(balance="none", gate=gate)),
         )
         for gate in ("softmax", "sigmoid")
     ),
     Claim(
         "Balancing by the bias costs less quality than by the loss (same gate)",
-        "ordered",
         ordered("loss", name(balance="bias"), name(balance="loss")),
     ),
     *(
         Claim(
             f"Experts are not topics: in layer {n} the word itself says more about the expert than its domain does",
-            "lower",
             lower(0.0, (name(), f"domain:{n}"), (name(), f"token:{n}")),
         )
         for n in range(1, LAYERS + 1)
     ),
 )
 
-GROUPS = {
-    "Dense, equal active and equal total": ("dense", "dense-total"),
-    "Experts": (name(experts=8), name()),
-    "Balancing, softmax gate": (name(balance="none"), name(), name(balance="bias")),
-    "Balancing, sigmoid gate": tuple(name(gate="sigmoid", balance=b) for b in BALANCES),
-    "One and two experts a token": (name(experts=8), name(experts=8, top_k=2)),
-    "A shared expert, sigmoid gate": (name(gate="sigmoid", balance="bias"), name(shared=True, gate="sigmoid", balance="bias")),
-}
+GROUPS = (
+    Group("Dense, equal active and equal total", ("dense", "dense-total")),
+    Group("Experts", (name(experts=8), name())),
+    Group("Balancing, softmax gate", (name(balance="none"), name(), name(balance="bias"))),
+    Group("Balancing, sigmoid gate", tuple(name(gate="sigmoid", balance=b) for b in BALANCES)),
+    Group("One and two experts a token", (name(experts=8), name(experts=8, top_k=2))),
+    Group("A shared expert, sigmoid gate", tuple(name(shared=s, gate="sigmoid", balance="bias") for s in (False, True))),
+)
 
 NAMES = {s.variant: s.label for s in TRAINED} | {"dense": "dense, equal active", "dense-total": "dense, equal total"}
 
@@ -194,4 +181,5 @@ MECHANISM = Mechanism(
     CLAIMS,
     papers=("1701.06538", "2101.03961", "2401.04088", "2401.06066", "2408.15664", "2412.19437", "2507.20534", "2508.10925"),
     spelling=Spelling(NAMES, measure),
+    groups=GROUPS,
 )

@@ -37,18 +37,15 @@ TRACKING = ("cups-rwkv", "cups-attention", "cups-lstm")
 CLAIMS = (
     Claim(
         "Three layers of RWKV-7 to one of attention recall as well as attention alone (at least .98)",
-        "at least",
         at_least(METRIC, SOLVED, "attention-4", "rwkv-3-1"),
     ),
-    Claim("RWKV-7 alone loses pairs that attention keeps", "ordered", ordered(METRIC, "rwkv-16", "attention-2")),
+    Claim("RWKV-7 alone loses pairs that attention keeps", ordered(METRIC, "rwkv-16", "attention-2")),
     Claim(
         "RWKV-7 follows the ball better than attention of the same width: after 24 moves, as many as it practised",
-        "ordered",
         ordered("right@24", "cups-attention", "cups-rwkv"),
     ),
     Claim(
         "RWKV-7 still follows it after 96 moves (at least .9), attention does not (at most .6)",
-        "every, at least and at most",
         every(at_least("right@96", 0.9, "cups-rwkv"), at_most("right@96", 0.6, "cups-attention")),
     ),
 )

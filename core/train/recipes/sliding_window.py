@@ -60,34 +60,22 @@ def everywhere(bound: float, *variants: str):
 
 
 CLAIMS = (
-    Claim(
-        "One global layer in six is enough: 5:1 recalls at every distance (at least .97)",
-        "every, at least",
-        everywhere(SOLVED, "local-5-1"),
-    ),
+    Claim("One global layer in six is enough: 5:1 recalls at every distance (at least .97)", everywhere(SOLVED, "local-5-1")),
     Claim(
         "So do the patterns with more global layers: 3:1, 1:1 and all global recall at every distance (at least .97)",
-        "every, at least",
         everywhere(SOLVED, "local-3-1", "local-1-1", "full"),
     ),
     Claim(
         "With local layers alone the model goes blind beyond its window of 8 tokens (at most .15)",
-        "every, at most",
         every(*(at_most(bucket, BLIND, "all-local") for bucket in BEYOND)),
     ),
     Claim(
         "With local layers alone the model is blind from two windows on: 17 tokens back and more (at most .15)",
-        "every, at most",
         every(*(at_most(bucket, BLIND, "all-local") for bucket in BEYOND[1:])),
     ),
-    Claim(
-        "Within the window a local model recalls as well (at least .9)",
-        "at least",
-        at_least(WITHIN, 0.9, "all-local"),
-    ),
+    Claim("Within the window a local model recalls as well (at least .9)", at_least(WITHIN, 0.9, "all-local")),
     Claim(
         "Stacked windows carry farther than one: six local layers recall half of what lies 9 to 32 tokens back",
-        "every, at least",
         every(*(at_least(bucket, 0.5, "all-local") for bucket in BEYOND[:2])),
     ),
 )

@@ -26,12 +26,11 @@ RECIPES = (Recipe("indexed", SPEC, selection.TASK, 400, 4e-3, SETTINGS, embed_st
 CLAIMS = (
     Claim(
         "Reading the 8 tokens that the scorer picks recalls all that the whole attention does (at least .98)",
-        "every, at least",
         every(at_least(f"recall@{PAIRS}", SOLVED, "indexed"), at_least("recall, 8 picked", SOLVED, "indexed")),
     ),
-    Claim("The last 8 tokens instead lose most of it (at most .2)", "at most", at_most("recall, last 8", 0.2, "indexed")),
-    Claim("So do 16 tokens picked at random (at most .4)", "at most", at_most("recall, 16 at random", 0.4, "indexed")),
-    Claim("Even 2 picked tokens are enough (at least .9)", "at least", at_least("recall, 2 picked", 0.9, "indexed")),
+    Claim("The last 8 tokens instead lose most of it (at most .2)", at_most("recall, last 8", 0.2, "indexed")),
+    Claim("So do 16 tokens picked at random (at most .4)", at_most("recall, 16 at random", 0.4, "indexed")),
+    Claim("Even 2 picked tokens are enough (at least .9)", at_least("recall, 2 picked", 0.9, "indexed")),
 )
 
 MECHANISM = Mechanism(

@@ -48,47 +48,38 @@ def distinct(variant: str, order: str) -> tuple[str, str]:
 CLAIMS = (
     Claim(
         "The more passes, the more texts are right: 4, 8, 12, 24, surest first",
-        "every, lower",
         every(*(lower(0, right(a, "confidence"), right(b, "confidence")) for a, b in ((4, 8), (8, 12), (12, 24)))),
     ),
     Claim(
         "A word a pass, surest first, at least .95 of the texts are right; in a third of the passes at most half",
-        "every, at least and at most",
         every(at_least("valid@24:confidence", 0.95, DENOISER), at_most("valid@8:confidence", 0.5, DENOISER)),
     ),
     Claim(
         "Surest first, more texts are right than in any order, a word a pass",
-        "lower",
         lower(0, right(A_WORD_A_PASS, "random"), right(A_WORD_A_PASS, "confidence")),
     ),
     Claim(
         "Surest first says fewer different sentences than any order, a word a pass",
-        "lower",
         lower(0, distinct(DENOISER, "confidence"), distinct(DENOISER, "random")),
     ),
     Claim(
         "Surest first, a word a pass, more texts are right than of the twin that reads from left to right",
-        "lower",
         lower(0, (TWIN, "valid@24:left"), right(A_WORD_A_PASS, "confidence")),
     ),
     Claim(
         "That has a price: it says fewer different sentences than the twin",
-        "lower",
         lower(0, distinct(DENOISER, "confidence"), distinct(TWIN, "left")),
     ),
     Claim(
         "Made to fill in from left to right, the denoiser has fewer texts right than the twin",
-        "lower",
         lower(0, right(A_WORD_A_PASS, "left"), (TWIN, "valid@24:left")),
     ),
     Claim(
         "To take words back helps where passes are few: 8 passes in any order",
-        "lower",
         lower(0, right(FEW, "random"), right(FEW, "revisit")),
     ),
     Claim(
         "The twin foretells fresh texts better than the bound of the denoiser says, after as many steps",
-        "lower",
         lower(0, (TWIN, "nats"), (DENOISER, "nats")),
     ),
 )

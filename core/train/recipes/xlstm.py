@@ -25,18 +25,12 @@ RECIPES = (
 CLAIMS = (
     Claim(
         "Three layers of an LSTM, with a matrix for memory or the classic one, to one of attention recall it all (at least .98)",
-        "at least",
         at_least(METRIC, SOLVED, "mlstm-3-1", "lstm-3-1"),
     ),
-    Claim(
-        "A matrix for memory recalls more than a number a channel: LSTM, then mLSTM",
-        "ordered",
-        ordered(METRIC, "lstm", "mlstm-16"),
-    ),
-    Claim("Exponential gates alone recall more: LSTM, then sLSTM", "ordered", ordered(METRIC, "lstm", "slstm")),
+    Claim("A matrix for memory recalls more than a number a channel: LSTM, then mLSTM", ordered(METRIC, "lstm", "mlstm-16")),
+    Claim("Exponential gates alone recall more: LSTM, then sLSTM", ordered(METRIC, "lstm", "slstm")),
     Claim(
         "The wider the keys of an mLSTM, the more it recalls: 4, 8, 16 numbers",
-        "ordered",
         ordered(METRIC, *(f"mlstm-{keys}" for keys in KEYS)),
     ),
 )
