@@ -263,6 +263,19 @@ def canvases(tab) -> list[str]:
     return tab.locator(".map canvas:first-child").evaluate_all("all => all.map(c => c.toDataURL())")
 
 
+def drawn(tab, page):
+    """The tab, once the panels and the Plotly figure of a mechanism's first section stand."""
+    expect(tab.locator(".map")).to_have_count(page.screen.maps, timeout=20_000)
+    expect(tab.locator(f".st-key-figure-{page.screen.figure} .main-svg").first).to_be_visible(timeout=20_000)
+    settle(tab)
+    return tab
+
+
+def press(tab, slider: str, key: str) -> None:
+    """One key on a slider."""
+    tab.locator(f".st-key-{slider} input[type=range]").press(key)
+
+
 def sideways(tab) -> int:
     """Pixels that the page, or the box that scrolls in it, is wider than what is seen: 0 where nothing scrolls sideways."""
     boxes = "[document.documentElement, ...document.querySelectorAll('.stMain')]"

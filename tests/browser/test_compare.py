@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from core.model.registry import question
 from core.real import catalogue
-from tests.browser.driver import card, copied, holds, parameters, settle, sideways
+from tests.browser.driver import card, copied, holds, parameters, press, settle, sideways
 
 BARS = ".st-key-figure-ladders .barlayer .point path"
 
@@ -51,7 +51,7 @@ def test_the_context_moves_the_bars_and_the_numbers(compare):
     tab = compare("?context=1k")
     kept, before = card(tab, "kept"), bars(tab)
     expect(kept).to_contain_text("1,024 tokens")
-    tab.locator(".st-key-context input[type=range]").press("ArrowRight")
+    press(tab, "context", "ArrowRight")
     expect(kept).to_contain_text("2,048 tokens", timeout=15_000)
     settle(tab)
     holds(tab, lambda: bars(tab) != before and parameters(tab).get("context") == "2k")

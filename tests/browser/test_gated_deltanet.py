@@ -2,21 +2,14 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.driver import canvases, holds, parameters, settle
+from tests.browser.driver import canvases, drawn, holds, parameters, press, settle
+from tests.mechanisms.test_gated_deltanet import PAGE
 
 PARTS = 4
 
 
-def drawn(tab):
-    """Until the four parts and the read-out stand."""
-    expect(tab.locator(".map")).to_have_count(PARTS, timeout=20_000)
-    expect(tab.locator(".st-key-figure-readout .main-svg").first).to_be_visible(timeout=20_000)
-    settle(tab)
-    return tab
-
-
 def test_stepping_writes_into_the_memory_without_the_server(visit):
-    tab = drawn(visit("gated_deltanet?step=1"))
+    tab = drawn(visit("gated_deltanet?step=1"), PAGE)
     seen = [canvases(tab)]
     stays, erased, _, _ = seen[0]
     assert stays == erased, "before the first token there is nothing to keep or to erase"
@@ -27,11 +20,11 @@ def test_stepping_writes_into_the_memory_without_the_server(visit):
 
 
 def test_write_strength_0_leaves_it_empty_and_1_does_not(visit):
-    tab = drawn(visit("gated_deltanet?write=0"))
+    tab = drawn(visit("gated_deltanet?write=0"), PAGE)
     empty = canvases(tab)
     assert len(set(empty)) == 1
     expect(tab.locator(".cw-answers .yes")).to_have_count(0)
-    tab.locator(".st-key-write input[type=range]").press("End")
+    press(tab, "write", "End")
     expect(tab.locator(".cw-caption").filter(has_text="Step through")).to_contain_text("write strength 1,", timeout=15_000)
     settle(tab)
     holds(tab, lambda: canvases(tab) != empty and parameters(tab)["write"] == "1")

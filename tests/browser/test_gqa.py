@@ -4,25 +4,13 @@ test_pages.py."""
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driver import canvases, card, holds, parameters, settle
-
-
-def drawn(tab):
-    """Until the eight maps and the wiring stand."""
-    expect(tab.locator(".map")).to_have_count(8, timeout=20_000)
-    expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=20_000)
-    settle(tab)
-    return tab
+from tests.browser.driver import canvases, card, drawn, holds, parameters, press, settle
+from tests.mechanisms.test_gqa import PAGE
 
 
 def wires(tab, count: int) -> None:
     """Until there are so many blocks of keys and values in the wiring."""
     expect(tab.locator(".st-key-figure-wiring .shapelayer path")).to_have_count(count)
-
-
-def press(tab, key: str) -> None:
-    """One key on the slider of KV heads."""
-    tab.locator(".st-key-kv_heads input[type=range]").press(key)
 
 
 def kv_heads(tab, count: int) -> None:
@@ -32,11 +20,11 @@ def kv_heads(tab, count: int) -> None:
 
 
 def test_dragging_the_slider_redraws_maps_wiring_and_cache(visit):
-    tab = drawn(visit("gqa?kv_heads=8"))
+    tab = drawn(visit("gqa?kv_heads=8"), PAGE)
     expect(card(tab, "cache")).to_contain_text("10,240 B")
     seen = [canvases(tab)]
     for count in (4, 2, 1):
-        press(tab, "ArrowLeft")
+        press(tab, "kv_heads", "ArrowLeft")
         kv_heads(tab, count)
         wires(tab, count)
         expect(card(tab, "cache")).to_contain_text(f"counted {1280 * count:,} = measured {1280 * count:,}")
@@ -46,7 +34,7 @@ def test_dragging_the_slider_redraws_maps_wiring_and_cache(visit):
 
 
 def test_the_slider_can_be_dragged_with_the_mouse(visit):
-    tab = drawn(visit("gqa?kv_heads=8"))
+    tab = drawn(visit("gqa?kv_heads=8"), PAGE)
     rail = tab.locator(".st-key-cw-track-kv_heads").bounding_box()
     tab.mouse.move(rail["x"] + rail["width"] - 12, rail["y"] + 22)
     tab.mouse.down()
@@ -57,7 +45,7 @@ def test_the_slider_can_be_dragged_with_the_mouse(visit):
 
 
 def test_a_click_on_the_canvas_isolates_a_head_and_the_wiring_follows(visit):
-    tab = drawn(visit("gqa"))
+    tab = drawn(visit("gqa"), PAGE)
     tab.locator(".map[data-panel='2']").click()
     tab.wait_for_function("new URL(location).searchParams.get('head') === '3'")
     settle(tab)
@@ -86,7 +74,7 @@ FOCUSED = """() => {
 def test_the_tab_key_reaches_every_control_and_shows_where_it_is(visit, section, names):
     tab, passed = visit(f"gqa?section={section}"), []
     if section == "See":
-        drawn(tab)
+        drawn(tab, PAGE)
     tab.locator(".stExpander summary").press("Enter")
     expect(tab.get_by_role("button", name="Surprise me")).to_be_visible()
     tab.locator(".st-key-kv_heads input[type=range]").focus()

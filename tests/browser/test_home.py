@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from core.lessons import landscape as lesson
 from core.real import catalogue
-from tests.browser.driver import copied, holds, parameters, settle, sideways
+from tests.browser.driver import copied, holds, parameters, press, settle, sideways
 
 FIGURE = ".st-key-figure-landscape .js-plotly-plot"
 PLACES = f"""key => {{
@@ -95,7 +95,7 @@ def test_families_filter_and_the_slider_turns_back_time(visit):
     expect(tab.locator(".cw-caption").first).to_contain_text(f"5 of {len(lesson.dots())} models")
     tab.get_by_role("button", name="Recurrent", exact=True).click()
     expect(tab.locator(".cw-caption").first).to_contain_text(f"9 of {len(lesson.dots())} models")
-    tab.locator(".st-key-month input[type=range]").press("Home")
+    press(tab, "month", "Home")
     expect(tab.locator(".cw-caption").first).to_contain_text(f"until {lesson.months()[0]}")
     settle(tab)
     query = parse_qs(urlsplit(tab.url).query)  # both families

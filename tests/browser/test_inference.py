@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import driver
-from tests.browser.driver import copied, holds, parameters, settle, sideways
+from tests.browser.driver import copied, holds, parameters, press, settle, sideways
 
 QUESTION = "Why does memory decide the price?"
 
@@ -27,11 +27,6 @@ def visit(chromium, base):
 def verdict(tab):
     """The first sentence."""
     return tab.locator(".cw-fit")
-
-
-def press(tab, slider: str, key: str) -> None:
-    """One key on a slider."""
-    tab.locator(f".st-key-{slider} input[type=range]").press(key)
 
 
 def test_users_move_the_decode_dot_and_context_the_verdict(visit):

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from core.lessons import mixers as lesson
-from tests.browser.driver import canvases, holds, settle
+from tests.browser.driver import canvases, holds, press, settle
 
 
 def drawn(tab, kind: str = lesson.ONE):
@@ -18,7 +18,7 @@ def drawn(tab, kind: str = lesson.ONE):
 def test_more_pairs_redraw_every_panel(visit):
     tab = drawn(visit("mixers?pairs=4"))
     before = canvases(tab)
-    tab.locator(".st-key-pairs input[type=range]").press("ArrowRight")
+    press(tab, "pairs", "ArrowRight")
     expect(tab.locator(".cw-caption").filter(has_text="One panel a mixer")).to_contain_text("8 pairs", timeout=15_000)
     settle(tab)
     holds(tab, lambda: all(a != b for a, b in zip(before, canvases(tab), strict=True)))

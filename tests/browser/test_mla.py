@@ -3,27 +3,15 @@
 from playwright.sync_api import expect
 
 from core.lessons.mla import lesson
-from tests.browser.driver import canvases, card, holds, parameters, settle
+from tests.browser.driver import canvases, card, drawn, holds, parameters, press, settle
+from tests.mechanisms.test_mla import PAGE
 
 PANELS = 3 * lesson.HEADS  # at this size, at the largest, and their difference
-
-
-def drawn(tab):
-    """Until all maps and the bottleneck stand."""
-    expect(tab.locator(".map")).to_have_count(PANELS, timeout=20_000)
-    expect(tab.locator(".st-key-figure-bottleneck .main-svg").first).to_be_visible(timeout=20_000)
-    settle(tab)
-    return tab
 
 
 def boxes(tab) -> list[str]:
     """The bars of the bottleneck, as paths."""
     return tab.locator(".st-key-figure-bottleneck .shapelayer path").evaluate_all("all => all.map(p => p.getAttribute('d'))")
-
-
-def press(tab, key: str) -> None:
-    """One key on the slider of the latent."""
-    tab.locator(".st-key-latent input[type=range]").press(key)
 
 
 def latent(tab, rank: int) -> None:
@@ -33,10 +21,10 @@ def latent(tab, rank: int) -> None:
 
 
 def test_moving_the_slider_redraws_maps_bottleneck_and_cache(visit):
-    tab = drawn(visit("mla?latent=28"))
+    tab = drawn(visit("mla?latent=28"), PAGE)
     maps, bars = [canvases(tab)], [boxes(tab)]
     for rank in (24, 20, 16):
-        press(tab, "ArrowLeft")
+        press(tab, "latent", "ArrowLeft")
         latent(tab, rank)
         size = lesson.choice_cost(lesson.Choice(rank), 20).cache_bytes
         expect(card(tab, "cache")).to_contain_text(f"counted {size:,} = measured {size:,}")
@@ -47,7 +35,7 @@ def test_moving_the_slider_redraws_maps_bottleneck_and_cache(visit):
 
 
 def test_the_form_changes_the_bottleneck_and_not_the_maps(visit):
-    absorbed, expanded = drawn(visit("mla?form=absorbed")), drawn(visit("mla?form=expanded"))
+    absorbed, expanded = drawn(visit("mla?form=absorbed"), PAGE), drawn(visit("mla?form=expanded"), PAGE)
     assert len(boxes(absorbed)) < len(boxes(expanded)), "a key, a rope key and a value a head"
     for tab in (absorbed, expanded):
         expect(card(tab, "forms")).to_contain_text("same output")
@@ -56,7 +44,7 @@ def test_the_form_changes_the_bottleneck_and_not_the_maps(visit):
 
 
 def test_the_rope_key_is_a_switch(visit):
-    tab = drawn(visit("mla"))
+    tab = drawn(visit("mla"), PAGE)
     before = len(boxes(tab))
     tab.locator(".st-key-cw-more-more summary").click()
     tab.locator(".st-key-rope_key label").first.click()

@@ -2,7 +2,8 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.driver import canvases, holds, settle
+from tests.browser.driver import canvases, drawn, holds, press, settle
+from tests.mechanisms.test_moe import PAGE
 
 
 def caption(tab, text: str) -> None:
@@ -11,13 +12,10 @@ def caption(tab, text: str) -> None:
 
 
 def test_moving_the_slider_redraws_routing_and_load(visit):
-    tab = visit("moe")
-    expect(tab.locator(".map")).to_have_count(2, timeout=20_000)
-    expect(tab.locator(".st-key-figure-load .main-svg").first).to_be_visible(timeout=20_000)
-    settle(tab)
+    tab = drawn(visit("moe"), PAGE)
     first = canvases(tab)
     for key, count in (("ArrowLeft", 8), ("ArrowRight", 16)):
-        tab.locator(".st-key-experts input[type=range]").press(key)
+        press(tab, "experts", key)
         caption(tab, f"{count} experts")
         expect(tab.locator(".st-key-figure-load .barlayer .point")).to_have_count(2 * count)
         holds(tab, lambda same=count == 16: (canvases(tab) == first) == same)

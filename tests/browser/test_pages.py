@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from app.palette import PALETTE
 from core.model.registry import question
-from tests.browser.driver import canvases, copied, follow, holds, parameters, settle, sideways
+from tests.browser.driver import canvases, copied, drawn, follow, holds, parameters, settle, sideways
 from tests.mechanisms import PAGES
 from tests.mechanisms.page import Page
 
@@ -24,13 +24,6 @@ SECTIONS = {
     "Who uses it": ".cw-table th:text-is('organisation')",
 }
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-
-
-def drawn(tab, page: Page) -> None:
-    """Until the first section stands."""
-    expect(tab.locator(".map")).to_have_count(page.screen.maps, timeout=20_000)
-    expect(tab.locator(f".st-key-figure-{page.screen.figure} .main-svg").first).to_be_visible(timeout=20_000)
-    settle(tab)
 
 
 def stands(tab, page: Page, section: str) -> None:

@@ -3,17 +3,10 @@ test_pages.py."""
 
 from playwright.sync_api import expect
 
-from tests.browser.driver import canvases, card, holds, parameters, settle
+from tests.browser.driver import canvases, card, drawn, holds, parameters, press, settle
+from tests.mechanisms.test_sliding_window import PAGE
 
 LAYERS = 6
-
-
-def drawn(tab):
-    """Until the six maps and the graph stand."""
-    expect(tab.locator(".map")).to_have_count(LAYERS, timeout=20_000)
-    expect(tab.locator(".st-key-figure-reach .main-svg").first).to_be_visible(timeout=20_000)
-    settle(tab)
-    return tab
 
 
 def graph(tab) -> list[int]:
@@ -28,11 +21,6 @@ def window(tab, size: int) -> None:
     settle(tab)
 
 
-def press(tab, key: str) -> None:
-    """One key on the slider of windows."""
-    tab.locator(".st-key-window input[type=range]").press(key)
-
-
 def slots(tab) -> list[str]:
     """What the ring holds."""
     return tab.locator(".ring .slot").evaluate_all("all => all.map(slot => slot.firstChild?.textContent ?? '')")
@@ -45,10 +33,10 @@ def at_step(tab, step: int) -> None:
 
 
 def test_moving_the_slider_redraws_bands_graph_and_cache(visit):
-    tab = drawn(visit("sliding_window?window=2"))
+    tab = drawn(visit("sliding_window?window=2"), PAGE)
     seen, cones = [canvases(tab)], [graph(tab)]
     for size in (4, 8, 16):
-        press(tab, "ArrowRight")
+        press(tab, "window", "ArrowRight")
         window(tab, size)
         expect(card(tab, "cache")).to_contain_text("= measured")
         holds(tab, lambda size=size: parameters(tab).get("window", "8") == str(size))
@@ -60,7 +48,7 @@ def test_moving_the_slider_redraws_bands_graph_and_cache(visit):
 
 
 def test_the_pattern_changes_masks_answer_and_way(visit):
-    tab = drawn(visit("sliding_window"))
+    tab = drawn(visit("sliding_window"), PAGE)
     expect(tab.locator(".cw-answers")).to_contain_text("lamp")
     expect(tab.locator(".cw-answers .no")).to_have_count(0)
     before = canvases(tab)
@@ -73,7 +61,7 @@ def test_the_pattern_changes_masks_answer_and_way(visit):
 
 
 def test_the_ring_fills_and_is_overwritten_token_by_token(visit):
-    tab = drawn(visit("sliding_window?window=4&prompt=ann+lamp+bo+kite+cy+drum+%3F+cy"))
+    tab = drawn(visit("sliding_window?window=4&prompt=ann+lamp+bo+kite+cy+drum+%3F+cy"), PAGE)
     assert len(slots(tab)) == 4
     at_step(tab, 3)
     holds(tab, lambda: slots(tab) == ["ann", "lamp", "bo", ""])
@@ -84,7 +72,7 @@ def test_the_ring_fills_and_is_overwritten_token_by_token(visit):
 
 
 def test_a_preset_sets_pattern_and_model(visit):
-    tab = drawn(visit("sliding_window"))
+    tab = drawn(visit("sliding_window"), PAGE)
     tab.get_by_role("radio", name="Mistral 7B v0.1").or_(tab.get_by_text("Mistral 7B v0.1", exact=True)).first.click()
     expect(card(tab, "real")).to_contain_text("Mistral 7B v0.1", timeout=15_000)
     expect(tab.locator(".cw-caption").filter(has_text="One map a layer")).to_contain_text("6 local layers")
