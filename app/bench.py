@@ -23,7 +23,9 @@ DESIGN, REFUSED, WRITTEN, HANDED, PAST = (f"cw-bench-{name}" for name in ("desig
 MOST_PAST = 40
 HELP_CONTEXT = "Tokens that every user has in the cache: prompt and answer so far."
 DEFAULT = "llama3-8b"
-ACCELERATOR = controls.Pick("accelerator", "on", list(inference.cards()), inference.ACCELERATOR, name=inference.cards().get)
+ACCELERATOR = controls.Pick(
+    "accelerator", "on", list(inference.cards()), inference.ACCELERATOR, name=inference.cards().__getitem__
+)
 DEVICES = controls.Slider("devices", "Devices", inference.DEVICES, 1, "ink")
 USERS = controls.Slider("users", "Users", inference.USERS, 16, "kv")
 
@@ -34,8 +36,10 @@ USERS = controls.Slider("users", "Users", inference.USERS, 16, "kv")
 def current() -> tuple[Design, Deployment]:
     """The controls to start from and to run on; the design of this session, and where it runs."""
     with controls.row("start"):
-        base = controls.pick("model", "Start from", list(lesson.base_names()), DEFAULT, lesson.base_names().get)
-        context = controls.slider_choice("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT)
+        base = controls.Pick(
+            "model", "Start from", list(lesson.base_names()), DEFAULT, name=lesson.base_names().__getitem__
+        ).draw()
+        context = controls.Slider("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT).draw()
         with controls.more("your config.json", "own"):
             taken = handed()
         with controls.more(where_said(), "where"):

@@ -133,11 +133,10 @@ def kept_in(c) -> str:
 def weights(reading, c) -> list[tuple[str, str, str]]:
     """Weights in one dtype, and as the release mixes them where that is something else."""
     own = lesson.weights(reading)
-    mixed = own is not None and own.bytes != c.weight_bytes
-    rows = [(f"weights as released, {own.mix}", own.bytes)] if mixed else []
-    rows += [(f"weights, all in {c.weight_dtype}" if mixed else f"weights, {c.weight_dtype}", c.weight_bytes)]
+    rows = [(f"weights as released, {own.mix}", own.bytes)] if own and own.bytes != c.weight_bytes else []
+    rows += [(f"weights, {'all in ' * bool(rows)}{c.weight_dtype}", c.weight_bytes)]
     unknown = [("weights as released", "not derived", "")] if own is None and reading.unclear else []
-    return [(said, binary(n), decimal(n)) for said, n in rows] + unknown
+    return [(label, binary(n), decimal(n)) for label, n in rows] + unknown
 
 
 def growing(reading) -> tuple[str, str, str]:
@@ -203,10 +202,10 @@ def sources(reading, entry) -> None:
     assumed, unknown = (", ".join(fields) or "nothing" for fields in (reading.assumed, reading.unknown_fields))
     rows = [("assumed, by class default", html.escape(assumed), ""), ("not understood", html.escape(unknown), "")]
     if entry:
-        facts = [(said, html.escape(entry.fact(name)), source(entry.facts[name][1])) for name, said in FACTS.items()]
-        page = live.anchor(entry.fact("link").removeprefix("https://"), entry.fact("link"))
+        facts = [(label, html.escape(entry.fact(name)), source(entry.facts[name][1])) for name, label in FACTS.items()]
+        link = live.anchor(entry.fact("link").removeprefix("https://"), entry.fact("link"))
         config = f"{html.escape(lesson.origin(entry.config_source))}: <code>{html.escape(entry.config_source)}</code>"
-        page = "model page", page, source(entry.facts["link"][1])
+        page = "model page", str(link), source(entry.facts["link"][1])
         rows = [*facts, page, ("config", config, ""), ("counts", CHECKED[entry.checked == "reference"], ""), *rows]
     lines = "".join(f'<tr><th scope="row">{a}</th><td>{b} {c}</td></tr>' for a, b, c in rows)
     st.html(f'<table class="cw-facts"><tbody>{lines}</tbody></table>')

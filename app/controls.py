@@ -1,25 +1,25 @@
-"""The controls that pages share: thin wrappers of native widgets, each bound to the query parameter of its name.
+"""The controls that pages share: native widgets, each bound to the query parameter of its name.
 
-Every wrapper notes its value and default for "Copy link". `hue` names what the control changes ("kv", "latent", ...)
-and colours it. Options are written in links as they are shown, so a label, once published, stays.
+Every control notes its value and default for "Copy link". `hue` names what it changes ("kv", "latent", ...) and colours it.
+Options are written in links as they are shown, so a label, once published, stays.
 
 A control is an object, so that its default is said once: `KV = Slider("kv_heads", "KV heads", (1, 2, 4, 8), 2, hue="kv")`,
-then `KV.peek()` is the value that it is going to hold, for a summary above it, and `KV.draw()` draws it. A control that is
-drawn on the spot and asked for nothing else is a function: `slider_choice`, `choice`, `pick`, `switch`.
+then `KV.peek()` is the value that it is going to hold, for a summary above it, and `KV.draw()` draws it.
 """
 
 import html
 import random
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import streamlit as st
 
 from app import panels, state
 
-BIND = {"bind": "query-params"}
 TICK_LIMIT = 9  # more options than this: only the ends and the current one are written under the slider
+T = TypeVar("T")
 
 
 @contextmanager
@@ -60,69 +60,22 @@ def _ticks(options: Sequence, value) -> str:
     return f'<div class="cw-ticks" aria-hidden="true">{"".join(marks)}</div>'
 
 
-def slider_choice(key: str, label: str, options: Sequence, default, hue: str = "query", help: str | None = None):
-    """A slider over a few given values: 44 px high, in its hue, its options written below."""
-    state.spell(key, options)
-    with _hued(hue, "slider", key):
-        st.html(_label(label, help))
-        with st.container(key=f"cw-track-{key}", gap=0):
-            value = st.select_slider(label, options, default, key=key, label_visibility="collapsed", **BIND)
-            st.html(_ticks(list(options), value))
-    state.note(key, value, default, label)
-    return value
-
-
-def choice(key: str, label: str, options: Sequence, default=None, hue: str = "ink", help: str | None = None):
-    """One of a few options, side by side; never none. The first is the default unless another is named."""
-    default = options[0] if default is None else default
-    state.spell(key, options)
-    with _hued(hue, "choice", key):
-        st.html(_label(label, help))
-        value = st.segmented_control(
-            label, options, default=default, required=True, key=key, label_visibility="collapsed", **BIND
-        )
-    state.note(key, value, default, label)
-    return value
-
-
-def forget(key: str, options: Sequence) -> None:
-    """Where a control's options depend on others: leave out what it held before, if it is none of them any more."""
-    if st.session_state.get(key, options[0]) not in options:
-        del st.session_state[key]
-
-
 def several(key: str, label: str, options: Sequence[str], help: str | None = None) -> list[str]:
     """Any number of a few options, as chips; none at first."""
     with _hued("ink", "several", key):
         st.html(_label(label, help))
-        value = st.pills(label, options, selection_mode="multi", key=key, label_visibility="collapsed", **BIND)
+        value = st.pills(label, options, selection_mode="multi", key=key, label_visibility="collapsed", bind="query-params")
     state.note(key, list(value), [], label)
     return list(value)
-
-
-def pick(key: str, label: str, options: Sequence, default, name: Callable[[object], str] = str, hue: str = "ink"):
-    """One of many options, from a list that opens; `name` says how an option is shown."""
-    with _hued(hue, "pick", key):
-        st.html(_label(label, None))
-        at = list(options).index(default)
-        value = st.selectbox(label, options, at, format_func=name, key=key, label_visibility="collapsed", **BIND)
-    state.note(key, name(value), name(default), label)
-    return value
-
-
-def switch(key: str, label: str, default: bool = False, hue: str = "ink", help: str | None = None) -> bool:
-    """On or off."""
-    with _hued(hue, "switch", key):
-        value = st.toggle(label, default, key=key, help=help, **BIND)
-    state.note(key, value, default, label)
-    return value
 
 
 def amount(key: str, label: str, default: float = 0.0, high: float = 1e6, help: str | None = None) -> float:
     """A number that the reader types."""
     with _hued("ink", "amount", key):
         st.html(_label(label, help))
-        value = st.number_input(label, 0.0, high, default, format="%.2f", key=key, label_visibility="collapsed", **BIND)
+        value = st.number_input(
+            label, 0.0, high, default, format="%.2f", key=key, label_visibility="collapsed", bind="query-params"
+        )
     state.note(key, value, default, label)
     return value
 
@@ -164,31 +117,6 @@ def _surprise(key: str, make: Callable[[random.Random], str], max_chars: int) ->
     st.session_state[key] = make(random.Random())[:max_chars]
 
 
-def prompt_box(
-    key: str,
-    label: str,
-    examples: dict[str, str],
-    surprise: Callable[[random.Random], str] | None = None,
-    max_chars: int = 400,
-    hue: str = "query",
-) -> str:
-    """The reader's prompt, with one-tap examples ({"name": "text"}; the first is the default) and "Surprise me"."""
-    default = next(iter(examples.values()))
-    pick = f"cw-pick-{key}"
-    with _hued(hue, "prompt", key):
-        st.html(_label(label, None))
-        value = st.text_input(label, default, max_chars=max_chars, key=key, label_visibility="collapsed", **BIND) or ""
-        st.session_state[pick] = next((name for name, text in examples.items() if text == value), None)
-        with st.container(key=f"cw-chips-{key}", horizontal=True, gap=8):
-            st.pills(
-                "Examples", list(examples), key=pick, on_change=_take, args=(key, pick, examples), label_visibility="collapsed"
-            )
-            if surprise:
-                st.button("Surprise me", key=f"cw-surprise-{key}", on_click=_surprise, args=(key, surprise, max_chars))
-    state.note(key, value, default, label)
-    return value
-
-
 @contextmanager
 def presets_first(key: str, options: dict[str, dict], hue: str = "ink"):
     """The presets stand before what is drawn inside, but come after it: they read and set the controls drawn there."""
@@ -199,72 +127,115 @@ def presets_first(key: str, options: dict[str, dict], hue: str = "ink"):
 
 
 @dataclass(frozen=True)
-class Control:
+class Control(Generic[T]):
     """One control: its query parameter, what readers call it, its options and the one that it holds at first."""
 
     key: str
     label: str
-    options: Sequence
-    default: object
+    options: Sequence[T]
+    default: T
     hue: str = "ink"
     help: str | None = None
 
-    def peek(self):
+    def peek(self) -> T:
         """What it is going to hold, before it is drawn."""
         return state.peek(self.key, self.default, self.options)
 
+    def draw(self) -> T:
+        """Draw it; its value."""
+        with _hued(self.hue, type(self).__name__.lower(), self.key):
+            value = self.widget()
+        state.note(self.key, value, self.default, self.label)
+        return value
+
+    def widget(self) -> T:
+        """The native widget below its label."""
+        raise NotImplementedError
+
+    def alone(self, _: object) -> None:
+        """Draw it as a part of a section, whose other parts peek at it."""
+        self.draw()
+
+    def offer(self, options: Sequence[T], default: T) -> T:
+        """Draw it with the options that other controls leave, of which it forgets any other; a single one is not asked for."""
+        if len(options) == 1:
+            return options[0]
+        if st.session_state.get(self.key, options[0]) not in options:
+            del st.session_state[self.key]
+        return replace(self, options=options, default=default).draw()
+
 
 @dataclass(frozen=True)
-class Slider(Control):
-    """A slider over a few given values."""
+class Slider(Control[T]):
+    """A slider over a few given values: 44 px high, in its hue, its options written below."""
 
     hue: str = "query"
 
-    def draw(self):
-        """Draw it; its value."""
-        return slider_choice(self.key, self.label, self.options, self.default, self.hue, self.help)
+    def widget(self) -> T:
+        """The native widget below its label."""
+        state.spell(self.key, self.options)
+        st.html(_label(self.label, self.help))
+        with st.container(key=f"cw-track-{self.key}", gap=0):
+            value = st.select_slider(
+                self.label, self.options, self.default, key=self.key, label_visibility="collapsed", bind="query-params"
+            )
+            st.html(_ticks(self.options, value))
+        return value
 
 
 @dataclass(frozen=True)
-class Choice(Control):
-    """One of a few options, side by side."""
+class Choice(Control[T]):
+    """One of a few options, side by side; never none."""
 
-    def draw(self):
-        """Draw it; its value."""
-        return choice(self.key, self.label, self.options, self.default, self.hue, self.help)
+    def widget(self) -> T:
+        """The native widget below its label."""
+        state.spell(self.key, self.options)
+        st.html(_label(self.label, self.help))
+        return st.segmented_control(
+            self.label, self.options, default=self.default, required=True, key=self.key, label_visibility="collapsed",
+            bind="query-params",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Switch(Control):
+class Switch(Control[bool]):
     """On or off; off at first."""
 
-    options: Sequence = (True, False)
-    default: object = False
+    options: Sequence[bool] = (True, False)
+    default: bool = False
 
-    def draw(self) -> bool:
-        """Draw it; its value."""
-        return switch(self.key, self.label, bool(self.default), self.hue, self.help)
+    def widget(self) -> bool:
+        """The native widget, which has its label beside it."""
+        return st.toggle(self.label, self.default, key=self.key, help=self.help, bind="query-params")
 
 
 @dataclass(frozen=True)
-class Pick(Control):
+class Pick(Control[T]):
     """One of many options, from a list that opens; `name` says how an option is shown."""
 
-    name: Callable[[object], str] = str
+    name: Callable[[T], str] = str
 
-    def peek(self):
+    def peek(self) -> T:
         """What it is going to hold, before it is drawn; a link may give an option or its name."""
         asked, named = state.peek(self.key, self.default), {self.name(option): option for option in self.options}
         return asked if asked in self.options else named.get(asked, self.default)
 
-    def draw(self):
+    def draw(self) -> T:
         """Draw it; its value."""
-        return pick(self.key, self.label, self.options, self.default, self.name, self.hue)
+        with _hued(self.hue, "pick", self.key):
+            st.html(_label(self.label, self.help))
+            at = list(self.options).index(self.default)
+            value = st.selectbox(
+                self.label, self.options, at, format_func=self.name, key=self.key, label_visibility="collapsed",
+                bind="query-params",
+            )  # fmt: skip
+        state.note(self.key, self.name(value), self.name(self.default), self.label)
+        return value
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """The reader's prompt, with examples ({"name": "text"}; the first is the default)."""
+    """The reader's prompt, with one-tap examples ({"name": "text"}; the first is the default) and "Surprise me"."""
 
     key: str
     label: str
@@ -288,7 +259,23 @@ class Prompt:
 
     def draw(self) -> str:
         """Draw it; its text."""
-        return prompt_box(self.key, self.label, self.examples, self.surprise, self.max_chars, self.hue)
+        key, pick = self.key, f"cw-pick-{self.key}"
+        with _hued(self.hue, "prompt", key):
+            st.html(_label(self.label, None))
+            value = st.text_input(
+                self.label, self.default, max_chars=self.max_chars, key=key, label_visibility="collapsed", bind="query-params"
+            )
+            st.session_state[pick] = next((name for name, text in self.examples.items() if text == value), None)
+            with st.container(key=f"cw-chips-{key}", horizontal=True, gap=8):
+                st.pills(
+                    "Examples", list(self.examples), key=pick, on_change=_take, args=(key, pick, self.examples),
+                    label_visibility="collapsed",
+                )  # fmt: skip
+                if self.surprise:
+                    arguments = key, self.surprise, self.max_chars
+                    st.button("Surprise me", key=f"cw-surprise-{key}", on_click=_surprise, args=arguments)
+        state.note(key, value, self.default, self.label)
+        return value
 
 
 def sections(names: Sequence[str]) -> str:
@@ -302,7 +289,7 @@ def sections(names: Sequence[str]) -> str:
             key="section",
             label_visibility="collapsed",
             width="stretch",
-            **BIND,
+            bind="query-params",
         )
     state.note("section", value, names[0], "Section")
     return value

@@ -3,32 +3,73 @@
 import html
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
+import numpy as np
 import streamlit as st
 
 from app import controls, panels, state
 from app.figures import kinds
+from app.figures.maps import Tape, maps
 from app.panels import Bar
 from core.errors import SpecError
+from core.lessons.common import layer_kinds
 from core.lessons.recall import Answer, Finder
+from core.model.registry import question
 from core.paths import ROOT
 from core.real import catalogue
 from core.train import evidence, zoo
+from core.train.mechanism import Mechanism
 from core.train.rules import Gap, Level
 from core.train.task import Task
 from core.train.tasks import recall
+from core.units import exact
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
+Held = TypeVar("Held")  # what the controls of a page hold
+Section = Callable[[Held], object]  # draws what they hold
 
 
-def page(question: str, answer: str, correction: str, choose: Callable[[], object], *opening: Callable[..., None]) -> None:
-    """Title, controls, and the section that is open, given what the controls hold; `opening` has one for each of SECTIONS."""
-    panels.title(question, answer, correction)
+def page(
+    answer: str, correction: str, choose: Callable[[], Held], *opening: Section[Held], names: Sequence[str] = SECTIONS
+) -> None:
+    """The page's question as title, controls, and the section that is open; `opening` has one for each of the names."""
+    panels.title(question(state.page()), answer, correction)
     chosen = choose()
-    section = controls.sections(SECTIONS)
-    dict(zip(SECTIONS, opening, strict=True))[section](chosen)
+    section = controls.sections(names)
+    dict(zip(names, opening, strict=True))[section](chosen)
     panels.answer(answer, correction)
+
+
+def stacked(*rows: Section[Held] | tuple[Section[Held], ...]) -> Section[Held]:
+    """A section made of parts, one below the other; those in a tuple stand side by side."""
+
+    def draw(chosen: Held) -> None:
+        for row in rows:
+            if isinstance(row, tuple):
+                for column, part in zip(st.columns(len(row), gap="large"), row):
+                    with column:
+                        part(chosen)
+            else:
+                row(chosen)
+
+    return draw
+
+
+def picture(cells: np.ndarray, start: dict[str, int], last: Answer | None = None, **content) -> dict[str, int | None]:
+    """The picture of a page, as `maps` draws it under the page's question, with the `last` question of a prompt pointed out.
+    What is isolated in it comes from the address, else from `start`, and goes back there."""
+    content |= pointed(last) if last else {}
+    title = question(state.page())
+    chosen = maps(cells, title=title, selected=state.selection(start), stage=state.stage(), **content)
+    state.keep_selection(chosen, start)
+    return chosen
+
+
+def second_picture(cells: np.ndarray, **content) -> None:
+    """A further picture, whose clicks stay in the browser."""
+    maps(cells, stage=state.stage(), report=False, **content)
 
 
 def names_and_things(examples: dict[str, str], pairs: tuple[int, int] = (5, 14), questions: int = 3) -> controls.Prompt:
@@ -48,17 +89,23 @@ def model_and_prompt(real: controls.Pick, context: controls.Slider, prompt: cont
         return *held, prompt.draw()
 
 
-def parsed(text: str, otherwise: str, task: Task = recall.TASK):
-    """The reader's prompt, read by a task. Where it cannot be read one sentence says why, unknown words are marked with the
-    nearest known one, and `otherwise` runs instead."""
+def attempt(parse: Callable[[str], Held], text: str, otherwise: str) -> Held:
+    """What the reader wrote, as `parse` reads it; where it cannot be read a sentence says so and `otherwise` stands instead."""
     try:
-        prompt = task.parse(text)
+        return parse(text)
     except SpecError as error:
         panels.error(f"{error}. The picture shows the first example meanwhile.")
-        return task.parse(otherwise)
+        return parse(otherwise)
+
+
+def parsed(text: str, otherwise: str, task: Task = recall.TASK):
+    """The reader's prompt, read by a task, or `otherwise`; unknown words are marked with the nearest known one."""
+    parse = task.parse
+    assert parse is not None, f"no prompt can be written for {task.name}"
+    prompt = attempt(parse, text, otherwise)
     if prompt.problems:
         mark(prompt, task.vocabulary)
-        return task.parse(otherwise)
+        return parse(otherwise)
     return prompt
 
 
@@ -84,6 +131,11 @@ def about(variant: str, **more) -> dict:
     return {"checkpoint": variant, "seed": record.seed, "command": record.command, "link": link, **more}
 
 
+def again(mechanism: Mechanism) -> dict:
+    """What goes into an exported figure of runs: the command that makes them again."""
+    return {"command": mechanism.command}
+
+
 def answers(rows: list[tuple[Answer, Finder | None]]) -> None:
     """Each question with what the model said, whether it is true, and the head that looked hardest at the answer."""
     lines = []
@@ -105,10 +157,24 @@ def pointed(last: Answer) -> dict:
     return {"roles": roles, "answer": (last.said, last.probability)}
 
 
-def compare(before: str, whole: int, now: str, part: int, text: Callable[[int], str] = lambda n: f"{n:,} B") -> None:
-    """Bytes as bars: what it was, what it is in the hue of shared keys and values; one bar where nothing was changed."""
-    rows = [Bar(before, 1.0, text(whole)), Bar(now, part / whole, text(part), "kv", changed=True)]
-    panels.bars(rows[before == now :], f"{before} against {now}")
+def memory_tape(attending: Sequence[int], depth: int, memory: np.ndarray, whole: np.ndarray, otherwise: dict[str, str]) -> Tape:
+    """Bytes after each token of a model that attends in some of its layers, counted from 1: a lane for each of them, outlines for
+    what all would cache as attention; `otherwise` is the legend where none does."""
+    lanes = tuple(f"layer {i}" for i in attending)
+    legend = {"kv": ", ".join(lanes)} if lanes else otherwise
+    return Tape(lanes, memory, depth, whole, "attention in every layer", title="Memory", legend=legend)
+
+
+def hues(variants: Iterable[str], without: str) -> dict[str, str]:
+    """Attention alone in the hue of keys and values, no attention in the hue `without`, what has both in ink."""
+    kinds = {v: layer_kinds(v) for v in variants}
+    return {v: "kv" if k == {"full"} else "ink" if "full" in k else without for v, k in kinds.items()}
+
+
+def compare(before: str, whole: int, now: str, part: int, write: Callable[[float], str] = exact, hue: str = "kv") -> None:
+    """Bytes as bars: what it was, and what it is in `hue`; one bar where nothing was changed."""
+    rows = [Bar(before, whole), Bar(now, part, hue, changed=True)]
+    panels.bars(rows[before == now :], f"{before} against {now}", write, of=whole)
 
 
 def heading(text: str) -> None:
@@ -122,6 +188,23 @@ def digits(n: int) -> str:
 
 
 # Prove
+
+
+def proof(
+    mechanism: Mechanism, *rows: Section[Held] | tuple[Section[Held], ...], name: Callable[[Level | Gap], str] | None = None,
+    printed: str = "",
+) -> Section[Held]:  # fmt: skip
+    """The section Prove: the verdicts that follow from our runs, with their numbers as `name` calls them; `rows` as in `stacked`,
+    where there are runs; what papers printed about it, or about `printed`."""
+
+    def draw(chosen: Held) -> None:
+        report = evidence.report(mechanism.name)
+        verdicts(report, name or mechanism.spelling.number)
+        if ran(report):
+            stacked(*rows)(chosen)
+        published(printed or mechanism.name)
+
+    return draw
 
 
 def verdicts(report: dict, name: Callable[[Level | Gap], str]) -> None:
@@ -152,6 +235,13 @@ RULES = (
     "Shows: every seed is ordered as claimed and each mean gap is beyond 2 standard deviations of the gaps (or every run keeps "
     "the bound). Does not show: a mean gap is not in the claimed direction (or no run keeps it). Unclear: anything else."
 )
+
+
+def formula(title: str, latex: str, words: str, inspect: str) -> None:
+    """A formula with numbers put in, under its title; `{code}` in the words below is the call of the command line."""
+    heading(title)
+    st.latex(latex)
+    panels.caption(words, code=f"<code>python -m core inspect {inspect}</code>")
 
 
 def learning(curves: dict, label: Callable[[str], str], hues: dict, pairs: int, what: str, config: dict, **look) -> None:
@@ -225,16 +315,20 @@ def paper(id: str) -> Link:
 # Read
 
 
-def reading(*paths: str, listed: Iterable[str], mixed_up: Iterable[str] = ()) -> None:
-    """What is often mixed up, the glossary of the first core file, the papers that are listed, all files as they run."""
-    if mixed_up:
-        heading("What is often mixed up")
-    for sentence in mixed_up:
-        panels.caption(sentence)
-    glossary(paths[0])
-    papers(*listed)
-    for path in paths:
-        source(path)
+def reading(*paths: str, listed: Iterable[str], mixed_up: Iterable[str] = ()) -> Section:
+    """The section Read: what is often mixed up, the glossary of the first core file, the papers that are listed, all files."""
+
+    def draw(_: object) -> None:
+        if mixed_up:
+            heading("What is often mixed up")
+        for sentence in mixed_up:
+            panels.caption(sentence)
+        glossary(paths[0])
+        papers(*listed)
+        for path in paths:
+            source(path)
+
+    return draw
 
 
 def glossary(path: str) -> None:
@@ -266,14 +360,16 @@ def papers(*ids: str) -> None:
 # Who uses it
 
 
-def users(columns: tuple[str, ...], rows: list[tuple]) -> None:
+def users(columns: tuple[str, ...], rows: Iterable[tuple], words: str = "") -> None:
     """Models of the catalogue as a table: each row is its entry and what stands in `columns`; who, when and under which licence
-    follow."""
+    follow, and `words` below."""
     facts = ("released", "organisation", "licence")
     table(
         ("model", *columns, *facts),
         [(anchor(entry.name, entry.fact("link")), *cells, *map(entry.fact, facts)) for entry, *cells in rows],
     )
+    if words:
+        panels.caption(words)
 
 
 def small(text: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import frame, kinds
-from app.figures.maps import encode_probability, maps
+from app.figures.maps import encode_probability
 from app.panels import Bar
 from core.errors import SpecError
 from core.real import local
@@ -66,8 +66,8 @@ def refused(problems: list[str]) -> None:
 def chosen(key: str, usable: list[str]) -> None:
     """The controls, then the model on the prompt; a model that does not fit says why."""
     with controls.row(f"{key}-local"):
-        name = controls.pick(f"{key}_model", "Model", usable, usable[0])
-        new = controls.choice(f"{key}_new", "New tokens", MORE, MORE[1], "kv")
+        name = controls.Pick(f"{key}_model", "Model", usable, usable[0]).draw()
+        new = controls.Choice(f"{key}_new", "New tokens", MORE, MORE[1], "kv").draw()
         box = controls.Prompt(f"{key}_prompt", "Prompt", EXAMPLES, max_chars=local.CHARACTERS)
         with controls.more(f"Prompt: {box.example()}", f"{key}-local"):
             prompt = box.draw()
@@ -95,14 +95,16 @@ def about(key: str, name: str, prompt: str, own: local.Opened) -> dict:
 
 def attention(key: str, name: str, prompt: str, own: local.Opened, seen: local.Look) -> None:
     """The attention maps of one layer, its query heads banded by the keys that they read."""
-    attending = [i for i, picture in enumerate(seen.pictures, 1) if picture is not None]
+    attending = {i: picture for i, picture in enumerate(seen.pictures, 1) if picture is not None}
     if not attending:
         return panels.caption(f"**No layer of {name} attends:** each keeps a state, which its bytes beside count.")
-    layer = controls.pick(f"{key}_layer", "Layer", attending, attending[-1], lambda i: f"layer {i} of {len(seen.pictures)}")
-    picture, hue = seen.pictures[layer - 1], HUES.get(own.spec.layers[layer - 1].kind, "kv")
+    layer = controls.Pick(
+        f"{key}_layer", "Layer", tuple(attending), max(attending), name=lambda i: f"layer {i} of {len(seen.pictures)}"
+    ).draw()
+    picture, hue = attending[layer], HUES.get(own.spec.layers[layer - 1].kind, "kv")
     shared = len(set(picture.groups)) or 1
     likeliest, probability = seen.likeliest[0]
-    maps(
+    live.second_picture(
         encode_probability(picture.weights, picture.visible),
         key=f"{key}-attention",
         title=f"{name}, layer {layer}",
@@ -113,8 +115,6 @@ def attention(key: str, name: str, prompt: str, own: local.Opened, seen: local.L
         answer=(likeliest, probability),
         hue=hue,
         config={**about(key, name, prompt, own), "layer": layer},
-        stage=state.stage(),
-        report=False,
     )
     cut = f" The first {len(seen.tokens)} of {seen.total} tokens are read." if seen.total > len(seen.tokens) else ""
     panels.caption(
@@ -127,7 +127,8 @@ def side(key: str, own: local.Opened, seen: local.Look) -> None:
     """What it expects next; what is kept, counted beside measured."""
     kept = seen.memory
     with panels.card("What it expects next", f"{key}-next"):
-        panels.bars([Bar(text, p, f"{p:.3f}", "query", changed=not i) for i, (text, p) in enumerate(seen.likeliest)], "Likeliest")
+        rows = [Bar(text, p, "query", changed=not i) for i, (text, p) in enumerate(seen.likeliest)]
+        panels.bars(rows, "Likeliest", "{:.3f}".format, of=1)
     with panels.card(f"Kept after {kept.tokens} tokens, in bytes", f"{key}-kept"):
         if kept.cache_counted:
             panels.check(kept.cache_counted, kept.cache_measured)

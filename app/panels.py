@@ -6,6 +6,7 @@ Each function that makes HTML escapes what it is given; `term` returns HTML to p
 import hashlib
 import html
 import re
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,13 +18,14 @@ from core.shape.wording import readable
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of `bars`: its share of the longest (0 to 1), what to write at its end, and its hue (None is neutral)."""
+    """One row of `bars`: what it is, its size, its hue (None is neutral), whether it is what changed, and what to write at its
+    end where that is not just the size."""
 
     label: str
-    share: float
-    text: str
+    value: float
     hue: str | None = None
     changed: bool = False
+    text: str = ""
 
 
 def _words(answer: str, correction: str) -> str:
@@ -69,21 +71,21 @@ def card(title: str, key: str | None = None):
         yield
 
 
-def _bar(row: Bar) -> str:
-    """One table row; the drawn bar is hidden from a screen reader, which reads the label and the text."""
-    width = 100 * min(max(row.share, 0.0), 1.0)
-    fill = f"var(--cw-{row.hue})" if row.hue else "var(--cw-neutral)"
-    text = f"<b>{html.escape(row.text)}</b>" if row.changed else html.escape(row.text)
-    return (
-        f'<tr><th scope="row">{html.escape(row.label)}</th>'
-        f'<td aria-hidden="true"><div style="width:{width:.4g}%;background:{fill}"></div></td><td>{text}</td></tr>'
-    )
-
-
-def bars(rows: list[Bar], name: str = "") -> None:
-    """A small bar table; `name` says to a screen reader what is compared."""
+def bars(rows: Sequence[Bar], name: str = "", write: Callable[[float], str] = str, of: float | None = None) -> None:
+    """A small bar table, the longest bar as long as `of` or the largest value; `name` says to a screen reader what is compared.
+    The drawn bar is hidden from it: it reads label and text."""
     label = f'<caption class="cw-hear">{html.escape(name)}</caption>' if name else ""
-    st.html(f'<table class="cw-bars">{label}<tbody>{"".join(_bar(row) for row in rows)}</tbody></table>')
+    whole, lines = of or max((row.value for row in rows), default=0) or 1, []
+    for row in rows:
+        width = 100 * min(max(row.value / whole, 0.0), 1.0)
+        fill = f"var(--cw-{row.hue})" if row.hue else "var(--cw-neutral)"
+        text = html.escape(row.text or write(row.value))
+        lines.append(
+            f'<tr><th scope="row">{html.escape(row.label)}</th>'
+            f'<td aria-hidden="true"><div style="width:{width:.4g}%;background:{fill}"></div></td>'
+            f"<td>{f'<b>{text}</b>' if row.changed else text}</td></tr>"
+        )
+    st.html(f'<table class="cw-bars">{label}<tbody>{"".join(lines)}</tbody></table>')
 
 
 def _number(value) -> str:

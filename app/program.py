@@ -41,7 +41,7 @@ def linked(given: str, otherwise: str, limit: int) -> str:
 
 def box(examples: dict[str, str], surprise: Callable[[random.Random], str], limit: int) -> None:
     """The example by name, and the text, with a fresh one on demand; what was written goes into the address."""
-    name = controls.pick(NAME, "Start from", tuple(examples), next(iter(examples)))
+    name = controls.Pick(NAME, "Start from", tuple(examples), next(iter(examples))).draw()
     st.html('<span class="cw-label">The program: a subset of Python, read and never executed</span>')
     lines = 30 + 21 * max(6, st.session_state[TEXT].count("\n") + 2)
     st.text_area("Program", key=TEXT, max_chars=limit, height=min(lines, 400), label_visibility="collapsed")

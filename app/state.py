@@ -136,10 +136,13 @@ def values() -> dict:
 
 def word(value) -> str | list[str]:
     """A value as it is written in a link."""
+    return [one_word(item) for item in value] if isinstance(value, (list, tuple)) else one_word(value)
+
+
+def one_word(value) -> str:
+    """The same of a single value."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return [word(item) for item in value]
     return "" if value is None else str(value)
 
 

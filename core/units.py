@@ -18,9 +18,14 @@ def decimal(n: float) -> str:
 def sized(n: float) -> str:
     """Bytes in powers of 1000 and of 1024 beside each other, three digits: "85.9 MB (81.9 MiB)"; GB is the largest unit."""
     if n < 10_000:
-        return f"{n:,.0f} B"
+        return exact(n)
     powers = f"{rounded(n / 10**9)} GB" if n >= 10**9 else decimal(n)
     return f"{powers} ({f'{rounded(n / 2**30)} GiB' if n >= 2**30 else binary(n)})"
+
+
+def exact(n: float) -> str:
+    """Every byte: "68,719 B"."""
+    return f"{n:,.0f} B"
 
 
 def operations(n: float) -> str:

@@ -11,15 +11,12 @@ from app.figures import frame, kinds, window
 from core.lessons import sliding_window
 from core.lessons.code_world_model import evidence as proved
 from core.lessons.code_world_model import lesson
-from core.lessons.common import AXIS, model_name
-from core.model.registry import question
-from core.train import evidence
+from core.lessons.common import AXIS, column, model_name
 from core.train.recipes import code_world_model as recipes
 from core.train.recipes.code_world_model import MECHANISM
 from core.train.tasks import toy, traces
 from core.units import binary, decimal
 
-QUESTION = question("code_world_model")
 ANSWER = "Line by line it can: it writes down what every name holds after each line, and reads that before it writes the next."
 CORRECTION = "It does not run the program, it predicts the trace: one wrong value, and all that is built on it is wrong."
 HELP_STEP = "Lines that have run, in the order in which they run. Step 0 is before the first."
@@ -43,6 +40,11 @@ class Choice:
     reads: str
     at: int
 
+    @property
+    def config(self) -> dict:
+        """What goes into an exported figure of counts."""
+        return live.about(recipes.TRACE, program=self.scene.source)
+
 
 def choose() -> Choice:
     """The controls: step with programs as presets; what the model reads, and the program itself, folded."""
@@ -51,7 +53,7 @@ def choose() -> Choice:
     if "at" in st.session_state and st.session_state["at"] not in steps:
         st.session_state["at"] = steps[-1]
     with controls.row():
-        at = controls.slider_choice("at", "Step", steps, steps[-1], "query", HELP_STEP)
+        at = controls.Slider("at", "Step", steps, steps[-1], "query", HELP_STEP).draw()
         reads = READ.draw()
         with controls.more(f"{len(scene.lines)} lines, {scene.steps} steps: write your own"):
             program.box(lesson.EXAMPLES, lesson.surprise, toy.MAX_CHARACTERS)
@@ -66,24 +68,24 @@ def choose() -> Choice:
 
 def see(choice: Choice) -> None:
     """The true run beside the model's; the state at the step; answering at once; accuracy against trace length."""
-    said = None if choice.scene.problem else lesson.model_trace(choice.scene.source, choice.reads)
+    told = None if choice.scene.problem else lesson.model_trace(choice.scene.source, choice.reads)
     config = live.about(recipes.TRACE, program=choice.scene.source, reads=choice.reads, step=choice.at)
     left, right = panels.beside()
     with left:
-        picture(choice.scene, said, choice.at, config)
+        picture(choice.scene, told, choice.at, config)
     with right:
-        side(choice.scene, said, choice.at)
+        side(choice.scene, told, choice.at)
     drift_and_length(config)
 
 
-def picture(scene: lesson.Scene, said: lesson.Told | None, at: int, config: dict) -> None:
+def picture(scene: lesson.Scene, told: lesson.Told | None, at: int, config: dict) -> None:
     """Lines and states step by step, the model's beside the true ones."""
-    v = lesson.view(scene, said)
+    v = lesson.view(scene, told)
     fig = drawing.trace(v, at, theme.colours(), theme.stroke())
-    frame.figure(fig, key="trace", alt=lesson.alt(scene, said, at), table=lesson.table(v), config=config)
-    rings = "; rings: what the model expects" if said else ""
+    frame.figure(fig, key="trace", alt=lesson.alt(scene, told, at), table=lesson.table(v), config=config)
+    rings = "; rings: what the model expects" if told else ""
     panels.caption(
-        f"**{lesson.agreement_text(scene, said)}** The line above: which line runs{rings}. Below, what every "
+        f"**{lesson.agreement_text(scene, told)}** The line above: which line runs{rings}. Below, what every "
         "{names} after each step: blue where it changed, red where a model is wrong.",
         names=panels.term("name holds", "Python calls them local variables; CWM reads them in this form, as text."),
     )
@@ -95,28 +97,23 @@ def picture(scene: lesson.Scene, said: lesson.Told | None, at: int, config: dict
         panels.caption(f"**The model never saw this in training: {', '.join(scene.unseen)}.** What it says is a guess beyond it.")
 
 
-def side(scene: lesson.Scene, said: lesson.Told | None, at: int) -> None:
+def side(scene: lesson.Scene, told: lesson.Told | None, at: int) -> None:
     """The state after the step, true and as predicted; the model that answers without a trace."""
     with panels.card(lesson.step_title(scene, at), "state"):
-        live.table(*lesson.state_rows(scene, said, at))
-        if said is not None:
-            live.small(lesson.sure_said(scene, said, at))
-    if said is None:
+        live.table(*lesson.state_rows(scene, told, at))
+        if told is not None:
+            live.small(lesson.sure_said(scene, told, at))
+    if told is None:
         return
     with panels.card("Asked for the last state", "final"):
         live.table(*lesson.final_rows(scene))
         live.small(lesson.final_said(scene))
     with panels.card("What a trace costs", "price"):
-        p = proved.prices(len(scene.lines), scene.steps)
-        longest = p["trace"].tokens
-        panels.bars(
-            [
-                panels.Bar("answer at once", p["answer"].tokens / longest, f"{p['answer'].tokens} words"),
-                panels.Bar("trace", 1.0, f"{longest} words", "query", changed=True),
-            ],
-            "Words read and written",
-        )
-        live.small(f"{p['trace'].flops / p['answer'].flops:.1f} times the arithmetic")
+        price = proved.prices(len(scene.lines), scene.steps)
+        answer, trace = price["answer"], price["trace"]
+        rows = [panels.Bar("answer at once", answer.tokens), panels.Bar("trace", trace.tokens, "query", True)]
+        panels.bars(rows, "Words read and written", "{} words".format, of=trace.tokens)
+        live.small(f"{trace.flops / answer.flops:.1f} times the arithmetic")
 
 
 def drift_and_length(config: dict) -> None:
@@ -139,26 +136,14 @@ def drift_and_length(config: dict) -> None:
 # Count
 
 
-def count(choice: Choice) -> None:
-    """What tracing takes in our model, and in CWM 32B with its windows."""
-    config = live.about(recipes.TRACE, program=choice.scene.source)
-    left, right = st.columns(2, gap="large")
-    with left:
-        ours(choice.scene, config)
-    with right:
-        cwm(config)
-    formula()
-    others(config)
-
-
-def ours(scene: lesson.Scene, config: dict) -> None:
+def ours(choice: Choice) -> None:
     """Our model: words and cache against steps."""
     live.heading("Our model: cache against steps of the run")
-    lines, steps = len(scene.lines), np.arange(0, 25)
+    scene, lines, steps = choice.scene, len(choice.scene.lines), np.arange(0, 25)
     cached = proved.cache_by_steps(lines, steps)
     fig = drawing.growth(steps, cached, scene.steps, theme.colours(), theme.stroke())
     alt = f"Cache of our model against the steps of a run of {lines} lines, traced and answered at once"
-    frame.figure(fig, key="growth", alt=alt, table={"steps": steps, **cached}, config=config)
+    frame.figure(fig, key="growth", alt=alt, table={"steps": steps, **cached}, config=choice.config)
     panels.caption(
         f"**{lines} lines of source are {lines * proved.LINE_WORDS + 1} words; every step adds {proved.FRAME_WORDS}.** What a "
         "trace costs is steps times (names + line), not the length of the program: a loop pays for every turn. Float32; "
@@ -168,65 +153,44 @@ def ours(scene: lesson.Scene, config: dict) -> None:
     live.small(f"bytes in the tensors of the live model after {proved.MEASURED_AT} words of a trace")
 
 
-def cwm(config: dict) -> None:
+def cwm(choice: Choice) -> None:
     """CWM's cache against context."""
     key, context = proved.CWM, proved.context()
     live.heading(f"{model_name(key)}: cache against context")
     contexts, r = 2 ** np.arange(6, 18), sliding_window.real_model(key, context)
     whole, released = sliding_window.real_cache_curves(key, contexts)
-    kinds.show(window.memory(r.name, contexts, whole, released, AXIS, r.window, context, binary), "cwm", config)
+    kinds.show(window.memory(r.name, contexts, whole, released, AXIS, r.window, context, binary), "cwm", choice.config)
     panels.caption(
         f"**{r.local} of {r.local + r.full} layers keep {r.window:,} tokens at most: {r.share:.1%} of an all-global cache at "
         f"{context:,}.** One sequence, 16 bits a number. The first layer of every four reads everything."
     )
 
 
-def formula() -> None:
+def formula(_: Choice) -> None:
     """The cache of CWM with its numbers put in."""
     f = sliding_window.formula(proved.CWM, proved.context())
-    live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
-    st.latex(proved.latex(f, live.digits, binary))
-    panels.caption(
+    live.formula(
+        f"{f.name} at {f.context:,} tokens, 16-bit cache",
+        proved.latex(f, live.digits, binary),
         f"**Against {binary(f.whole)} with every layer global: {f.share:.1%}.** {decimal(f.bytes)} in powers of 1000. {{code}}",
-        code=f"<code>python -m core inspect {proved.CWM} --context {f.context}</code>",
+        f"{proved.CWM} --context {f.context}",
     )
 
 
-def others(config: dict) -> None:
+def others(choice: Choice) -> None:
     """Every model of the catalogue with windows, at that context."""
-    rows = sliding_window.real_models(proved.context())
-    live.heading(f"Models with windows at {proved.context():,} tokens")
-    names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
-    chosen = [r.key for r in rows].index(proved.CWM)
-    kinds.show(window.models(proved.context(), names, whole, released, binary, chosen), "models", config)
+    rows, context = sliding_window.real_models(proved.context()), proved.context()
+    live.heading(f"Models with windows at {context:,} tokens")
+    names, chosen = [r.name for r in rows], [r.key for r in rows].index(proved.CWM)
+    sizes = column(rows, "whole"), column(rows, "released")
+    kinds.show(window.models(context, names, *sizes, binary, chosen), "models", choice.config)
     panels.caption(f"**{model_name(proved.CWM)} is marked.** One sequence, 16 bits a number; models of all sizes.")
 
 
 # Prove
 
 
-def prove(_: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what was printed about CWM."""
-    report = evidence.report("code_world_model")
-    live.verdicts(report, MECHANISM.spelling.number)
-    if live.ran(report):
-        config = {"command": report["command"]}
-        left, right = st.columns(2, gap="large")
-        with left:
-            by_kind(config)
-        with right:
-            drift(config)
-        every_kind()
-        left, right = st.columns(2, gap="large")
-        with left:
-            straight(config)
-        with right:
-            budget()
-    live.published(proved.FACTS)
-    panels.caption(f"**{proved.scaling_said()}** {{source}}", source=live.anchor("Its evaluation guide", proved.GUIDE))
-
-
-def by_kind(config: dict) -> None:
+def by_kind(_: Choice) -> None:
     """Accuracy for every kind of program and length, failures named."""
     live.heading("Each kind of program against its lines: every seed")
     found = proved.by_kind(recipes.TRACE)
@@ -234,48 +198,41 @@ def by_kind(config: dict) -> None:
         f"Share of right last states of {len(found)} kinds of program against their lines",
         ("model", "lines", "right"),
     )
-    kinds.show(kinds.ByCount(subject, found, proved.KINDS.get, "lines", "right", KIND_HUES, heads), "kinds", config)
+    drawn = kinds.ByCount(subject, found, proved.KINDS.__getitem__, "lines", "right", KIND_HUES, heads)
+    kinds.show(drawn, "kinds", live.again(MECHANISM))
     panels.caption(f"**{proved.kinds_said()}** The model that was trained on all kinds, on its own words.")
 
 
-def every_kind() -> None:
+def every_kind(_: Choice) -> None:
     """Every kind of program and every model, at the longest length."""
     live.heading(f"Every model on every kind of program, {recipes.LONGEST} lines")
     live.table(*proved.kind_rows())
     panels.caption("Mean of all seeds. Models that were trained on straight lines alone never saw the other kinds.")
 
 
-def drift(config: dict) -> None:
+def drift(_: Choice) -> None:
     """Own words against the true history, step by step."""
     live.heading("Drift: right steps, every seed")
     found = proved.drift()
     subject, heads = "Share of right steps against the step", ("model", "step", "right")
-    kinds.show(kinds.ByCount(subject, found, str, "step", "right", READS, heads), "drift", config)
+    kinds.show(kinds.ByCount(subject, found, str, "step", "right", READS, heads), "drift", live.again(MECHANISM))
     panels.caption("**What an error costs later.** A step counts as right where its line and every name are right.")
 
 
-def straight(config: dict) -> None:
+def straight(_: Choice) -> None:
     """The models that were trained on straight lines, beside those trained on everything."""
     live.heading("Straight lines: every model, every seed")
     found = proved.by_lines("straight", tuple(proved.MODELS))
     subject, heads = f"Share of right last states of {len(found)} models on straight lines", ("model", "lines", "right")
-    kinds.show(kinds.ByCount(subject, found, proved.spelled, "lines", "right", HUES, heads), "straight", config)
+    kinds.show(kinds.ByCount(subject, found, proved.spelled, "lines", "right", HUES, heads), "straight", live.again(MECHANISM))
     panels.caption("**Same size, same steps; what differs is what they are asked for and what they were trained on.**")
 
 
-def budget() -> None:
+def budget(_: Choice) -> None:
     """What each model was trained on."""
     live.heading("What each was trained on")
     live.table(*proved.budget_rows())
     panels.caption(f"**{proved.budget_said()}**")
-
-
-# Read
-
-
-def read(_: Choice) -> None:
-    """The glossary, the source that ran, papers."""
-    live.reading(*PATHS, listed=MECHANISM.papers)
 
 
 # Who uses it
@@ -285,11 +242,21 @@ def users(_: Choice) -> None:
     """The catalogue's row."""
     r = sliding_window.real_model(proved.CWM, proved.context())
     rows = [(u.entry, u.layers, u.cache) for u in proved.users(binary)]
-    live.users(("layers", f"cache at {proved.context():,}"), rows)
-    panels.caption(
+    live.users(
+        ("layers", f"cache at {proved.context():,}"),
+        rows,
         f"**{r.name} is the one open model of the catalogue that was trained on traces of programs.** Under it, the models whose "
-        f"layers alternate as its do. {lesson.programs_said()}"
+        f"layers alternate as its do. {lesson.programs_said()}",
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+def scaling(_: Choice) -> None:
+    """How far more training would go."""
+    panels.caption(f"**{proved.scaling_said()}** {{source}}", source=live.anchor("Its evaluation guide", proved.GUIDE))
+
+
+proof = live.proof(MECHANISM, (by_kind, drift), every_kind, (straight, budget), printed=proved.FACTS)
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked((ours, cwm), formula, others), live.stacked(proof, scaling),
+    live.reading(*PATHS, listed=MECHANISM.papers), users,
+)  # fmt: skip

@@ -15,12 +15,13 @@ from core.count.dtypes import DTYPES
 from core.lessons.common import CONTEXTS
 from core.lessons.compare import crossings as solved
 from core.lessons.compare import fields, lesson, words
+from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
 from core.units import binary, count, decimal
 
 FILES = tuple(f"core/lessons/compare/{part}.py" for part in ("lesson", "crossings", "fields", "words"))
-QUESTION = "How do two models differ?"
+QUESTION = question("compare")
 SECTIONS = ("See", "Fields", "Count", "Read")
 NONE = "none"
 NAMES = {NONE: NONE, **lesson.model_names()}
@@ -29,10 +30,10 @@ PRESETS = {label: {"a": a, "b": b} for label, (a, b) in lesson.PRESETS.items()}
 HELP_CONTEXT = "How many tokens one sequence has so far. The bars of the ladders and all numbers are for this many."
 KEYS = [key for key in NAMES if key != NONE]
 PAIR = (
-    controls.Pick("a", "Model A", KEYS, FIRST, name=NAMES.get),
-    controls.Pick("b", "Model B", [*KEYS, NONE], SECOND, name=NAMES.get),
+    controls.Pick("a", "Model A", KEYS, FIRST, name=NAMES.__getitem__),
+    controls.Pick("b", "Model B", [*KEYS, NONE], SECOND, name=NAMES.__getitem__),
 )
-OTHERS = tuple(controls.Pick(letter, f"Model {letter.upper()}", [NONE, *KEYS], NONE, name=NAMES.get) for letter in "cd")
+OTHERS = tuple(controls.Pick(letter, f"Model {letter.upper()}", [NONE, *KEYS], NONE, name=NAMES.__getitem__) for letter in "cd")
 CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 KINDS = {key: controls.Pick(key, f"{key.capitalize()} in", (lesson.OWN, *DTYPES), lesson.OWN) for key in ("weights", "cache")}
 
@@ -141,8 +142,7 @@ def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
     hues = lesson.hues(sides, context)
     kept = {s.name: lesson.bytes_at(s, context) for s in sides}
     with panels.card(f"One sequence of {context:,} tokens keeps", "kept"):
-        most = max(kept.values()) or 1
-        panels.bars([Bar(name, n / most, binary(n), hues[name], i > 0) for i, (name, n) in enumerate(kept.items())], "bytes kept")
+        panels.bars([Bar(name, n, hues[name], i > 0) for i, (name, n) in enumerate(kept.items())], "bytes kept", binary)
         live.small(", ".join(f"{name} {decimal(n)}" for name, n in kept.items()) + " in powers of 1000")
         if boards := [f"{s.name} has one board of {s.context:,} positions" for s in sides if s.solver]:
             live.small("; ".join(boards))
@@ -150,14 +150,12 @@ def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
         with panels.card("The same against context", "against"):
             curve(sides, context, "kept", small=True)
     with panels.card("Parameters, and those a token visits", "parameters"):
-        costs = {s.name: lesson.side_cost(s, context) for s in sides}
-        most = max(c.params_total for c in costs.values())
         rows = []
-        for name, c in costs.items():
-            rows.append(Bar(name, c.params_total / most, count(c.params_total)))
-            if c.params_active != c.params_total:
-                rows.append(Bar("\u2003a token", c.params_active / most, count(c.params_active), "routed"))
-        panels.bars(rows, "parameters")
+        for s in sides:
+            c = lesson.side_cost(s, context)
+            rows += [Bar(s.name, c.params_total)]
+            rows += [Bar("\u2003a token", c.params_active, "routed")] * (c.params_active != c.params_total)
+        panels.bars(rows, "parameters", count)
 
 
 # Fields
@@ -166,7 +164,7 @@ def memory(sides: tuple[lesson.Side, ...], context: int) -> None:
 def differing(choice: Choice) -> None:
     """Every field in which they differ; all of them where asked."""
     alone = len(choice.sides) == 1
-    every = alone or controls.switch("all", "All fields", help="Also the fields in which the models agree.")
+    every = alone or controls.Switch("all", "All fields", help="Also the fields in which the models agree.").draw()
     rows = fields.table(choice.sides)
     shown = [row for row in rows if row.differs or every]
     with st.container(key="cw-compact-fields"):

@@ -40,7 +40,7 @@ def choose() -> tuple[lesson.Row, str, list[str]]:
     """The claim that is open, and the filters."""
     known = {row.id: row for row in lesson.rows()}
     with controls.row():
-        chosen = controls.slider_choice("claim", "Claim", tuple(known), next(iter(known)), "query", HELP_CLAIM)
+        chosen = controls.Slider("claim", "Claim", tuple(known), next(iter(known)), "query", HELP_CLAIM).draw()
         with controls.more(filters()), controls.row("further"):
             wanted = controls.several("verdict", "Verdict", lesson.outcomes(), HELP_VERDICT)
             mechanism = MECHANISM.draw()

@@ -1,25 +1,23 @@
 """Gated DeltaNet and Kimi Delta Attention: what if memory is a matrix you erase and write?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import delta, frame, kinds
-from app.figures.maps import Tape, encode_probability, encode_signed, maps
+from app.figures.maps import Tape, encode_probability, encode_signed
 from core.lessons import gated_deltanet as lesson
-from core.lessons.common import AXIS, USUAL_CONTEXT, Kept, model_name, spec_of
+from core.lessons.common import AXIS, USUAL_CONTEXT, Kept, column, model_name, spec_of
 from core.lessons.gated_deltanet import FULL, GATED, LEARNED, PURE, Setting, Shown
 from core.lessons.recall import LENGTHS, measured_memory
-from core.model.registry import question
 from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.recipes.gated_deltanet import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, count, decimal, power
+from core.units import binary, count, decimal, exact, power
 
-QUESTION = question("gated_deltanet")
 ANSWER = "Memory stays one size: each token decays it, takes out what it held for a key, and writes the new value there."
 CORRECTION = (
     "Constant is not zero: the state costs more than a short cache, and the hybrids that ship still grow, in one layer of four."
@@ -53,6 +51,7 @@ REAL = controls.Pick("real", "Real model", lesson.users(), lesson.FIRST, name=mo
 PROMPT = live.names_and_things(EXAMPLES)
 PANELS = ("memory before, decayed", "− erased", "+ written", "= memory")
 MIXED = {PURE: "pure", lesson.HYBRID: "three to one", FULL: "attention alone"}
+NOTHING_GROWS = {"state": "no layer grows"}
 READER = "the one that answers"
 CONTEXT = power(USUAL_CONTEXT)
 MIXED_UP = (
@@ -79,6 +78,11 @@ class Choice:
     def name(self) -> str:
         """The real model's name."""
         return model_name(self.key)
+
+    @property
+    def config(self) -> dict:
+        """What goes into an exported figure of counts."""
+        return live.about(self.setting.variant, model=self.name)
 
 
 def choose() -> Choice:
@@ -107,39 +111,41 @@ def presets() -> dict[str, dict]:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
-    shown = lesson.played_setting(choice.setting, prompt)
+    setting, prompt = choice.setting, live.parsed(choice.text, EXAMPLES["8 pairs"])
+    shown = lesson.played_setting(setting, prompt)
     left, right = panels.beside()
     with left:
-        if choice.setting.mix == FULL:
-            attention(choice.setting, shown, choice.text)
+        if setting.mix == FULL:
+            attention(choice, shown)
         else:
-            layer, head = memory_of(choice.setting, prompt)
-            picture(choice.setting, shown, layer, head, choice.text)
-            said(choice.setting, shown, layer, head)
+            layer, head = memory_of(setting, prompt)
+            picture(choice, shown, layer, head)
+            explain(setting, shown, layer, head)
         live.answers([(a, lesson.finding_head(shown, a)) for a in shown.scene.answers])
     with right:
-        if choice.setting.mix != FULL:
-            made_of(choice.setting, prompt, shown, layer, head)
-        side(choice.setting, shown, choice.key)
+        if setting.mix != FULL:
+            made_of(setting, prompt, shown, layer, head)
+        side(choice, shown)
 
 
 def memory_of(setting: Setting, prompt: recall.Prompt) -> tuple[int, int]:
     """The memory that is drawn: the reader's choice, or the one that answers."""
     named = lesson.memories(setting)
-    wanted = controls.pick("matrix", "Memory", (READER, *named), READER)
+    wanted = controls.Pick("matrix", "Memory", (READER, *named), READER).draw()
     return named.get(wanted) or lesson.reader(setting, prompt)
 
 
-def picture(setting: Setting, shown: Shown, layer: int, head: int, text: str) -> None:
+def picture(choice: Choice, shown: Shown, layer: int, head: int) -> None:
     """What stays, is erased, is written, and the memory, for each token; the cache beside it."""
-    last, n = shown.scene.answers[-1], len(shown.words)
+    setting, last, n = choice.setting, shown.scene.answers[-1], len(shown.words)
+    whole = lesson.lines(lesson.live_spec(setting), np.arange(1, n + 1), lesson.DTYPE)[0]
+    attending = [i for i, layer in enumerate(shown.layers, 1) if not layer.implicit]
     parts, limit = shown.parts[layer][:, head], lesson.limit(shown, layer, head)
-    start = {"step": last.source + 1 or n}  # where the answer is written
-    chosen = maps(
+    live.picture(
         encode_signed(parts, limit),
+        {"step": last.source + 1 or n},  # where the answer is written
+        last,
         key="state",
-        title=QUESTION,
         alt=f"The memory of head {head + 1} in layer {layer + 1} after each of {n} tokens: what stays, is erased, is written",
         scale="signed",
         limit=limit,
@@ -149,31 +155,19 @@ def picture(setting: Setting, shown: Shown, layer: int, head: int, text: str) ->
         cols=[f"{i + 1}" for i in range(parts.shape[-1])],
         columns=4 if state.stage() else 2,
         verb="holds, at value",
-        **live.pointed(last),
-        tape=tape(setting, shown),
-        selected=state.selection(start),
+        tape=live.memory_tape(attending, len(shown.layers), shown.scene.memory_bytes, whole, NOTHING_GROWS),
         aspect=1.5 if state.stage() else 1.7,
         hue="state",
-        config=live.about(setting.variant, prompt=text, decay=setting.decay, write=setting.write),
-        stage=state.stage(),
+        config=live.about(setting.variant, prompt=choice.text, decay=setting.decay, write=setting.write),
     )
-    state.keep_selection(chosen, start)
 
 
-def tape(setting: Setting, shown: Shown) -> Tape:
-    """The cache that grows: a lane for each layer of attention, outlines for what the others would cache as attention."""
-    n, kinds = len(shown.words), [layer.implicit for layer in shown.layers]
-    lanes = tuple(f"layer {i}" for i, implicit in enumerate(kinds, 1) if not implicit)
-    legend = {"kv": ", ".join(lanes)} if lanes else {"state": "no layer grows"}
-    kept, whole = shown.scene.memory_bytes, lesson.lines(lesson.live_spec(setting), np.arange(1, n + 1), lesson.DTYPE)[0]
-    return Tape(lanes, kept, len(kinds), whole, "attention in every layer", title="Memory", legend=legend)
-
-
-def said(setting: Setting, shown: Shown, layer: int, head: int) -> None:
+def explain(setting: Setting, shown: Shown, layer: int, head: int) -> None:
     """What is drawn, and how to read it."""
     rows, columns = shown.parts[layer].shape[-2:]
     panels.caption(
-        f"**{setting.rule}, {MIXED[setting.mix]}; {told(setting)}; layer {layer + 1}, head {head + 1}: {rows} × {columns}.** "
+        f"**{setting.rule}, {MIXED[setting.mix]}; {strengths_text(setting)}; layer {layer + 1}, head {head + 1}: {rows} × "
+        f"{columns}.** "
         "It opens where the answer is written; step through the tokens: the matrix {decays}, what it held for the token's key is "
         "{erased}, the new value is {written}; their sum is the memory. Rows are "
         "channels of keys, columns of values; all four share one signed scale.",
@@ -183,35 +177,32 @@ def said(setting: Setting, shown: Shown, layer: int, head: int) -> None:
     )
 
 
-def told(setting: Setting) -> str:
+def strengths_text(setting: Setting) -> str:
     """Decay and write strength in words."""
     write = "as learned" if setting.write == LEARNED else setting.write
     decay = "as learned" if setting.decay == LEARNED else setting.decay
     return f"write strength {write}, what stays {decay}"
 
 
-def attention(setting: Setting, shown: Shown, text: str) -> None:
+def attention(choice: Choice, shown: Shown) -> None:
     """Attention in every layer: nothing is erased, everything is kept."""
-    last, n, kept = shown.scene.answers[-1], len(shown.words), len(shown.layers)
-    start = {"row": last.position, "step": n}
-    chosen = maps(
+    last, n, depth = shown.scene.answers[-1], len(shown.words), len(shown.layers)
+    layers = tuple(f"layer {i + 1}" for i in range(depth))
+    live.picture(
         encode_probability(shown.scene.run.attention.mean(1), shown.scene.run.visible),
+        {"row": last.position, "step": n},
+        last,
         key="attention",
-        title=QUESTION,
-        alt=f"Attention of {kept} layers on {n} tokens, which keep every key and value",
+        alt=f"Attention of {depth} layers on {n} tokens, which keep every key and value",
         tokens=shown.words,
-        labels=[f"layer {i + 1}" for i in range(kept)],
+        labels=list(layers),
         columns=4 if state.stage() else 2,
-        **live.pointed(last),
-        tape=Tape(tuple(f"layer {i + 1}" for i in range(kept)), shown.scene.cache_bytes, title="Cache"),
-        selected=state.selection(start),
+        tape=Tape(layers, shown.scene.cache_bytes, title="Cache"),
         aspect=1.5,
-        config=live.about(setting.variant, prompt=text),
-        stage=state.stage(),
+        config=live.about(choice.setting.variant, prompt=choice.text),
     )
-    state.keep_selection(chosen, start)
     panels.caption(
-        f"**Attention in all {kept} layers, the mean of each layer's heads.** No matrix: every key and value stays, nothing is "
+        f"**Attention in all {depth} layers, the mean of each layer's heads.** No matrix: every key and value stays, nothing is "
         "erased. Write strength and decay set nothing here."
     )
 
@@ -235,19 +226,19 @@ def made_of(setting: Setting, prompt: recall.Prompt, shown: Shown, layer: int, h
         live.small(f"Share of each token's value in it, signed{held}.{marks}")
 
 
-def side(setting: Setting, shown: Shown, key: str) -> None:
+def side(choice: Choice, shown: Shown) -> None:
     """The memory here, the memory of a real model."""
     n = len(shown.words)
-    here, kept = lesson.ours(setting, n), int((shown.scene.memory_bytes)[-1])
+    here = lesson.ours(choice.setting, n)
     with panels.card(f"Memory after {n} tokens", "cache"):
-        bars(here, lambda v: f"{v:,} B", setting.mix != FULL)
-        panels.check(here.total, kept)
+        bars(here, exact, choice.setting.mix != FULL)
+        panels.check(here.total, int(shown.scene.memory_bytes[-1]))
         if here.crossover:
             live.small(f"less than attention from {here.crossover:,} tokens on")
-    real = lesson.real_model(key)
+    real = lesson.real_model(choice.key)
     with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
         bars(real, binary)
-        live.small(f"{deltas(key)} layers keep a matrix: less than attention from {real.crossover:,} tokens on")
+        live.small(f"{deltas(choice.key)} layers keep a matrix: less than attention from {real.crossover:,} tokens on")
 
 
 def deltas(key: str) -> str:
@@ -255,44 +246,25 @@ def deltas(key: str) -> str:
     return f"{len(lesson.delta_layers(spec_of(key)))} of {len(spec_of(key).layers)}"
 
 
-def bars(kept: Kept, text, has_deltas: bool = True) -> None:
+def bars(kept: Kept, write: Callable[[float], str], has_deltas: bool = True) -> None:
     """Attention in every layer; then what is kept: state and cache."""
-    if not has_deltas:
-        panels.bars([panels.Bar("cache", 1.0, text(kept.cache), "kv", changed=True)], "what is kept")
-        return
-    top = max(kept.whole, kept.total)
-    rows = [
-        panels.Bar("all attention", kept.whole / top, text(kept.whole)),
-        panels.Bar("state", kept.state / top, text(kept.state), "state", changed=True),
-    ]
-    if kept.cache:
-        rows.append(panels.Bar("cache", kept.cache / top, text(kept.cache), "kv", changed=True))
-    panels.bars(rows, "attention in every layer against what is kept")
+    rows = [panels.Bar("all attention", kept.whole), panels.Bar("state", kept.state, "state", True)] if has_deltas else []
+    cache = [panels.Bar("cache", kept.cache, "kv", True)] if kept.cache or not has_deltas else []
+    name = "attention in every layer against what is kept" if has_deltas else "what is kept"
+    panels.bars([*rows, *cache], name, write, of=max(kept.whole, kept.total) if has_deltas else None)
 
 
 # Count
 
 
-def counts(choice: Choice) -> None:
-    """Memory against tokens, counted beside measured; then the real models."""
-    config = live.about(choice.setting.variant, model=choice.name)
-    left, right = st.columns(2, gap="large")
-    with left:
-        ours(choice.setting, config)
-    with right:
-        real(choice.key, choice.name, config)
-    formula(choice.key)
-    real_models(config)
-
-
-def ours(setting: Setting, config: dict) -> None:
+def ours(choice: Choice) -> None:
     """The live model's memory against tokens."""
+    setting, lengths, points = choice.setting, np.arange(1, 129), np.array(LENGTHS)
     live.heading("Our model: memory against tokens")
-    lengths = np.arange(1, 129)
     whole, own = lesson.lines(lesson.live_spec(setting), lengths, lesson.DTYPE)
-    points, values = np.array(LENGTHS), measured_memory(setting.variant)
-    crossing, names = lesson.ours(setting, 1).crossover, ("attention in every layer", f"{setting.rule}, {setting.mix}")
-    kinds.show(delta.growth(lengths, whole, own, points, values, crossing, names), "growth", config)
+    values, crossing = measured_memory(setting.variant), lesson.ours(setting, 1).crossover
+    names = "attention in every layer", f"{setting.rule}, {setting.mix}"
+    kinds.show(delta.growth(lengths, whole, own, points, values, crossing, names), "growth", choice.config)
     panels.caption(
         f"**{setting.rule}, {MIXED[setting.mix]}{f': less than attention from {crossing} tokens on' if crossing else ''}.** "
         "Lines are counted, cache and state together; rings are bytes in the tensors of the live model, all in 32 bits."
@@ -300,51 +272,47 @@ def ours(setting: Setting, config: dict) -> None:
     panels.check(int(own[points[-1] - 1]), int(values[-1]))
 
 
-def real(key: str, name: str, config: dict) -> None:
+def real(choice: Choice) -> None:
     """A real model's memory against context."""
-    live.heading(f"{name}: memory against context")
-    contexts, spec = 2 ** np.arange(6, 21), spec_of(key)
-    whole, own = lesson.lines(spec, contexts)
-    crossing = lesson.real_model(key).crossover
-    kinds.show(delta.memory(name, contexts, whole, own, AXIS, crossing, binary), "memory", config)
+    live.heading(f"{choice.name}: memory against context")
+    contexts, spec = 2 ** np.arange(6, 21), spec_of(choice.key)
+    crossing, (whole, own) = lesson.real_model(choice.key).crossover, lesson.lines(spec, contexts)
+    kinds.show(delta.memory(choice.name, contexts, whole, own, AXIS, crossing, binary), "memory", choice.config)
     panels.caption(
         f"**Below {crossing:,} tokens the constant state is the larger memory.** Far beyond, what grows are the layers of "
         "attention that are left, and the saving ends at their share. Both axes are logarithmic."
     )
 
 
-def formula(key: str) -> None:
+def formula(choice: Choice) -> None:
     """The state of a real model with its numbers put in, and where it pays."""
-    f = lesson.formula(key)
-    live.heading(f"{f.name}: the state of its delta layers")
-    st.latex(
+    f, d = lesson.formula(choice.key), live.digits
+    live.formula(
+        f"{f.name}: the state of its delta layers",
         r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot \big( \underbrace{%d}_{\text{heads}} \cdot "
         r"\underbrace{%d \cdot %d}_{\text{keys} \times \text{values}} \cdot \underbrace{4\,\text{B}}_{\text{float32}} \\ & \quad "
         r"+ \underbrace{%s}_{\text{columns}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \big) = \text{%s} \\ & "
         r"\frac{\text{%s}}{\underbrace{%s\,\text{B}}_{\text{a token, as attention}}} = %s "
         r"\text{ tokens} \end{aligned}"
         % (
-            f.layers, f.heads, f.k_dim, f.v_dim, live.digits(f.columns), binary(f.bytes), binary(f.bytes),
-            live.digits(f.per_token), live.digits(f.crossover),
-        )
-    )  # fmt: skip
-    panels.caption(
+            f.layers, f.heads, f.k_dim, f.v_dim, d(f.columns), binary(f.bytes), binary(f.bytes), d(f.per_token), d(f.crossover),
+        ),
         f"**Convention.** One sequence; matrices in 32 bits, cache and columns of the convolution in 16; KiB, MiB and GiB "
         f"are powers of 1024. The state is {decimal(f.bytes)} in powers of 1000; tokens are rounded up to the first that pays. "
         "The command line gives the same: {code}.",
-        code=f"<code>python -m core inspect {key} --context {USUAL_CONTEXT}</code>",
-    )
+        f"{choice.key} --context {USUAL_CONTEXT}",
+    )  # fmt: skip
 
 
-def real_models(config: dict) -> None:
+def real_models(choice: Choice) -> None:
     """Every model of the catalogue with delta layers."""
     rows = [lesson.real_model(key) for key in lesson.users()]
     live.heading(f"Real models, {CONTEXT} tokens")
-    names = [r.name for r in rows]
-    sizes = {field: np.array([getattr(r, field) for r in rows]) for field in ("whole", "state", "cache")}
-    fig = delta.models(names, **sizes, label=binary, colours=theme.colours(), stroke=theme.stroke())
+    names, (whole, states, caches) = [r.name for r in rows], (column(rows, part) for part in ("whole", "state", "cache"))
+    fig = delta.models(names, whole, states, caches, binary, theme.colours(), theme.stroke())
     alt = f"State and cache of {len(rows)} real models at {CONTEXT} tokens, beside attention in every layer"
-    frame.figure(fig, key="models", alt=alt, table={"model": names, **{f"{k}, B": v for k, v in sizes.items()}}, config=config)
+    table = {"model": names, "whole, B": whole, "state, B": states, "cache, B": caches}
+    frame.figure(fig, key="models", alt=alt, table=table, config=choice.config)
     panels.caption(
         f"**One sequence of {USUAL_CONTEXT:,} tokens.** At this length the state is a sliver; the cache of the layers of "
         "attention is what is left."
@@ -354,47 +322,24 @@ def real_models(config: dict) -> None:
 # Prove
 
 
-def prove(_: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("gated_deltanet")
-    live.verdicts(report, MECHANISM.spelling.number)
-    found, config = lesson.RUNS.recalled(), {"command": report["command"]}
-    if found:
-        left, right = st.columns(2, gap="large")
-        with left:
-            recalled(found, report, config)
-        with right:
-            learned(config)
-    else:
-        panels.caption("**No runs in the table yet.** The command above makes it.")
-    live.published("gated_deltanet")
-
-
-def recalled(found: dict, report: dict, config: dict) -> None:
+def recalled(_: Choice) -> None:
     """Recall against the number of stored pairs."""
     live.heading("Recall against pairs to remember: every seed")
-    kinds.show(delta.recall(found, lesson.RUNS.label, lesson.styles()), "recall", config)
-    sizes = ", ".join(f"{lesson.RUNS.label(v)} {n:,}" for v, n in lesson.memory_numbers().items() if n and v in found)
+    found, ours = lesson.RUNS.recalled(), lesson.RUNS
+    kinds.show(delta.recall(found, ours.label, lesson.styles()), "recall", live.again(MECHANISM))
+    sizes = ", ".join(f"{ours.label(v)} {n:,}" for v, n in lesson.memory_numbers().items() if n and v in found)
     panels.caption(
-        f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}; the number after a name is the "
+        f"**Lines join the means of seeds {evidence.seeds_text(MECHANISM.name)}; the number after a name is the "
         f"width of its keys.** Numbers in the matrices of all layers: {sizes}."
     )
 
 
-def learned(config: dict) -> None:
+def learned(_: Choice) -> None:
     """Learning curves."""
-    hues, ours = {v: hue for v, (hue, _) in lesson.styles().items()}, lesson.RUNS
+    hues, ours, config = {v: hue for v, (hue, _) in lesson.styles().items()}, lesson.RUNS, live.again(MECHANISM)
     live.learning(ours.learning(), ours.label, hues, ours.pairs, "models", config, head="model", room=150)
     steps = ", ".join(f"{ours.label(v)} {zoo.recipe(v).steps:,}" for v in ours.recalled())
     panels.caption(f"**One line a seed.** Steps: {steps}.")
-
-
-# Read
-
-
-def read(_: Choice) -> None:
-    """What is often mixed up, the glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/delta.py", "core/model/scan.py", listed=MECHANISM.papers, mixed_up=MIXED_UP)
 
 
 # Who uses it
@@ -409,11 +354,13 @@ def users(_: Choice) -> None:
             (catalogue.entries()[k], lesson.rule(k), deltas(k), binary(r.state), binary(r.cache), f"{count(r.crossover)} tokens")
             for k, r in rows
         ],
-    )
-    panels.caption(
         f"**Every row is counted from the config as released**, {USUAL_CONTEXT:,} tokens, cache in 16 bits, matrices in 32. "
-        "Pays from: the first length at which it keeps less than with attention in every layer. Click a name for its own page."
+        "Pays from: the first length at which it keeps less than with attention in every layer. Click a name for its own page.",
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked((ours, real), formula, real_models),
+    live.proof(MECHANISM, (recalled, learned)),
+    live.reading("core/model/mixers/delta.py", "core/model/scan.py", listed=MECHANISM.papers, mixed_up=MIXED_UP), users,
+)  # fmt: skip

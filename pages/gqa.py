@@ -1,25 +1,22 @@
 """Grouped-query attention: what if heads share their keys and values?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import frame, kinds, sharing
-from app.figures.maps import Tape, encode_probability, maps
+from app.figures.maps import Tape, encode_probability
 from core.lessons import gqa as lesson
-from core.lessons.common import USUAL_CONTEXT, model_name
+from core.lessons.common import USUAL_CONTEXT, column, model_name
 from core.lessons.recall import LENGTHS, Scene, checkpoint_scene, finder, live_cost, measured_cache_bytes
-from core.model.registry import question
 from core.shape import diagram
 from core.train import evidence, zoo
 from core.train.mechanism import Spelling, at_pairs
 from core.train.recipes import gqa as recipes
 from core.train.tasks import recall
-from core.units import binary, decimal, power
+from core.units import binary, decimal, exact, power
 
-QUESTION = question("gqa")
 ANSWER = "The cache shrinks by exactly the sharing factor; each query head still looks where it wants."
 CORRECTION = "Sharing saves memory traffic, not attention arithmetic: the maps stay one per query head."
 
@@ -40,18 +37,14 @@ KV = controls.Slider("kv_heads", "KV heads", lesson.KV_HEADS, 2, "kv", HELP_KV)
 POSITIONS = controls.Choice("positions", "Positions", lesson.POSITIONS, lesson.NONE, help=HELP_POSITIONS)
 MODEL = controls.Choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP_MODEL)
 PROMPT = live.names_and_things(EXAMPLES)
-SPELLED = {key: sharing.label for key, sharing in recipes.SHARINGS.items()}
+LAYER = controls.Choice("layer", "Layer", (1, 2), 2)
+SPELLING = Spelling({key: sharing.label for key, sharing in recipes.SHARINGS.items()}, at_pairs)
 CONTEXT = power(USUAL_CONTEXT)
-
-
-def kv_heads(variant: str) -> int:
-    """How many KV heads a variant has."""
-    return zoo.recipe(variant).spec.layers[0].mixer.kv_heads
 
 
 def label(variant: str) -> str:
     """A sharing by its name in papers; GQA-2 has 2 KV heads."""
-    return recipes.NAMES[kv_heads(variant)]
+    return recipes.NAMES[recipes.SHARINGS[variant].kv_heads]
 
 
 @dataclass(frozen=True)
@@ -62,21 +55,42 @@ class Choice:
     positions: str
     model: str
     text: str
+    real: str = ""  # the real model that is counted
+
+    @property
+    def variant(self) -> str:
+        """The checkpoint that runs."""
+        return lesson.variant(self.kv_heads, self.positions, self.model)
+
+    @property
+    def whole(self) -> str:
+        """The same without sharing."""
+        return lesson.variant(lesson.HEADS, self.positions, self.model)
+
+    @property
+    def factor(self) -> int:
+        """Query heads that share a KV head."""
+        return lesson.HEADS // self.kv_heads
+
+    @property
+    def config(self) -> dict:
+        """What goes into an exported figure of counts."""
+        return live.about(self.variant, kv_heads=self.kv_heads, real_model=model_name(self.real))
 
 
 def choose() -> Choice:
     """The controls: KV heads with presets; prompt, positions and model folded."""
     model = MODEL.peek()
     positions = lesson.placed(POSITIONS.peek(), model)
-    said = recipes.UNTURNED if positions == lesson.NONE else positions
+    words = recipes.UNTURNED if positions == lesson.NONE else positions
     with controls.row():
         if lesson.trained(model) == lesson.KV_HEADS:
             kv_heads = KV.draw()
             controls.presets("shape", PRESETS, "kv")
         else:
             kv_heads = lesson.HEADS
-            panels.caption(f"**KV heads: {kv_heads}, {said}.** The two-layer model was trained with nothing else.")
-        with controls.more(f"{PROMPT.example()} · {said} · {model}"):
+            panels.caption(f"**KV heads: {kv_heads}, {words}.** The two-layer model was trained with nothing else.")
+        with controls.more(f"{PROMPT.example()} · {words} · {model}"):
             prompt = PROMPT.draw()
             with controls.row("further"):
                 if lesson.trained(model) == lesson.KV_HEADS:
@@ -91,13 +105,12 @@ def choose() -> Choice:
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
     prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
-    variant = lesson.variant(choice.kv_heads, choice.positions, choice.model)
-    scene = checkpoint_scene(variant, prompt)
-    layer = controls.choice("layer", "Layer", (1, 2), 2) - 1 if choice.model == lesson.INDUCTION else 0
+    scene = checkpoint_scene(choice.variant, prompt)
+    layer = LAYER.draw() - 1 if choice.model == lesson.INDUCTION else 0
     left, right = panels.beside()
     with left:
-        whole = checkpoint_scene(lesson.variant(lesson.HEADS, choice.positions, choice.model), prompt)
-        chosen = picture(choice.kv_heads, layer, variant, scene, whole, choice.text)
+        whole = checkpoint_scene(choice.whole, prompt)
+        chosen = picture(choice, layer, scene, whole)
         panels.caption(
             f"**8 query heads, {choice.kv_heads} KV head{'s' * (choice.kv_heads > 1)}, {len(scene.words)} tokens.** "
             "Heads under one orange line read the same {keys}. Row = token asking, column = token read. "
@@ -106,55 +119,45 @@ def see(choice: Choice) -> None:
                 "keys and values", "What a token leaves behind for later ones: a key to be found by, a value to be read."
             ),
         )
-        verdict(scene)
+        live.answers([(a, finder(scene, a) if a.source >= 0 else None) for a in scene.answers])
     with right:
-        side(choice.kv_heads, variant, scene, whole, chosen["head"])
+        side(choice, scene, whole, chosen["head"])
 
 
-def picture(kv_heads: int, layer: int, variant: str, scene: Scene, whole: Scene, text: str) -> dict:
+def picture(choice: Choice, layer: int, scene: Scene, whole: Scene) -> dict:
     """Attention maps banded by group, the prompt, the cache filling beside that of the `whole` model without sharing."""
-    last, share = scene.answers[-1], lesson.HEADS // kv_heads
-    start = {"row": last.position, "step": len(scene.words)}
-    chosen = maps(
+    last, names = scene.answers[-1], tuple(f"KV {g + 1}" for g in range(choice.kv_heads))
+    return live.picture(
         encode_probability(scene.run.attention[layer], scene.run.visible[layer]),
+        {"row": last.position, "step": len(scene.words)},
+        last,
         key="attention",
-        title=QUESTION,
-        alt=f"Attention maps of 8 query heads in {kv_heads} groups on {len(scene.words)} tokens",
+        alt=f"Attention maps of 8 query heads in {choice.kv_heads} groups on {len(scene.words)} tokens",
         tokens=scene.words,
-        groups=[h // share for h in range(lesson.HEADS)],
-        group_labels=[f"KV {g + 1}" for g in range(kv_heads)],
-        **live.pointed(last),
-        tape=Tape(tuple(f"KV {g + 1}" for g in range(kv_heads)), scene.cache_bytes, lesson.HEADS, whole.cache_bytes),
-        selected=state.selection(start),
+        groups=[h // choice.factor for h in range(lesson.HEADS)],
+        group_labels=names,
+        tape=Tape(names, scene.cache_bytes, lesson.HEADS, whole.cache_bytes),
         aspect=1.45 if state.stage() else None,
-        config=live.about(variant, prompt=text),
-        stage=state.stage(),
+        config=live.about(choice.variant, prompt=choice.text),
     )
-    state.keep_selection(chosen, start)
-    return chosen
 
 
-def verdict(scene: Scene) -> None:
-    """What was asked, what the model said, which head found it."""
-    live.answers([(a, finder(scene, a) if a.source >= 0 else None) for a in scene.answers])
-
-
-def side(kv_heads: int, variant: str, scene: Scene, whole: Scene, head: int | None) -> None:
+def side(choice: Choice, scene: Scene, whole: Scene, head: int | None) -> None:
     """Wiring, the cache here, the cache of a real model."""
-    colours, stroke, mixer = theme.colours(), theme.stroke(), zoo.recipe(variant).spec.layers[0].mixer
+    colours, stroke, variant = theme.colours(), theme.stroke(), choice.variant
     with panels.card("Who reads whose keys", "wiring"):
-        graph = diagram.wiring(mixer)
+        graph = diagram.wiring(lesson.attentions(zoo.recipe(variant).spec)[0])
         table = {"query head": [n[1] + 1 for n, _ in graph.edges], "KV head": [g[1] + 1 for _, g in graph.edges]}
-        alt = f"8 query heads above, each wired to one of {kv_heads} blocks of keys and values"
+        alt = f"8 query heads above, each wired to one of {choice.kv_heads} blocks of keys and values"
         frame.figure(sharing.wiring(graph, colours, head, stroke), key="wiring", alt=alt, table=table, config=live.about(variant))
     n = len(scene.words)
     here = live_cost(variant, n)
     with panels.card(f"Cache after {n} tokens", "cache"):
-        live.compare("MHA", int(whole.cache_bytes[-1]), label(variant), here.cache_bytes)
+        live.compare("MHA", int(whole.cache_bytes[-1]), recipes.NAMES[choice.kv_heads], here.cache_bytes, exact)
         panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
         if here.state_bytes:
             live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
-    real = lesson.real_model("llama3-8b", lesson.HEADS // kv_heads)
+    real = lesson.shared("llama3-8b", choice.factor)
     with panels.card(f"The same move on {real.name}, {CONTEXT} tokens", "real"):
         live.compare("MHA", real.multi_head, f"{real.chosen} of {real.heads}", real.moved, binary)
 
@@ -163,67 +166,68 @@ def side(kv_heads: int, variant: str, scene: Scene, whole: Scene, head: int | No
 
 
 def count(choice: Choice) -> None:
-    """Memory and arithmetic against context, counted beside measured; then the real models."""
-    variant, factor = lesson.variant(choice.kv_heads), lesson.HEADS // choice.kv_heads
+    """Memory and arithmetic against context, counted beside measured; then the real models. The live model has no positions."""
+    real = controls.Pick("real", "Real model", lesson.dividing(choice.factor), "llama3-8b", name=model_name).draw()
+    plain = replace(choice, positions=lesson.NONE, model=lesson.SHORT, real=real)
+    live.stacked((growth, arithmetic), formula, real_models)(plain)
+
+
+def growth(choice: Choice) -> None:
+    """The live model's cache against tokens."""
+    live.heading("Our model: cache against tokens")
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
-    lines, kept = lesson.cache_curves(lengths), measured_cache_bytes(variant)
-    key = controls.pick("real", "Real model", lesson.dividing(factor), "llama3-8b", model_name)
-    config = live.about(variant, kv_heads=choice.kv_heads, real_model=model_name(key))
-    left, right = st.columns(2, gap="large")
-    with left:
-        live.heading("Our model: cache against tokens")
-        drawn = kinds.lines(lines, variant, "kv", 2.6, label)
-        growth = kinds.Growth(drawn, variant, lengths, points, kept, column="{} counted, B", height=300)
-        kinds.show(growth, "growth", config)
-        panels.caption(
-            f"**{label(variant)}: {choice.kv_heads} of {lesson.HEADS} KV heads.** "
-            "Lines are counted; rings are bytes in the tensors of the live model."
-        )
-        panels.check(int(lines[variant][points[-1] - 1]), int(kept[-1]))
-    with right:
-        live.heading(f"{model_name(key)}: arithmetic of one token")
-        contexts = 2 ** np.arange(10, 18)
-        full, shared = lesson.arithmetic(key, 1, contexts), lesson.arithmetic(key, factor, contexts)
-        kinds.show(sharing.arithmetic(model_name(key), contexts, full, shared), "arithmetic", config)
-        panels.caption(
-            "**Attention is the same line, shared or not:** every query head still scores every token. "
-            "Only the K and V projections shrink."
-        )
-    formula(key, factor)
-    real_models(factor, config)
+    lines, measured = lesson.cache_curves(lengths), measured_cache_bytes(choice.variant)
+    drawn = kinds.lines(lines, choice.variant, "kv", 2.6, label)
+    kinds.show(
+        kinds.Growth(drawn, choice.variant, lengths, points, measured, column="{} counted, B", height=300),
+        "growth",
+        choice.config,
+    )
+    panels.caption(
+        f"**{label(choice.variant)}: {choice.kv_heads} of {lesson.HEADS} KV heads.** "
+        "Lines are counted; rings are bytes in the tensors of the live model."
+    )
+    panels.check(int(lines[choice.variant][points[-1] - 1]), int(measured[-1]))
 
 
-def formula(key: str, factor: int) -> None:
+def arithmetic(choice: Choice) -> None:
+    """FLOPs of one decode step of the real model, shared and not."""
+    live.heading(f"{model_name(choice.real)}: arithmetic of one token")
+    contexts = 2 ** np.arange(10, 18)
+    full, shared = lesson.arithmetic(choice.real, 1, contexts), lesson.arithmetic(choice.real, choice.factor, contexts)
+    kinds.show(sharing.arithmetic(model_name(choice.real), contexts, full, shared), "arithmetic", choice.config)
+    panels.caption(
+        "**Attention is the same line, shared or not:** every query head still scores every token. "
+        "Only the K and V projections shrink."
+    )
+
+
+def formula(choice: Choice) -> None:
     """The cache formula with the numbers of this model put in."""
-    f = lesson.formula(key, factor)
-    live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
-    st.latex(
+    f = lesson.formula(choice.real, choice.factor)
+    same = "gives the same" if f.bytes == f.released else f"counts the model as released, {binary(f.released)}"
+    live.formula(
+        f"{f.name} at {f.context:,} tokens, 16-bit cache",
         r"\begin{aligned} & \underbrace{2}_{K,V} \cdot \underbrace{%d}_{\text{layers}} \cdot "
         r"\underbrace{%d}_{\text{KV heads}} \cdot \underbrace{%d}_{\text{head width}} \cdot "
         r"\underbrace{%s}_{\text{tokens kept}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
-        % (f.layers, f.kv_heads, f.width, live.digits(f.context), binary(f.bytes))
-    )
-    said = "gives the same" if f.bytes == f.released else f"counts the model as released, {binary(f.released)}"
-    panels.caption(
+        % (f.layers, f.kv_heads, f.width, live.digits(f.context), binary(f.bytes)),
         "**Convention.** Numbers kept for one sequence, in 16 bits; KiB, MiB and GiB are powers of 1024. "
-        f"{decimal(f.bytes)} in powers of 1000. The command line {said}: " + "{code}.",
-        code=f"<code>python -m core inspect {key} --context {f.context}</code>",
+        f"{decimal(f.bytes)} in powers of 1000. The command line {same}: {{code}}.",
+        f"{choice.real} --context {f.context}",
     )
 
 
-def real_models(factor: int, config: dict) -> None:
+def real_models(choice: Choice) -> None:
     """Every model of the catalogue before and after."""
-    rows = lesson.real_models(factor)
+    rows = lesson.real_models(choice.factor)
     live.heading(f"The same move on real models, {CONTEXT} tokens")
-    names, sizes = (
-        [r.name for r in rows],
-        {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "moved", "released")},
-    )
-    subject = f"Cache of {len(rows)} real models at {CONTEXT} tokens, {factor} query heads a KV head"
-    kinds.show(sharing.models(subject, names, **sizes, label=binary), "models", config)
+    sizes = {part: column(rows, part) for part in ("multi_head", "moved", "released")}
+    subject = f"Cache of {len(rows)} real models at {CONTEXT} tokens, {choice.factor} query heads a KV head"
+    kinds.show(sharing.models(subject, [r.name for r in rows], **sizes, label=binary), "models", choice.config)
     panels.caption(
-        f"**{factor} query head{'s' * (factor > 1)} a KV head, one sequence of {USUAL_CONTEXT:,} tokens, 16-bit cache, "
-        "whether or not the model was made for so long a context.** Log scale. "
+        f"**{choice.factor} query head{'s' * (choice.factor > 1)} a KV head, one sequence of {USUAL_CONTEXT:,} tokens, 16-bit "
+        "cache, whether or not the model was made for so long a context.** Log scale. "
         "Models whose heads do not divide by it, or that have other layers than attention, are left out."
     )
 
@@ -231,33 +235,24 @@ def real_models(factor: int, config: dict) -> None:
 # Prove
 
 
-def prove(_: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("gqa")
-    command = {"command": report["command"]}
-    live.verdicts(report, Spelling(SPELLED, at_pairs).number)
-    groups = evidence.grouped("gqa", lesson.METRIC)
-    left, right = st.columns(2, gap="large")
-    with left:
-        live.heading(f"Loss at {lesson.PAIRS} pairs: every seed")
-        kinds.show(sharing.losses(groups, lambda v: str(kv_heads(v)), lesson.LOSS), "loss", command)
-        sizes = ", ".join(f"{label(s.key)} {live_cost(s.key, 1).params_total:,}" for s in recipes.PLAIN)
-        seeds = ", ".join(map(str, report["seeds"]))
-        panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {seeds}.")
-    with right:
-        curves = {s.key: evidence.learning("gqa", s.key, lesson.METRIC) for s in recipes.PLAIN}
-        hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
-        live.learning(curves, label, hues, lesson.PAIRS, "sharings", command, written=str)
-        panels.caption(f"**One line a seed, one dash a sharing.** The runs with {next(iter(groups))}.")
-    live.published("gqa")
+def losses(_: Choice) -> None:
+    """Loss of every run at the end."""
+    live.heading(f"Loss at {lesson.PAIRS} pairs: every seed")
+    groups, number = evidence.grouped("gqa", lesson.METRIC), lambda v: str(recipes.SHARINGS[v].kv_heads)
+    kinds.show(sharing.losses(groups, number, lesson.LOSS), "loss", live.again(recipes.MECHANISM))
+    sizes = ", ".join(f"{label(s.key)} {live_cost(s.key, 1).params_total:,}" for s in recipes.PLAIN)
+    panels.caption(f"**Parameters: {sizes}.** Everything else is equal. Bars are means over seeds {evidence.seeds_text('gqa')}.")
 
 
-# Read
-
-
-def read(_: Choice) -> None:
-    """The glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/attention.py", listed=recipes.MECHANISM.papers)
+def learning(_: Choice) -> None:
+    """Loss while training."""
+    curves = {s.key: evidence.learning("gqa", s.key, lesson.METRIC) for s in recipes.PLAIN}
+    hues = dict(zip(curves, ("soft", "kv", "kv", "kv")))
+    config = live.again(recipes.MECHANISM)
+    live.learning(curves, label, hues, lesson.PAIRS, "sharings", config, written=str)
+    panels.caption(
+        f"**One line a seed, one dash a sharing.** The runs with {next(iter(evidence.grouped('gqa', lesson.METRIC)))}."
+    )
 
 
 # Who uses it
@@ -268,10 +263,11 @@ def users(_: Choice) -> None:
     live.users(
         ("query heads", "KV heads", "sharing", "cache a token"),
         [(u["entry"], u["heads"], u["kv_heads"], u["sharing"], binary(u["token_bytes"])) for u in lesson.users()],
-    )
-    panels.caption(
-        "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page."
+        "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page.",
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+live.page(
+    ANSWER, CORRECTION, choose, see, count, live.proof(recipes.MECHANISM, (losses, learning), name=SPELLING.number),
+    live.reading("core/model/mixers/attention.py", listed=recipes.MECHANISM.papers), users,
+)  # fmt: skip

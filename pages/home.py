@@ -56,7 +56,7 @@ def choose() -> tuple[lesson.Filter, str]:
     months = lesson.months()
     with controls.row():
         families = controls.several("family", "Attention", tuple(model.FAMILIES), HELP_FAMILY)
-        month = controls.slider_choice("month", "Until", months, months[-1], "ink", HELP_MONTH)
+        month = controls.Slider("month", "Until", months, months[-1], "ink", HELP_MONTH).draw()
         with controls.more(summary()), controls.row("further"):
             organisation, licence, size = ORGANISATION.draw(), LICENCE.draw(), SIZE.draw()
     return lesson.Filter(tuple(families), organisation, licence, size), month

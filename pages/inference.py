@@ -18,7 +18,6 @@ from core.lessons.inference.techniques import effects
 from core.real.hf.reader import Reading
 from core.units import binary, decimal, sized
 
-QUESTION = "Why does memory decide the price?"
 ANSWER = "Each new token reads the weights it needs and its user's whole cache; arithmetic mostly waits for that."
 CORRECTION = (
     "Users decoded together share one read of the weights, until their caches fill the memory: there the price stops falling."
@@ -39,8 +38,8 @@ HELP_BOUND = (
     "No engine can be faster: every byte is moved once at full bandwidth, every unit is always busy, devices talk to each other "
     "in no time. Real engines reach a part of it."
 )
-MODEL = controls.Pick("model", "Model", list(lesson.models()), lesson.MODEL, name=lesson.models().get)
-ACCELERATOR = controls.Pick("accelerator", "on", list(lesson.cards()), lesson.ACCELERATOR, name=lesson.cards().get)
+MODEL = controls.Pick("model", "Model", list(lesson.models()), lesson.MODEL, name=lesson.models().__getitem__)
+ACCELERATOR = controls.Pick("accelerator", "on", list(lesson.cards()), lesson.ACCELERATOR, name=lesson.cards().__getitem__)
 DEVICES = controls.Slider("devices", "Devices", lesson.DEVICES, 1, "ink")
 CONTEXT = controls.Slider("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT)
 USERS = controls.Slider("users", "Users", lesson.USERS, 16, "kv", HELP_USERS)
@@ -50,17 +49,6 @@ SPLIT = controls.Choice("split", "Attention is split by", SPLITS, SPLITS[0], hel
 PAGING = controls.Choice("paging", "Tokens a page", lesson.PAGES, lesson.PAGE, help=HELP_PAGE)
 RESERVE = controls.Choice("reserve", "Reserve, %", lesson.RESERVES, lesson.RESERVE, help=HELP_RESERVE)
 PAPERS = ("2211.05102", "2309.06180", "1911.02150", "2405.04434")
-
-
-def page() -> None:
-    """Title, controls, the verdict, and the section that is open."""
-    st.html(f"<style>{theme.sheet('inference')}</style>")
-    panels.title(QUESTION, ANSWER, CORRECTION)
-    choice = choose()
-    verdict(choice.reading, choice.d, choice.scene)
-    section = controls.sections(SECTIONS)
-    dict(zip(SECTIONS, (see, count, fits, read)))[section](choice)
-    panels.answer(ANSWER, CORRECTION)
 
 
 # Controls
@@ -82,7 +70,8 @@ class Choice:
 
 
 def choose() -> Choice:
-    """The controls: model, accelerator and how many; context, users, presets; the rest folded, a config of one's own included."""
+    """The controls: model, accelerator and how many; context, users, presets; the rest folded, a config of one's own included.
+    Below them what follows."""
     with controls.row("where"):
         key, accelerator, devices = MODEL.draw(), ACCELERATOR.draw(), DEVICES.draw()
     with controls.row():
@@ -95,7 +84,9 @@ def choose() -> Choice:
             reading = handed[0].reading if handed else lesson.reading(key)
             with slot:
                 context = held(reading)
-    return Choice(reading, lesson.deploy(reading, accelerator, devices, users, context, settings), settings, price)
+    choice = Choice(reading, lesson.deploy(reading, accelerator, devices, users, context, settings), settings, price)
+    verdict(choice.reading, choice.d, choice.scene)
+    return choice
 
 
 def held(reading) -> int:
@@ -109,7 +100,7 @@ def held(reading) -> int:
 def further() -> tuple[dict, float]:
     """Precision, split, pages, reserve, and a price."""
     with controls.row("precision"):
-        chosen = {"weights": WEIGHTS.draw(), "cache": CACHE.draw()}
+        chosen: dict[str, str | int] = {"weights": WEIGHTS.draw(), "cache": CACHE.draw()}
     with controls.row("memory"):
         chosen |= {"split": SPLIT.draw(), "page": PAGING.draw(), "reserve": RESERVE.draw()}
     return chosen, controls.amount("price", "Price of a device-hour", help=HELP_PRICE)
@@ -189,8 +180,8 @@ def side(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
     """What a decode step reads; how fast at best; how much fits."""
     b, (made, kept) = scene.bounds, lesson.step_words(reading)
     with panels.card("A decode step reads, on one device", "reads"):
-        top = scene.heaviest.bytes
-        panels.bars([Bar(p.name, p.bytes / top, decimal(p.bytes), p.hue) for p in scene.reads], "Bytes that a decode step reads")
+        rows = [Bar(p.name, p.bytes, p.hue) for p in scene.reads]
+        panels.bars(rows, "Bytes that a decode step reads", decimal, of=scene.heaviest.bytes)
         live.small(in_words.step_said(b))
     with panels.card("At best", "best"):
         panels.facts(in_words.best(b, price, made))
@@ -282,8 +273,8 @@ def fits(choice: Choice) -> None:
     )
 
 
-def read(_: Choice) -> None:
-    """The accelerators with their sources, the glossary, papers, the source that ran."""
+def accelerators(_: Choice) -> None:
+    """The accelerators with their sources."""
     live.heading("Accelerators")
     live.table(
         ("accelerator", "maker", "memory", "bandwidth a second", "bf16 FLOP/s", "fp8 FLOP/s", "source", "note"),
@@ -293,7 +284,8 @@ def read(_: Choice) -> None:
             for a in hardware.accelerators().values()
         ],
     )  # fmt: skip
-    live.reading("core/count/hardware.py", "core/count/split.py", "core/count/roofline.py", listed=PAPERS)
 
 
-page()
+st.html(f"<style>{theme.sheet('inference')}</style>")
+reading = live.reading("core/count/hardware.py", "core/count/split.py", "core/count/roofline.py", listed=PAPERS)
+live.page(ANSWER, CORRECTION, choose, see, count, fits, live.stacked(accelerators, reading), names=SECTIONS)

@@ -1,30 +1,29 @@
 """Liquid models (LFM2): gated short convolutions with a few layers of attention."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import delta, frame, kinds
 from app.figures import ladder as ladder_figures
 from app.figures import liquid as figures
-from app.figures.maps import Tape, encode_probability, encode_signed, maps
+from app.figures.maps import encode_probability, encode_signed
 from core.count import cost
 from core.lessons import liquid as lesson
-from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of, totals
+from core.lessons.common import AXIS, CONTEXTS, column, model_name, spec_of, totals
 from core.lessons.recall import LENGTHS, live_bytes, live_curve, live_smaller, measured_memory
+from core.lessons.recurrent import Watched
 from core.model.mixers.attention import Attention
 from core.model.mixers.shortconv import GatedConv
-from core.model.registry import question
 from core.real import catalogue
 from core.shape import ladder
 from core.train import evidence
 from core.train.recipes.liquid import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, count
+from core.units import binary, count, exact
 
-QUESTION = question("liquid")
 ANSWER = "Most layers only mix a token with the two before it, behind two gates; a few layers of attention look back further."
 CORRECTION = "No liquid network of differential equations is in it, and no recurrent state: three taps, and attention that grows."
 
@@ -45,6 +44,7 @@ PLACE = controls.Slider("attention", "Attention", tuple(lesson.PLACES), lesson.L
 REAL = controls.Pick("real", "Real model", lesson.users(), lesson.users()[0], name=model_name)
 CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "32k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES, (8, 16))
+GATES = controls.Switch("gates", "Both gates of every channel and token", hue="window")
 MIXED_UP = (
     "**Liquid is a name here, not a differential equation.** Liquid time-constant networks are another family; "
     "LFM2's operators are linear and vary with the input, and by that word attention is one of them too.",
@@ -62,6 +62,16 @@ class Choice:
     key: str
     context: int
     text: str
+
+    @property
+    def variant(self) -> str:
+        """The checkpoint that runs."""
+        return lesson.PLACES[self.place]
+
+    @property
+    def config(self) -> dict:
+        """What goes into an exported figure of counts."""
+        return live.about(self.variant, model=model_name(self.key), context=self.context)
 
 
 def choose() -> Choice:
@@ -83,36 +93,38 @@ def see(choice: Choice) -> None:
     shown = lesson.watch(choice.place, prompt)
     left, right = panels.beside()
     with left:
-        chosen = picture(choice.place, shown, choice.text)
+        chosen = picture(choice, shown)
         panels.caption(
-            f"**{stack(choice.place)}, {len(shown.words)} tokens.** One map a layer; row = token asking, column = token "
+            f"**{stack_text(choice.place)}, {len(shown.words)} tokens.** One map a layer; row = token asking, column = token "
             "taken up, "
             "shares of each row. A convolution is a band three wide, with {gates}; attention a triangle.",
             gates=panels.term("two gates", HELP_GATE),
         )
         live.answers([(a, lesson.finding_head(choice.place, shown.scene, a)) for a in shown.scene.answers])
         reach(choice.place, prompt, shown, chosen["row"])
-        if controls.switch("gates", "Both gates of every channel and token", hue="window"):
+        if GATES.draw():
             strips(choice.place, shown, chosen_layer(choice.place, chosen["head"]))
     with right:
-        side(choice.place, choice.key, choice.context, prompt, shown, chosen)
+        side(choice, prompt, shown, chosen)
 
 
-def stack(place: str) -> str:
+def stack_text(place: str) -> str:
     """The layers in words."""
     if place == lesson.NONE:
         return f"{lesson.DEPTH} gated convolutions"
     return f"{lesson.DEPTH - 1} gated convolutions, attention {place}"
 
 
-def picture(place: str, shown, text: str) -> dict:
+def picture(choice: Choice, shown: Watched) -> dict:
     """What each token takes up from which, a map a layer; the prompt; the cache."""
-    last, n, attends = shown.scene.answers[-1], len(shown.words), lesson.attends(place)
-    start = {"row": last.position, "step": n}
-    chosen = maps(
+    last, n, attends = shown.scene.answers[-1], len(shown.words), lesson.attends(choice.place)
+    whole, lanes = live_curve(lesson.ALONE, np.arange(1, n + 1)), [attends + 1] if attends >= 0 else []
+    memory, otherwise = shown.scene.memory_bytes, {"window": "two columns a layer, no growth"}
+    return live.picture(
         encode_probability(lesson.maps(shown), np.tri(n, dtype=bool)),
+        {"row": last.position, "step": n},
+        last,
         key="layers",
-        title=QUESTION,
         alt=f"What each of {n} tokens takes up in {lesson.DEPTH} layers: bands {lesson.KERNEL} wide, all where one attends",
         tokens=shown.words,
         labels=[f"layer {i + 1}" for i in range(lesson.DEPTH)],
@@ -121,27 +133,13 @@ def picture(place: str, shown, text: str) -> dict:
         hue="window",
         columns=4,
         verb="takes up",
-        **live.pointed(last),
-        tape=tape(place, shown),
-        selected=state.selection(start),
+        tape=live.memory_tape(lanes, lesson.DEPTH, memory, whole, otherwise),
         aspect=1.45 if state.stage() else 1.0,
-        config=live.about(lesson.PLACES[place], prompt=text),
-        stage=state.stage(),
+        config=live.about(choice.variant, prompt=choice.text),
     )
-    state.keep_selection(chosen, start)
-    return chosen
 
 
-def tape(place: str, shown) -> Tape:
-    """The cache of the layer that attends; outlines for what the others would cache as attention."""
-    attends, n = lesson.attends(place), len(shown.words)
-    lanes = (f"layer {attends + 1}",) if attends >= 0 else ()
-    legend = {"kv": lanes[0]} if lanes else {"window": "two columns a layer, no growth"}
-    whole = live_curve(lesson.ALONE, np.arange(1, n + 1))
-    return Tape(lanes, shown.scene.memory_bytes, lesson.DEPTH, whole, "attention in every layer", title="Memory", legend=legend)
-
-
-def reach(place: str, prompt: recall.Prompt, shown, row: int | None) -> None:
+def reach(place: str, prompt: recall.Prompt, shown: Watched, row: int | None) -> None:
     """One word changed in the live model: which tokens notice, after each layer."""
     at, asked = lesson.changed(shown.scene, row)
     seen = lesson.impulse(place, prompt, at)
@@ -157,12 +155,12 @@ def reach(place: str, prompt: recall.Prompt, shown, row: int | None) -> None:
     panels.caption(
         f"**“{shown.words[at]}” changed, {seen.reach[-1]} tokens moved; “{shown.words[asked]}”, {distance} tokens later, "
         f"{arrives}.** Measured in the live model: the number at the right counts the tokens, itself included. {{range}}.",
-        range=panels.term("How far it can get", range_said()),
+        range=panels.term("How far it can get", range_text()),
     )
     panels.check(lesson.expected(place, lesson.DEPTH, n), int(seen.reach[-1]))
 
 
-def range_said() -> str:
+def range_text() -> str:
     """The range of a stack of convolutions, with the numbers put in."""
     k, short, depth = lesson.KERNEL, lesson.SHORT, lesson.DEPTH
     return (
@@ -172,34 +170,33 @@ def range_said() -> str:
     )
 
 
-def side(place: str, key: str, context: int, prompt: recall.Prompt, shown, chosen: dict) -> None:
+def side(choice: Choice, prompt: recall.Prompt, shown: Watched, chosen: dict) -> None:
     """One channel as a conveyor, the gates, the ladder, the cache here and in a real model."""
+    place, variant, n = choice.place, choice.variant, len(shown.words)
     at = shown.scene.answers[-1].position if chosen["row"] is None else chosen["row"]
     layer = chosen_layer(place, chosen["head"])
     with panels.card(f"What layer {layer} does at “{shown.words[at]}”", "conveyor"):
         belt(place, prompt, shown, layer, at)
-    n, variant = len(shown.words), lesson.PLACES[place]
     with panels.card("Where attention stands, and what each layer keeps", "ladder"):
         our_ladder(place, n)
     mine, whole = live_bytes(variant, n), live_bytes(lesson.ALONE, n)
     with panels.card(f"Memory after {n} tokens", "cache"):
-        bars(whole, mine, lambda b: f"{b:,} B", "kv" if lesson.attends(place) >= 0 else "window")
+        bars(whole, mine, exact, "kv" if lesson.attends(place) >= 0 else "window")
         panels.check(mine, int(shown.scene.memory_bytes[-1]))
-    r = lesson.real_model(key, context)
-    with panels.card(f"{r.name}, {context:,} tokens", "real"):
+    r = lesson.real_model(choice.key, choice.context)
+    with panels.card(f"{r.name}, {choice.context:,} tokens", "real"):
         bars(r.whole, r.total, binary, "kv")
-        live.small(f"{attending(key)} layers attend; the columns of the others are {binary(r.state)} of it")
+        live.small(f"{attending(choice.key)} layers attend; the columns of the others are {binary(r.state)} of it")
 
 
 def our_ladder(place: str, tokens: int) -> None:
     """Our layers, the last one on top, each as long as what it keeps."""
-    rungs = lesson.rungs(place, tokens)
-    longest = max(kept for _, kept in rungs)
+    rungs = reversed(list(enumerate(lesson.rungs(place, tokens), 1)))
     rows = [
-        panels.Bar(f"{i} {what}", kept / longest, f"{kept:,} B", "kv" if what == "attention" else "window", what == "attention")
-        for i, (what, kept) in reversed(list(enumerate(rungs, 1)))
+        panels.Bar(f"{i} {what}", size, "kv" if what == "attention" else "window", what == "attention")
+        for i, (what, size) in rungs
     ]
-    panels.bars(rows, f"Ladder of our {lesson.DEPTH} layers: {stack(place)}")
+    panels.bars(rows, f"Ladder of our {lesson.DEPTH} layers: {stack_text(place)}", exact)
 
 
 def chosen_layer(place: str, panel: int | None) -> int:
@@ -208,7 +205,7 @@ def chosen_layer(place: str, panel: int | None) -> int:
     return panel + 1 if panel is not None and panel + 1 in there else there[0]
 
 
-def belt(place: str, prompt: recall.Prompt, shown, layer: int, at: int) -> None:
+def belt(place: str, prompt: recall.Prompt, shown: Watched, layer: int, at: int) -> None:
     """Two gates and three taps, with the numbers of the reader's tokens."""
     c = lesson.conveyor(place, shown, layer, at)
     alt = f"Channel {c.channel + 1} at {shown.words[at]}: three tokens gated, through three taps into a sum, gated: {c.out:+.2f}"
@@ -220,12 +217,12 @@ def belt(place: str, prompt: recall.Prompt, shown, layer: int, at: int) -> None:
     live.small(f"channel {c.channel + 1}, the one that gives most at this token")
 
 
-def strips(place: str, shown, layer: int) -> None:
+def strips(place: str, shown: Watched, layer: int) -> None:
     """The gates of every channel and token."""
     live.heading(f"Both gates of layer {layer}: every channel, every token")
     values = lesson.gates(shown, layer)
     limit = float(np.abs(values).max()) or 1.0
-    maps(
+    live.second_picture(
         encode_signed(values, limit),
         key="channels",
         title=f"Gates of layer {layer}",
@@ -240,9 +237,7 @@ def strips(place: str, shown, layer: int) -> None:
         hue="window",
         verb="at",
         stepping=False,
-        report=False,
         config=live.about(lesson.PLACES[place]),
-        stage=state.stage(),
     )
     panels.caption(
         f"**{values.shape[1]} channels, {values.shape[2]} tokens.** Row = channel, column = token: each word opens "
@@ -250,60 +245,51 @@ def strips(place: str, shown, layer: int) -> None:
     )
 
 
-def bars(whole: int, mine: int, text, hue: str) -> None:
+def bars(whole: int, mine: int, write: Callable[[float], str], hue: str) -> None:
     """Attention in every layer, and as it is."""
-    top = max(whole, mine)
-    rows = [panels.Bar("all attention", whole / top, text(whole)), panels.Bar("as it is", mine / top, text(mine), hue, True)]
-    panels.bars(rows, "attention in every layer against as it is")
+    rows = [panels.Bar("all attention", whole), panels.Bar("as it is", mine, hue, True)]
+    panels.bars(rows, "attention in every layer against as it is", write)
 
 
 # Count
 
 
-def counts(choice: Choice) -> None:
-    """Ladders of the released models; memory against context, counted beside measured."""
-    config = live.about(lesson.PLACES[choice.place], model=model_name(choice.key), context=choice.context)
+def ladders(choice: Choice) -> None:
+    """Ladders of the released models."""
     live.heading(f"The released models, layer by layer, at {choice.context:,} tokens")
     models = ladder.ladders({model_name(key): spec_of(key) for key in lesson.users()}, choice.context)
     alt = f"Layers of {', '.join(models)}, first at the bottom; only those that attend keep a cache"
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
-    frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
+    frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=choice.config)
     panels.caption(
         "**A rung is a layer; the bar beside it is what it keeps.** A convolution keeps two columns, here "
         "under state, too little to be seen."
     )
-    left, right = st.columns(2, gap="large")
-    with left:
-        ours(choice.place, config)
-    with right:
-        theirs(choice.key, config)
-    formula(choice.key, choice.context)
-    real_models(config)
 
 
-def ours(place: str, config: dict) -> None:
+def ours(choice: Choice) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
-    lengths, points, variant = np.arange(1, 129), np.array(LENGTHS), lesson.PLACES[place]
+    lengths, points, variant = np.arange(1, 129), np.array(LENGTHS), choice.variant
     whole, own, values = live_curve(lesson.ALONE, lengths), live_curve(variant, lengths), measured_memory(variant)
-    names, cross = ("attention in every layer", stack(place)), live_smaller(variant, lesson.ALONE)
-    kinds.show(delta.growth(lengths, whole, own, points, values, cross, names, "window", "{}"), "growth", config)
+    names, cross = ("attention in every layer", stack_text(choice.place)), live_smaller(variant, lesson.ALONE)
+    kinds.show(delta.growth(lengths, whole, own, points, values, cross, names, "window", "{}"), "growth", choice.config)
     panels.caption(
         f"**{names[1]}: less from {cross} tokens on.** Lines are counted; rings are bytes in the tensors of the live model."
     )
     panels.check(int(own[points[-1] - 1]), int(values[-1]))
 
 
-def theirs(key: str, config: dict) -> None:
+def theirs(choice: Choice) -> None:
     """A released model's memory against context."""
-    live.heading(f"{model_name(key)}: memory against context")
-    contexts, r, s = 2 ** np.arange(0, 18), lesson.real_model(key, 1), spec_of(key)
-    whole, own = totals(lesson.everywhere(key), contexts), totals(s, contexts)
-    kinds.show(delta.memory(r.name, contexts, whole, own, AXIS, r.crossover, binary, "window"), "memory", config)
+    contexts, r, s = 2 ** np.arange(0, 18), lesson.real_model(choice.key, 1), spec_of(choice.key)
+    live.heading(f"{r.name}: memory against context")
+    whole, own = totals(lesson.everywhere(choice.key), contexts), totals(s, contexts)
+    kinds.show(delta.memory(r.name, contexts, whole, own, AXIS, r.crossover, binary, "window"), "memory", choice.config)
     conv, attention = next(s.parts(GatedConv)).weights(s.d_model), next(s.parts(Attention)).weights(s.d_model)
     panels.caption(
         f"**The columns are paid back after {r.crossover} tokens.** Far out what is left is the share of layers that attend, "
-        f"{attending(key)}. A convolution has {conv / attention:.2f} times the weights of this attention: memory is "
+        f"{attending(choice.key)}. A convolution has {conv / attention:.2f} times the weights of this attention: memory is "
         "saved, not parameters."
     )
 
@@ -313,11 +299,11 @@ def attending(key: str) -> str:
     return f"{len(lesson.attending_layers(key))} of {len(spec_of(key).layers)}"
 
 
-def formula(key: str, context: int) -> None:
+def formula(choice: Choice) -> None:
     """What a released model keeps, with its numbers put in."""
-    f, d = lesson.formula(key, context), live.digits
-    live.heading(f"{f.name} at {context:,} tokens")
-    st.latex(
+    f, d = lesson.formula(choice.key, choice.context), live.digits
+    live.formula(
+        f"{f.name} at {choice.context:,} tokens",
         r"\begin{aligned} \text{cache} = {} & \underbrace{%s}_{\text{attention}} \cdot 2 \cdot \underbrace{%s}_{\text{KV heads}} "
         r"\cdot \underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{tokens}} \\ "
         r"{} & \cdot 2\,\text{B} = \text{%s} \\ \text{columns} = {} & "
@@ -326,70 +312,47 @@ def formula(key: str, context: int) -> None:
         % (
             d(f.attention), d(f.kv_heads), d(f.width), d(f.context), binary(f.cache_bytes),
             d(f.convolutions), d(f.columns), d(f.d_model), binary(f.state_bytes),
-        )
-    )  # fmt: skip
-    panels.caption(
+        ),
         "**Convention.** One sequence, 16 bits; K − 1 columns are needed, though some programs keep K. KiB, MiB and GiB are "
         "powers of 1024. The command line gives the same: {code}.",
-        code=f"<code>python -m core inspect {key} --context {context}</code>",
-    )
+        f"{choice.key} --context {choice.context}",
+    )  # fmt: skip
 
 
-def real_models(config: dict) -> None:
+def real_models(choice: Choice) -> None:
     """The released models at several contexts."""
-    contexts = [CONTEXTS[said] for said in ("8k", "16k", "32k")]
-    rows = [(n, lesson.real_model(key, n)) for key in lesson.users() for n in contexts]
+    contexts = [CONTEXTS[name] for name in ("8k", "16k", "32k")]
+    at = [(n, lesson.real_model(key, n)) for key in lesson.users() for n in contexts]
     live.heading("The released models at several contexts")
-    names = [f"{r.name}, {n:,}" for n, r in rows]
-    whole, cache, kept = (np.array([getattr(r, part) for _, r in rows]) for part in ("whole", "cache", "state"))
-    fig = delta.models(names, whole, kept, cache, binary, theme.colours(), theme.stroke(), ("columns", "window"))
+    names, rows = [f"{r.name}, {n:,}" for n, r in at], [r for _, r in at]
+    whole, cache, columns = (column(rows, part) for part in ("whole", "cache", "state"))
+    fig = delta.models(names, whole, columns, cache, binary, theme.colours(), theme.stroke(), ("columns", "window"))
     alt = f"Columns and cache of {len(lesson.users())} released models at three contexts, beside attention in every layer"
-    table = {"model, context": names, "attention in every layer, B": whole, "cache, B": cache, "columns, B": kept}
-    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    table = {"model, context": names, "attention in every layer, B": whole, "cache, B": cache, "columns, B": columns}
+    frame.figure(fig, key="models", alt=alt, table=table, config=choice.config)
     panels.caption("**One sequence.** A ring is the same model with its attention in the place of every convolution.")
 
 
 # Prove
 
 
-def prove(_: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("liquid")
-    live.verdicts(report, MECHANISM.spelling.number)
+def recalled(_: Choice) -> None:
+    """Recall against pairs."""
+    live.heading("Recall by pairs to remember: every seed")
     found = lesson.RUNS.recalled()
-    if live.ran({**report, "rows": list(found)}):
-        drawn(report, found)
-    live.published("liquid")
+    subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
+    hues = live.hues(found, "window")
+    drawn = kinds.ByCount(subject, found, lesson.RUNS.label, "pairs to remember", "recall", hues, heads)
+    kinds.show(drawn, "recall", live.again(MECHANISM))
+    steps = ", ".join(f"{n} {name}" for name, n in lesson.training_steps().items())
+    panels.caption(f"**Lines join the means of seeds {evidence.seeds_text(MECHANISM.name)}.** Training steps: {steps}.")
 
 
-def drawn(report: dict, found: dict) -> None:
-    """Recall against pairs, and loss while training."""
-    command = {"command": report["command"]}
-    left, right = st.columns(2, gap="large")
-    with left:
-        live.heading("Recall by pairs to remember: every seed")
-        subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
-        drawn = kinds.ByCount(subject, found, lesson.RUNS.label, "pairs to remember", "recall", hues(found), heads)
-        kinds.show(drawn, "recall", command)
-        steps = ", ".join(f"{n} {name}" for name, n in lesson.training_steps().items())
-        panels.caption(f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Training steps: {steps}.")
-    with right:
-        ours, curves = lesson.RUNS, lesson.RUNS.learning()
-        live.learning(curves, ours.label, hues(curves), ours.pairs, "models", command)
-        panels.caption("**One line a seed.** Everything but the layers, and the steps named at the left, is equal.")
-
-
-def hues(variants) -> dict[str, str]:
-    """No attention in the window's hue, attention alone in that of keys and values, what has both in ink."""
-    return {v: "kv" if v == lesson.ALONE else "window" if v == lesson.PLACES[lesson.NONE] else "ink" for v in variants}
-
-
-# Read
-
-
-def read(_: Choice) -> None:
-    """What is often mixed up, the glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/shortconv.py", listed=MECHANISM.papers, mixed_up=MIXED_UP)
+def learned(_: Choice) -> None:
+    """Loss while training."""
+    ours, curves = lesson.RUNS, lesson.RUNS.learning()
+    live.learning(curves, ours.label, live.hues(curves, "window"), ours.pairs, "models", live.again(MECHANISM))
+    panels.caption("**One line a seed.** Everything but the layers, and the steps named at the left, is equal.")
 
 
 # Who uses it
@@ -403,17 +366,12 @@ def users(choice: Choice) -> None:
         ("parameters", "active", "attend", "at layers", f"cache at {choice.context:,}", "columns"),
         [
             (
-                catalogue.entries()[k],
-                count(c.params_total),
-                count(c.params_active),
-                attending(k),
-                ", ".join(map(str, lesson.attending_layers(k))),
-                binary(r.cache),
-                binary(r.state),
+                catalogue.entries()[k], count(c.params_total), count(c.params_active), attending(k),
+                ", ".join(map(str, lesson.attending_layers(k))), binary(r.cache), binary(r.state),
             )
             for k, r, c in rows
         ],
-    )
+    )  # fmt: skip
     panels.caption(f"**Every row is counted from the config as released**, {choice.context:,} tokens, 16 bits.")
     live.heading("Of a phone's size, with attention in every layer, whether or not made for so long a context")
     live.users(
@@ -422,4 +380,8 @@ def users(choice: Choice) -> None:
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked(ladders, (ours, theirs), formula, real_models),
+    live.proof(MECHANISM, (recalled, learned)),
+    live.reading("core/model/mixers/shortconv.py", listed=MECHANISM.papers, mixed_up=MIXED_UP), users,
+)  # fmt: skip

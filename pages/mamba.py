@@ -3,26 +3,23 @@
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import delta, frame, kinds
 from app.figures import ladder as ladder_figures
 from app.figures import mamba as figures
-from app.figures.maps import Tape, encode_probability, encode_signed, maps
+from app.figures.maps import encode_probability, encode_signed
 from core.lessons import mamba as lesson
-from core.lessons.common import AXIS, CONTEXTS, Kept, memory_bytes, model_name, spec_of, totals
+from core.lessons.common import AXIS, CONTEXTS, column, memory_bytes, model_name, spec_of, totals
 from core.lessons.recall import LENGTHS, live_bytes, live_curve, live_smaller, measured_memory
-from core.lessons.recurrent import watch
-from core.model.registry import question
+from core.lessons.recurrent import Watched, watch
 from core.real import catalogue
 from core.shape import ladder
 from core.train import evidence
 from core.train.recipes.mamba import MECHANISM
 from core.train.tasks import recall
-from core.units import binary
+from core.units import binary, exact
 
-QUESTION = question("mamba")
 ANSWER = "A memory of fixed size that fades, and into which each token is added by an amount that the token itself decides."
 CORRECTION = "It fades and adds; unlike a delta rule it never takes one thing out to put another in, so it fills up."
 
@@ -69,6 +66,16 @@ class Choice:
     context: int
     text: str
 
+    @property
+    def variant(self) -> str:
+        """The checkpoint that runs."""
+        return lesson.variant(self.share, self.size)
+
+    @property
+    def config(self) -> dict:
+        """What goes into an exported figure of counts."""
+        return live.about(self.variant, model=model_name(self.key), context=self.context)
+
 
 def choose() -> Choice:
     """The controls: state and share of attention with presets; real model, context and prompt folded."""
@@ -96,75 +103,64 @@ def presets() -> dict[str, dict]:
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
     prompt = live.parsed(choice.text, FIRST)
-    variant = lesson.variant(choice.share, choice.size)
+    variant = choice.variant
     shown = watch(variant, prompt)
     left, right = panels.beside()
     with left:
         depth = tuple(range(1, len(shown.layers) + 1))
-        number = controls.choice("layer", "Layer", depth, lesson.opening(variant))
+        number = controls.Choice("layer", "Layer", depth, lesson.opening(variant)).draw()
         layer = shown.layers[number - 1]
-        chosen = (
-            duality(choice.share, variant, number, shown, choice.text)
-            if layer.implicit
-            else attention(choice.share, variant, number, shown, choice.text)
-        )
+        chosen = (duality if layer.implicit else attention)(choice, number, shown)
         live.answers([(a, None) for a in shown.scene.answers])
     with right:
         if layer.implicit:
             head = lesson.strongest(layer) if chosen["head"] is None else chosen["head"] % len(layer.memory[0])
             remembered(variant, number, head, chosen["step"], shown)
-        side(choice.share, choice.size, choice.key, choice.context, shown)
+        side(choice, shown)
 
 
-def common(share: str, variant: str, shown, text: str) -> dict:
-    """What both pictures say alike."""
-    last = shown.scene.answers[-1]
-    return {
-        "title": QUESTION,
-        "tokens": shown.words,
-        "hue": "state",
-        "columns": 4,
-        **live.pointed(last),
-        "tape": tape(share, shown),
-        "aspect": 2.1 if state.stage() else 1.25,
-        "config": live.about(variant, prompt=text),
-        "stage": state.stage(),
-    }
+def picture(choice: Choice, shown: Watched, cells: np.ndarray, start: dict, **content) -> dict:
+    """What both pictures have in common."""
+    n, attending = len(shown.words), [i for i, layer in enumerate(shown.layers, 1) if not layer.implicit]
+    memory, whole = shown.scene.memory_bytes, live_curve(lesson.ATTENTION[choice.share], np.arange(1, n + 1))
+    return live.picture(
+        cells,
+        {"step": n} | start,
+        shown.scene.answers[-1],
+        key="dual",
+        tokens=shown.words,
+        hue="state",
+        columns=4,
+        tape=live.memory_tape(attending, len(shown.layers), memory, whole, {"state": "no layer grows"}),
+        aspect=2.1 if state.stage() else 1.25,
+        config=live.about(choice.variant, prompt=choice.text),
+        **content,
+    )
 
 
-def tape(share: str, shown) -> Tape:
-    """The cache: a lane for each layer that attends, outlines for what the others would cache as attention."""
-    lanes = tuple(f"layer {i}" for i, layer in enumerate(shown.layers, 1) if not layer.implicit)
-    legend = {"kv": ", ".join(lanes)} if lanes else {"state": "no layer grows"}
-    kept, whole = shown.scene.memory_bytes, live_curve(lesson.ATTENTION[share], np.arange(1, len(shown.words) + 1))
-    return Tape(lanes, kept, len(shown.layers), whole, "attention in every layer", title="Memory", legend=legend)
-
-
-def duality(share: str, variant: str, number: int, shown, text: str) -> dict:
+def duality(choice: Choice, number: int, shown: Watched) -> dict:
     """The decay mask of each head, and below it the recurrence written out as attention."""
     layer, n = shown.layers[number - 1], len(shown.words)
     dual = lesson.dual(layer)
-    heads, visible = len(dual.mask), np.tri(n, dtype=bool)
-    start = {"step": n}
-    if not state.stage():  # there all panels must fit one screen
-        start |= {"head": heads + lesson.strongest(layer), "row": shown.scene.answers[-1].position}
-    chosen = maps(
-        encode_probability(np.concatenate([dual.mask, dual.strength]), visible),
-        key="dual",
+    heads, (low, high) = len(dual.mask), dual.left
+    answer = {"head": heads + lesson.strongest(layer), "row": shown.scene.answers[-1].position}
+    chosen = picture(
+        choice,
+        shown,
+        encode_probability(np.concatenate([dual.mask, dual.strength]), np.tri(n, dtype=bool)),
+        {} if state.stage() else answer,  # there all panels must fit one screen
         alt=f"Decay masks of {heads} heads in layer {number} on {n} tokens, and below each the attention that it amounts to",
         labels=[f"head {h + 1}" for h in range(heads)] * 2,
         groups=[0] * heads + [1] * heads,
         group_labels=["decay mask", "written out"],
-        selected=state.selection(start),
         verb="holds",
-        **common(share, variant, shown, text),
     )
-    state.keep_selection(chosen, start)
     panels.caption(
-        f"**{lesson.described(variant)}, layer {number}, {n} tokens.** Under the single line: {{mask}}. Under the double line "
+        f"**{lesson.described(choice.variant)}, layer {number}, {n} tokens.** Under the single line: {{mask}}. Under the double "
+        "line "
         "that mask times how well what a token asks fits what another wrote, times its {step}: an attention matrix that the "
-        "model never builds, as shares of each row without sign. Row = token asking, column = token held. {left}",
-        left=left_said(dual),
+        "model never builds, as shares of each row without sign. Row = token asking, column = token held. "
+        f"Of what the first token wrote, {low:.0%} to {high:.0%} is left at the last one, by head.",
         mask=panels.term("decay masks", HELP_MASK),
         step=panels.term("step size", HELP_STEP),
     )
@@ -174,32 +170,24 @@ def duality(share: str, variant: str, number: int, shown, text: str) -> dict:
     return chosen
 
 
-def left_said(dual: lesson.Dual) -> str:
-    """How far the memory fades over the text."""
-    low, high = dual.left
-    return f"Of what the first token wrote, {low:.0%} to {high:.0%} is left at the last one, by head."
-
-
-def attention(share: str, variant: str, number: int, shown, text: str) -> dict:
+def attention(choice: Choice, number: int, shown: Watched) -> dict:
     """The layer of the hybrid that attends."""
-    layer, n = shown.layers[number - 1], len(shown.words)
-    start = {"row": shown.scene.answers[-1].position, "step": n}
-    chosen = maps(
-        encode_probability(layer.weights, np.tri(n, dtype=bool)),
-        key="dual",
-        alt=f"Attention maps of {len(layer.weights)} heads in layer {number} on {n} tokens",
-        labels=[f"head {h + 1}" for h in range(len(layer.weights))],
-        selected=state.selection(start),
-        **common(share, variant, shown, text),
+    weights, n = shown.layers[number - 1].weights, len(shown.words)
+    chosen = picture(
+        choice,
+        shown,
+        encode_probability(weights, np.tri(n, dtype=bool)),
+        {"row": shown.scene.answers[-1].position},
+        alt=f"Attention maps of {len(weights)} heads in layer {number} on {n} tokens",
+        labels=[f"head {h + 1}" for h in range(len(weights))],
     )
-    state.keep_selection(chosen, start)
     panels.caption(
-        f"**{lesson.described(variant)}, layer {number}: attention, {n} tokens.** The one layer that keeps every token."
+        f"**{lesson.described(choice.variant)}, layer {number}: attention, {n} tokens.** The one layer that keeps every token."
     )
     return chosen
 
 
-def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
+def remembered(variant: str, number: int, head: int, step: int, shown: Watched) -> None:
     """What a head chose to remember, and its state after the token that is stepped to."""
     layer, words = shown.layers[number - 1], shown.words
     sizes = lesson.step_sizes(layer, head)
@@ -213,7 +201,7 @@ def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
     memory = layer.memory[:, head]  # (T, N, P)
     with panels.card(f"Its state: {memory.shape[1]} × {memory.shape[2]} numbers", "memory"):
         limit = float(np.abs(memory).max()) or 1.0
-        maps(
+        live.second_picture(
             encode_signed(memory[:, None], limit),
             key="memory",
             title=f"State of head {head + 1}",
@@ -228,28 +216,24 @@ def remembered(variant: str, number: int, head: int, step: int, shown) -> None:
             hue="state",
             verb="holds, in channel",
             selected={"step": step},
-            report=False,
             config=live.about(variant),
-            stage=state.stage(),
         )
 
 
-def side(share: str, size: int, key: str, context: int, shown) -> None:
+def side(choice: Choice, shown: Watched) -> None:
     """What is kept here and by a real model."""
-    n, variant = len(shown.words), lesson.variant(share, size)
-    mine, whole = live_bytes(variant, n), live_bytes(lesson.ATTENTION[share], n)
+    n = len(shown.words)
+    mine, whole = live_bytes(choice.variant, n), live_bytes(lesson.ATTENTION[choice.share], n)
     with panels.card(f"Memory after {n} tokens", "cache"):
-        top = max(mine, whole)
-        rows = [
-            panels.Bar("attention alone", whole / top, f"{whole:,} B"),
-            panels.Bar("this model", mine / top, f"{mine:,} B", "state", True),
-        ]
-        panels.bars(rows, "attention in every layer against this model")
+        rows = [panels.Bar("attention alone", whole), panels.Bar("this model", mine, "state", True)]
+        panels.bars(rows, "attention in every layer against this model", exact)
         panels.check(mine, int(shown.scene.memory_bytes[-1]))
-        live.small(f"less than attention from {live_smaller(variant, lesson.ATTENTION[share])} tokens on")
-    r = lesson.real_model(key, context)
-    with panels.card(f"{r.name}, {context:,} tokens", "real"):
-        real_bars(r)
+        live.small(f"less than attention from {live_smaller(choice.variant, lesson.ATTENTION[choice.share])} tokens on")
+    r = lesson.real_model(choice.key, choice.context)
+    with panels.card(f"{r.name}, {choice.context:,} tokens", "real"):
+        parts = panels.Bar("its cache", r.cache, "kv", True), panels.Bar("its state", r.state, "state", True)
+        whole = max(r.whole, r.total)
+        panels.bars([panels.Bar("attention alone", r.whole), *parts], "attention alone against as released", binary, whole)
         live.small(
             f"less than attention alone from {r.crossover:,} tokens on"
             if r.crossover
@@ -257,38 +241,17 @@ def side(share: str, size: int, key: str, context: int, shown) -> None:
         )
 
 
-def real_bars(r: Kept) -> None:
-    """A real hybrid with attention alone, and as released."""
-    top = max(r.whole, r.total)
-    rows = (("attention alone", r.whole, None), ("its cache", r.cache, "kv"), ("its state", r.state, "state"))
-    panels.bars(
-        [panels.Bar(what, n / top, binary(n), hue, bool(hue)) for what, n, hue in rows], "attention alone against as released"
-    )
-
-
 # Count
 
 
-def count(choice: Choice) -> None:
-    """Ladders of real hybrids; memory against context, counted beside measured."""
-    config = live.about(lesson.variant(choice.share, choice.size), model=model_name(choice.key), context=choice.context)
-    ladders(choice.context, config)
-    left, right = st.columns(2, gap="large")
-    with left:
-        ours(choice.share, choice.size, config)
-    with right:
-        theirs(choice.key, config)
-    formula(choice.key, choice.context)
-    real_models(choice.context, config)
-
-
-def ladders(context: int, config: dict) -> None:
+def ladders(choice: Choice) -> None:
     """Real hybrids layer by layer, and a layout whose weights nobody has."""
-    live.heading(f"Real hybrids, layer by layer, at {context:,} tokens")
-    models = ladder.ladders({model_name(key): spec_of(key) for key in lesson.LADDERS if key in lesson.hybrids()}, context)
+    live.heading(f"Real hybrids, layer by layer, at {choice.context:,} tokens")
+    shown = {model_name(key): spec_of(key) for key in lesson.LADDERS if key in lesson.hybrids()}
+    models = ladder.ladders(shown, choice.context)
     fig = ladder_figures.ladders(models, theme.colours(), theme.stroke())
     alt = f"Layers of {', '.join(models)}, first at the bottom: what each is and keeps; only layers that attend have a cache"
-    frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=config)
+    frame.figure(fig, key="ladders", alt=alt, table=ladder.table(models), config=choice.config)
     panels.caption(
         "**A rung is a layer; the bar beside it is what it keeps.** Only rungs that attend have a cache that grows with context; "
         "a state's bar stays as it is."
@@ -296,20 +259,19 @@ def ladders(context: int, config: dict) -> None:
     found = lesson.layout()
     total, hues = sum(found.values()), {"Mamba-2": "state", "attention": "kv", "MoE": "routed"}
     with panels.card("Hunyuan-TurboS, base of Hunyuan-T1: a published layout, no weights", "layout"):
-        panels.bars(
-            [panels.Bar(kind, n / total, f"{n} of {total} layers", hues[kind]) for kind, n in found.items()], "layers by kind"
-        )
+        rows = [panels.Bar(kind, n, hues[kind]) for kind, n in found.items()]
+        panels.bars(rows, "layers by kind", lambda n: f"{n} of {total} layers", total)
         live.small("Counts of layers as its paper prints them. Without a config nothing here can be counted, run or checked.")
 
 
-def ours(share: str, size: int, config: dict) -> None:
+def ours(choice: Choice) -> None:
     """The live model's memory against tokens."""
     live.heading("Our model: memory against tokens")
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
-    variant, alone = lesson.variant(share, size), lesson.ATTENTION[share]
+    variant, alone = choice.variant, lesson.ATTENTION[choice.share]
     whole, own, values = live_curve(alone, lengths), live_curve(variant, lengths), measured_memory(variant)
     names, cross = ("attention in every layer", lesson.described(variant)), live_smaller(variant, alone)
-    kinds.show(delta.growth(lengths, whole, own, points, values, cross, names), "growth", config)
+    kinds.show(delta.growth(lengths, whole, own, points, values, cross, names), "growth", choice.config)
     panels.caption(
         f"**{names[1]}: less from {cross} tokens on.** Lines are counted, cache and state together; rings are bytes in the "
         "tensors of the live model, all in 32 bits."
@@ -317,26 +279,27 @@ def ours(share: str, size: int, config: dict) -> None:
     panels.check(int(own[points[-1] - 1]), int(values[-1]))
 
 
-def theirs(key: str, config: dict) -> None:
+def theirs(choice: Choice) -> None:
     """A real hybrid's memory against context, and where it meets attention alone."""
-    live.heading(f"{model_name(key)}: memory against context")
-    contexts, r = 2 ** np.arange(6, 21), lesson.real_model(key, 1)
-    whole, own, cross = totals(lesson.attentive(key), contexts), totals(spec_of(key), contexts), r.crossover
-    table = {"columns": ("attention alone, B", "as released, B"), "more": {"its state, B": np.full(len(contexts), r.state)}}
-    kinds.show(delta.memory(model_name(key), contexts, whole, own, AXIS, cross, binary, **table), "memory", config)
-    said = (
-        f"Below {cross:,} tokens its state is the larger memory."
-        if cross
-        else "It always keeps more: every layer attends as well."
+    contexts, r = 2 ** np.arange(6, 21), lesson.real_model(choice.key, 1)
+    name, cross = r.name, r.crossover
+    live.heading(f"{name}: memory against context")
+    whole, own = totals(lesson.attentive(choice.key), contexts), totals(spec_of(choice.key), contexts)
+    heads, more = ("attention alone, B", "as released, B"), {"its state, B": np.full(len(contexts), r.state)}
+    drawn = delta.memory(name, contexts, whole, own, AXIS, cross, binary, columns=heads, more=more)
+    kinds.show(drawn, "memory", choice.config)
+    below = f"Below {cross:,} tokens its state is the larger memory."
+    panels.caption(
+        f"**{below if cross else 'It always keeps more: every layer attends as well.'}** Compared with its own attention in the "
+        "place of every Mamba layer. Both axes are logarithmic."
     )
-    panels.caption(f"**{said}** Compared with its own attention in the place of every Mamba layer. Both axes are logarithmic.")
 
 
-def formula(key: str, context: int) -> None:
+def formula(choice: Choice) -> None:
     """What a real hybrid keeps, with its numbers put in."""
-    f, d = lesson.formula(key, context), live.digits
-    live.heading(f"{f.name} at {context:,} tokens")
-    st.latex(
+    f, d = lesson.formula(choice.key, choice.context), live.digits
+    live.formula(
+        f"{f.name} at {choice.context:,} tokens",
         r"\begin{aligned} \text{cache} = {} & \underbrace{%s}_{\text{attention}} \cdot 2 \cdot \underbrace{%s}_{\text{KV heads}} "
         r"\cdot \underbrace{%s}_{\text{width}} \cdot \underbrace{%s}_{\text{tokens}} \\ "
         r"{} & \cdot 2\,\text{B} = \text{%s} \\ \text{state} = {} & "
@@ -345,25 +308,23 @@ def formula(key: str, context: int) -> None:
         % (
             d(f.attention), d(f.kv_heads), d(f.width), d(f.context), binary(f.cache_bytes),
             d(f.mamba), d(f.inner), d(f.state), d(f.columns), binary(f.state_bytes),
-        )
-    )  # fmt: skip
-    panels.caption(
+        ),
         "**Convention.** One sequence; recurrent state in 32 bits, cache and columns of the convolution in 16; KiB, MiB and GiB "
         "are powers of 1024. The command line gives the same: {code}.",
-        code=f"<code>python -m core inspect {key} --context {context}</code>",
-    )
+        f"{choice.key} --context {choice.context}",
+    )  # fmt: skip
 
 
-def real_models(context: int, config: dict) -> None:
+def real_models(choice: Choice) -> None:
     """Every hybrid of the catalogue."""
-    rows = lesson.real_models(context)
+    rows, context = lesson.real_models(choice.context), choice.context
     live.heading(f"Real hybrids at {context:,} tokens")
     names = [r.name for r in rows]
-    whole, cache, kept = (np.array([getattr(r, part) for r in rows]) for part in ("whole", "cache", "state"))
-    fig = delta.models(names, whole, kept, cache, binary, theme.colours(), theme.stroke())
+    whole, cache, states = (column(rows, part) for part in ("whole", "cache", "state"))
+    fig = delta.models(names, whole, states, cache, binary, theme.colours(), theme.stroke())
     alt = f"State and cache of {len(rows)} real hybrids at {context:,} tokens, beside attention in the place of Mamba"
-    table = {"model": names, "attention alone, B": whole, "cache, B": cache, "state, B": kept}
-    frame.figure(fig, key="models", alt=alt, table=table, config=config)
+    table = {"model": names, "attention alone, B": whole, "cache, B": cache, "state, B": states}
+    frame.figure(fig, key="models", alt=alt, table=table, config=choice.config)
     panels.caption(
         f"**One sequence of {context:,} tokens, whether or not the model was made for so long a context.** A ring is the same "
         "model with its attention in the place of every Mamba layer."
@@ -373,48 +334,25 @@ def real_models(context: int, config: dict) -> None:
 # Prove
 
 
-def prove(_: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("mamba")
-    live.verdicts(report, MECHANISM.spelling.number)
-    if lesson.RUNS.recalled():
-        drawn(report)
-    else:
-        live.ran({**report, "rows": []})
-    live.published("mamba")
+def recalled(_: Choice) -> None:
+    """Recall against pairs."""
+    live.heading("Recall by pairs to remember: every seed")
+    found = lesson.RUNS.recalled()
+    subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
+    hues = live.hues(found, "state")
+    drawn = kinds.ByCount(subject, found, lesson.RUNS.label, "pairs to remember", "recall", hues, heads)
+    kinds.show(drawn, "recall", live.again(MECHANISM))
+    panels.caption(
+        f"**Lines join the means of seeds {evidence.seeds_text(MECHANISM.name)}.** Two layers of Mamba-2 with a state of N "
+        f"numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is how well a run learned, not what fits."
+    )
 
 
-def drawn(report: dict) -> None:
-    """Recall against pairs, and loss while training."""
-    command = {"command": report["command"]}
-    left, right = st.columns(2, gap="large")
-    ours = lesson.RUNS
-    found, curves = ours.recalled(), ours.learning()
-    with left:
-        live.heading("Recall by pairs to remember: every seed")
-        subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
-        drawn = kinds.ByCount(subject, found, ours.label, "pairs to remember", "recall", hues(found), heads)
-        kinds.show(drawn, "recall", command)
-        panels.caption(
-            f"**Lines join the means of seeds {', '.join(map(str, report['seeds']))}.** Two layers of Mamba-2 with a state of N "
-            f"numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is how well a run learned, not what fits."
-        )
-    with right:
-        live.learning(curves, ours.label, hues(curves), ours.pairs, "models", command)
-        panels.caption("**One line a seed.** Everything but layers, state and steps is equal.")
-
-
-def hues(variants) -> dict[str, str]:
-    """Mamba-2 alone in the state's hue, attention alone in that of keys and values, what has both in ink."""
-    return {v: "kv" if v.startswith("attention") else "ink" if v == "mamba-3-1" else "state" for v in variants}
-
-
-# Read
-
-
-def read(_: Choice) -> None:
-    """What is often mixed up, the glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/mamba.py", "core/model/scan.py", listed=MECHANISM.papers, mixed_up=MIXED_UP)
+def learned(_: Choice) -> None:
+    """Loss while training."""
+    ours, curves = lesson.RUNS, lesson.RUNS.learning()
+    live.learning(curves, ours.label, live.hues(curves, "state"), ours.pairs, "models", live.again(MECHANISM))
+    panels.caption("**One line a seed.** Everything but layers, state and steps is equal.")
 
 
 # Who uses it
@@ -427,17 +365,19 @@ def users(choice: Choice) -> None:
         ("layers", "of which", "attend", "of all", "of those that mix", "state", f"cache at {choice.context:,}"),
         [
             (
-                e, n.total, f"{n.mamba} {n.kind}", n.attention, f"{n.of_layers:.0%}", f"{n.of_mixers:.0%}", binary(kept),
+                e, n.total, f"{n.mamba} {n.kind}", n.attention, f"{n.of_layers:.0%}", f"{n.of_mixers:.0%}", binary(state_),
                 binary(cache) if cache else "none",
             )
-            for e, n, (cache, kept) in rows
+            for e, n, (cache, state_) in rows
         ],
-    )  # fmt: skip
-    panels.caption(
         f"**Every row is counted from the config as released**, {choice.context:,} tokens, 16-bit cache, recurrent state in "
         "32 bits. "
-        "Layers that stand side by side count in both columns. Click a name for the model's own page."
-    )
+        "Layers that stand side by side count in both columns. Click a name for the model's own page.",
+    )  # fmt: skip
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked(ladders, (ours, theirs), formula, real_models),
+    live.proof(MECHANISM, (recalled, learned)),
+    live.reading("core/model/mixers/mamba.py", "core/model/scan.py", listed=MECHANISM.papers, mixed_up=MIXED_UP), users,
+)  # fmt: skip

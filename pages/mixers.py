@@ -7,18 +7,16 @@ import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import frame, kinds, mixers
-from app.figures.maps import encode_probability, maps
+from app.figures.maps import encode_probability
 from app.panels import Bar
 from core.lessons import mixers as lesson
-from core.lessons.common import USUAL_CONTEXT
-from core.model.registry import question
+from core.lessons.common import USUAL_CONTEXT, column
 from core.real import catalogue
 from core.train import evidence
 from core.train.recipes.mixers import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, power
+from core.units import binary, exact, power
 
-QUESTION = question("mixers")
 ANSWER = "A cache finds what it kept, at a price that grows; a state of one size remembers what it has room for."
 CORRECTION = "Constant memory is not small memory, and at one size it is the rule of writing that decides what is kept."
 
@@ -66,6 +64,15 @@ class Choice:
     kind: str
     text: str
 
+    @property
+    def config(self) -> dict:
+        """What goes into an exported figure of counts."""
+        return {"link": state.link(state.page(), state.values()), "mixers": self.kind}
+
+    def played(self) -> list[lesson.Played]:
+        """Every mixer on the reader's facts and question, filled up with other facts."""
+        return lesson.every(self.kind, lesson.padded(live.parsed(self.text, EXAMPLES["one name"]), self.pairs))
+
 
 def choose() -> Choice:
     """The controls: pairs to remember and which mixers; the prompt folded."""
@@ -82,12 +89,13 @@ def choose() -> Choice:
 
 def see(choice: Choice) -> None:
     """Every mixer on the reader's prompt: where it looks, what it answers, what it holds."""
-    prompt = lesson.padded(live.parsed(choice.text, EXAMPLES["one name"]), choice.pairs)
-    played = lesson.every(choice.kind, prompt)
-    picture(choice.pairs, choice.kind, played, choice.text)
-    right = sum(p.right for p in played)
+    played = choice.played()
+    picture(choice, played)
+    right, first = sum(p.right for p in played), played[0]
+    asked = ", ".join(a.name if a.truth else f"{a.name}, a name that was never introduced" for a in first.answers)
     panels.caption(
-        f"**{told(prompt)}: {right} of {len(played)} remember.** One panel a mixer: the head "
+        f"**{first.answers[0].position // 2} pairs to remember, asked {asked}: {right} of {len(played)} remember.** One panel a "
+        "mixer: the head "
         "that holds most of the answer (at its word, or the two after it), "
         "all on one scale. Row = token asking, column = token read. Attention as it is; "
         "recurrences {written}; LSTM and sLSTM by their {gradient}.",
@@ -103,45 +111,32 @@ def see(choice: Choice) -> None:
         pareto(choice.kind)
 
 
-def told(prompt: recall.Prompt) -> str:
-    """How many facts, and what is asked."""
-    asked = (name if truth else f"{name}, a name that was never introduced" for name, truth in zip(prompt.asked, prompt.truth))
-    return f"{len(prompt.words) // 2} pairs to remember, asked {', '.join(asked)}"
-
-
-def picture(pairs: int, kind: str, played: list[lesson.Played], text: str) -> None:
+def picture(choice: Choice, played: list[lesson.Played]) -> None:
     """Small multiples: a map a mixer, its name with the answer's verdict."""
     last, n = played[0].answers[-1], len(played[0].words)
-    start = {"row": last.position, "step": n}
-    weights, visible = lesson.maps(played)
-    chosen = maps(
-        encode_probability(weights, visible),
+    live.picture(
+        encode_probability(*lesson.maps(played)),
+        {"row": last.position, "step": n},
         key="looks",
-        title=QUESTION,
         alt=f"Where {len(played)} mixers look on the same {n} tokens, and whether each answers right",
         tokens=lesson.words(played),
         labels=[f"{'✓' if p.right else '✗'} {lesson.variant_label(p.mixer.variant)}" for p in played],
         columns=5,
         roles=live.pointed(last)["roles"],
-        selected=state.selection(start),
         aspect=1.0,
         verb="holds",
-        config=live.about(played[0].mixer.variant, prompt=text, pairs=pairs, mixers=kind),
-        stage=state.stage(),
+        config=live.about(played[0].mixer.variant, prompt=choice.text, pairs=choice.pairs, mixers=choice.kind),
     )
-    state.keep_selection(chosen, start)
 
 
 def answers(played: list[lesson.Played]) -> None:
     """A row a mixer: what it says to every question, and the bytes it holds."""
-    top, rows = max(p.counted for p in played), []
+    rows = []
     for p in sorted(played, key=lambda p: p.counted):
-        sign = "✓" if p.right else "✗"
-        said = ", ".join(f"{a.said} {a.probability:.2f}" for a in p.answers)
-        rows.append(
-            Bar(f"{sign} {lesson.variant_label(p.mixer.variant)}: {said}", p.counted / top, f"{p.counted:,} B", p.mixer.hue)
-        )
-    panels.bars(rows, "what each mixer answers, and the bytes it holds")
+        words = ", ".join(f"{a.said} {a.probability:.2f}" for a in p.answers)
+        label = f"{'✓' if p.right else '✗'} {lesson.variant_label(p.mixer.variant)}: {words}"
+        rows.append(Bar(label, p.counted, p.mixer.hue))
+    panels.bars(rows, "what each mixer answers, and the bytes it holds", exact)
     panels.check(sum(p.counted for p in played), sum(p.measured for p in played))
 
 
@@ -151,17 +146,12 @@ def pareto(kind: str) -> None:
     if not points:
         panels.caption("**No runs in the table yet.** The command under Prove makes it.")
         return
-    report = evidence.report("mixers")
     fig = mixers.drawn_pareto(points, kind, PLOT, theme.mode(), theme.stroke())
     alt = f"Recall at {lesson.MOST} pairs against bytes for {len(points)} variants; a line joins those that none beats"
-    table = {
-        "mixer": [lesson.variant_label(p.variant) for p in points],
-        "bytes": np.array([p.bytes for p in points]),
-        "recall, mean": np.array([p.mean for p in points]),
-        "runs": np.array([len(p.recall) for p in points]),
-    }
-    frame.figure(fig, key="pareto", alt=alt, table=table, config={"command": report["command"]})
-    seeds = ", ".join(map(str, report["seeds"]))
+    names, runs = [lesson.variant_label(p.variant) for p in points], np.array([len(p.recall) for p in points])
+    table = {"mixer": names, "bytes": column(points, "bytes"), "recall, mean": column(points, "mean"), "runs": runs}
+    frame.figure(fig, key="pareto", alt=alt, table=table, config=live.again(MECHANISM))
+    seeds = evidence.seeds_text(MECHANISM.name)
     panels.caption(
         f"**Recall at {lesson.MOST} pairs against bytes after {lesson.LENGTH} tokens.** Large marks are means of seeds {seeds}, "
         "small ones seeds, diamonds three layers to one of attention, pale ones other sizes and sets; the green line joins what "
@@ -174,28 +164,29 @@ def pareto(kind: str) -> None:
 
 def count(choice: Choice) -> None:
     """Bytes against tokens, counted beside measured; then the real models."""
-    prompt = lesson.padded(live.parsed(choice.text, EXAMPLES["one name"]), choice.pairs)
-    played = lesson.every(choice.kind, prompt)
-    lengths, n = np.unique(np.geomspace(1, 512, 60).astype(int)), len(played[0].words)
-    config = {"link": live.about(played[0].mixer.variant)["link"], "mixers": choice.kind}
+    played = choice.played()
     left, right = st.columns(2, gap="large")
     with left:
-        live.heading("Bytes held after so many tokens")
-        lines, hues = lesson.lines(choice.kind, lengths), {m.variant: m.hue for m in lesson.SETS[choice.kind]}
-        fig = mixers.growth(lengths, lines, hues, lesson.variant_label, n, theme.colours(), theme.stroke())
-        alt = f"Bytes of {len(lines)} mixers against tokens: caches grow, states are level"
-        table = {"tokens": lengths, **{f"{lesson.variant_label(v)}, B": y for v, y in lines.items()}}
-        frame.figure(fig, key="growth", alt=alt, table=table, config=config)
-        panels.caption("**A cache rises, a state is level, a window bends, a hybrid does both.** Logarithmic axes, 32 bits.")
+        growth(choice, len(played[0].words))
     with right:
-        live.heading(f"This prompt: {n} tokens")
-        head = ("mixer", "counted, B", "measured, B")
-        live.table(
-            head, [(lesson.variant_label(p.mixer.variant), f"{p.counted:,}", f"{p.measured:,}") for p in played], narrow=True
-        )
+        live.heading(f"This prompt: {len(played[0].words)} tokens")
+        rows = [(lesson.variant_label(p.mixer.variant), f"{p.counted:,}", f"{p.measured:,}") for p in played]
+        live.table(("mixer", "counted, B", "measured, B"), rows, narrow=True)
         panels.check(sum(p.counted for p in played), sum(p.measured for p in played))
     formula()
-    real_models(config)
+    real_models(choice)
+
+
+def growth(choice: Choice, n: int) -> None:
+    """Bytes against tokens."""
+    live.heading("Bytes held after so many tokens")
+    lengths, hues = np.unique(np.geomspace(1, 512, 60).astype(int)), {m.variant: m.hue for m in lesson.SETS[choice.kind]}
+    lines = lesson.lines(choice.kind, lengths)
+    fig = mixers.growth(lengths, lines, hues, lesson.variant_label, n, theme.colours(), theme.stroke())
+    alt = f"Bytes of {len(lines)} mixers against tokens: caches grow, states are level"
+    table = {"tokens": lengths, **{f"{lesson.variant_label(v)}, B": y for v, y in lines.items()}}
+    frame.figure(fig, key="growth", alt=alt, table=table, config=choice.config)
+    panels.caption("**A cache rises, a state is level, a window bends, a hybrid does both.** Logarithmic axes, 32 bits.")
 
 
 def formula() -> None:
@@ -212,13 +203,13 @@ def formula() -> None:
     )
 
 
-def real_models(config: dict) -> None:
+def real_models(choice: Choice) -> None:
     """Every model of the catalogue that recurs somewhere."""
     rows = lesson.real_models()
     live.heading(f"Real models that recur, {CONTEXT} tokens")
-    names, state_, cache = [r.name for r in rows], np.array([r.state for r in rows]), np.array([r.cache for r in rows])
+    names, states, caches = [r.name for r in rows], column(rows, "state"), column(rows, "cache")
     subject = f"State and cache of {len(rows)} real models at {CONTEXT} tokens"
-    kinds.show(mixers.models(subject, names, state_, cache, binary), "models", config)
+    kinds.show(mixers.models(subject, names, states, caches, binary), "models", choice.config)
     panels.caption(
         f"**One sequence of {USUAL_CONTEXT:,} tokens, cache in 16 bits, recurrent state in 32.** No diamond: nothing grows."
     )
@@ -239,14 +230,6 @@ def prove(_: Choice) -> None:
     live.published("mixers")
 
 
-# Read
-
-
-def read(_: Choice) -> None:
-    """The glossary, the sources that ran, papers."""
-    live.reading(*FILES, listed=MECHANISM.papers)
-
-
 # Who uses it
 
 
@@ -259,11 +242,9 @@ def users(_: Choice) -> None:
             (entries[r.key], r.recurs, r.attends, binary(r.state), binary(r.cache) if r.cache else "none")
             for r in lesson.real_models()
         ],
-    )
-    panels.caption(
         f"**Every model of the catalogue with a layer that keeps a state**, counted at {USUAL_CONTEXT:,} tokens, "
-        "cache in 16 bits, recurrent state in 32. A layer that does both counts twice. Click a name for the model's own page."
+        "cache in 16 bits, recurrent state in 32. A layer that does both counts twice. Click a name for the model's own page.",
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+live.page(ANSWER, CORRECTION, choose, see, count, prove, live.reading(*FILES, listed=MECHANISM.papers), users)

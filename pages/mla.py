@@ -1,29 +1,26 @@
 """Multi-head latent attention: what if we cache a summary instead?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import frame, kinds, latent
-from app.figures.maps import Tape, encode_probability, encode_signed, maps
+from app.figures.maps import Tape, encode_probability, encode_signed
 from app.panels import Bar
-from core.lessons.common import USUAL_CONTEXT, model_name
+from core.lessons.common import USUAL_CONTEXT, column, model_name
 from core.lessons.mla import evidence as proved
 from core.lessons.mla import lesson
 from core.lessons.mla import real as models
 from core.lessons.mla.lesson import Choice
 from core.lessons.recall import LENGTHS, Scene, finder
-from core.model.registry import question
 from core.shape import diagram
-from core.train import evidence
 from core.train.mechanism import Group, Spelling, at_pairs
 from core.train.recipes.mla import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, decimal, power
+from core.units import binary, decimal, exact, power
 
-QUESTION = question("mla")
 ANSWER = "Every token keeps one short latent; each head makes its own keys and values from it."
 CORRECTION = "The latent alone knows no order: a rotated key beside it, shared by all heads, tells earlier from later."
 
@@ -54,6 +51,7 @@ FORM = controls.Choice("form", "Form", lesson.FORMS, lesson.ABSORBED, "latent", 
 MADE = controls.Choice("made", "This size", lesson.MADE, lesson.CUT, "latent", HELP_MADE)
 TASK = controls.Choice("task", "Learned", lesson.TASKS, lesson.ONCE, help=HELP_TASK)
 PROMPT = live.names_and_things(EXAMPLES)
+SPELLING = Spelling({key: v.label for key, v in lesson.recipes.VARIANTS.items()}, at_pairs)
 CONTEXT = power(USUAL_CONTEXT)
 SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures compare
 
@@ -69,6 +67,12 @@ class Asked:
 
     choice: Choice
     text: str
+    real: str = ""  # the real model that is counted
+
+    def about(self, **more) -> dict:
+        """What goes into an exported file, the cut of the latent among it."""
+        mixer = self.choice.mixer
+        return live.about(self.choice.variant, latent=mixer.kept, rope_key=mixer.rope_dim, form=self.choice.form, **more)
 
 
 def choose() -> Asked:
@@ -76,10 +80,9 @@ def choose() -> Asked:
     with controls.row():
         rank = LATENT.draw()
         held = Choice(rank, KEY.peek(), FORM.peek(), MADE.peek(), TASK.peek())
-        key = "rope key" if held.key else "no rope key"
         with (
             controls.presets_first("shape", models.presets(), "latent"),
-            controls.more(f"{key} · {held.form} · {held.task} · {PROMPT.example()}"),
+            controls.more(f"{'' if held.key else 'no '}rope key · {held.form} · {held.task} · {PROMPT.example()}"),
         ):
             with controls.row("forms"):
                 key, form = KEY.draw(), FORM.draw()
@@ -87,11 +90,6 @@ def choose() -> Asked:
             prompt = PROMPT.draw()
             task = TASK.draw()
     return Asked(Choice(rank, key, form, made, task), prompt)
-
-
-def about(choice: Choice, **more) -> dict:
-    """What goes into an exported file, the cut of the latent among it."""
-    return live.about(choice.variant, latent=choice.mixer.kept, rope_key=choice.mixer.rope_dim, form=choice.form, **more)
 
 
 # See
@@ -103,39 +101,33 @@ def see(asked: Asked) -> None:
     here, whole = lesson.scene(asked.choice, prompt), lesson.scene(asked.choice.whole, prompt)
     left, right = panels.beside()
     with left:
-        chosen = picture(asked.choice, here, whole, asked.text)
+        chosen = picture(asked, here, whole)
         explain(asked.choice, here, whole)
         live.answers([(a, finder(here, a) if a.source >= 0 else None) for a in here.answers])
-        difference(asked.choice, here, whole, asked.text)
+        difference(asked, here, whole)
     with right:
-        side(asked.choice, prompt, here, chosen["head"])
+        side(asked, prompt, here, chosen["head"])
 
 
-def picture(choice: Choice, here: Scene, whole: Scene, text: str) -> dict:
+def picture(asked: Asked, here: Scene, whole: Scene) -> dict:
     """Attention of every head at this latent above, at the largest below; the cache filling beside a multi-head one."""
-    last = here.answers[-1]
-    start = {"row": last.position, "step": len(here.words)}
-    attention = np.concatenate([here.run.attention[0], whole.run.attention[0]])
-    chosen = maps(
-        encode_probability(attention, here.run.visible[0]),
+    last, rank = here.answers[-1], asked.choice.rank
+    return live.picture(
+        encode_probability(np.concatenate([here.run.attention[0], whole.run.attention[0]]), here.run.visible[0]),
+        {"row": last.position, "step": len(here.words)},
+        last,
         key="attention",
-        title=QUESTION,
-        alt=f"Attention of {lesson.HEADS} heads from a latent of {choice.rank} numbers above, of {lesson.FULL} below, "
+        alt=f"Attention of {lesson.HEADS} heads from a latent of {rank} numbers above, of {lesson.FULL} below, "
         f"on {len(here.words)} tokens",
         tokens=here.words,
         groups=[0] * lesson.HEADS + [1] * lesson.HEADS,
-        group_labels=[f"r = {choice.rank}", f"r = {lesson.FULL}"],
+        group_labels=[f"r = {rank}", f"r = {lesson.FULL}"],
         labels=[f"head {h + 1}" for h in range(lesson.HEADS)] * 2,
-        **live.pointed(last),
-        tape=tape(choice, here),
-        selected=state.selection(start),
+        tape=tape(asked.choice, here),
         hue="latent",
         aspect=1.45 if state.stage() else None,
-        config=about(choice, prompt=text),
-        stage=state.stage(),
+        config=asked.about(prompt=asked.text),
     )
-    state.keep_selection(chosen, start)
-    return chosen
 
 
 def tape(choice: Choice, here: Scene) -> Tape:
@@ -147,14 +139,14 @@ def tape(choice: Choice, here: Scene) -> Tape:
 
 def explain(choice: Choice, here: Scene, whole: Scene) -> None:
     """The caption: what runs, how much of the largest latent is left, how far attention moved."""
-    said = "with a rope key" if choice.key else "without a rope key"
     if choice.cut:
         how = f"the largest latent cut to {lesson.kept_share(choice):.0%} of what its matrices hold"
     else:
         how = "the largest one trained" if choice.rank == lesson.FULL else "trained at this size, so its heads are others"
     panels.caption(
-        f"**Latent of {choice.rank} numbers {said}, {len(here.words)} tokens:** {how}. Upper row: attention at this size (r); "
-        f"lower row: at {lesson.FULL}. {{moved}} of a token's attention lies elsewhere.{share_said(choice)}",
+        f"**Latent of {choice.rank} numbers with{'' if choice.key else 'out'} a rope key, {len(here.words)} tokens:** {how}. "
+        f"Upper row: attention at this size (r); lower row: at {lesson.FULL}. {{moved}} of a token's attention lies "
+        f"elsewhere.{share_said(choice)}",
         moved=panels.term(
             f"{lesson.moved(here, whole):.1%}",
             "Half the summed absolute difference of the two rows of weights, averaged over heads and tokens.",
@@ -171,33 +163,33 @@ def share_said(choice: Choice) -> str:
     return f" {label}; {here}: a share does not carry over."
 
 
-def difference(choice: Choice, here: Scene, whole: Scene, text: str) -> None:
+def difference(asked: Asked, here: Scene, whole: Scene) -> None:
     """Where the two rows of maps differ, head by head."""
-    same = "nowhere, this is the largest latent" if choice.rank == lesson.FULL else f"r = {choice.rank} minus r = {lesson.FULL}"
+    rank = asked.choice.rank
+    same = "nowhere, this is the largest latent" if rank == lesson.FULL else f"r = {rank} minus r = {lesson.FULL}"
     live.heading(f"Where they differ: {same}")
-    maps(
+    live.second_picture(
         encode_signed(lesson.attention_difference(here, whole), SHOWN, here.run.visible[0]),
         key="difference",
         title="Attention at this size minus attention of the largest latent",
-        alt=f"Difference of the attention of {lesson.HEADS} heads, latent of {choice.rank} minus {lesson.FULL}",
+        alt=f"Difference of the attention of {lesson.HEADS} heads, latent of {rank} minus {lesson.FULL}",
         rows=here.words,
         cols=here.words,
         scale="signed",
         limit=SHOWN,
         verb="at",
         stepping=False,
-        report=False,
         hue="latent",
         aspect=1.45 if state.stage() else None,
-        config=about(choice, prompt=text),
-        stage=state.stage(),
+        config=asked.about(prompt=asked.text),
     )
 
 
-def side(choice: Choice, prompt: recall.Prompt, here: Scene, head: int | None) -> None:
+def side(asked: Asked, prompt: recall.Prompt, here: Scene, head: int | None) -> None:
     """The bottleneck, the cache beside other shapes, the two forms."""
+    choice = asked.choice
     with panels.card("From x to what is kept to the heads", "bottleneck"):
-        bottleneck(choice, None if head is None else head % lesson.HEADS)
+        bottleneck(asked, None if head is None else head % lesson.HEADS)
     n = len(here.words)
     counted = lesson.choice_cost(choice, n)
     with panels.card(f"Cache after {n} tokens, equal heads", "cache"):
@@ -208,24 +200,18 @@ def side(choice: Choice, prompt: recall.Prompt, here: Scene, head: int | None) -
     with panels.card(f"One more token at {n}: two forms", "forms"):
         two_forms(choice, prompt, n)
     with panels.card(f"Names answered right, {lesson.PAIRS} pairs", "recall"):
-        recall_card(choice)
+        recall_card(asked)
     if models.V2 in models.keys():
         real = models.real_model(models.V2)
         with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
-            panels.bars(
-                [
-                    Bar("MHA", 1.0, binary(real.multi_head)),
-                    Bar("8 KV heads", real.grouped / real.multi_head, binary(real.grouped), "kv"),
-                    Bar(
-                        f"{real.latent} + {real.rope_key}", real.released / real.multi_head, binary(real.released), "latent", True
-                    ),
-                ],
-                "cache if multi-head, with 8 KV heads, and as released",
-            )
+            released = Bar(f"{real.latent} + {real.rope_key}", real.released, "latent", True)
+            rows = [Bar("MHA", real.multi_head), Bar("8 KV heads", real.grouped, "kv"), released]
+            panels.bars(rows, "cache if multi-head, with 8 KV heads, and as released", binary)
 
 
-def bottleneck(choice: Choice, head: int | None) -> None:
+def bottleneck(asked: Asked, head: int | None) -> None:
     """The graph with true widths."""
+    choice = asked.choice
     graph = diagram.bottleneck(choice.mixer, lesson.WIDTH)
     nodes = [d for _, d in graph.nodes(data=True)]
     table = {"part": [d["kind"] for d in nodes], "head": [d["head"] + 1 for d in nodes], "numbers": [d["width"] for d in nodes]}
@@ -233,11 +219,12 @@ def bottleneck(choice: Choice, head: int | None) -> None:
     use = "read directly" if choice.form == lesson.ABSORBED else "expand to keys and values"
     alt = f"{lesson.WIDTH} numbers of x become a latent of {choice.rank}{beside}, which {lesson.HEADS} heads {use}"
     fig = latent.drawn_bottleneck(choice, theme.mode(), head, theme.stroke())
-    frame.figure(fig, key="bottleneck", alt=alt, table=table, config=about(choice))
+    frame.figure(fig, key="bottleneck", alt=alt, table=table, config=asked.about())
 
 
-def recall_card(choice: Choice) -> None:
+def recall_card(asked: Asked) -> None:
     """Recall against the size of the latent: cut down after training, and trained so small."""
+    choice = asked.choice
     curves, here = lesson.by_rank(choice.key, choice.task), lesson.recalled(choice)
     table = {
         "latent": [r for made in lesson.MADE for r in curves[made][0]],
@@ -246,28 +233,24 @@ def recall_card(choice: Choice) -> None:
     }
     fig = latent.drawn_ranks(choice.key, choice.task, theme.mode(), theme.stroke())
     alt = "Share of names answered right against the size of the latent, cut down after training and trained so small"
-    frame.figure(fig, key="recall", alt=alt, table=table, config=about(choice))
+    frame.figure(fig, key="recall", alt=alt, table=table, config=asked.about())
     panels.caption(f"**Here, at {choice.rank}: {here:.2f}.** Line: {lesson.CUT}; diamonds: {lesson.TRAINED}.")
 
 
 def cache_bars(sizes: dict[str, int]) -> None:
     """Bytes of the four shapes."""
-    most = max(sizes.values())
     hues = {"MHA": None, "MLA": "latent"}
-    rows = [Bar(name, size / most, f"{size:,} B", hues.get(name, "kv"), name == "MLA") for name, size in sizes.items()]
-    panels.bars(rows, "Cache of four shapes")
+    rows = [Bar(name, size, hues.get(name, "kv"), name == "MLA") for name, size in sizes.items()]
+    panels.bars(rows, "Cache of four shapes", exact)
 
 
 def two_forms(choice: Choice, prompt: recall.Prompt, tokens: int) -> None:
     """Arithmetic and numbers read in either form, and how far the results are apart."""
     forms = lesson.forms(choice, tokens)
     for what, values in (("FLOPs", [f.flops for f in forms]), ("numbers read", [f.reads for f in forms])):
-        rows = [
-            Bar(f.form, v / max(values), f"{v:,}", "latent" if f.form == choice.form else None, f.form == choice.form)
-            for f, v in zip(forms, values)
-        ]
+        rows = [Bar(f.form, v, "latent" if f.form == choice.form else None, f.form == choice.form) for f, v in zip(forms, values)]
         live.small(what)
-        panels.bars(rows, f"{what} of one more token")
+        panels.bars(rows, f"{what} of one more token", "{:,}".format)
     panels.near("same output: largest difference of any weight or probability", lesson.forms_differ(choice, prompt))
 
 
@@ -278,32 +261,21 @@ def count(asked: Asked) -> None:
     """Memory against context, counted beside measured; both forms' arithmetic and reads; real models; one percentage, three
     ways."""
     if not models.keys():
-        growth(asked.choice)
+        growth(asked)
         return
-    key = controls.pick("real", "Real model", models.keys(), models.default(), model_name)
-    left, right = st.columns(2, gap="large")
-    with left:
-        growth(asked.choice)
-    with right:
-        reads(asked.choice, key)
-    left, right = st.columns(2, gap="large")
-    with left:
-        arithmetic(asked.choice, key)
-    with right:
-        at_once(asked.choice, key)
-    formula(key)
-    real_models(asked.choice)
-    three_answers()
-    often_said(key)
+    real = controls.Pick("real", "Real model", models.keys(), models.default(), name=model_name).draw()
+    parts = (growth, reads), (arithmetic, at_once), formula, real_models, three_answers, often_said
+    live.stacked(*parts)(replace(asked, real=real))
 
 
-def growth(choice: Choice) -> None:
+def growth(asked: Asked) -> None:
     """Cache of our model against tokens."""
+    choice = asked.choice
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
     lines, kept = lesson.cache_curves(choice, lengths), lesson.measured_cache(choice)
     live.heading("Our model: cache against tokens")
     drawn = kinds.lines(lines, "MLA", "latent", 2.6)
-    kinds.show(kinds.Growth(drawn, "MLA", lengths, points, kept, column="{} counted, B", height=300), "growth", about(choice))
+    kinds.show(kinds.Growth(drawn, "MLA", lengths, points, kept, column="{} counted, B", height=300), "growth", asked.about())
     panels.caption(
         f"**Latent {choice.rank}{f' and a rope key of {choice.mixer.rope_dim}' * choice.key}; {lesson.HEADS} heads of "
         f"{choice.mixer.nope_dim}.** Lines are counted; rings are bytes in the tensors of the live model."
@@ -311,26 +283,26 @@ def growth(choice: Choice) -> None:
     panels.check(int(lines["MLA"][points[-1] - 1]), int(kept[-1]))
 
 
-def reads(choice: Choice, key: str) -> None:
+def reads(asked: Asked) -> None:
     """Numbers that attention reads for one token of a real model."""
-    contexts = 2 ** np.arange(10, 18)
+    key, contexts = asked.real, 2 ** np.arange(10, 18)
     values, f = models.decode_curves(key, contexts)["reads"], models.facts(key)
     live.heading(f"{model_name(key)}: numbers read for one token")
     drawn = latent.lines(model_name(key), contexts, values, "numbers read in one layer", "numbers", "numbers")
-    kinds.show(drawn, "reads", about(choice, real_model=model_name(key)))
+    kinds.show(drawn, "reads", asked.about(real_model=model_name(key)))
     panels.caption(
         f"**Absorbed reads {f.fewer_reads:.0f} times less:** {f.kept} numbers a token, whatever the number of heads. "
         "Expanded reads every head's own keys and values."
     )
 
 
-def arithmetic(choice: Choice, key: str) -> None:
+def arithmetic(asked: Asked) -> None:
     """FLOPs of one decode step of a real model."""
-    contexts = 2 ** np.arange(10, 18)
+    key, contexts = asked.real, 2 ** np.arange(10, 18)
     values, f = models.decode_curves(key, contexts)["flops"], models.facts(key)
     live.heading(f"{model_name(key)}: arithmetic of one token")
     drawn = latent.lines(model_name(key), contexts, values, "FLOPs of one layer", "FLOP", "FLOPs")
-    kinds.show(drawn, "arithmetic", about(choice, real_model=model_name(key)))
+    kinds.show(drawn, "arithmetic", asked.about(real_model=model_name(key)))
     panels.caption(
         f"**For one query and one key the absorbed form costs {f.more_flops:.1f} times the arithmetic,** but makes nothing anew. "
         "Expanded makes the keys and values of the whole context for every token, unless all are kept, as in multi-head "
@@ -338,53 +310,49 @@ def arithmetic(choice: Choice, key: str) -> None:
     )
 
 
-def at_once(choice: Choice, key: str) -> None:
+def at_once(asked: Asked) -> None:
     """Which form is cheaper, by how many tokens are answered at once."""
-    context = models.PREFILL
+    key, context = asked.real, models.PREFILL
     queries = np.unique(np.geomspace(1, context, 40).astype(int))
     values, at = models.together(key, context, queries), models.crossing(key, context)
     height = models.together(key, context, np.array([max(at, 1)]))[lesson.ABSORBED][0]
     live.heading(f"{model_name(key)}: many tokens at once, the last of {context:,}")
-    drawn = latent.crossing(model_name(key), queries, values, at, height)
-    kinds.show(drawn, "at-once", about(choice, real_model=model_name(key)))
+    kinds.show(latent.crossing(model_name(key), queries, values, at, height), "at-once", asked.about(real_model=model_name(key)))
     panels.caption(
         f"**From {at:,} tokens at once the expanded form is cheaper.** So prompts are read expanded and answers written "
         "absorbed, with the same weights."
     )
 
 
-def formula(key: str) -> None:
+def formula(asked: Asked) -> None:
     """The cache formula with the numbers of this model put in."""
-    f = models.formula(key)
-    live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
-    st.latex(
+    f = models.formula(asked.real)
+    live.formula(
+        f"{f.name} at {f.context:,} tokens, 16-bit cache",
         r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot (\underbrace{%d}_{\text{latent}} + "
         r"\underbrace{%d}_{\text{rope key}}) \cdot \underbrace{%s}_{\text{tokens}} \cdot "
         r"\underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
-        % (f.layers, f.latent, f.rope_key, live.digits(f.context), binary(f.bytes))
-    )
-    panels.caption(
+        % (f.layers, f.latent, f.rope_key, live.digits(f.context), binary(f.bytes)),
         "**Convention.** Numbers kept for one sequence, in 16 bits; KiB, MiB and GiB are powers of 1024. "
-        f"{decimal(f.bytes)} in powers of 1000. The command line gives the same: " + "{code}.",
-        code=f"<code>python -m core inspect {key} --context {f.context} --cache-dtype bfloat16</code>",
+        f"{decimal(f.bytes)} in powers of 1000. The command line gives the same: {{code}}.",
+        f"{asked.real} --context {f.context} --cache-dtype bfloat16",
     )
 
 
-def real_models(choice: Choice) -> None:
+def real_models(asked: Asked) -> None:
     """Every model of the catalogue with a latent, beside other caches of its shape."""
     rows = models.real_models()
     live.heading(f"Real models at {CONTEXT} tokens")
-    names = [r.name for r in rows]
-    sizes = {f: np.array([getattr(r, f) for r in rows]) for f in ("multi_head", "grouped", "released")}
+    sizes = {part: column(rows, part) for part in ("multi_head", "grouped", "released")}
     subject = f"Cache of {len(rows)} real models at {CONTEXT} tokens"
-    kinds.show(latent.models(subject, names, **sizes, label=binary), "models", about(choice))
+    kinds.show(latent.models(subject, [r.name for r in rows], **sizes, label=binary), "models", asked.about())
     panels.caption(
         f"**One sequence of {USUAL_CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
         "Log scale. Ring and square keep keys and values as wide as the model's heads."
     )
 
 
-def three_answers() -> None:
+def three_answers(_: Asked) -> None:
     """How much smaller is the cache? Against what, and in how many bits."""
     savings = models.savings()
     if not savings:
@@ -410,9 +378,9 @@ def three_answers() -> None:
     )
 
 
-def often_said(key: str) -> None:
+def often_said(asked: Asked) -> None:
     """Common mistakes, each with what is counted."""
-    f = models.facts(key)
+    f = models.facts(asked.real)
     live.heading(f"Often said, counted for {f.name}")
     query = (
         f"It does not touch the cache: {f.kept} numbers with it, {f.kept_without_query_rank} without. It runs in use as well; "
@@ -442,16 +410,8 @@ def often_said(key: str) -> None:
 # Prove
 
 
-def prove(_: Asked) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("mla")
-    live.verdicts(report, Spelling({key: v.label for key, v in lesson.recipes.VARIANTS.items()}, at_pairs).number)
-    columns = st.columns(2, gap="large")
-    for i, group in enumerate(MECHANISM.groups):
-        with columns[i % 2]:
-            equal_cache(i, group, {"command": report["command"]})
-    with columns[1]:
-        by_size({"command": report["command"]})
+def limits(_: Asked) -> None:
+    """What so small a test can say."""
     grid = proved.grid()
     sizes = "; ".join(
         f"{title}: {ours:,} against {low:,}{f' to {high:,}' * (high > low)}"
@@ -467,41 +427,30 @@ def prove(_: Asked) -> None:
         "show that a latent holds what the heads need, and what the rope key is for. Whether a latent is better than shared keys "
         "and values at the size of real models it cannot show: for that stand the tables below."
     )
-    live.published("mla")
 
 
-def equal_cache(i: int, group: Group, config: dict) -> None:
+def equal_cache(i: int, group: Group, _: Asked) -> None:
     """One comparison at equal numbers a token: every seed, early and at the end."""
     live.heading(group.title)
     slower, faster = proved.rates(group)
     subject = f"Loss with {group.title}: latent attention and {len(group.rivals)} rivals, early and at the end"
-    kinds.show(latent.versus(subject, proved.runs(group), set(group.variants), label, proved.LOSS), f"versus-{i}", config)
+    drawn = latent.versus(subject, proved.runs(group), set(group.variants), label, proved.LOSS)
+    kinds.show(drawn, f"versus-{i}", live.again(MECHANISM))
     panels.caption(
         f"**Open: after {group.early} steps. Filled: at the end.** One mark a seed, a bar at each mean. Circles: learning rate "
         f"{slower:g}; diamonds: {faster:g}."
     )
 
 
-def by_size(config: dict) -> None:
+def by_size(_: Asked) -> None:
     """Learning curves of the trained latents."""
     live.heading(f"Loss at {lesson.PAIRS} pairs while training, by latent")
     variants = [lesson.Choice(rank, made=lesson.TRAINED).variant for rank in lesson.recipes.LATENTS]
     curves = {v: c for v in variants if (c := proved.learning(v))}
-    subject, columns = (
-        f"Loss against training steps for {len(curves)} sizes of the latent",
-        ("variant", "seed", "step", proved.LOSS),
-    )
-    hues = dict.fromkeys(curves, "latent")
-    kinds.show(kinds.Learning(subject, curves, label, hues, columns, written=str), "learning", config)
+    subject, hues = f"Loss against training steps for {len(curves)} sizes of the latent", dict.fromkeys(curves, "latent")
+    drawn = kinds.Learning(subject, curves, label, hues, ("variant", "seed", "step", proved.LOSS), written=str)
+    kinds.show(drawn, "learning", live.again(MECHANISM))
     panels.caption("**One line a seed, one dash a size.** All with a rope key.")
-
-
-# Read
-
-
-def read(_: Asked) -> None:
-    """The glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/latent.py", listed=MECHANISM.papers)
 
 
 # Who uses it
@@ -513,10 +462,13 @@ def users(_: Asked) -> None:
     live.users(
         ("heads", "latent", "rope key", "query latent", "cache a token"),
         [(e, m.heads, m.kv_rank, models.rope_key(m), m.q_rank or "none", binary(size)) for e, m, size in rows],
-    )
-    panels.caption(
-        "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page."
+        "**Every row is counted from the config as released**, 16-bit cache, all layers. Click a name for the model's own page.",
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+versus = [partial(equal_cache, i, group) for i, group in enumerate(MECHANISM.groups)]
+columns = live.stacked(*versus[::2]), live.stacked(*versus[1::2], by_size)
+live.page(
+    ANSWER, CORRECTION, choose, see, count, live.proof(MECHANISM, columns, limits, name=SPELLING.number),
+    live.reading("core/model/mixers/latent.py", listed=MECHANISM.papers), users,
+)  # fmt: skip

@@ -1,26 +1,24 @@
 """Mixture of experts: how can 671 billion parameters cost 37 billion?"""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import experts as figures
 from app.figures import frame, kinds
-from app.figures.maps import encode_probability, maps
+from app.figures.maps import encode_probability
 from app.panels import Bar
-from core.lessons.common import spec_of
+from core.lessons.common import column, columns, spec_of
 from core.lessons.moe import evidence as runs
 from core.lessons.moe import lesson
 from core.lessons.moe.words import balance_said, model_said, number_said, trained_as, variant_said
-from core.model.registry import question
 from core.train import evidence, zoo
 from core.train.recipes.moe import BALANCED, MECHANISM, Setting
 from core.train.tasks import domains, experts
 from core.units import count, decimal
 
-QUESTION = question("moe")
 ANSWER = "A router sends each token to a few of many experts, anew in every layer; all the others rest."
 CORRECTION = "Resting is not absent: all of them must lie in memory, a large batch wakes nearly all, and experts are not topics."
 
@@ -38,15 +36,31 @@ HELP_SHARED = "One more expert, which every token passes."
 HELP_GATE = "softmax: the experts compete for a token. sigmoid: each is judged by itself."
 HELP_BATCH = "Tokens that are decoded together, each of another text."
 HELP_CELLS = "weights: what the output of each picked expert is multiplied by. affinities: what the router gives every expert."
+
+
+def control(kind, field: str, label: str, help: str, hue: str = "routed"):
+    """A control over every value of a field of a mixture that was trained."""
+    return kind(field, label, lesson.offered(field, {}), getattr(lesson.DEFAULT, field), hue, help)
+
+
+MODEL = {
+    "experts": control(controls.Slider, "experts", "Experts", HELP_EXPERTS),
+    "balance": control(controls.Choice, "balance", "Balancing", HELP_BALANCE),
+    "top_k": control(controls.Choice, "top_k", "Experts a token", HELP_TOP),
+    "shared": control(controls.Switch, "shared", "Shared expert", HELP_SHARED, "shared"),
+    "gate": control(controls.Choice, "gate", "Gate", HELP_GATE),
+}
 REAL = controls.Pick(
-    "real", "Real model", list(lesson.mixture_names()), lesson.default_mixture(), name=lesson.mixture_names().get
+    "real", "Real model", list(lesson.mixture_names()), lesson.default_mixture(), name=lesson.mixture_names().__getitem__
 )
 BATCH = controls.Slider("batch", "Batch", lesson.BATCHES, 32, "routed", HELP_BATCH)
 PROMPT = controls.Prompt(
     "prompt", "Any mix of the domains", EXAMPLES, lambda rng: domains.surprise(rng.randrange(1 << 30), sentences=3),
     domains.MAX_CHARACTERS,
 )  # fmt: skip
-CELLS = ("weights", "affinities")
+CELLS = controls.Choice("cells", "Cells", ("weights", "affinities"), "weights", "routed", HELP_CELLS)
+LAYER = controls.Choice("layer", "Layer", ("1", "2"), "1", "routed")
+FLOW = controls.Switch("flow", "Words as a flow to their experts", hue="routed")
 
 
 # Controls
@@ -57,47 +71,46 @@ class Choice:
     """What the controls hold."""
 
     setting: Setting
-    key: str
+    key: str  # of the real model
     batch: int
     text: str
+
+    @property
+    def variant(self) -> str:
+        """The checkpoint that runs."""
+        return self.setting.variant
+
+    @property
+    def real(self) -> lesson.RealModel:
+        """The real model."""
+        return lesson.counted_mixture(self.key)
 
 
 def choose() -> Choice:
     """The controls: experts, balancing and presets; prompt, the rest of the model, real model and batch folded."""
-    said, chosen = summary(), {}
+    summary = f"{PROMPT.example()} · {model_said(asked())} · {lesson.mixture_names()[REAL.peek()]}, batch {BATCH.peek()}"
+    chosen: dict[str, object] = {}
     with controls.row():
-        chosen["experts"] = offer("experts", "Experts", chosen, HELP_EXPERTS)
-        chosen["balance"] = offer("balance", "Balancing", chosen, HELP_BALANCE)
-        with controls.presets_first("preset", lesson.presets(), "routed"), controls.more(said):
+        offer(chosen, "experts", "balance")
+        with controls.presets_first("preset", lesson.presets(), "routed"), controls.more(summary):
             prompt = PROMPT.draw()
             with controls.row("model"):
-                chosen["top_k"] = offer("top_k", "Experts a token", chosen, HELP_TOP)
-                chosen["shared"] = offer("shared", "Shared expert", chosen, HELP_SHARED)
-                chosen["gate"] = offer("gate", "Gate", chosen, HELP_GATE)
+                offer(chosen, "top_k", "shared", "gate")
             with controls.row("real"):
                 key, batch = REAL.draw(), BATCH.draw()
-    return Choice(Setting(**chosen), key, batch, prompt)
+    return Choice(lesson.settle(chosen), key, batch, prompt)
 
 
-def offer(field: str, label: str, chosen: dict, help: str):
-    """A control over what was trained together with the values chosen so far; none where only one value was."""
-    options = lesson.offered(field, chosen)
-    start = lesson.otherwise(field, options)
-    if len(options) == 1:
-        return options[0]
-    controls.forget(field, options)
-    if field == "shared":
-        return controls.switch(field, label, start, "shared", help)
-    if field == "experts":
-        return controls.slider_choice(field, label, options, start, "routed", help)
-    return controls.choice(field, label, options, start, "routed", help)
+def offer(chosen: dict, *fields: str) -> None:
+    """Draw controls over what was trained together with the values that are chosen so far."""
+    for field in fields:
+        options = lesson.offered(field, chosen)
+        chosen[field] = MODEL[field].offer(options, lesson.otherwise(field, options))
 
 
-def summary() -> str:
-    """What the folded controls are going to hold."""
-    every = {field: tuple(dict.fromkeys(getattr(s, field) for s in lesson.recipes.TRAINED)) for field in lesson.FIELDS}
-    setting = lesson.settle({f: state.peek(f, getattr(lesson.DEFAULT, f), every[f]) for f in lesson.FIELDS})
-    return f"{PROMPT.example()} · {model_said(setting)} · {lesson.mixture_names()[REAL.peek()]}, batch {BATCH.peek()}"
+def asked() -> Setting:
+    """The model that the controls are going to hold."""
+    return lesson.settle({field: control.peek() for field, control in MODEL.items()})
 
 
 # See
@@ -106,49 +119,44 @@ def summary() -> str:
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
     prompt = live.parsed(choice.text, FIRST, experts.TASK)
-    scene = lesson.scene(choice.setting.variant, tuple(prompt.tokens))
+    scene = lesson.scene(choice.variant, tuple(prompt.tokens))
     left, right = panels.beside()
     with left:
-        shown = picture(choice.setting, scene, choice.text)
+        shown = picture(choice, scene)
         layer = shown["head"] if shown["head"] is not None else len(scene.picked) - 1
-        panels.caption(
-            said(choice.setting, scene), affinity=panels.term("affinity", HELP_CELLS), gate=panels.term("gate", HELP_GATE)
-        )
-        beside(choice.setting, choice.key)
-        tasted(choice.setting, scene, layer)
-        if controls.switch("flow", "Words as a flow to their experts", False, "routed"):
-            flow(choice.setting, scene, shown["row"], choice.text)
+        affinity, gate = panels.term("affinity", HELP_CELLS), panels.term("gate", HELP_GATE)
+        panels.caption(scene_text(choice.setting, scene), affinity=affinity, gate=gate)
+        beside(choice)
+        tasted(choice.variant, scene, layer)
+        if FLOW.draw():
+            flow(choice, scene, shown["row"])
     with right:
-        side(choice.setting, scene, choice.key, choice.batch)
+        side(choice, scene)
 
 
-def picture(setting: Setting, scene: lesson.Scene, text: str) -> dict:
+def picture(choice: Choice, scene: lesson.Scene) -> dict:
     """The routing: a panel a layer, a row a token, a column an expert."""
-    cells = state.peek("cells", CELLS[0], CELLS)
-    start = {"step": len(scene.words)}
-    chosen = maps(
-        encode_probability(scene.weights if cells == CELLS[0] else scene.affinity),
+    has_weights, many = CELLS.peek() == CELLS.default, choice.setting.experts
+    chosen = live.picture(
+        encode_probability(scene.weights if has_weights else scene.affinity),
+        {"step": len(scene.words)},
         key="routing",
-        title=QUESTION,
-        alt=f"Which of {setting.experts} experts each of {len(scene.words)} tokens goes to, in {len(scene.picked)} layers",
+        alt=f"Which of {many} experts each of {len(scene.words)} tokens goes to, in {len(scene.picked)} layers",
         tokens=scene.words,
-        cols=[f"expert {e + 1}" for e in range(setting.experts)],
+        cols=[f"expert {e + 1}" for e in range(many)],
         labels=[f"layer {n + 1}" for n in range(len(scene.picked))],
         columns=len(scene.picked),
         hue="routed",
-        verb="goes to" if cells == CELLS[0] else "likes",
-        selected=state.selection(start),
+        verb="goes to" if has_weights else "likes",
         aspect=1.75 if state.stage() else 1.1,
-        config=live.about(setting.variant, prompt=text),
-        stage=state.stage(),
+        config=live.about(choice.variant, prompt=choice.text),
     )
-    state.keep_selection(chosen, start)
     with controls.row("picture"):
-        controls.choice("cells", "Cells", CELLS, CELLS[0], "routed", HELP_CELLS)
+        CELLS.draw()
     return chosen
 
 
-def said(setting: Setting, scene: lesson.Scene) -> str:
+def scene_text(setting: Setting, scene: lesson.Scene) -> str:
     """What the picture shows now."""
     idle = " and ".join(f"{n} in layer {i + 1}" for i, n in enumerate(lesson.idle(scene)))
     return (
@@ -159,16 +167,16 @@ def said(setting: Setting, scene: lesson.Scene) -> str:
     )
 
 
-def beside(setting: Setting, key: str) -> None:
+def beside(choice: Choice) -> None:
     """Where the mixture that runs differs from the real model that is chosen."""
-    found = [f"{trait} {real} → {here}" for trait, real, here in lesson.trait_differences(key, setting)]
-    name = lesson.real_model(key).name
+    found = [f"{trait} {real} → {here}" for trait, real, here in lesson.trait_differences(choice.key, choice.setting)]
+    name = choice.real.name
     panels.caption(f"**Differs from {name} in:** {'; '.join(found)}." if found else f"**The same kind as {name}.**")
 
 
-def tasted(setting: Setting, scene: lesson.Scene, layer: int) -> None:
+def tasted(variant: str, scene: lesson.Scene, layer: int) -> None:
     """Which experts each domain's words went to, whether domains share them, and what the fixed text says about it."""
-    tastes, fixed = lesson.tastes(scene, layer), lesson.decides(setting.variant)[layer]
+    tastes, fixed = lesson.tastes(scene, layer), lesson.decides(variant)[layer]
     if not tastes:
         return
     live.heading(f"Whose words go where, layer {layer + 1}")
@@ -180,7 +188,7 @@ def tasted(setting: Setting, scene: lesson.Scene, layer: int) -> None:
     )
 
 
-def flow(setting: Setting, scene: lesson.Scene, row: int | None, text: str) -> None:
+def flow(choice: Choice, scene: lesson.Scene, row: int | None) -> None:
     """Words to experts of both layers."""
     live.heading("From words to experts to experts")
     names, links, columns = lesson.flow(scene)
@@ -188,128 +196,102 @@ def flow(setting: Setting, scene: lesson.Scene, row: int | None, text: str) -> N
     fig = figures.flow(names, links, columns, hot, theme.colours(), theme.stroke())
     table = {"from": [names[a] for a, _, _ in links], "to": [names[b] for _, b, _ in links], "tokens": [n for *_, n in links]}
     alt = f"{len(set(scene.words))} words flow to the experts of layer 1 and on to those of layer 2"
-    frame.figure(fig, key="paths", alt=alt, table=table, config=live.about(setting.variant, prompt=text))
+    frame.figure(fig, key="paths", alt=alt, table=table, config=live.about(choice.variant, prompt=choice.text))
     panels.caption("**Width = tokens.** A node 1.5 is expert 5 of layer 1. Tap a token above to follow its word.")
 
 
-def side(setting: Setting, scene: lesson.Scene, key: str, batch: int) -> None:
+def side(choice: Choice, scene: lesson.Scene) -> None:
     """Loads, parameters, experts that a batch touches, what decides the choice."""
-    colours, stroke, variant = theme.colours(), theme.stroke(), setting.variant
-    config = live.about(variant)
-    here, fixed = lesson.expert_load(scene), lesson.trained_load(variant)
+    variant = choice.variant
     with panels.card("Load of each expert", "load"):
-        where = [(n + 1, e + 1) for n in range(len(here)) for e in range(setting.experts)]
-        table = {
-            "layer": [n for n, _ in where],
-            "expert": [e for _, e in where],
-            "here, times the mean": here.ravel(),
-            "fixed text": fixed.ravel(),
-        }
-        alt = (
-            f"Load of {setting.experts} experts in {len(here)} layers on this text and on the fixed text, against the fair share"
-        )
-        frame.figure(figures.loads(here, fixed, colours, stroke), key="load", alt=alt, table=table, config=config)
-        busiest = ", ".join(f"{row.max():.1f}" for row in fixed)
-        live.small(
-            f"Bars: your {len(scene.words)} tokens. Lines: {lesson.fixed_tokens():,} tokens, busiest {busiest} times the mean."
-        )
+        load(variant, scene)
     with panels.card("Its parameters", "areas"):
         counted = lesson.variant_cost(variant)
-        total, active = counted.params_total, counted.params_active
-        panels.bars(
-            [
-                Bar("all of them", 1.0, f"{total:,}"),
-                Bar("for one token", lesson.active_share(variant), f"{active:,}", "routed", True),
-            ],
-            "Parameters in all, and those that one token visits",
-        )
-        panels.check(total, lesson.measured_parameters(variant))
+        rows = [Bar("all of them", counted.params_total), Bar("for one token", counted.params_active, "routed", True)]
+        panels.bars(rows, "Parameters in all, and those that one token visits", "{:,}".format)
+        panels.check(counted.params_total, lesson.measured_parameters(variant))
         live.small("As areas under Count.")
-    with panels.card(f"A batch of {batch} wakes", "touched"):
-        batch_bars(variant, batch, key)
+    with panels.card(f"A batch of {choice.batch} wakes", "touched"):
+        batch_bars(choice)
     with panels.card("What decides which expert?", "decides"):
-        for n, features in enumerate(lesson.decides(variant)):
-            panels.bars(
-                [
-                    Bar(f"{name}, layer {n + 1}", v, f"{v:.2f}", "routed" if name == "domain" else None)
-                    for name, v in features.items()
-                ]
-            )
+        for n, features in enumerate(lesson.decides(variant), 1):
+            rows = [Bar(f"{name}, layer {n}", v, "routed" if name == "domain" else None) for name, v in features.items()]
+            panels.bars(rows, write="{:.2f}".format, of=1)
         live.small("0: nothing, 1: all of it; chance taken off, on the fixed text. A word also gives away its domain.")
 
 
-def batch_bars(variant: str, batch: int, key: str) -> None:
+def load(variant: str, scene: lesson.Scene) -> None:
+    """How much each expert gets, here and on the fixed text."""
+    here, fixed = lesson.expert_load(scene), lesson.trained_load(variant)
+    where = np.indices(here.shape).reshape(2, -1) + 1
+    table = dict(zip(("layer", "expert"), where)) | {"here, times the mean": here.ravel(), "fixed text": fixed.ravel()}
+    alt = f"Load of {here.shape[1]} experts in {len(here)} layers on this text and on the fixed text, against the fair share"
+    fig = figures.loads(here, fixed, theme.colours(), theme.stroke())
+    frame.figure(fig, key="load", alt=alt, table=table, config=live.about(variant))
+    busiest = ", ".join(f"{row.max():.1f}" for row in fixed)
+    live.small(
+        f"Bars: your {len(scene.words)} tokens. Lines: {lesson.fixed_tokens():,} tokens, busiest {busiest} times the mean."
+    )
+
+
+def batch_bars(choice: Choice) -> None:
     """Distinct experts for a batch, by the formula and measured; the real model's by the formula."""
-    ffn, at = zoo.recipe(variant).spec.layers[0].ffn, lesson.BATCHES.index(batch)
-    evenly, r = lesson.predicted(ffn)[at], lesson.real_model(key)
-    rows = [Bar("formula", evenly / ffn.experts, f"{evenly:.1f} of {ffn.experts}")]
-    rows += [
-        Bar(f"layer {n + 1}", v / ffn.experts, f"{v:.1f}", "routed", True) for n, v in enumerate(lesson.touched(variant)[:, at])
+    ffn, at, real = choice.setting.ffn, lesson.BATCHES.index(choice.batch), choice.real
+    evenly, hit = lesson.predicted(ffn)[at], real.ffn.touched(choice.batch)
+    measured = enumerate(lesson.touched(choice.variant)[:, at], 1)
+    rows = [
+        Bar("formula", evenly / ffn.experts, text=f"{evenly:.1f} of {ffn.experts}"),
+        *(Bar(f"layer {n}", v / ffn.experts, "routed", True, f"{v:.1f}") for n, v in measured),
+        Bar(real.name, hit / real.ffn.experts, text=f"{hit:.0f} of {real.ffn.experts}"),
     ]
-    hit = r.ffn.touched(batch)
-    rows.append(Bar(r.name, hit / r.ffn.experts, f"{hit:.0f} of {r.ffn.experts}"))
-    panels.bars(rows, "Distinct experts that a batch touches")
+    panels.bars(rows, "Distinct experts that a batch touches", of=1)
     live.small("Even picks assumed by the formula, measured in our model. All of them are read from memory.")
 
 
 # Count
 
 
-def counts(choice: Choice) -> None:
-    """Parameters in all and active, what a batch touches and reads, the formula with the numbers, all real models."""
-    r, colours, stroke = lesson.real_model(choice.key), theme.colours(), theme.stroke()
-    spell(r)
-    left, right = st.columns(2, gap="large")
-    with left:
-        live.heading(f"{r.name}: {count(r.total)} parameters, {count(r.active)} active")
-        blocks = lesson.blocks(spec_of(choice.key))
-        table = {"part": [b[0] for b in blocks], "parameters": [b[1] for b in blocks]}
-        alt = f"{r.name}: {count(r.total)} parameters as areas, of which a token visits {count(r.active)}"
-        frame.figure(
-            figures.areas(blocks, count, colours, stroke, 290),
-            key="real-areas",
-            alt=alt,
-            table=table,
-            config={"model": choice.key},
-        )
-        panels.caption(f"**{r.share:.1%} are active for a token.** Solid: visited by every token. Faint: experts that rest.")
-        own_areas(choice.setting, colours, stroke)
-    with right:
-        live.heading(f"{r.name}: weights read a step")
-        curve = lesson.reading(choice.key)
-        fig = figures.reading(
-            curve["batch"], curve["step"], curve["token"], r.weight_bytes, choice.batch, decimal, colours, stroke
-        )
-        table = {
-            "tokens in the batch": curve["batch"],
-            "experts touched": curve["touched"],
-            "bytes a step": curve["step"],
-            "bytes a token": curve["token"],
-        }
-        alt = f"Bytes of weights that a decode step of {r.name} reads against the batch, up to all of them"
-        frame.figure(fig, key="reading", alt=alt, table=table, config={"model": choice.key, "batch": choice.batch})
-        panels.caption(
-            f"**Batch {choice.batch}: {decimal(r.read(choice.batch))} of {decimal(r.weight_bytes)} in {r.dtype}.** "
-            "If every token picks evenly and alone."
-        )
-    formula(r, choice.batch)
-    ours(choice.setting, colours, stroke)
-    real_models(choice.key)
-
-
-def own_areas(setting: Setting, colours: dict, stroke: float) -> None:
-    """The parameters of our model as areas."""
+def areas(choice: Choice) -> None:
+    """The parameters of the real model and of ours as areas."""
+    r, variant = choice.real, choice.variant
+    live.heading(f"{r.name}: {count(r.total)} parameters, {count(r.active)} active")
+    alt = f"{r.name}: {count(r.total)} parameters as areas, of which a token visits {count(r.active)}"
+    area(lesson.blocks(spec_of(choice.key)), "real-areas", alt, {"model": choice.key}, height=290)
+    panels.caption(f"**{r.share:.1%} are active for a token.** Solid: visited by every token. Faint: experts that rest.")
     live.heading("Our model, the same picture")
-    variant = setting.variant
-    blocks, counted = lesson.blocks(zoo.recipe(variant).spec), lesson.variant_cost(variant)
-    table = {"part": [b[0] for b in blocks], "parameters": [b[1] for b in blocks]}
+    counted = lesson.variant_cost(variant)
     alt = f"{counted.params_total:,} parameters as areas, of which a token visits {counted.params_active:,}"
-    frame.figure(figures.areas(blocks, count, colours, stroke), key="areas", alt=alt, table=table, config=live.about(variant))
+    area(lesson.blocks(zoo.recipe(variant).spec), "areas", alt, live.about(variant))
     panels.caption(f"**{variant_said(variant)}: {counted.params_active:,} of {counted.params_total:,} are active for a token.**")
 
 
-def spell(r: lesson.RealModel) -> None:
+def area(blocks: list, key: str, alt: str, config: dict, **size) -> None:
+    """The parts of a model as areas."""
+    fig = figures.areas(blocks, count, theme.colours(), theme.stroke(), **size)
+    frame.figure(fig, key=key, alt=alt, table=columns(("part", "parameters"), (b[:2] for b in blocks)), config=config)
+
+
+def reading(choice: Choice) -> None:
+    """Bytes of weights that a decode step of the real model reads."""
+    r, batch, curve = choice.real, choice.batch, lesson.reading(choice.key)
+    live.heading(f"{r.name}: weights read a step")
+    lines = curve["batch"], curve["step"], curve["token"]
+    fig = figures.reading(*lines, r.weight_bytes, batch, decimal, theme.colours(), theme.stroke())
+    heads = {
+        "batch": "tokens in the batch", "touched": "experts touched", "step": "bytes a step", "token": "bytes a token",
+    }  # fmt: skip
+    table = {head: curve[key] for key, head in heads.items()}
+    alt = f"Bytes of weights that a decode step of {r.name} reads against the batch, up to all of them"
+    frame.figure(fig, key="reading", alt=alt, table=table, config={"model": choice.key, "batch": batch})
+    panels.caption(
+        f"**Batch {batch}: {decimal(r.read(batch))} of {decimal(r.weight_bytes)} in {r.dtype}.** "
+        "If every token picks evenly and alone."
+    )
+
+
+def spelled_out(choice: Choice) -> None:
     """What "9 experts active" means, and that memory holds them all."""
+    r = choice.real
     dense = r.layers - r.mixed
     active = r.ffn.top_k + r.shared
     where = f"in each of {r.mixed} layers" + (f"; the other {dense} are dense" if dense else "")
@@ -333,60 +315,51 @@ def without_lookup(r: lesson.RealModel) -> str:
     )
 
 
-def formula(r: lesson.RealModel, batch: int) -> None:
+def formula(choice: Choice) -> None:
     """The formulas with the numbers of this model put in."""
-    live.heading("Parameters of a layer's experts, and how many a batch wakes")
+    r, batch, digits = choice.real, choice.batch, live.digits
     E, K, expert, always = r.ffn.experts, r.ffn.top_k, r.ffn.expert(r.d_model), lesson.shared_size(r.ffn, r.d_model)
-    one = r"3 \cdot %s \cdot %s" % (thousands(r.d_model), thousands(r.ffn.hidden))
+    one = r"3 \cdot %s \cdot %s" % (digits(r.d_model), digits(r.ffn.hidden))
     biases = r"\text{, and biases}" if r.ffn.expert_bias else ""
+    plus = r"+ \underbrace{\text{%s}}_{\text{shared}}" % count(always) if always else ""
     lines = (
         r"\text{total} &= \underbrace{%d}_{E} \cdot \underbrace{%s}_{\text{an expert}%s} %s = \text{%s}"
-        % (E, one, biases, plus(always), count(E * expert + always)),
-        r"\text{active} &= \underbrace{%d}_{K} \cdot %s %s = \text{%s}" % (K, one, plus(always), count(K * expert + always)),
+        % (E, one, biases, plus, count(E * expert + always)),
+        r"\text{active} &= \underbrace{%d}_{K} \cdot %s %s = \text{%s}" % (K, one, plus, count(K * expert + always)),
         r"\text{awake} &= E \left(1 - \left(1 - \tfrac{K}{E}\right)^{B}\right)",
         r"&= %d \left(1 - \left(1 - \tfrac{%d}{%d}\right)^{%d}\right) = %s" % (E, K, E, batch, f"{r.ffn.touched(batch):.1f}"),
     )
-    st.latex(r"\begin{aligned} %s \end{aligned}" % r" \\ ".join(lines))
-    panels.caption(
+    live.formula(
+        "Parameters of a layer's experts, and how many a batch wakes",
+        r"\begin{aligned} %s \end{aligned}" % r" \\ ".join(lines),
         f"**One layer of {r.name}, {batch} tokens decoded together**, router left out. The formula assumes that tokens "
         "pick evenly and independently; picks that agree wake fewer. The command line counts the whole model: {code}.",
-        code=f"<code>python -m core inspect {r.key}</code>",
+        r.key,
     )
 
 
-def thousands(n: int) -> str:
-    """A whole number in LaTeX."""
-    return f"{n:,}".replace(",", r"{,}")
-
-
-def plus(shared: int) -> str:
-    """The shared expert's term; nothing where there is none."""
-    return r"+ \underbrace{\text{%s}}_{\text{shared}}" % count(shared) if shared else ""
-
-
-def ours(setting: Setting, colours: dict, stroke: float) -> None:
+def ours(choice: Choice) -> None:
     """The live model: formula and measurement of what a batch wakes."""
-    ffn, measured = zoo.recipe(setting.variant).spec.layers[0].ffn, lesson.touched(setting.variant)
+    ffn, measured, setting = choice.setting.ffn, lesson.touched(choice.variant), choice.setting
     live.heading("Our model: experts that a batch wakes, counted and measured")
     evenly = lesson.predicted(ffn)
-    fig = figures.touched(lesson.BATCHES, evenly, measured, ffn.experts, colours, stroke)
+    fig = figures.touched(lesson.BATCHES, evenly, measured, ffn.experts, theme.colours(), theme.stroke())
     table = {"tokens": lesson.BATCHES, "formula": evenly, **{f"measured, layer {n + 1}": row for n, row in enumerate(measured)}}
     alt = f"Distinct experts of {ffn.experts} that a batch touches: the formula as a line, each layer of the live model as rings"
-    frame.figure(fig, key="touched", alt=alt, table=table, config=live.about(setting.variant))
+    frame.figure(fig, key="touched", alt=alt, table=table, config=live.about(choice.variant))
     panels.caption(
-        f"**{setting.experts} experts, {model_said(setting)}, {balance_said(setting)}.** "
-        "Rings below the line: the load is uneven, or "
-        "tokens at the same place of their sentences like the same experts."
+        f"**{setting.experts} experts, {model_said(setting)}, {balance_said(setting)}.** Rings below the line: the load is "
+        "uneven, or tokens at the same place of their sentences like the same experts."
     )
 
 
-def real_models(key: str) -> None:
+def real_models(choice: Choice) -> None:
     """Total against active parameters of every mixture of the catalogue."""
     rows = lesson.real_models()
     live.heading("Total and active parameters of real models")
-    names, totals, actives = [r.name for r in rows], np.array([r.total for r in rows]), np.array([r.active for r in rows])
-    chosen = [r.key for r in rows].index(key)
-    kinds.show(figures.models(names, totals, actives, chosen, count), "models", {"model": key})
+    names, chosen = [r.name for r in rows], [r.key for r in rows].index(choice.key)
+    drawn = figures.models(names, column(rows, "total"), column(rows, "active"), chosen, count)
+    kinds.show(drawn, "models", {"model": choice.key})
     panels.caption(
         "**Counted from each config, log scale.** Active includes the embedding tables, which makers sometimes leave out."
     )
@@ -395,59 +368,56 @@ def real_models(key: str) -> None:
 # Prove
 
 
-def prove(choice: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    colours, stroke, report = theme.colours(), theme.stroke(), evidence.report("moe")
-    command = {"command": report["command"]}
-    live.verdicts(report, number_said)
-    left, right = st.columns(2, gap="large")
-    with left:
-        live.heading("Loss at the end: every seed")
-        kinds.show(
-            figures.losses(evidence.grouped("moe", "loss"), variant_said, runs.floor()), "loss", command, runs.final_table()
-        )
-        sizes = "; ".join(f"{variant_said(v)} {total:,}, {active:,} active" for v, (total, active) in runs.sizes().items())
-        panels.caption(
-            f"**Parameters.** {sizes}. Attention, data, steps and learning rate are equal; gates and balancing as named."
-        )
-    with right:
-        trained(choice.setting, colours, stroke, command)
-    live.published("moe")
+def losses(_: Choice) -> None:
+    """Loss of every run at the end."""
+    live.heading("Loss at the end: every seed")
+    drawn = figures.losses(evidence.grouped("moe", "loss"), variant_said, runs.floor())
+    kinds.show(drawn, "loss", live.again(MECHANISM), runs.final_table())
+    sizes = "; ".join(f"{variant_said(v)} {total:,}, {active:,} active" for v, (total, active) in runs.sizes().items())
+    panels.caption(f"**Parameters.** {sizes}. Attention, data, steps and learning rate are equal; gates and balancing as named.")
 
 
-def strengths(setting: Setting) -> str:
-    """How hard the models beside each other are balanced."""
-    alpha, gamma = runs.strengths(setting)
-    return f"The loss weighs {alpha:g}, a step of the bias is {gamma:g}: chosen on seeds that are not shown."
-
-
-def heaviest(setting: Setting) -> str:
-    """What no balancing can even out where a layer goes by the word alone."""
-    word, times = runs.commonest(setting)
-    return f"The word “{word}” alone makes {times:.1f} fair shares: an expert that gets all of them is above even."
-
-
-def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> None:
+def trained(choice: Choice) -> None:
     """Loads over training and what decides the choice, for the chosen model."""
-    variant = setting.variant
-    layer = int(controls.choice("layer", "Layer", ("1", "2"), "1", "routed"))
+    layer = int(LAYER.draw())
+    live.stacked(partial(shares, layer), partial(busiest, layer), decided)(choice)
+
+
+def shares(layer: int, choice: Choice) -> None:
+    """The load of each expert over training."""
     live.heading(f"Load over training, layer {layer}")
-    steps, loads = runs.loads_over_time(variant, runs.shown_seed())
+    steps, loads = runs.loads_over_time(choice.variant, runs.shown_seed())
     table = {"step": steps} | {f"expert {e + 1}, times the mean": column for e, column in enumerate(loads[layer - 1].T)}
-    alt = f"Share of tokens of each of {setting.experts} experts while training, as bands"
-    frame.figure(figures.shares(steps, loads[layer - 1], colours, stroke), key="shares", alt=alt, table=table, config=command)
-    panels.caption(f"**{variant_said(variant)}, seed {runs.shown_seed()}.** One band an expert; even bands mean an even load.")
+    alt = f"Share of tokens of each of {choice.setting.experts} experts while training, as bands"
+    fig = figures.shares(steps, loads[layer - 1], theme.colours(), theme.stroke())
+    frame.figure(fig, key="shares", alt=alt, table=table, config=live.again(MECHANISM))
+    panels.caption(
+        f"**{variant_said(choice.variant)}, seed {runs.shown_seed()}.** One band an expert; even bands mean an even load."
+    )
+
+
+def busiest(layer: int, choice: Choice) -> None:
+    """The largest load over training, for each way to balance; how hard, and what no balancing can even out where a layer goes by
+    the word alone."""
+    setting = choice.setting
     live.heading("The busiest expert, times the mean")
-    kinds.show(figures.busiest(runs.busiest(setting, layer), lambda v: BALANCED[trained_as(v).balance]), "busiest", command)
+    (alpha, gamma), (word, times) = runs.strengths(setting), runs.commonest(setting)
+    drawn = figures.busiest(runs.busiest(setting, layer), lambda v: BALANCED[trained_as(v).balance])
+    kinds.show(drawn, "busiest", live.again(MECHANISM))
     panels.caption(
         f"**{setting.experts} experts, {model_said(setting)}.** "
         f"1 is an even load; {setting.experts / setting.top_k:.0f} means that the same few get everything. "
-        f"{strengths(setting)} {heaviest(setting)}"
+        f"The loss weighs {alpha:g}, a step of the bias is {gamma:g}: chosen on seeds that are not shown. "
+        f"The word “{word}” alone makes {times:.1f} fair shares: an expert that gets all of them is above even."
     )
+
+
+def decided(choice: Choice) -> None:
+    """What the choice of experts depends on."""
     live.heading("What decides which expert a token gets")
-    kinds.show(figures.decides(runs.learned(variant)), "decided", command)
+    kinds.show(figures.decides(runs.learned(choice.variant)), "decided", live.again(MECHANISM))
     panels.caption(
-        f"**{variant_said(variant)}.** {{information}} of expert and word, domain, position, on the fixed text.",
+        f"**{variant_said(choice.variant)}.** {{information}} of expert and word, domain, position, on the fixed text.",
         information=panels.term("Mutual information", runs.INFORMATION),
     )
 
@@ -455,9 +425,8 @@ def trained(setting: Setting, colours: dict, stroke: float, command: dict) -> No
 # Read
 
 
-def read(_: Choice) -> None:
-    """The glossary, the source that ran, papers."""
-    live.reading("core/model/ffn/moe.py", listed=filter(lesson.has_paper, MECHANISM.papers))
+def balanced(_: Choice) -> None:
+    """How the models were balanced."""
     live.heading("How they were balanced")
     live.source("core/train/tasks/experts.py")
 
@@ -484,4 +453,9 @@ def users(_: Choice) -> None:
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
+papers = tuple(filter(lesson.has_paper, MECHANISM.papers))
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked(spelled_out, (areas, reading), formula, ours, real_models),
+    live.proof(MECHANISM, (losses, trained), name=number_said),
+    live.stacked(live.reading("core/model/ffn/moe.py", listed=papers), balanced), users,
+)  # fmt: skip

@@ -1,6 +1,7 @@
 """Recursive reasoning: can a 7M model out-think a big one on puzzles?"""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -8,16 +9,13 @@ import streamlit as st
 from app import controls, live, panels, state, theme
 from app.figures import frame, kinds, recursive
 from app.figures.boards import boards
-from core.errors import SpecError
 from core.lessons.recursive import evidence as proved
 from core.lessons.recursive import lesson
 from core.model.registry import question
-from core.train import evidence
 from core.train.recipes.recursive import MECHANISM
 from core.train.tasks import maze
 from core.units import operations
 
-QUESTION = question("recursive")
 ANSWER = "On the puzzles it was trained for, yes: it runs the same few layers again and again, and betters its own answer."
 CORRECTION = (
     "Tiny is its parameters, not its arithmetic; and it is no language model: it solves one kind of puzzle, and no other."
@@ -83,10 +81,20 @@ class Choice:
     steps: int
     name: str  # of the puzzle
     variant: str
-    inner: object  # n and T: numbers, or as trained
-    rounds: object
+    inner: int | str  # n and T: numbers, or as trained
+    rounds: int | str
     text: str
     every: bool
+
+    @property
+    def config(self) -> dict:
+        """What goes into an exported figure."""
+        return live.about(self.variant, steps=self.steps, n=self.inner, T=self.rounds)
+
+    @property
+    def price(self) -> lesson.Price:
+        """What the run costs."""
+        return lesson.ours(self.variant, self.steps, self.inner, self.rounds)
 
 
 def choose() -> Choice:
@@ -96,30 +104,24 @@ def choose() -> Choice:
         controls.presets("steps", PRESETS, "state")
         solvers = tuple(lesson.SOLVERS[name])
         solver = controls.Choice("solver", "Solver", solvers, solvers[0], help=" ".join(HELP_SOLVER[s] for s in solvers))
-        board = controls.Prompt(KEYS[name], LABELS[name], EXAMPLES[name], surprises(name), 200, "state")
+        board = controls.Prompt(
+            KEYS[name], LABELS[name], EXAMPLES[name], lambda rng: lesson.surprise(name, rng.randrange(1 << 30)), 200, "state"
+        )
         with controls.more(f"{solver.peek()} · {board.example(OWN)}"):
-            controls.forget("solver", solvers)
-            variant = lesson.trained(name, solver.draw() if len(solvers) > 1 else solvers[0])
+            variant = lesson.trained(name, solver.offer(solvers, solvers[0]))
             shapes = lesson.shapes(variant)
-            inner = controls.choice("inner", "n", lesson.INNERS, help=HELP_INNER.format(shapes=shapes))
-            rounds = controls.choice("rounds", "T", lesson.ROUNDS, help=HELP_ROUNDS.format(shapes=shapes))
-            every = controls.switch("all", "Race all solvers", help=HELP_ALL) if name == "6x6" else False
+            inner = controls.Choice("inner", "n", lesson.INNERS, lesson.INNERS[0], help=HELP_INNER.format(shapes=shapes)).draw()
+            rounds = controls.Choice(
+                "rounds", "T", lesson.ROUNDS, lesson.ROUNDS[0], help=HELP_ROUNDS.format(shapes=shapes)
+            ).draw()
+            every = controls.Switch("all", "Race all solvers", help=HELP_ALL).draw() if name == "6x6" else False
             text = board.draw()
     return Choice(steps, name, variant, inner, rounds, text, every)
 
 
-def surprises(name: str):
-    """A maker of puzzles that always parse."""
-    return lambda rng: lesson.surprise(name, rng.randrange(1 << 30))
-
-
 def parsed(name: str, text: str) -> lesson.Puzzle:
     """The reader's puzzle; a sentence where it is none, or where not exactly one solution fits."""
-    try:
-        puzzle = lesson.parse(name, text)
-    except SpecError as error:
-        panels.error(f"{error}. The picture shows the first example meanwhile.")
-        return lesson.parse(name, next(iter(EXAMPLES[name].values())))
+    puzzle = live.attempt(partial(lesson.parse, name), text, next(iter(EXAMPLES[name].values())))
     if puzzle.problem:
         panels.error(f"{puzzle.problem}. The model tries all the same, and nothing here can be called right or wrong.")
     return puzzle
@@ -133,7 +135,7 @@ def see(choice: Choice) -> None:
     puzzle = parsed(choice.name, choice.text)
     thought = lesson.think(choice.variant, puzzle.given, choice.steps, choice.inner, choice.rounds)
     written, solver = lesson.TASKS[choice.name].written(puzzle.given, puzzle.size), lesson.solver_of(choice.variant)
-    config = live.about(choice.variant, puzzle=written, steps=choice.steps, n=choice.inner, T=choice.rounds)
+    config = live.about(choice.variant, puzzle=written) | choice.config
     left, right = panels.beside()
     with left:
         chosen = picture(puzzle, thought, config)
@@ -147,8 +149,7 @@ def see(choice: Choice) -> None:
             ),
         )
     with right:
-        price = lesson.ours(choice.variant, choice.steps, choice.inner, choice.rounds)
-        side(puzzle, thought, price, lesson.measured_parameters(choice.variant))
+        side(puzzle, thought, choice.price, lesson.measured_parameters(choice.variant))
         if puzzle.truth:
             race(puzzle, choice.steps, lesson.rivals(choice.name, solver, choice.every), chosen["step"], config)
 
@@ -162,7 +163,7 @@ def picture(puzzle: lesson.Puzzle, thought: lesson.Thought, config: dict) -> dic
         thought.words,
         thought.sure,
         key=f"boards-{puzzle.size}",
-        title=QUESTION,
+        title=question("recursive"),
         alt=f"The answer after each of {frames} updates in {thought.steps} steps on a puzzle of {len(puzzle.given)} cells, "
         f"{puzzle.gaps} of them open",
         given=puzzle.given,
@@ -233,43 +234,32 @@ def race(puzzle: lesson.Puzzle, steps: int, names: tuple[str, ...], now: int, co
 # Count
 
 
-def count(choice: Choice) -> None:
-    """Parameters, passes, FLOPs: ours and the real ones."""
-    colours, stroke = theme.colours(), theme.stroke()
-    config = live.about(choice.variant, steps=choice.steps, n=choice.inner, T=choice.rounds)
-    left, right = st.columns(2, gap="large")
-    with left:
-        live.heading("FLOPs against steps: our solvers on this puzzle")
-        growing(choice.steps, choice.name, choice.variant, choice.inner, choice.rounds, config, colours, stroke)
-    with right:
-        live.heading("Parameters against arithmetic, real models")
-        real(choice.variant, choice.steps, config, colours, stroke)
-    formula(choice.steps, choice.variant, choice.inner, choice.rounds)
-
-
-def growing(steps: int, name: str, variant: str, inner, rounds, config: dict, colours: dict, stroke: float) -> None:
+def growing(choice: Choice) -> None:
     """What more steps cost."""
-    along = np.arange(1, lesson.MOST + 1)
-    lines = lesson.growth(name, along, inner, rounds)
-    fig = recursive.growth(along, lines, steps, colours, stroke)
-    alt = "FLOPs of one answer against steps, a straight line for each solver"
-    frame.figure(
-        fig, key="growth", alt=alt, table={"steps": along, **{f"{n}, FLOPs": v for n, v in lines.items()}}, config=config
+    live.heading("FLOPs against steps: our solvers on this puzzle")
+    along, steps, price = np.arange(1, lesson.MOST + 1), choice.steps, choice.price
+    lines = lesson.growth(choice.name, along, choice.inner, choice.rounds)
+    fig = recursive.growth(along, lines, steps, theme.colours(), theme.stroke())
+    alt, table = (
+        "FLOPs of one answer against steps, a straight line for each solver",
+        {f"{n}, FLOPs": v for n, v in lines.items()},
     )
-    price = lesson.ours(variant, steps, inner, rounds)
+    frame.figure(fig, key="growth", alt=alt, table={"steps": along, **table}, config=choice.config)
     panels.caption(
         f"**{price.name}: {operations(price.flops)} for {steps} step{'s' * (steps != 1)}.** Every step costs the same, and "
         "parameters stay what they are. Matrix products, attention and the output matrix are counted, as everywhere here."
     )
-    panels.check(price.params, lesson.measured_parameters(variant))
+    panels.check(price.params, lesson.measured_parameters(choice.variant))
 
 
-def real(variant: str, steps: int, config: dict, colours: dict, stroke: float) -> None:
+def real(choice: Choice) -> None:
     """Ours, TRM and HRM, and language models that would only write the answer."""
-    prices = lesson.prices(variant, steps)
-    fig = recursive.models(prices, prices[0].name, colours, stroke)
+    live.heading("Parameters against arithmetic, real models")
+    prices = lesson.prices(choice.variant, choice.steps)
+    fig = recursive.models(prices, prices[0].name, theme.colours(), theme.stroke())
     table = {"model": [p.name for p in prices], **{f: [getattr(p, f) for p in prices] for f in ("params", "layers", "flops")}}
-    frame.figure(fig, key="models", alt="FLOPs of one answer against parameters, log axes", table=table, config=config)
+    alt = "FLOPs of one answer against parameters, log axes"
+    frame.figure(fig, key="models", alt=alt, table=table, config=choice.config)
     trm, writer = lesson.real_model(lesson.TRM), lesson.writer(lesson.WRITERS[0])
     panels.caption(
         f"**{trm.name} runs {trm.layers:,} layers for one board, {operations(trm.flops)}; {writer.name} writes {lesson.SUDOKU} "
@@ -278,40 +268,26 @@ def real(variant: str, steps: int, config: dict, colours: dict, stroke: float) -
     )
 
 
-def formula(steps: int, variant: str, inner, rounds) -> None:
+def formula(choice: Choice) -> None:
     """Layers that run, with the numbers put in."""
-    live.heading("Layers that run for one answer")
-    lines = [(lesson.solver_of(variant), lesson.formula(variant, steps, inner, rounds)), *lesson.real_formulas()]
+    own = lesson.formula(choice.variant, choice.steps, choice.inner, choice.rounds)
     rows = r" \\ ".join(
         r"\text{%s} &: \underbrace{%d}_{\text{steps}} \cdot %s = %s" % (who, n, how, live.digits(total))
-        for who, (n, how, total) in lines
+        for who, (n, how, total) in [(lesson.solver_of(choice.variant), own), *lesson.real_formulas()]
     )
-    st.latex(r"\begin{aligned} %s \end{aligned}" % rows)
-    panels.caption(
+    live.formula(
+        "Layers that run for one answer",
+        r"\begin{aligned} %s \end{aligned}" % rows,
         "**T rounds of n updates of z and one of y, each through the layers of its network.** "
         f"A language model of {lesson.real_model(lesson.TRM).layers:,} layers would be as deep. The command line: {{code}}.",
-        code=f"<code>python -m core inspect {lesson.TRM} {lesson.HRM}</code>",
+        f"{lesson.TRM} {lesson.HRM}",
     )
 
 
 # Prove
 
 
-def prove(_: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("recursive")
-    live.verdicts(report, MECHANISM.spelling.number)
-    if live.ran(report):
-        config = {"command": report["command"]}
-        for column, kind in zip(st.columns(2, gap="large"), proved.KINDS):
-            with column:
-                solved(kind, config)
-        every_seed()
-    live.published("recursive")
-    panels.caption(proved.footnotes())
-
-
-def solved(kind: str, config: dict) -> None:
+def solved(kind: str, _: Choice) -> None:
     """Boards solved against steps, every seed."""
     live.heading(f"6x6 boards solved, {proved.KINDS[kind]}: every seed")
     found = proved.by_steps(kind)
@@ -320,11 +296,11 @@ def solved(kind: str, config: dict) -> None:
         ("solver", "steps", "seed", "solved"),
     )
     drawn = kinds.ByCount(subject, found, proved.spelled, "steps", "boards solved", HUES, heads)
-    kinds.show(drawn, kind.replace(" ", "-"), config)
+    kinds.show(drawn, kind.replace(" ", "-"), live.again(MECHANISM))
     panels.caption(proved.solved_said(kind))
 
 
-def every_seed() -> None:
+def every_seed(_: Choice) -> None:
     """All runs as a table, and what hard boards need."""
     left, right = st.columns([1.7, 1], gap="large")
     with left:
@@ -337,14 +313,6 @@ def every_seed() -> None:
         panels.caption("**Boards of all test sets solved, mean of the seeds.** " + proved.grades_said())
 
 
-# Read
-
-
-def read(_: Choice) -> None:
-    """The glossary, the source that ran, papers."""
-    live.reading(PATH, listed=MECHANISM.papers)
-
-
 # Who uses it
 
 
@@ -353,11 +321,18 @@ def users(_: Choice) -> None:
     live.users(
         ("parameters", "networks", "n", "T", "layers a step", "carried"),
         [(entry, *(f"{n:,}" for n in numbers)) for entry, *numbers in lesson.users()],
-    )
-    panels.caption(
         "**Neither is a language model: each is trained for one family of puzzles.** Counted from the config as released; "
-        "carried are the numbers of y and z on one board. Click a name for its own page."
+        "carried are the numbers of y and z on one board. Click a name for its own page.",
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+def footnotes(_: Choice) -> None:
+    """What papers call otherwise."""
+    panels.caption(proved.footnotes())
+
+
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked((growing, real), formula),
+    live.stacked(live.proof(MECHANISM, tuple(partial(solved, kind) for kind in proved.KINDS), every_seed), footnotes),
+    live.reading(PATH, listed=MECHANISM.papers), users,
+)  # fmt: skip

@@ -3,23 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
-from app import controls, live, panels, state, theme
+from app import controls, live, panels, theme
 from app.figures import frame, kinds, rwkv, xlstm
-from app.figures.maps import encode_probability, encode_signed, maps
-from core.errors import SpecError
+from app.figures.maps import encode_probability, encode_signed
 from core.lessons import recurrent
 from core.lessons import rwkv as lesson
 from core.lessons.common import model_name
 from core.lessons.recall import live_curve, live_smaller
-from core.model.registry import question
-from core.train import evidence, zoo
+from core.train import zoo
 from core.train.recipes.rwkv import MECHANISM
 from core.train.tasks import cups, recall
 from core.units import binary, decimal
 
-QUESTION = question("rwkv")
 ANSWER = "Yes: each token fades, erases and writes by rules that do not read the memory, so whole texts are worked out at once."
 CORRECTION = (
     "No softmax attention is in it: trained in parallel, run as an RNN. What it can follow in theory is not what it can recall."
@@ -52,7 +48,8 @@ GAME = controls.Prompt(
 FADES = "Every channel, a row of the memory, has its own decay at every token: between none and {most:.0%} of it."
 PATH = "core/model/mixers/rwkv.py"
 HUES = {"cups-rwkv": "state", "cups-attention": "kv", "cups-lstm": "soft"}
-SHARES = {lesson.MODEL: "state", lesson.HYBRID: "ink"}
+REAL = controls.Pick("real", "Cache of", recurrent.growing(), "llama3.2-1b", name=model_name)
+CONTEXT = 8192  # of the cache that stands beside the state
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,11 @@ class Choice:
     at: int
     text: str
     game: str
+
+    @property
+    def config(self) -> dict:
+        """What goes into an exported picture."""
+        return live.about(lesson.MODEL, prompt=self.text, removal=self.removal, layer=self.at + 1)
 
 
 def choose() -> Choice:
@@ -82,13 +84,10 @@ def see(choice: Choice) -> None:
     """The live models on the reader's words."""
     prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
     watched = lesson.watch(choice.removal, prompt)
-    layer, config = (
-        watched.layers[choice.at],
-        live.about(lesson.MODEL, prompt=choice.text, removal=choice.removal, layer=choice.at + 1),
-    )
+    layer = watched.layers[choice.at]
     left, right = panels.beside()
     with left:
-        chosen = memory(choice.removal, choice.at, watched, config)
+        chosen = memory(choice, watched)
         panels.caption(
             f"**Layer {choice.at + 1}, removal strength {choice.removal:g}, after {chosen['step']} of {len(watched.words)} "
             "tokens.** The "
@@ -98,27 +97,27 @@ def see(choice: Choice) -> None:
                 f"{lesson.HEADS} heads", "Each has a matrix of its own, which every token fades, erases from and writes to."
             ),
         )
-        decay(watched, layer, config)
+        decay(choice, watched, layer)
         panels.caption(
             "**What fades at every token.** {channels} Dark: much is lost at this token.",
             channels=panels.term("Channel by channel.", FADES.format(most=lesson.MOST_LOST)),
         )
         live.answers([(a, None) for a in watched.scene.answers])
     with right:
-        side(choice.removal, choice.at, prompt, watched, chosen, config)
-    tracking(choice.removal, choice.game)
+        side(choice, prompt, watched, chosen)
+    tracking(choice)
 
 
-def memory(removal: float, at: int, watched: recurrent.Watched, config: dict) -> dict:
+def memory(choice: Choice, watched: recurrent.Watched) -> dict:
     """The state of every head, stepping."""
-    scene, layer, n = watched.scene, watched.layers[at], len(watched.words)
-    last, start = scene.answers[-1], {"step": n}
-    width = layer.memory.shape[-1]
-    chosen = maps(
+    layer, n = watched.layers[choice.at], len(watched.words)
+    width, where = layer.memory.shape[-1], f"layer {choice.at + 1} after each of {n} tokens"
+    return live.picture(
         encode_signed(layer.memory, layer.limit),
+        {"step": n},
+        watched.scene.answers[-1],
         key="memory",
-        title=QUESTION,
-        alt=f"Memory of {lesson.HEADS} heads in layer {at + 1} after each of {n} tokens, removal strength {removal:g}",
+        alt=f"Memory of {lesson.HEADS} heads in {where}, removal strength {choice.removal:g}",
         scale="signed",
         limit=layer.limit,
         tokens=watched.words,
@@ -127,20 +126,15 @@ def memory(removal: float, at: int, watched: recurrent.Watched, config: dict) ->
         columns=4,
         hue="state",
         verb="at",
-        **live.pointed(last),
-        selected=state.selection(start),
         aspect=1.0,
-        config=config,
-        stage=state.stage(),
+        config=choice.config,
     )
-    state.keep_selection(chosen, start)
-    return chosen
 
 
-def decay(watched: recurrent.Watched, layer: lesson.Layer, config: dict) -> None:
+def decay(choice: Choice, watched: recurrent.Watched, layer: lesson.Layer) -> None:
     """What each channel loses at each token."""
     lost = layer.lost
-    maps(
+    live.second_picture(
         encode_probability(lost),
         key="decay",
         title="What fades at every token",
@@ -152,93 +146,70 @@ def decay(watched: recurrent.Watched, layer: lesson.Layer, config: dict) -> None
         verb="at",
         stepping=False,
         aspect=1.0,
-        config=config,
-        stage=state.stage(),
-        report=False,
+        config=choice.config,
     )
 
 
-def side(removal: float, at: int, prompt: recall.Prompt, watched: recurrent.Watched, chosen: dict, config: dict) -> None:
+def side(choice: Choice, prompt: recall.Prompt, watched: recurrent.Watched, chosen: dict) -> None:
     """The arrows, what the token did, parallel against stepwise, the real state."""
-    colours, stroke = theme.colours(), theme.stroke()
-    step, layer = chosen["step"], watched.layers[at]
+    step, layer = chosen["step"], watched.layers[choice.at]
     boldest = int(np.linalg.norm(layer.erase, axis=-1).mean(-1).argmax())  # erases most over the text: its arrows are seen best
     head = boldest if chosen["head"] is None else chosen["head"]
-    word = watched.words[step - 1]
+    word, words = watched.words[step - 1], watched.words[:step]
     with panels.card(f"“{word}” ({step}) at head {head + 1}", "arrows"):
-        p = lesson.plane(layer, head, step)
-        words = watched.words[:step]
+        p, d = lesson.plane(layer, head, step), lesson.deed(layer, head, step)
         alt = f"At head {head + 1}, {word} erases along one arrow and writes along another, among what {step} tokens wrote"
         table = {"word": words, "direction 1": p.written[:, 0], "direction 2": p.written[:, 1]}
-        fig = rwkv.arrows(p, words, colours, stroke)
-        frame.figure(fig, key="arrows", alt=alt, table=table, config=config)
-        d = lesson.deed(layer, head, step)
-        panels.bars(deeds(d), f"What {word} did to the memory")
+        fig = rwkv.arrows(p, words, theme.colours(), theme.stroke())
+        frame.figure(fig, key="arrows", alt=alt, table=table, config=choice.config)
+        deeds = (
+            ("found", d.found, None),
+            ("fades", d.faded, "soft"),
+            ("erases", d.erased, "routed"),
+            ("writes", d.written, "state"),
+        )
+        panels.bars([panels.Bar(*deed) for deed in deeds], f"What {word} did to the memory", "{:.2f}".format)
         live.small(
             "Bars: the size of the memory that it found, and of what fades, is taken out, is put in (root of summed squares). "
             f"Arrows: in the two directions that hold most, {p.share:.0%}, of all keys; dots are where words wrote. Cosine of "
             f"what is asked for and what is written: {d.cosine:.2f}."
         )
     with panels.card("Trained like a transformer", "parallel"):
-        panels.near("all tokens at once = one by one, apart by", lesson.forms_difference(removal, prompt))
+        panels.near("all tokens at once = one by one, apart by", lesson.forms_difference(choice.removal, prompt))
         live.small("probabilities after the last token, from blocks of tokens as in training and from steps as in use")
-    s, key = lesson.state(), "llama3.2-1b"
     with panels.card("RWKV-7 2.9B, one sequence", "real"):
-        context = 8192
-        cache = recurrent.cached(key, context)
-        panels.bars(
-            [
-                panels.Bar(f"{model_name(key)}, {context:,} tokens", 1.0, binary(cache), "kv"),
-                panels.Bar("RWKV-7 2.9B, any number", s.bytes / cache, binary(s.bytes), "state", changed=True),
-            ],
-            "A cache that grows against a state that does not",
+        rows = [
+            panels.Bar(f"{model_name(REAL.default)}, {CONTEXT:,} tokens", recurrent.cached(REAL.default, CONTEXT), "kv"),
+            panels.Bar("RWKV-7 2.9B, any number", lesson.state().bytes, "state", True),
+        ]
+        panels.bars(rows, "A cache that grows against a state that does not", binary)
+        live.small(
+            f"as large at {recurrent.reached(REAL.default, lesson.state().bytes):,} tokens; state in float32, cache in 16 bits"
         )
-        live.small(f"as large at {recurrent.reached(key, s.bytes):,} tokens; state in float32, cache in 16 bits")
 
 
-def deeds(d: lesson.Deed) -> list[panels.Bar]:
-    """What a token found, let fade, erased and wrote, as bars."""
-    rows = (
-        ("found", d.found, None),
-        ("fades", d.faded, "soft"),
-        ("erases", d.erased, "routed"),
-        ("writes", d.written, "state"),
-    )
-    longest = max(size for _, size, _ in rows)
-    return [panels.Bar(name, size / max(longest, 1e-9), f"{size:.2f}", hue) for name, size, hue in rows]
-
-
-def tracking(removal: float, text: str) -> None:
+def tracking(choice: Choice) -> None:
     """A ball under three cups: three models follow the reader's game."""
     live.heading("A ball under three cups: what must be followed, not looked up")
-    try:
-        words = cups.parse(text)
-    except SpecError as error:
-        panels.error(f"{error}. The picture shows the first example meanwhile.")
-        words = cups.parse(next(iter(GAMES.values())))
+    removal, words = choice.removal, live.attempt(cups.parse, choice.game, GAME.default)
     game = lesson.played(words, removal)
     rows = {name: (game.said[v], game.right(v)) for v, name in lesson.TRACKING.items()}
     fig = rwkv.cups(words, game.truth, cups.PLACES, rows, theme.colours(), theme.stroke())
-    said = ", ".join(f"{name} {sum(right)} of {len(right)}" for name, (_, right) in rows.items())
-    alt = f"Where the ball is after each of {len(words) - 1} moves, and where three models say it is: right {said}"
+    scores = ", ".join(f"{name} {sum(right)} of {len(right)}" for name, (_, right) in rows.items())
+    alt = f"Where the ball is after each of {len(words) - 1} moves, and where three models say it is: right {scores}"
     table = {"word": words, "ball": game.truth, **{name: places for name, (places, _) in rows.items()}}
-    frame.figure(fig, key="cups", alt=alt, table=table, config=live.about("cups-rwkv", game=text, removal=removal))
+    frame.figure(fig, key="cups", alt=alt, table=table, config=live.about("cups-rwkv", game=choice.game, removal=removal))
+    lost = ", ".join(f"{name} loses it at move {game.lost(v)}" for v, name in lesson.TRACKING.items() if game.lost(v))
     panels.caption(
-        f"**Right: {said}.** {lost_said(game)} Two layers each, trained with {lesson.PRACTISED} moves; type a game under “Where "
-        "is the ball” above. {why}",
-        why=panels.term("Why a swap is hard", swap_said(words, removal)),
+        f"**Right: {scores}.** {lost or 'None of them loses it'}. Two layers each, trained with {lesson.PRACTISED} moves; type a "
+        "game under “Where is the ball” above. {why}",
+        why=panels.term("Why a swap is hard", swap_text(words, removal)),
     )
     if sentences := lesson.tracking_text():
         panels.caption(f"**Over all runs, as trained.** {' '.join(sentences)}")
 
 
-def lost_said(game: lesson.Game) -> str:
-    """After which move each model first loses the ball."""
-    lost = [f"{name} loses it at move {game.lost(v)}" for v, name in lesson.TRACKING.items() if game.lost(v)]
-    return (", ".join(lost) + ".") if lost else "None of them loses it."
-
-
-def swap_said(words: tuple[str, ...], removal: float) -> str:
+def swap_text(words: tuple[str, ...], removal: float) -> str:
     """What a swap would need, and what the steps of this game are."""
     low = lesson.eigenvalue(words, removal)
     return (
@@ -251,68 +222,60 @@ def swap_said(words: tuple[str, ...], removal: float) -> str:
 # Count
 
 
-def count(_: Choice) -> None:
-    """State against tokens, ours and the real model; the formula; where caches catch up."""
-    key = controls.pick("real", "Cache of", recurrent.growing(), "llama3.2-1b", model_name)
-    config = live.about(lesson.MODEL, real_model=model_name(key))
-    left, right = st.columns(2, gap="large")
-    with left:
-        ours(config)
-    with right:
-        real(key, config)
-    formula()
-    catching_up(key, config)
-
-
-def ours(config: dict) -> None:
+def ours(_: Choice) -> None:
     """Our models: what is kept against tokens."""
     live.heading("Our models: bytes kept against tokens")
-    lengths, points, kept = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured_state(lesson.MODEL)
+    lengths, points, measured = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured_state(lesson.MODEL)
     names = {"attention": recurrent.ATTENTION, "3 : 1": lesson.HYBRID, "RWKV-7": lesson.MODEL}
     lines = {name: live_curve(variant, lengths) for name, variant in names.items()}
-    kinds.show(xlstm.growth(lengths, lines, "RWKV-7", points, kept), "growth", config)
+    kinds.show(xlstm.growth(lengths, lines, "RWKV-7", points, measured), "growth", config())
     panels.caption(
         f"**Attention of the same width keeps more than RWKV-7 from token {live_smaller(lesson.MODEL, recurrent.ATTENTION)} "
         "on.** Float32; two layers, four in the hybrid. Rings are bytes in the tensors of the live model."
     )
-    panels.check(int(lines["RWKV-7"][points[-1] - 1]), int(kept[-1]))
+    panels.check(int(lines["RWKV-7"][points[-1] - 1]), int(measured[-1]))
 
 
-def real(key: str, config: dict) -> None:
+def config() -> dict:
+    """What goes into an exported figure of counts."""
+    return live.about(lesson.MODEL, real_model=model_name(REAL.peek()))
+
+
+def real(_: Choice) -> None:
     """A real cache passing a real state."""
+    key = REAL.peek()
     live.heading(f"RWKV-7 2.9B against {model_name(key)}")
     contexts, at = 2 ** np.arange(2, 18), recurrent.reached(key, lesson.state().bytes)
-    cache, kept = recurrent.crossing(key, lesson.state().bytes, contexts)
+    cache, constant = recurrent.crossing(key, lesson.state().bytes, contexts)
     names = model_name(key), "RWKV-7 2.9B"
-    kinds.show(xlstm.crossing(contexts, cache, kept, at, names, binary), "crossing", config)
+    kinds.show(xlstm.crossing(contexts, cache, constant, at, names, binary), "crossing", config())
     panels.caption(
         f"**Below {at:,} tokens the state that does not grow is the larger one.** One sequence: state in float32, cache in 16 "
         "bits. Both axes are logarithmic. What does not grow must forget: a state of one size holds only so much."
     )
 
 
-def formula() -> None:
+def formula(_: Choice) -> None:
     """The state of RWKV-7 2.9B with the numbers put in."""
     s = lesson.state()
-    live.heading("RWKV-7 2.9B, one sequence, any length")
-    st.latex(
+    live.formula(
+        "RWKV-7 2.9B, one sequence, any length",
         r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot \Big( \underbrace{%d}_{\text{heads}} \cdot "
         r"\underbrace{%d \cdot %d}_{\text{matrix}} + \underbrace{2 \cdot %s}_{\text{token before}} \Big) "
         r"\\ & = \text{%s numbers} \end{aligned}"
-        % (s.layers, s.heads, s.width, s.width, live.digits(s.d_model), live.digits(s.elements))
-    )
-    panels.caption(
+        % (s.layers, s.heads, s.width, s.width, live.digits(s.d_model), live.digits(s.elements)),
         f"**{decimal(s.bytes)}, {binary(s.bytes)}.** Matrices in float32, the columns for the token before in 16 bits. {{code}}",
-        code=f"<code>python -m core inspect {lesson.RWKV} --state-dtype float32</code>",
+        f"{lesson.RWKV} --state-dtype float32",
     )
 
 
-def catching_up(key: str, config: dict) -> None:
+def catching_up(_: Choice) -> None:
     """After how many tokens every real cache has caught up."""
     live.heading("When real caches have grown to the state of RWKV-7 2.9B")
-    rows = recurrent.caught_up(lesson.state().bytes)
-    names, values = [model_name(k) for k, _ in rows], np.array([n for _, n in rows])
-    kinds.show(xlstm.tokens("the state of RWKV-7 2.9B", names, values, [k for k, _ in rows].index(key)), "models", config)
+    keys, tokens = zip(*recurrent.caught_up(lesson.state().bytes))
+    names, values = [*map(model_name, keys)], np.array(tokens)
+    drawn = xlstm.tokens("the state of RWKV-7 2.9B", names, values, keys.index(REAL.peek()))
+    kinds.show(drawn, "models", config())
     panels.caption(
         "**One sequence, cache in 16 bits, state in float32.** Log scale. Models of all sizes: most are far larger ones."
     )
@@ -321,27 +284,13 @@ def catching_up(key: str, config: dict) -> None:
 # Prove
 
 
-def prove(_: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("rwkv")
-    live.verdicts(report, MECHANISM.spelling.number)
-    if report["rows"]:
-        left, right = st.columns(2, gap="large")
-        with left:
-            followed({"command": report["command"]})
-        with right:
-            recalled({"command": report["command"]})
-    else:
-        panels.caption("**No runs yet.** The command above makes them.")
-    live.published("rwkv")
-
-
-def followed(config: dict) -> None:
+def followed(_: Choice) -> None:
     """Our runs on the ball under three cups."""
     live.heading("The ball against moves: every seed")
     found = lesson.by_moves()
     subject, heads = "How often three models are right about the ball after so many moves", ("model", "moves", "right")
-    kinds.show(kinds.ByCount(subject, found, lesson.RUNS.label, "moves", "right", HUES, heads), "tracking", config)
+    drawn = kinds.ByCount(subject, found, lesson.RUNS.label, "moves", "right", HUES, heads)
+    kinds.show(drawn, "tracking", live.again(MECHANISM))
     panels.caption(
         f"**Right after so many moves, mean of all runs.** {' '.join(lesson.tracking_text())} To follow is to be right at least "
         f"{lesson.FOLLOWS:.0%} of the time in every run; a guess is right {1 / len(cups.PLACES):.0%}. Trained with up to "
@@ -350,24 +299,15 @@ def followed(config: dict) -> None:
     )
 
 
-def recalled(config: dict) -> None:
+def recalled(_: Choice) -> None:
     """Our runs on who has what."""
     live.heading("Recall against pairs to remember: every seed")
-    ours = lesson.RUNS
-    found = ours.recalled()
-    hues = {v: SHARES.get(v, "kv") for v in found}
+    ours, found = lesson.RUNS, lesson.RUNS.recalled()
     subject, heads = f"Recall of {len(found)} models against the number of pairs", ("model", "pairs", "recall")
-    kinds.show(kinds.ByCount(subject, found, ours.label, "pairs", "recall", hues, heads), "recall", config)
+    drawn = kinds.ByCount(subject, found, ours.label, "pairs", "recall", live.hues(found, "state"), heads)
+    kinds.show(drawn, "recall", live.again(MECHANISM))
     steps = ", ".join(f"{ours.label(v)} {zoo.recipe(v).steps}" for v in ours.variants)
     panels.caption(f"**Marks are seeds, lines join their means.** Steps: {steps}.")
-
-
-# Read
-
-
-def read(_: Choice) -> None:
-    """The glossary, the source that ran, papers."""
-    live.reading(PATH, listed=MECHANISM.papers)
 
 
 # Who uses it
@@ -378,11 +318,12 @@ def users(_: Choice) -> None:
     live.users(
         ("keeps a state by", "a layer", "state layers", "state, float32"),
         [(u.entry, u.mixer, u.size or "—", f"{u.layers} of {u.depth}", binary(u.bytes)) for u in recurrent.keepers("RWKV-7")],
-    )
-    panels.caption(
         "**RWKV-7 first; the others keep a state that does not grow by other rules.** Counted from the config as released, one "
-        "sequence. Click a name for the model's own page."
+        "sequence. Click a name for the model's own page.",
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked(REAL.alone, (ours, real), formula, catching_up),
+    live.proof(MECHANISM, (followed, recalled)), live.reading(PATH, listed=MECHANISM.papers), users,
+)  # fmt: skip

@@ -1,24 +1,23 @@
 """Sliding-window attention: what if a token cannot look far back?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from app import controls, live, panels, state, theme
 from app.figures import frame, kinds, window
-from app.figures.maps import Tape, encode_probability, maps
+from app.figures.maps import Tape, encode_probability
 from core.lessons import sliding_window as lesson
-from core.lessons.common import AXIS, CONTEXTS, model_name, spec_of
-from core.model.registry import question
+from core.lessons.common import AXIS, CONTEXTS, column, columns, model_name, spec_of
+from core.lessons.recall import Answer
 from core.real import catalogue
 from core.train import evidence
 from core.train.mechanism import Spelling
 from core.train.recipes.sliding_window import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, count, decimal
+from core.units import binary, count, decimal, exact, operations
 
-QUESTION = question("sliding_window")
 ANSWER = "Its cache stops growing at the window; a few global layers bring back what lies farther."
 CORRECTION = "A window does not cap the total: the global layers keep growing, so the saving ends at their share of the layers."
 
@@ -65,6 +64,21 @@ class Choice:
     context: int
     text: str
 
+    @property
+    def variant(self) -> str:
+        """The checkpoint that runs."""
+        return lesson.PATTERNS[self.pattern]
+
+    @property
+    def config(self) -> dict:
+        """What goes into an exported figure of counts."""
+        return live.about(self.variant, window=self.size, model=model_name(self.key), context=self.context)
+
+    @property
+    def real(self) -> lesson.Windowed:
+        """The real model at that context."""
+        return lesson.real_model(self.key, self.context)
+
 
 def choose() -> Choice:
     """The controls: window, pattern and presets; real model, context and prompt folded."""
@@ -89,54 +103,48 @@ def see(choice: Choice) -> None:
     scene = lesson.scene(choice.pattern, choice.size, prompt)
     left, right = panels.beside()
     with left:
-        chosen = picture(choice.size, choice.pattern, scene, choice.text)
+        chosen = picture(choice, scene)
         panels.caption(
-            f"**Window {choice.size}, {pattern_said(choice.pattern)}, {len(scene.words)} tokens.** {trained_said(choice.size)}"
+            f"**Window {choice.size}, {pattern_text(choice.pattern)}, {len(scene.words)} tokens.** {trained_text(choice.size)}"
             f"One map a layer, the mean of its {lesson.recipes.HEADS} heads; row = token asking, column = token read; what a "
             "{window} hides stays blank. The live cache holds the tokens of the ring; engines lay them out in its slots.",
             window=panels.term("window", HELP_WINDOW),
         )
         live.answers([(a, lesson.finding_head(scene, a)) for a in scene.answers])
     with right:
-        side(choice.size, choice.pattern, choice.key, choice.context, prompt, scene, chosen["row"])
+        side(choice, prompt, scene, chosen["row"])
 
 
-def pattern_said(pattern: str) -> str:
+def pattern_text(pattern: str) -> str:
     """A pattern by the layers it has here."""
     near, far = lesson.layers_by_reach(pattern)
     return f"{near} local, {far} global layer{'s' * (far > 1)}" if near and far else f"{near + far} {pattern} layers"
 
 
-def trained_said(size: int) -> str:
+def trained_text(size: int) -> str:
     """Whether the window is the one that the weights learned with."""
     return "" if size == lesson.TRAINED else f"Trained with window {lesson.TRAINED}, run with {size}. "
 
 
-def picture(size: int, pattern: str, scene: lesson.Scene, text: str) -> dict:
+def picture(choice: Choice, scene: lesson.Scene) -> dict:
     """A band mask a layer, the prompt, the cache of every layer filling, the ring of a local one."""
-    last, near, n = scene.answers[-1], lesson.local(pattern), len(scene.words)
-    start = {"row": last.position, "step": n}
-    attention, visible = lesson.maps(scene)
-    chosen = maps(
-        encode_probability(attention, visible),
+    last, near, n, size, stage = scene.answers[-1], lesson.local(choice.pattern), len(scene.words), choice.size, state.stage()
+    return live.picture(
+        encode_probability(*lesson.maps(scene)),
+        {"row": last.position, "step": n},
+        last,
         key="layers",
-        title=QUESTION,
         alt=f"Attention of {len(near)} layers on {n} tokens: bands {size} wide in local layers, triangles in global ones",
         tokens=scene.words,
         labels=[f"layer {i}" for i in range(1, len(near) + 1)],
         groups=[0 if is_near else 1 for is_near in near],
-        group_labels=[f"w = {size}", "all"] if state.stage() else [f"window {size}", "everything"],
+        group_labels=[f"w = {size}", "all"] if stage else [f"window {size}", "everything"],
         hue="window",
-        columns=6 if state.stage() else 3,
-        **live.pointed(last),
+        columns=6 if stage else 3,
         tape=tape(size, near, scene),
-        selected=state.selection(start),
-        aspect=1.0 if state.stage() else 1.3,
-        config=live.about(lesson.PATTERNS[pattern], prompt=text, window=size),
-        stage=state.stage(),
+        aspect=1.0 if stage else 1.3,
+        config=live.about(choice.variant, prompt=choice.text, window=size),
     )
-    state.keep_selection(chosen, start)
-    return chosen
 
 
 def tape(size: int, near: tuple[bool, ...], scene: lesson.Scene) -> Tape:
@@ -150,44 +158,42 @@ def tape(size: int, near: tuple[bool, ...], scene: lesson.Scene) -> Tape:
     )  # fmt: skip
 
 
-def side(size: int, pattern: str, key: str, context: int, prompt: recall.Prompt, scene: lesson.Scene, row: int | None) -> None:
+def side(choice: Choice, prompt: recall.Prompt, scene: lesson.Scene, row: int | None) -> None:
     """What can reach the token that asks, the cache here, the cache of a real model."""
     ask = lesson.asks(scene, row)
     target = scene.answers[-1].position if row is None else row
-    way = lesson.way(pattern, size, prompt, target, ask.source if ask else -1)
+    way = lesson.way(choice.pattern, choice.size, prompt, target, ask.source if ask else -1)
     with panels.card("What can still reach this token", "reach"):
-        reach(size, pattern, way, scene, ask)
+        reach(choice, way, scene, ask)
     n = len(scene.words)
-    here = lesson.live_cost(pattern, size, n)
+    here = lesson.live_cost(choice.pattern, choice.size, n)
     with panels.card(f"Cache after {n} tokens", "cache"):
-        bars("all global", int(lesson.whole(n)[-1]), lesson.pattern_text(pattern), int(scene.cache_bytes[-1]))
+        bars(int(lesson.whole(n)[-1]), lesson.pattern_text(choice.pattern), int(scene.cache_bytes[-1]), exact)
         panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
         live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
-    r = lesson.real_model(key, context)
-    with panels.card(f"{r.name}, {context:,} tokens", "real"):
-        bars("all global", r.whole, f"window {r.window:,}", r.released, binary)
+    r = choice.real
+    with panels.card(f"{r.name}, {choice.context:,} tokens", "real"):
+        bars(r.whole, f"window {r.window:,}", r.released, binary)
         live.small(f"{r.local} layers with a window, {r.full} without: the share goes to {r.limit:.1%} and no lower")
 
 
-def bars(before: str, whole: int, now: str, part: int, text=lambda n: f"{n:,} B") -> None:
+def bars(whole: int, now: str, part: int, write: Callable[[float], str]) -> None:
     """Every layer global, and with windows; one bar where that is the same."""
-    rows = [panels.Bar(before, 1.0, text(whole)), panels.Bar(now, part / whole, text(part), "window", changed=True)]
-    panels.bars(rows[before == now :], f"{before} against {now}")
+    live.compare("all global", whole, now, part, write, "window")
 
 
-def reach(size: int, pattern: str, way: lesson.Way, scene: lesson.Scene, ask) -> None:
+def reach(choice: Choice, way: lesson.Way, scene: lesson.Scene, ask: Answer | None) -> None:
     """The stack as a graph, with the strongest way of the answer's word."""
     words = scene.words
-    cone = lesson.cone(pattern, size, len(words), way.target)
-    fig = window.reach(cone, way.nodes, lesson.local(pattern), words, way.source, way.target, theme.colours(), theme.stroke())
+    cone, near = lesson.cone(choice.pattern, choice.size, len(words), way.target), lesson.local(choice.pattern)
+    fig = window.reach(cone, way.nodes, near, words, way.source, way.target, theme.colours(), theme.stroke())
     alt = f"{len(cone)} places in the stack can still reach {words[way.target]}, token {way.target + 1}"
-    steps = [(level, t + 1, words[t]) for level, t in way.nodes]
-    table = {name: [step[i] for step in steps] for i, name in enumerate(("after layer", "token", "word"))}
-    frame.figure(fig, key="reach", alt=alt, table=table, config=live.about(lesson.PATTERNS[pattern], window=size))
-    panels.caption(way_said(way, words, ask), range=panels.term("How far a stack sees", range_said(size)))
+    table = columns(("after layer", "token", "word"), ((level, t + 1, words[t]) for level, t in way.nodes))
+    frame.figure(fig, key="reach", alt=alt, table=table, config=live.about(choice.variant, window=choice.size))
+    panels.caption(way_text(way, words, ask), range=panels.term("How far a stack sees", range_text(choice.size)))
 
 
-def way_said(way: lesson.Way, words, ask) -> str:
+def way_text(way: lesson.Way, words, ask) -> str:
     """Whether the word can get there, and whether the answer does."""
     lead = f"**{words[way.source]} ({way.source + 1}) → {words[way.target]} ({way.target + 1}), {way.distance} tokens back.** "
     if not way.nodes:
@@ -198,7 +204,7 @@ def way_said(way: lesson.Way, words, ask) -> str:
     return lead + arrived + ". {range}"
 
 
-def range_said(size: int) -> str:
+def range_text(size: int) -> str:
     """The range of a stack of local layers, with the numbers put in."""
     r = lesson.stack_range(size)
     return (
@@ -211,111 +217,92 @@ def range_said(size: int) -> str:
 # Count
 
 
-def counts(choice: Choice) -> None:
-    """Memory against context, counted beside measured; then the real models."""
-    config = live.about(lesson.PATTERNS[choice.pattern], window=choice.size, model=model_name(choice.key), context=choice.context)
-    left, right = st.columns(2, gap="large")
-    with left:
-        ours(choice.size, choice.pattern, config)
-    with right:
-        kept(choice.size, choice.pattern, choice.key, choice.context, config)
-    formula(choice.key, choice.context)
-    left, right = st.columns(2, gap="large")
-    with left:
-        memory(choice.key, choice.context, config)
-    with right:
-        savings(choice.key, choice.context)
-    real_models(choice.key, choice.context, config)
-
-
-def ours(size: int, pattern: str, config: dict) -> None:
+def ours(choice: Choice) -> None:
     """The live model's cache against tokens: the kink at the window."""
     live.heading("Our model: cache against tokens")
-    lengths, points, name = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.pattern_text(pattern)
-    lines, values = lesson.cache_curves(pattern, size, lengths), lesson.measured_cache(pattern, size)
-    drawn, meets = kinds.lines(lines, name, "window", 2.8), (size, f"window {size}")
-    kinds.show(kinds.Growth(drawn, name, lengths, points, values, meets, column="{} counted, B"), "growth", config)
+    lengths, points, name = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.pattern_text(choice.pattern)
+    setting = choice.pattern, choice.size
+    lines, values = lesson.cache_curves(*setting, lengths), lesson.measured_cache(*setting)
+    drawn, meets = kinds.lines(lines, name, "window", 2.8), (choice.size, f"window {choice.size}")
+    kinds.show(kinds.Growth(drawn, name, lengths, points, values, meets, column="{} counted, B"), "growth", choice.config)
     panels.caption(
-        f"**Window {size}, {pattern_said(pattern)}.** Lines are counted; rings are bytes in the tensors of the live model."
+        f"**Window {choice.size}, {pattern_text(choice.pattern)}.** Lines are counted; rings are bytes in the tensors of the "
+        "live model."
     )
     panels.check(int(lines[name][points[-1] - 1]), int(values[-1]))
 
 
-def kept(size: int, pattern: str, key: str, context: int, config: dict) -> None:
+def share(choice: Choice) -> None:
     """The share of an all-global cache, ours and a real model's, and the limits that they go to."""
     live.heading("How much of an all-global cache is kept")
     contexts, points = 2 ** np.arange(0, 21), np.array(lesson.LENGTHS)
-    specs = {f"ours, {lesson.pattern_text(pattern)}": lesson.live_spec(pattern, size), model_name(key): spec_of(key)}
+    ours, real = lesson.live_spec(choice.pattern, choice.size), spec_of(choice.key)
+    specs = {f"ours, {lesson.pattern_text(choice.pattern)}": ours, model_name(choice.key): real}
     lines, limits = (
         {name: f(spec) for name, spec in specs.items()} for f in (lambda s: lesson.cache_share(s, contexts), lesson.limit)
     )
-    shares = lesson.measured_share(pattern, size)
-    fig = window.shares(contexts, lines, limits, points, shares, AXIS, context, theme.colours(), theme.stroke())
-    said = ", ".join(f"{limit:.1%} for {name}" for name, limit in limits.items())
-    alt = f"Share of an all-global cache against context: it falls from 100% at the window to {said}"
-    frame.figure(fig, key="shares", alt=alt, table={"context": contexts, **lines}, config=config)
+    shares = lesson.measured_share(choice.pattern, choice.size)
+    fig = window.shares(contexts, lines, limits, points, shares, AXIS, choice.context, theme.colours(), theme.stroke())
+    ends = ", ".join(f"{limit:.1%} for {name}" for name, limit in limits.items())
+    alt = f"Share of an all-global cache against context: it falls from 100% at the window to {ends}"
+    frame.figure(fig, key="shares", alt=alt, table={"context": contexts, **lines}, config=choice.config)
     panels.caption(
-        f"**It ends at {said}.** With r local layers to each global one of equal width the share is "
+        f"**It ends at {ends}.** With r local layers to each global one of equal width the share is "
         "(1 + r · min(w, n) / n) / (1 + r), which goes to 1 / (1 + r). Dashes: the limits. Rings: measured in our live model."
     )
 
 
-def formula(key: str, context: int) -> None:
+def formula(choice: Choice) -> None:
     """The cache formula with the numbers of this model put in."""
-    f = lesson.formula(key, context)
-    live.heading(f"{f.name} at {f.context:,} tokens, 16-bit cache")
+    f = lesson.formula(choice.key, choice.context)
     terms = r" \\ & + \; ".join(
         r"\underbrace{%d}_{\text{%s layers}} \cdot \underbrace{%s}_{\text{%s}} \cdot \underbrace{%d}_{\text{KV heads}} \cdot "
         r"\underbrace{(%d + %d)}_{\text{key, value}} \cdot \underbrace{2\,\text{B}}_{\text{bf16}}"
         % (t.layers, LAYERS[t.kind], live.digits(t.tokens), KEPT[t.kind], t.kv_heads, t.k_dim, t.v_dim)
         for t in f.terms
     )
-    st.latex(r"\begin{aligned} & %s \\ & = \text{%s} \end{aligned}" % (terms, binary(f.bytes)))
-    panels.caption(
+    live.formula(
+        f"{f.name} at {f.context:,} tokens, 16-bit cache",
+        r"\begin{aligned} & %s \\ & = \text{%s} \end{aligned}" % (terms, binary(f.bytes)),
         f"**Against {binary(f.whole)} with every layer global: {f.share:.1%}.** One sequence; KiB, MiB and GiB are powers of "
-        f"1024. {decimal(f.bytes)} in powers of 1000. The command line gives the same: " + "{code}.",
-        code=f"<code>python -m core inspect {key} --context {context}</code>",
+        f"1024. {decimal(f.bytes)} in powers of 1000. The command line gives the same: {{code}}.",
+        f"{choice.key} --context {choice.context}",
     )
 
 
-def memory(key: str, context: int, config: dict) -> None:
+def memory(choice: Choice) -> None:
     """A real model's cache against context."""
-    live.heading(f"{model_name(key)}: memory against context")
-    contexts, r = 2 ** np.arange(6, 21), lesson.real_model(key, context)
-    whole, released = lesson.real_cache_curves(key, contexts)
-    drawn = window.memory(r.name, contexts, whole, released, AXIS, r.window, context, binary)
-    kinds.show(drawn, "memory", config)
+    contexts, r = 2 ** np.arange(6, 21), choice.real
+    live.heading(f"{r.name}: memory against context")
+    whole, released = lesson.real_cache_curves(choice.key, contexts)
+    drawn = window.memory(r.name, contexts, whole, released, AXIS, r.window, choice.context, binary)
+    kinds.show(drawn, "memory", choice.config)
     panels.caption(
         f"**Window {r.window:,}: below it nothing is saved.** Beyond it the lower line rises on wherever a layer is global. "
         "A serving program that keeps the whole context for every layer pays the upper line."
     )
 
 
-def savings(key: str, context: int) -> None:
+def savings(choice: Choice) -> None:
     """What a window saves, and what it does not."""
-    r, weights = lesson.real_model(key, context), lesson.parameters_of(key)
+    r, weights = choice.real, lesson.parameters_of(choice.key)
     live.heading("What a window saves, and what it does not")
-    with panels.card(f"Cache of {r.name} at {context:,} tokens", "saved"):
-        bars("all global", r.whole, "as released", r.released, binary)
+    with panels.card(f"Cache of {r.name} at {choice.context:,} tokens", "saved"):
+        bars(r.whole, "as released", r.released, binary)
     with panels.card("Attention arithmetic of the next token", "flops"):
-        bars("all global", r.whole_flops, "as released", r.flops, flops)
+        bars(r.whole_flops, "as released", r.flops, operations)
     with panels.card("Parameters", "parameters"):
-        bars("all global", weights, "as released", weights, count)
+        bars(weights, "as released", weights, count)
         live.small("A window has no weights of its own.")
 
 
-def flops(n: float) -> str:
-    """Operations: "22.3 GFLOP"."""
-    return decimal(n).replace("B", "FLOP")
-
-
-def real_models(key: str, context: int, config: dict) -> None:
+def real_models(choice: Choice) -> None:
     """Every model of the catalogue with windows."""
-    rows = lesson.real_models(context)
+    rows, context = lesson.real_models(choice.context), choice.context
     live.heading(f"Real models at {context:,} tokens")
-    names, whole, released = [r.name for r in rows], np.array([r.whole for r in rows]), np.array([r.released for r in rows])
-    chosen = [r.key for r in rows].index(key)
-    kinds.show(window.models(context, names, whole, released, binary, chosen), "models", config)
+    names, chosen = [r.name for r in rows], [r.key for r in rows].index(choice.key)
+    sizes = column(rows, "whole"), column(rows, "released")
+    kinds.show(window.models(context, names, *sizes, binary, chosen), "models", choice.config)
     panels.caption(
         f"**One sequence of {context:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "
         "Log scale; the model chosen above is in bold."
@@ -325,62 +312,44 @@ def real_models(key: str, context: int, config: dict) -> None:
 # Prove
 
 
-def prove(choice: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("sliding_window")
-    live.verdicts(report, Spelling({v: variant_said(v) for v in lesson.PATTERNS.values()}, distance_said).number)
-    left, right = st.columns(2, gap="large")
-    command = {"command": report["command"]}
-    with left:
-        live.heading("Recall by distance: every seed")
-        drawn = window.distances(lesson.by_distance(), choice.pattern, lesson.recipes.BOUNDS, lesson.pattern_text)
-        kinds.show(drawn, "distances", command)
-        params = ", ".join(f"{n:,}" for n in sorted(lesson.parameters()))
-        seeds = ", ".join(map(str, report["seeds"]))
-        panels.caption(
-            f"**Window {lesson.TRAINED}, {lesson.recipes.DEPTH} layers, {params} parameters whatever the pattern.** Lines join "
-            f"the means of seeds {seeds}; grey dashes are the bounds of the claims. One local layer with its convolution reaches "
-            f"{lesson.NEAREST} tokens back."
-        )
-    with right:
-        curves = {p: lesson.learning(p) for p in lesson.PATTERNS}
-        hues = {p: style.hue for p, style in zip(lesson.PATTERNS, window.STYLES)}
-        live.learning(curves, lesson.pattern_text, hues, lesson.PAIRS, "patterns", command, head="pattern", written=str)
-        panels.caption("**One line a seed, one dash a pattern.** Everything but the pattern is equal.")
-    live.published("sliding_window")
-    gemma()
+def distances(choice: Choice) -> None:
+    """Recall by the distance of the answer."""
+    live.heading("Recall by distance: every seed")
+    drawn = window.distances(lesson.by_distance(), choice.pattern, lesson.recipes.BOUNDS, lesson.pattern_text)
+    kinds.show(drawn, "distances", live.again(MECHANISM))
+    params = ", ".join(f"{n:,}" for n in sorted(lesson.parameters()))
+    panels.caption(
+        f"**Window {lesson.TRAINED}, {lesson.recipes.DEPTH} layers, {params} parameters whatever the pattern.** Lines join "
+        f"the means of seeds {evidence.seeds_text(MECHANISM.name)}; grey dashes are the bounds of the claims. One local layer "
+        f"with its convolution reaches {lesson.NEAREST} tokens back."
+    )
 
 
-def variant_said(variant: str) -> str:
-    """A trained variant by its pattern."""
-    names = {v: lesson.pattern_text(pattern) for pattern, v in lesson.PATTERNS.items()}
-    return names.get(variant, variant)
+def learning(_: Choice) -> None:
+    """Loss while training."""
+    curves = {p: lesson.learning(p) for p in lesson.PATTERNS}
+    hues = {p: style.hue for p, style in zip(lesson.PATTERNS, window.STYLES)}
+    config = live.again(MECHANISM)
+    live.learning(curves, lesson.pattern_text, hues, lesson.PAIRS, "patterns", config, head="pattern", written=str)
+    panels.caption("**One line a seed, one dash a pattern.** Everything but the pattern is equal.")
 
 
-def distance_said(metric: str) -> str:
+def distance_text(metric: str) -> str:
     """A bucket of distances: "recall@9-16" in words."""
     return f"{metric.removeprefix('recall@').replace('-', '–')} back"
 
 
-def gemma() -> None:
+def gemma(_: Choice) -> None:
     """Which ratio the printed figures of Gemma 3 belong to."""
     base, context, left = lesson.overheads()
     live.heading(f"Which ratio is “{' to '.join(lesson.printed())}”?")
-    said = " and ".join(f"{o.share:.1%} at {o.ratio}:1" for o in left)
+    shares = " and ".join(f"{o.share:.1%} at {o.ratio}:1" for o in left)
     panels.caption(
         "**Three local layers to one global, not the five that Gemma 3 ships with.** The report compares a 2B model at "
         f"{context:,} tokens; its text gives {base:.0%} for global layers only. From that number the formula "
-        f"(1 + r · w / n) / (1 + r) with w = {left[0].window:,} leaves {said}. "
+        f"(1 + r · w / n) / (1 + r) with w = {left[0].window:,} leaves {shares}. "
         "The printed numbers are rounded, and layers need not divide evenly."
     )
-
-
-# Read
-
-
-def read(_: Choice) -> None:
-    """The glossary, the source that ran, papers."""
-    live.reading("core/model/mixers/attention.py", "core/model/blocks.py", listed=MECHANISM.papers)
 
 
 # Who uses it
@@ -398,12 +367,15 @@ def users(choice: Choice) -> None:
             )
             for r, e in rows
         ],
-    )  # fmt: skip
-    panels.caption(
         f"**Every row is counted from the config as released**, 16-bit cache, {choice.context:,} tokens. A window is the last w "
         "tokens, itself included (MiMo's config counts the others only); a chunk is a token's own block, of which engines keep "
-        "one. Share and limit: of a cache with every layer global. Click a name for the model's own page."
-    )
+        "one. Share and limit: of a cache with every layer global. Click a name for the model's own page.",
+    )  # fmt: skip
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, counts, prove, read, users)
+spelling = Spelling({v: lesson.pattern_text(pattern) for pattern, v in lesson.PATTERNS.items()}, distance_text)
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked((ours, share), formula, (memory, savings), real_models),
+    live.stacked(live.proof(MECHANISM, (distances, learning), name=spelling.number), gemma),
+    live.reading("core/model/mixers/attention.py", "core/model/blocks.py", listed=MECHANISM.papers), users,
+)  # fmt: skip

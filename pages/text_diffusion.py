@@ -5,19 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from app import controls, live, panels, state, theme
+from app import controls, live, panels, theme
 from app.figures import frame, kinds
 from app.figures import text_diffusion as figures
-from app.figures.maps import Passes, encode_probability, maps
+from app.figures.maps import Passes, encode_probability
 from core.lessons.common import model_name
 from core.lessons.text_diffusion import cost, lesson, pairs
-from core.model.registry import question
-from core.train import evidence
 from core.train.recipes.text_diffusion import MECHANISM
 from core.train.tasks import sentences
 from core.units import count as short
 
-QUESTION = question("text_diffusion")
 ANSWER = "They can, but words drawn in one pass do not know of each other: those that depend on one another must come in turn."
 CORRECTION = (
     "Fewer passes are not less arithmetic: each runs over the whole text. Nor does LLaDA's sampler mend a word that stands."
@@ -44,6 +41,10 @@ BLOCK = controls.Choice("block", "Block", tuple(lesson.BLOCKS), next(iter(lesson
 HEAT = controls.Choice("temperature", "Temperature", lesson.TEMPERATURES, 1.0, help=HELP_HEAT)
 DRAW = controls.Slider("seed", "Draw", tuple(range(24)), 0)
 PROMPT = controls.Prompt("prompt", "Text: _ is a gap", lesson.EXAMPLES, lesson.surprise, sentences.MAX_CHARACTERS)
+REAL = controls.Pick("real", "The real model", cost.denoisers(), cost.REAL, name=model_name)
+REAL_PASSES = controls.Slider("passes", f"Its passes for {cost.ANSWER:,} words", cost.REAL_STEPS, 64)
+PAIRS = {name: pairs.pair(text) for name, text in pairs.PAIRS.items()}
+PAIR = controls.Choice("pair", "The two gaps", tuple(PAIRS), next(iter(PAIRS)))
 PATH = "core/model/decoding/diffusion.py"
 FAITH = (
     "Grammatical: every word is of a class that may stand there, and every verb has the number of its subject. Right: also one "
@@ -89,10 +90,10 @@ def see(choice: Choice) -> None:
         )
         if made.wrong:
             st.button("Make gaps of what is wrong", key="cw-mend", on_click=mend, args=(lesson.without_wrong(made),))
-        said = lesson.twin(choice.seed)
+        twin = lesson.twin(choice.seed)
         panels.caption(
-            f"**Its twin, left to right, with nothing given: {lesson.judged(said.text, said.faults)}.** {{words}}",
-            words=f"<code>{' '.join(said.text)}</code>",
+            f"**Its twin, left to right, with nothing given: {lesson.judged(twin.text, twin.faults)}.** {{words}}",
+            words=f"<code>{' '.join(twin.text)}</code>",
         )
     with right:
         side(made, config)
@@ -106,11 +107,11 @@ def mend(text: str) -> None:
 
 def passes(made: lesson.Denoised, config: dict) -> None:
     """The grid of passes and places; the words at each pass above it."""
-    start = {"step": made.passes}
-    chosen = maps(
+    committed, masked = (np.argwhere(cells).tolist() for cells in (made.kept, made.taken))
+    live.picture(
         encode_probability(made.p, made.open)[None],
+        {"step": made.passes},
         key="grid",
-        title=QUESTION,
         alt=f"Confidence at {len(made.text)} places in each of {made.passes} passes; rings are words that stay",
         tokens=made.text,
         rows=[f"pass {i + 1}" for i in range(made.passes)],
@@ -118,19 +119,15 @@ def passes(made: lesson.Denoised, config: dict) -> None:
         labels=["passes down, places across"],
         columns=1,
         aspect=float(np.clip(len(made.text) / made.passes, 1.5, 10)),
-        passes=Passes(made.words, made.drawn, *(np.argwhere(x).tolist() for x in (made.kept, made.taken)), made.wrong),
-        selected=state.selection(start),
+        passes=Passes(made.words, made.drawn, committed, masked, made.wrong),
         config=config,
-        stage=state.stage(),
     )
-    state.keep_selection(chosen, start)
 
 
 def side(made: lesson.Denoised, config: dict) -> None:
     """When each word was committed; what it costs."""
-    colours, stroke = theme.colours(), theme.stroke()
     with panels.card("When each word was committed", "order"):
-        fig = figures.order(made.order, made.text, colours, stroke)
+        fig = figures.order(made.order, made.text, theme.colours(), theme.stroke())
         alt = f"The pass that committed each of {len(made.text)} places, beside the stairs of reading from left to right"
         table = {"place": np.arange(1, len(made.text) + 1), "word": made.text, "pass": made.order}
         frame.figure(fig, key="committed", alt=alt, table=table, config=config)
@@ -138,11 +135,8 @@ def side(made: lesson.Denoised, config: dict) -> None:
     ours, twin = cost.denoising(made.passes), cost.word_by_word()
     with panels.card("One text of 24 words", "cost"):
         for what, a, b in (("passes", ours.passes, twin.passes), ("FLOPs", ours.flops, twin.flops)):
-            rows = (("diffusion", a, "query"), ("left to right", b, "shared"))
-            panels.bars(
-                [panels.Bar(f"{name}, {what}", n / max(a, b), short(n), hue, hue == "query") for name, n, hue in rows],
-                f"{what}: diffusion against left to right with a cache",
-            )
+            rows = [panels.Bar(f"diffusion, {what}", a, "query", True), panels.Bar(f"left to right, {what}", b, "shared")]
+            panels.bars(rows, f"{what}: diffusion against left to right with a cache", short)
         panels.check(cost.a_pass(), cost.measured_pass())
         live.small("FLOPs of one pass; the twin's passes are over one word each, the rest is in its cache")
 
@@ -150,11 +144,9 @@ def side(made: lesson.Denoised, config: dict) -> None:
 def together(config: dict) -> None:
     """Two words that depend on each other, at once and one after the other."""
     live.heading("Two words at once")
-    options = {name: pairs.pair(text) for name, text in pairs.PAIRS.items()}
-    which = controls.choice("pair", "The two gaps", tuple(options))
-    found, colours, stroke = pairs.joint(options[which]), theme.colours(), theme.stroke()
-    names = ("in one pass", "one after the other")
-    fig = figures.together(*found.groups, found.apart, found.after, names, colours, stroke)
+    which, names = PAIR.draw(), ("in one pass", "one after the other")
+    found = pairs.joint(PAIRS[which])
+    fig = figures.together(*found.groups, found.apart, found.after, names, theme.colours(), theme.stroke())
     alt = f"Probabilities of the words in two gaps, {which}: drawn in one pass, and one after the other"
     table = {
         "first": np.repeat(found.groups[0], len(found.groups[1])),
@@ -167,38 +159,34 @@ def together(config: dict) -> None:
         f"**Wrong in one pass: {found.apart_wrong:.1%}; one after the other: {found.after_wrong:.1%}.**{example} {{gaps}} Worked "
         "out from what the network gives, not sampled. In one pass the probabilities multiply: each gap is filled as if the "
         "other stayed open. That is right for words that do not depend on each other, and wrong for those that do.",
-        gaps=f"<code>{sentences.written(options[which])}</code>",
+        gaps=f"<code>{sentences.written(PAIRS[which])}</code>",
     )
 
 
 # Count
 
 
-def count(choice: Choice) -> None:
-    """FLOPs against passes, ours and a real model; seconds against how many texts; the formula."""
-    colours, stroke = theme.colours(), theme.stroke()
+def counted(_: Choice) -> None:
+    """The real model that is counted, and its passes."""
     with controls.row("real"):
-        key = controls.pick("real", "The real model", cost.denoisers(), cost.REAL, model_name)
-        n = controls.slider_choice("passes", f"Its passes for {cost.ANSWER:,} words", cost.REAL_STEPS, 64, "query")
-    config = live.about(lesson.MODEL, real_model=model_name(key), passes=n)
-    left, right = st.columns(2, gap="large")
-    with left:
-        ours(choice.how, config, colours, stroke)
-    with right:
-        real(key, n, config, colours, stroke)
-    formula(key, n)
-    waiting(key, n, config)
+        REAL.draw()
+        REAL_PASSES.draw()
 
 
-def ours(how: lesson.Sampler, config: dict, colours: dict, stroke: float) -> None:
+def config() -> dict:
+    """What goes into an exported figure of counts."""
+    return live.about(lesson.MODEL, real_model=model_name(REAL.peek()), passes=REAL_PASSES.peek())
+
+
+def ours(choice: Choice) -> None:
     """Our models: FLOPs of a text against passes."""
     live.heading("Our models: FLOPs of one text against passes")
-    steps, level, now = np.array(lesson.STEPS), cost.word_by_word(), cost.denoising(how.steps)
-    flops = cost.flops(steps)
+    steps, level, now = np.array(lesson.STEPS), cost.word_by_word(), cost.denoising(choice.how.steps)
+    flops, measured, here = cost.flops(steps), cost.measured_flops(steps), (now.passes, now.flops)
     names = "diffusion", "left to right, with a cache"
-    fig = figures.work(steps, flops, level.flops, (now.passes, now.flops), cost.measured_flops(steps), names, colours, stroke)
+    fig = figures.work(steps, flops, level.flops, here, measured, names, theme.colours(), theme.stroke())
     alt = f"FLOPs of one text grow with passes; left to right with a cache takes {short(level.flops)} at any"
-    frame.figure(fig, key="work", alt=alt, table={"passes": steps, "FLOPs": flops}, config=config)
+    frame.figure(fig, key="work", alt=alt, table={"passes": steps, "FLOPs": flops}, config=config())
     panels.caption(
         f"**{now.passes} passes take {now.flops / level.flops:.1f} times the arithmetic of {level.passes} passes with a cache.** "
         "A pass of a denoiser is over all places, since every word reads every other and new ones have come; one of its twin is "
@@ -207,15 +195,16 @@ def ours(how: lesson.Sampler, config: dict, colours: dict, stroke: float) -> Non
     panels.check(cost.a_pass(), cost.measured_pass())
 
 
-def real(key: str, n: int, config: dict, colours: dict, stroke: float) -> None:
+def real(_: Choice) -> None:
     """A real denoiser: FLOPs of an answer against passes."""
-    name = model_name(key)
+    key, n = REAL.peek(), REAL_PASSES.peek()
+    name, names = model_name(key), (model_name(key), "the same layers, with a cache")
     live.heading(f"{name}: FLOPs of an answer against passes")
     steps, flops, level = np.array(cost.REAL_STEPS), cost.real_flops(key), cost.real_cached(key)
     now = (n, n * cost.real_pass(key))
-    fig = figures.work(steps, flops, level, now, None, (name, "the same layers, with a cache"), colours, stroke)
+    fig = figures.work(steps, flops, level, now, None, names, theme.colours(), theme.stroke())
     alt = f"FLOPs of {name} for {cost.ANSWER} words after {cost.GIVEN} grow with passes; with a cache they would not"
-    frame.figure(fig, key="models", alt=alt, table={"passes": steps, "FLOPs": flops}, config=config)
+    frame.figure(fig, key="models", alt=alt, table={"passes": steps, "FLOPs": flops}, config=config())
     panels.caption(
         f"**{n} passes: {now[1] / level:.0f} times the FLOPs, {cost.ANSWER / n:.3g} times fewer passes.** {cost.GIVEN:,} words "
         f"given, {cost.ANSWER:,} made. The level: the same layers reading from left to right, which needs {cost.ANSWER:,} passes "
@@ -223,24 +212,27 @@ def real(key: str, n: int, config: dict, colours: dict, stroke: float) -> None:
     )
 
 
-def formula(key: str, n: int) -> None:
+def formula(_: Choice) -> None:
     """FLOPs of an answer with the numbers put in."""
-    live.heading(f"{model_name(key)}: {n} passes")
-    per, whole = cost.real_pass(key), cost.GIVEN + cost.ANSWER
-    st.latex(
+    key, n = REAL.peek(), REAL_PASSES.peek()
+    one, whole = cost.real_pass(key), cost.GIVEN + cost.ANSWER
+    live.formula(
+        f"{model_name(key)}: {n} passes",
         r"\underbrace{%d}_{\text{passes}} \cdot \underbrace{%s}_{\text{one pass over } %s \text{ words}} = %s \ \text{FLOPs}"
-        % (n, cost.power(per), live.digits(whole), cost.power(n * per))
+        % (n, cost.power(one), live.digits(whole), cost.power(n * one)),
+        "**Counted, not estimated:** {code}",
+        f"{key} --context {whole}",
     )
-    panels.caption("**Counted, not estimated:** {code}", code=f"<code>python -m core inspect {key} --context {whole}</code>")
 
 
-def waiting(key: str, n: int, config: dict) -> None:
+def waiting(_: Choice) -> None:
     """Seconds an answer takes at best, against how many are made at once."""
     live.heading("Why it can be fast all the same, and when not")
-    w, name = cost.wait(key, n), model_name(key)
+    n, name = REAL_PASSES.peek(), model_name(REAL.peek())
+    w = cost.wait(REAL.peek(), n)
     names = f"<b>{n} passes</b>", "&nbsp;&nbsp;a word a pass, with a cache"
     subject, columns = f"Seconds for answers of {name}", (f"{n} passes, s", "with a cache, s")
-    kinds.show(figures.waits(subject, w.batches, w.denoiser, w.cached, w.turn, names, columns), "wait", config)
+    kinds.show(figures.waits(subject, w.batches, w.denoiser, w.cached, w.turn, names, columns), "wait", config())
     turn = f"from {w.turn:,} texts at once on the cache is faster" if w.turn else "it stays faster at every number shown"
     panels.caption(
         f"**One text: {w.denoiser[0]:.2g} s against {w.cached[0]:.2g} s; {turn}.** The best that an {cost.chip()} allows, in 16 "
@@ -254,25 +246,12 @@ def waiting(key: str, n: int, config: dict) -> None:
 # Prove
 
 
-def prove(_: Choice) -> None:
-    """Our trained runs, the verdicts that follow from them, what papers printed."""
-    report = evidence.report("text_diffusion")
-    live.verdicts(report, MECHANISM.spelling.number)
-    if live.ran(report):
-        left, right = st.columns(2, gap="large")
-        with left:
-            right_ones({"command": report["command"]})
-        with right:
-            distinct({"command": report["command"]})
-        costs()
-    live.published("text_diffusion")
-
-
-def right_ones(config: dict) -> None:
+def right_ones(_: Choice) -> None:
     """Share of texts that are right against passes."""
     live.heading("Texts that are right, against passes")
     subject = "Share of right texts against passes for three ways to choose what stays, and the twin"
-    kinds.show(figures.quality(subject, lesson.by_steps("valid"), "share that is right", "right"), "valid", config)
+    drawn = figures.quality(subject, lesson.by_steps("valid"), "share that is right", "right")
+    kinds.show(drawn, "valid", live.again(MECHANISM))
     panels.caption(
         f"**Marks are seeds, lines join means, bars are standard deviations.** {lesson.SAMPLED} texts a mark, temperature 1, "
         "drawn with the same random numbers in every run: bars say how trainings differ, not how draws do. "
@@ -281,33 +260,25 @@ def right_ones(config: dict) -> None:
     )
 
 
-def distinct(config: dict) -> None:
+def distinct(_: Choice) -> None:
     """Distinct sentences against passes."""
     live.heading("Distinct sentences, against passes")
     found, level = lesson.by_steps("distinct"), lesson.own()["distinct"]
     subject = f"Number of distinct sentences against passes; the grammar's own texts have {level:.0f}"
     title, what = f"of {lesson.SAMPLED * 3} sentences", "distinct sentences"
-    kinds.show(figures.quality(subject, found, title, what, ((level, "grammar"),)), "distinct", config)
+    kinds.show(figures.quality(subject, found, title, what, ((level, "grammar"),)), "distinct", live.again(MECHANISM))
     panels.caption(
         f"**{lesson.narrowed_said()}** The same seeds and texts. Where few texts are right, many different sentences are no "
         "merit: nonsense is varied."
     )
 
 
-def costs() -> None:
+def costs(_: Choice) -> None:
     """Every way to make a text: passes, FLOPs, what comes of it."""
     live.heading("What each way costs, and what comes of it")
     columns = ("what stays", "passes", "FLOPs", "grammatical", "right", "distinct sentences")
     live.table(columns, lesson.cost_rows())
     panels.caption("**Means over the seeds ± standard deviation.** FLOPs of one text, counted. " + lesson.nats_said())
-
-
-# Read
-
-
-def read(_: Choice) -> None:
-    """The glossary, the source that ran, papers."""
-    live.reading(PATH, listed=MECHANISM.papers)
 
 
 # Who uses it
@@ -318,11 +289,12 @@ def users(_: Choice) -> None:
     live.users(
         ("parameters", "query : KV heads", "a cache would keep, a word"),
         [(u.entry, short(u.parameters), u.heads, f"{u.cached:,} B") for u in cost.users()],
-    )
-    panels.caption(
         "**They read in both directions and keep no cache in their released code.** Parameters counted from the config as "
-        "released; what a cache would keep, in 16 bits, is counted on the same layers reading backwards only."
+        "released; what a cache would keep, in 16 bits, is counted on the same layers reading backwards only.",
     )
 
 
-live.page(QUESTION, ANSWER, CORRECTION, choose, see, count, prove, read, users)
+live.page(
+    ANSWER, CORRECTION, choose, see, live.stacked(counted, (ours, real), formula, waiting),
+    live.proof(MECHANISM, (right_ones, distinct), costs), live.reading(PATH, listed=MECHANISM.papers), users,
+)  # fmt: skip

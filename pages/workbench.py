@@ -112,14 +112,14 @@ def twin(d: lesson.Design) -> None:
     if why := lesson.alive(d.spec):
         panels.error(f"{d.spec.name} is counted only, no twin runs: {why}.")
         return
-    text = controls.prompt_box("prompt", "Prompt", lesson.EXAMPLES, max_chars=lesson.CHARACTERS)
+    text = controls.Prompt("prompt", "Prompt", lesson.EXAMPLES, max_chars=lesson.CHARACTERS).draw()
     try:
         scene = lesson.scene(d.spec, text)
     except SpecError as error:
         panels.error(f"{error}. The picture shows the first example meanwhile.")
         scene = lesson.scene(d.spec, next(iter(lesson.EXAMPLES.values())))
     labels = [f"{i + 1}: {p.label}" for i, p in enumerate(scene.pictures)]
-    at = labels.index(controls.pick("layer", "Layer of the twin", labels, labels[0])) if len(labels) > 1 else 0
+    at = labels.index(controls.Pick("layer", "Layer of the twin", labels, labels[0]).draw()) if len(labels) > 1 else 0
     left, right = panels.beside()
     with left:
         pictures.show(scene, at, text)

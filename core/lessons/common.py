@@ -77,6 +77,16 @@ def columns(names: Sequence[str], rows: Iterable[Sequence]) -> dict[str, list]:
     return dict(zip(names, lists or ([] for _ in names)))
 
 
+def column(rows: Iterable[object], field: str) -> np.ndarray:
+    """One number of every row (n,)."""
+    return np.array([getattr(row, field) for row in rows])
+
+
+def layer_kinds(variant: str) -> set[str]:
+    """The kinds of layer that a trained variant has."""
+    return {layer.kind for layer in zoo.recipe(variant).spec.layers}
+
+
 # The same model with attention alone
 
 

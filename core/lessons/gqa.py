@@ -106,6 +106,13 @@ def real_model(key: str, factor: int, context: int = USUAL_CONTEXT, dtype: str =
     return Shared(key, entry.name, a.heads, a.kv_heads, chosen, size(lambda m: m.heads), released, moved)
 
 
+def shared(key: str, factor: int) -> Shared:
+    """A model that is known to have heads that divide by this factor."""
+    real = real_model(key, factor)
+    assert real is not None, f"{key} by {factor}"
+    return real
+
+
 def real_models(factor: int, context: int = USUAL_CONTEXT) -> list[Shared]:
     """Every model of the catalogue that can share by this factor, the largest multi-head cache first."""
     rows = [real_model(key, factor, context) for key in catalogue.entries()]

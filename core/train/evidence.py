@@ -23,6 +23,11 @@ def report(name: str, rows: list[dict] | None = None) -> dict:
     return {"name": name, "command": mechanism.command, "seeds": seeds, "claims": claims, "rows": rows}
 
 
+def seeds_text(name: str) -> str:
+    """The seeds of a mechanism's runs: "0, 1, 2"."""
+    return ", ".join(map(str, sorted({int(row["seed"]) for row in zoo.tables(name)})))
+
+
 def reports(name: str | None = None) -> list[dict]:
     """One mechanism's report, or all."""
     return [report(m.name) for m in (zoo.MECHANISMS if name is None else (zoo.named(name),))]

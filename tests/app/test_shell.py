@@ -118,7 +118,7 @@ CALLS = (
     "title(E, E, E)",
     "answer(E, E)",
     "caption(E)",
-    "bars([panels.Bar(E, 1, E)], E)",
+    "bars([panels.Bar(E, 1, text=E)], E)",
     "check(E, E)",
     "check(E, 1)",
     "error(E)",
@@ -142,5 +142,5 @@ def test_check_is_honest():
 
 
 def test_bars_stay_within_their_cell():
-    shown = html_of("panels.bars([panels.Bar('a', 7, 'x', 'kv', True), panels.Bar('b', -1, 'y')])")
+    shown = html_of("panels.bars([panels.Bar('a', 7, 'kv', True, 'x'), panels.Bar('b', -1, text='y')])")
     assert "width:100%;background:var(--cw-kv)" in shown and "<b>x</b>" in shown and "width:0%" in shown

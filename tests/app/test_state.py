@@ -13,12 +13,12 @@ from app import controls, state
 
 state.begin("gqa", "gqa")
 summary = state.peek("layer", 1, [1, 2, 3])
-kv = controls.slider_choice("kv_heads", "KV heads", [1, 2, 4, 8], 2, hue="kv")
-layer = controls.slider_choice("layer", "Layer", [1, 2, 3], 1)
+kv = controls.Slider("kv_heads", "KV heads", [1, 2, 4, 8], 2, hue="kv").draw()
+layer = controls.Slider("layer", "Layer", [1, 2, 3], 1).draw()
 controls.presets("models", {"GPT-2": {"kv_heads": 8}, "Llama 3": {"kv_heads": 2, "layer": 3}}, hue="kv")
-rope = controls.choice("rope", "Positions", ["none", "RoPE"])
-sink = controls.switch("sink", "Sink")
-prompt = controls.prompt_box("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}, lambda r: "z" * 99, max_chars=40)
+rope = controls.Choice("rope", "Positions", ["none", "RoPE"], "none").draw()
+sink = controls.Switch("sink", "Sink").draw()
+prompt = controls.Prompt("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}, lambda r: "z" * 99, max_chars=40).draw()
 section = controls.sections(["See", "Count"])
 st.session_state["seen"] = dict(kv=kv, layer=layer, rope=rope, sink=sink, prompt=prompt, section=section, summary=summary)
 st.session_state["link"] = state.link("gqa", state.values())
@@ -166,7 +166,7 @@ state.begin("gqa", "gqa")
 NAMES = {"a": "Model A", "b": "Model B"}
 ALL = (
     controls.Slider("kv_heads", "KV heads", (1, 2, 4), 2, "kv"), controls.Choice("rope", "Positions", ("none", "RoPE"), "none"),
-    controls.Pick("real", "Real model", tuple(NAMES), "a", name=NAMES.get), controls.Switch("sink", "Sink", default=True),
+    controls.Pick("real", "Real model", tuple(NAMES), "a", name=NAMES.__getitem__), controls.Switch("sink", "Sink", default=True),
     controls.Prompt("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}),
 )
 before = [control.peek() for control in ALL]

@@ -28,9 +28,9 @@ import streamlit as st
 from app import controls, panels
 panels.title("What if heads share their keys and values?", "The cache shrinks.", "Not the arithmetic.")
 with controls.row():
-    kv = controls.slider_choice("kv_heads", "KV heads", [1, 2, 4, 8], 2, hue="kv", help="Sets of keys and values.")
+    kv = controls.Slider("kv_heads", "KV heads", [1, 2, 4, 8], 2, hue="kv", help="Sets of keys and values.").draw()
     controls.presets("models", {"GPT-2": {"kv_heads": 8}, "Llama 3": {"kv_heads": 2}, "Multi-query": {"kv_heads": 1}}, hue="kv")
-prompt = controls.prompt_box("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}, lambda r: "new words", max_chars=40)
+prompt = controls.Prompt("prompt", "Prompt", {"pairs": "ann lamp", "swap": "bo kite"}, lambda r: "new words", max_chars=40).draw()
 panels.caption("See {mla}.", mla=panels.link("the other", "mla", section="Count", prompt="from there"))
 st.html('<a class="cw-link" href="https://example.org/" target="_blank">elsewhere</a>')
 panels.answer("The cache shrinks.", "Not the arithmetic.")
@@ -41,7 +41,7 @@ MLA = """
 import streamlit as st
 from app import controls, panels
 panels.title("What if we cache a summary instead?")
-prompt = controls.prompt_box("prompt", "Prompt", {"pairs": "ann lamp"}, max_chars=40)
+prompt = controls.Prompt("prompt", "Prompt", {"pairs": "ann lamp"}, max_chars=40).draw()
 section = controls.sections(["See", "Count"])
 st.text(f"state: {prompt} {section}")
 """

@@ -100,7 +100,7 @@ def traits(ffn: MoE) -> dict[str, str]:
 
 def trait_differences(key: str, setting: Setting) -> list[tuple[str, str, str]]:
     """Where the mixture that runs differs from a real model's: (trait, real, here); empty where it is the same."""
-    r, here = real_model(key), traits(setting.ffn)
+    r, here = counted_mixture(key), traits(setting.ffn)
     dense = ("dense layers", f"{r.layers - r.mixed} of {r.layers}", "0 of %d" % recipes.LAYERS)
     rows = [(name, value, here[name]) for name, value in traits(r.ffn).items() if value != here[name]]
     return rows + [dense] * (r.layers > r.mixed)
@@ -368,6 +368,13 @@ def real_model(key: str) -> RealModel | None:
     lookup = 0 if spec.tied else spec.vocab * spec.d_model
     sizes = (c.params_total, c.params_active, dtype, c.weight_bytes, lookup)
     return RealModel(key, entry.name, mixed[0], spec.d_model, len(mixed), len(spec.layers), *sizes)
+
+
+def counted_mixture(key: str) -> RealModel:
+    """A model that is known to be a mixture."""
+    real = real_model(key)
+    assert real is not None, key
+    return real
 
 
 def real_models() -> list[RealModel]:
