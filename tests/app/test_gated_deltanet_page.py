@@ -77,7 +77,7 @@ def test_verdicts_and_recall_follow_from_the_table(monkeypatch):
     rows[:] = [{**row, "recall@24": "0.5"} for row in rows]
     assert verdict(text(opened(section="Prove")), claim) == "does not show"
     monkeypatch.setattr(zoo, "table", lambda name: [])
-    assert "No runs in the table yet" in text(opened(section="Prove"))
+    assert "No runs yet" in text(opened(section="Prove"))
 
 
 def verdict(shown: str, claim: str) -> str:
