@@ -157,7 +157,7 @@ def side(choice: Choice, scene: Scene, whole: Scene, head: int | None) -> None:
         panels.check(here.cache_bytes, int(scene.cache_bytes[-1]))
         if here.state_bytes:
             live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
-    real = lesson.shared("llama3-8b", choice.factor)
+    real = lesson.dividing_model("llama3-8b", choice.factor)
     with panels.card(f"The same move on {real.name}, {CONTEXT} tokens", "real"):
         live.compare("MHA", real.multi_head, f"{real.chosen} of {real.heads}", real.moved, binary)
 

@@ -106,7 +106,7 @@ def real_model(key: str, factor: int, context: int = USUAL_CONTEXT, dtype: str =
     return Shared(key, entry.name, a.heads, a.kv_heads, chosen, size(lambda m: m.heads), released, moved)
 
 
-def shared(key: str, factor: int) -> Shared:
+def dividing_model(key: str, factor: int) -> Shared:
     """A model that is known to have heads that divide by this factor."""
     real = real_model(key, factor)
     assert real is not None, f"{key} by {factor}"
