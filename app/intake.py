@@ -17,6 +17,7 @@ import streamlit as st
 from app import controls, panels, state
 from core.errors import SpecError
 from core.real import catalogue, intake
+from core.real.hf.source import as_object, parse
 from core.real.intake import Taken
 
 HELP = (
@@ -86,7 +87,7 @@ def own(key: str, several: bool = False, read: Callable[[str, str | bytes], obje
         panels.error(f"at most {intake.MOST_FILES} configs are read at once, not {len(given)}: the first ones are shown")
     found = []
     for at, (name, data) in enumerate(given[: intake.MOST_FILES]):
-        if (result := tried(read, name, data)) is not None:
+        if (result := tried(f"{key}-{at}", read, name, data)) is not None:
             found += filter(None, [answered(f"{key}-{at}", result)])
     if len(found) > 1 and not several:
         panels.caption(f"**{found[0].name}, the file, is used.** Take it away to use the pasted text.")
@@ -106,7 +107,17 @@ def answered(key: str, result):
     bits = st.number_input(label, 0.5, 64.0, None, 0.5, key=f"{key}-bits", placeholder="4.5", width=220)
     if bits is None:
         return None
-    return intake.understood({**result.config, intake.ANSWERS: {"weight_dtype": f"{bits:g} bits"}}, result.name)
+    return intake.take(json.dumps(result.config), result.name, {"weight_dtype": f"{bits:g} bits"})
+
+
+def counted_without(key: str, read: Callable, name: str, data: str | bytes, fields: tuple[str, ...]):
+    """What was read without the fields that are not understood, where the reader asks for that; None where not."""
+    label = f"Count it without {', '.join(fields[:4])}{', …' * (len(fields) > 4)}"
+    if not st.toggle(label, key=f"{key}-without"):
+        return None
+    config = parse(data)
+    own = as_object(config.get(intake.ANSWERS)) | {"without": list(fields)}
+    return tried(key, read, name, json.dumps(config | {intake.ANSWERS: own}))
 
 
 def remark(result) -> str:
@@ -117,10 +128,13 @@ def remark(result) -> str:
     return f"{result.note} {intake.strange(unknown)}".strip() if unknown else result.note
 
 
-def tried(read: Callable, name: str, data: str | bytes):
+def tried(key: str, read: Callable, name: str, data: str | bytes):
     """One file or text, read; None where a sentence says why not."""
     try:
         return read(name, data)
+    except intake.NotUnderstood as error:
+        panels.error(f"{error}." if name == PASTED else f"{name}: {error}.")
+        return counted_without(key, read, name, data, error.fields)
     except SpecError as error:
         panels.error(f"{error}." if name == PASTED else f"{name}: {error}.")
     return None

@@ -13,6 +13,7 @@ from core.errors import LONGEST, CountedOnly, SpecError, whole
 
 # torch takes seconds to import: nothing above needs it, and commands import it once arguments and sources are known to be good.
 
+WITHOUT = "a field of the config that is not understood, to count without; may stand several times"
 BOUNDS = {"context": (1, LONGEST), "batch": (1, 1 << 20), "tokens": (2, 2048), "seed": (0, 1 << 62)}
 
 
@@ -62,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("--batch", default="1", help="equal sequences")
     inspect.add_argument("--weight-dtype", help=f"{', '.join(DTYPES)} or bits a weight; default: the config's own")
     inspect.add_argument("--cache-dtype", help="likewise")
+    inspect.add_argument("--without", action="append", default=[], metavar="FIELD", help=WITHOUT)
     form = inspect.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one object a source and line")
     form.add_argument("--csv", action="store_true", help="one row a source")
@@ -70,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     live.add_argument("source")
     live.add_argument("--tokens", help="default: more than twice the largest window")
     live.add_argument("--seed", default="0")
+    live.add_argument("--without", action="append", default=[], metavar="FIELD", help=WITHOUT)
     live.add_argument("--json", action="store_true")
 
     models = commands.add_parser("models", help="list the catalogue")
@@ -90,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
 # Sources
 
 
-def opened(source: str):
+def opened(source: str, without: list[str]):
     """A catalogue key, a path or - -> Reading. What a reader should know of it goes to standard error."""
     from core.real import catalogue, intake
     from core.real.hf.source import contents
@@ -98,7 +101,10 @@ def opened(source: str):
     rows = catalogue.entries()
     if source in rows:
         return rows[source].reading
-    taken = intake.take(contents(source), "standard input" if source == "-" else source)
+    try:
+        taken = intake.take(contents(source), "standard input" if source == "-" else source, {"without": without})
+    except intake.NotUnderstood as error:
+        raise SpecError(f"{error} (--without {' --without '.join(error.fields[:3])})") from None
     if taken.note:
         print(f"note: {taken.note}", file=sys.stderr)
     return taken.reading
@@ -117,7 +123,7 @@ def integer(field: str, value: str, low: int, high: int) -> int:
 
 def cmd_inspect(args) -> None:
     """Print each source as a table, as JSON lines or as CSV."""
-    readings = [opened(source) for source in args.source]
+    readings = [opened(source, args.without) for source in args.source]
     from core.real import rows as real
 
     asked = (args.context or 0, args.batch, args.weight_dtype or "", args.cache_dtype or "")
@@ -153,7 +159,7 @@ def table(row: dict) -> str:
 
 def cmd_live(args) -> None:
     """Run the twin of one source."""
-    r = opened(args.source)
+    r = opened(args.source, args.without)
     from core.shape import twin
 
     try:

@@ -46,6 +46,17 @@ OTHERS = (  # fields that a model's config does not have, and the file that has 
 )
 
 
+class NotUnderstood(SpecError):
+    """A config states `fields` that may change what is counted and are not understood."""
+
+    def __init__(self, fields: tuple[str, ...], most: int = 8):
+        self.fields = fields
+        more = f" and {len(fields) - most} more" * (len(fields) > most)
+        names = ", ".join(short(field)[1:-1] for field in fields[:most]) + more
+        verb = "is" if len(fields) == 1 else "are"
+        super().__init__(f"{names} {verb} not understood and may change every count: no number is given, unless counted without")
+
+
 @dataclass(frozen=True)
 class Taken:
     """A config that was read, with what its reader answered. `note` is a sentence on how, "" where the family is known."""
@@ -62,7 +73,7 @@ class Taken:
 
 def take(data: str | bytes, name: str = "", answers: dict | None = None) -> Taken:
     """A config.json, read. SpecError says in one sentence what is wrong and what is accepted. `answers` is what its reader says
-    where it leaves something open: `weight_dtype`, what the weights take."""
+    where it leaves something open: `weight_dtype`, what the weights take; `without`, fields to count without."""
     if len(data) > MAX_BYTES:
         raise SpecError(f"a config must be at most 1 MiB, not {len(data):,} bytes")
     if pointer := elsewhere(data):
@@ -82,6 +93,9 @@ def understood(config: dict, name: str = "") -> Taken:
     reading = derived(reader.read(stated, named(config, name)))
     if reading.unclear and (told := answers.get("weight_dtype")):
         reading = replace(reading, weight_dtype=dtypes.named("weight_dtype", told))
+    without = answers.get("without")
+    if left := [field for field in reading.unknown_fields if not isinstance(without, list) or field not in without]:
+        raise NotUnderstood(tuple(left))
     if not reading.inside:
         return Taken(reading, config)
     lead = f"{short(config.get('model_type', 'the whole')).strip(QUOTES)} is not known here; the language model in its"
@@ -167,7 +181,7 @@ def fetch_yourself(hub: str) -> str:
 
 
 def strange(unknown: tuple[str, ...], most: int = 8) -> str:
-    """Fields that could matter and were not understood, in one sentence; "" where there are none."""
+    """Fields that were not understood and that the reader chose to count without, in one sentence; "" where there are none."""
     more = f" and {len(unknown) - most} more" if len(unknown) > most else ""
     return f"Not understood and not counted: {', '.join(unknown[:most])}{more}." if unknown else ""
 

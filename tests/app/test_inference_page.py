@@ -108,10 +108,12 @@ def test_no_number_of_the_verdict_is_typed_in(monkeypatch):
     lesson.scene.cache_clear()
 
 
-def test_a_config_of_ones_own_is_named_and_what_is_not_understood_is_listed():
+def test_a_config_of_ones_own_is_named_and_what_is_not_understood_stops_the_count():
     at = opened()
     config = {**catalogue.entries()["llama3-8b"].config, "fancy_window": 512, "_name_or_path": "me/mine"}
     fine(at.text_area(key="inference-text").set_value(json.dumps(config)).run())
+    assert "fancy_window is not understood and may change every count" in text(at) and "mine:" not in text(at)
+    fine(at.toggle(key="inference-0-without").set_value(True).run())
     assert "mine: weights 16.1 GB" in text(at) and "Not understood and not counted: fancy_window." in text(at)
 
 

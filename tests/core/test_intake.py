@@ -67,7 +67,9 @@ def test_a_wrapper_of_an_unknown_family_is_read_for_its_language_model():
         "vision_config": {"depth": 4},
         "odd": 7,
     }
-    taken = intake.understood(config)
+    with pytest.raises(intake.NotUnderstood, match="odd is not understood"):
+        intake.understood(config)
+    taken = intake.take(json.dumps(config), "", {"without": ["odd"]})
     assert taken.reading.spec.layers == ROWS["mistral-small-3.1-24b"].reading.spec.layers
     assert taken.reading.unknown_fields == ("odd",) and "mistral3 is not known" in taken.note
 
@@ -98,7 +100,7 @@ def test_command_line_and_pages_refuse_an_unknown_family_in_one_sentence(call, w
 
 
 def test_command_line_and_pages_read_a_larger_model_alike(call, write):
-    config = {"model_type": "seer", "text_config": ROWS["qwen3-8b"].config, "vision_config": {"depth": 4}, "odd": 7}
+    config = {"model_type": "seer", "text_config": ROWS["qwen3-8b"].config, "vision_config": {"depth": 4}, "image_size": 7}
     taken = intake.take(json.dumps(config), "seer.json")
     status, out, err = call("inspect", write(config, "seer.json"), "--json")
     assert (status, err) == (0, f"note: {taken.note}\n") and json.loads(out) == row(taken.reading)
@@ -109,15 +111,18 @@ def test_a_language_model_may_stand_two_levels_down():
     """As Qwen's omni models have it: a thinker, which also hears, around the language model."""
     inner = {key: value for key, value in ROWS["qwen3-8b"].config.items() if key != "torch_dtype"}
     thinker = {"model_type": "omni_thinker", "text_config": {**inner, "odd": 1}, "hears": 2, "dtype": "float16"}
-    taken = intake.understood({"model_type": "omni", "thinker_config": thinker, "talks": 3})
+    unknown = ("talks", "thinker_config.hears", "thinker_config.text_config.odd")
+    config = {"model_type": "omni", "thinker_config": thinker, "talks": 3, intake.ANSWERS: {"without": list(unknown)}}
+    taken = intake.understood(config)
     assert taken.reading.spec.layers == ROWS["qwen3-8b"].reading.spec.layers and taken.reading.cache_dtype == "float16"
-    assert taken.reading.unknown_fields == ("talks", "thinker_config.hears", "thinker_config.text_config.odd")
+    assert taken.reading.unknown_fields == unknown
     assert "its thinker_config.text_config (qwen3)" in taken.note
 
 
 @pytest.mark.parametrize("where", INSIDE)
 def test_wrappers_keep_their_language_model_under_several_names(where):
-    taken = intake.understood({"model_type": "seer", where: {**LLAMA, "odd": 1}, "vision_config": {}})
+    config = {"model_type": "seer", where: {**LLAMA, "odd": 1}, "vision_config": {}}
+    taken = intake.take(json.dumps(config), "", {"without": [f"{where}.odd"]})
     assert taken.reading.spec.layers == ROWS["llama3-8b"].reading.spec.layers
     assert where in taken.note and taken.reading.unknown_fields == (f"{where}.odd",)
 

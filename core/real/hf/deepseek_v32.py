@@ -31,9 +31,9 @@ def read(f: Fields) -> ModelSpec:
 def reuses(f: Fields, layers: int) -> list[bool]:
     """Which layers take the picks of an earlier one: a list says so, a pattern of F and S, or a rule (GLM-5's later versions)."""
     stated = f.items("indexer_types", layers)
+    f.seen.update(("index_topk_freq", "index_skip_topk_offset"))  # a list of layers goes first
     if stated is not None:
         return [one_of("indexer_types", kind, ("full", "shared")) == "shared" for kind in stated]
-    f.seen.update(("index_topk_freq", "index_skip_topk_offset"))
     if f.has("index_topk_pattern"):
         value = f.config["index_topk_pattern"]
         if not isinstance(value, str) or len(value) != layers or set(value) - set("FS"):

@@ -21,7 +21,7 @@ def read(f: Fields) -> ModelSpec:
     hidden, norm = f.whole("hidden_size"), Norm("rms", f.number("layer_norm_epsilon", high=1.0))
     f.choice("hidden_act", {"silu": "silu", "swish": "silu"})
     f.seen.update(("time_step_scale", "expand"))
-    inner = f.whole("intermediate_size") if f.has("intermediate_size") else f.whole("expand") * hidden
+    inner = f.or_else("intermediate_size", f.whole("expand") * hidden)
     mixer = Mamba1(
         inner, f.whole("state_size"), rank(f, "time_step_rank"), f.whole("conv_kernel", low=2, high=64), f.flag("use_conv_bias"),
         f.flag("use_bias"), "bare", f.number("mixer_rms_eps", high=1.0),

@@ -10,7 +10,7 @@ from core.errors import WIDEST, SpecError, flag, number, one_of, short, whole
 # many modules that predict further tokens stand beside it (they are not counted).
 HARMLESS = frozenset(
     """_name_or_path _attn_implementation architectures attention_dropout auto_map bos_token_id dtype embd_pdrop attn_pdrop
-    eos_token_id initializer_range is_decoder is_encoder_decoder model_type name_or_path output_attentions
+    eos_token_id initializer_range is_decoder model_type name_or_path output_attentions
     output_hidden_states pad_token_id problem_type quantization_config reorder_and_upcast_attn resid_pdrop return_dict
     summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj task_specific_params
     torch_dtype transformers_version unk_token_id use_cache pretraining_tp id2label label2id num_labels
@@ -21,8 +21,17 @@ HARMLESS = frozenset(
     seq_aux ep_size num_nextn_predict_layers num_mtp_layers use_mtp num_mtp_modules mtp_transformer_layers mtp_num_hidden_layers
     mtp_use_dedicated_embeddings use_mamba_kernels use_mambapy use_falcon_mambapy use_associative_scan mamba_chunk_size chunk_size
     num_logits_to_keep calc_logits_for_entire_prompt time_step_min time_step_max time_step_floor
-    time_step_init_scheme rescale_prenorm_residual residual_in_fp32 eod_token_id""".split()
+    time_step_init_scheme rescale_prenorm_residual residual_in_fp32 eod_token_id
+    diversity_penalty early_stopping encoder_no_repeat_ngram_size length_penalty no_repeat_ngram_size num_beam_groups
+    num_return_sequences remove_invalid_values tf_legacy_loss top_k typical_p use_bfloat16 bad_words_ids begin_suppress_tokens
+    suppress_tokens exponential_decay_length_penalty finetuning_task forced_bos_token_id forced_eos_token_id prefix
+    use_return_dict use_flash_attn use_flash_attention _flash_attn_2_enabled unsloth_fixed seq_length model_max_length
+    max_sequence_length neftune_noise_alpha moe_router_dtype index_share_for_mtp_iteration loss_type""".split()
 )  # fmt: skip
+# Fields that are harmless at these values alone
+HARMLESS_AT: dict[str, tuple] = {
+    "add_cross_attention": (False,), "pruned_heads": ({},), "is_encoder_decoder": (False,),
+}  # fmt: skip
 
 INSIDE = ("text_config", "llm_config", "language_config", "thinker_config")  # where larger models keep their language model
 
@@ -131,5 +140,7 @@ class Fields:
     @property
     def unknown(self) -> list[str]:
         """Fields that could matter and that nobody read."""
-        stated = {name for name, value in self.config.items() if value is not None}
+        stated = {
+            name for name, value in self.config.items() if value is not None and value not in HARMLESS_AT.get(name, ())
+        }  # fmt: skip
         return sorted([*(stated - self.seen - HARMLESS), *self.strange])

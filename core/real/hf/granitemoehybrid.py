@@ -25,7 +25,7 @@ def read(f: Fields) -> ModelSpec:
     """config -> spec."""
     unlimited(f)
     layers = parts.depth(f)
-    kinds = [OLD[kind] for kind in parts.kinds(f, layers, [LINEAR] * layers, tuple(OLD))]
+    kinds = [OLD[kind] for kind in parts.kinds(f, layers, [LINEAR] * layers, tuple(OLD), guessed=True)]
     settings = {**biases(f), "scale": f.number("attention_multiplier", high=1e6)}
     ropes = None if turned(f) else [Rope()] * layers
     spec = decoder(f, [Full()] * layers, settings, ropes=ropes, ffns=[ffn(f)] * layers)

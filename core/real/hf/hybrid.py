@@ -47,8 +47,13 @@ def word(f: Fields, *names: str) -> str:
 def unlimited(f: Fields) -> None:
     """Step sizes that are cut are not built here: the usual limits, from nothing to anything, cut none."""
     limits = f.config.get("time_step_limit")
-    if limits is None or limits in ([0.0, math.inf], [0.0, {"__float__": "Infinity"}]):
+    if limits is None or (isinstance(limits, list) and len(limits) == 2 and limits[0] == 0 and unending(limits[1])):
         f.seen.add("time_step_limit")
+
+
+def unending(value: object) -> bool:
+    """Infinity, in the words of either generation of files, or the largest number that one has in its place."""
+    return value == {"__float__": "Infinity"} or (isinstance(value, float) and value >= 1e300)
 
 
 def rank(f: Fields, name: str) -> int:

@@ -35,7 +35,7 @@ def stack(f: Fields, ffns: list) -> ModelSpec:
     f.seen.update(ALSO)  # said again by other fields, or of no use to the reference
     f.take("rms_norm_eps", f.number("norm_eps", high=1.0))
     f.take("tie_word_embeddings", f.flag(tied(f)))
-    kinds = parts.kinds(f, layers, numbered(f, layers), (FULL, CONV))
+    kinds = parts.kinds(f, layers, numbered(f, layers), (FULL, CONV), not f.has("full_attn_idxs"))
     spec = decoder(f, [Full()] * layers, {"qk_norm": "head"}, ffns=ffns)
     return swap(spec, kinds, {CONV: GatedConv(f.whole("conv_L_cache", low=2, high=64), f.flag("conv_bias"))})
 

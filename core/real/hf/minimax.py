@@ -56,7 +56,7 @@ def types(f: Fields, layers: int) -> list[str]:
         if wrong := [t for t in old if type(t) is not int or t not in (0, 1)]:
             raise SpecError(f"attn_type_list must hold 0 (linear) and 1 (softmax), not {short(wrong[0])}")
         return [(LINEAR, FULL)[t] for t in old]
-    return parts.kinds(f, layers, [(FULL, LINEAR)[i % 2] for i in range(layers)], KINDS)
+    return parts.kinds(f, layers, [(FULL, LINEAR)[i % 2] for i in range(layers)], KINDS, guessed=True)
 
 
 def scaled(f: Fields):

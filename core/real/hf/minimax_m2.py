@@ -15,6 +15,8 @@ def read(f: Fields) -> ModelSpec:
     f.off("shared_intermediate_size", "sliding_window")
     f.choice("qk_norm_type", {"per_layer": "full"})
     rotary(f)
+    if f.config.get("attn_type_list") == [1] * parts.depth(f):  # MiniMax-M1's word for a layer of full attention
+        f.has("attn_type_list")
     moe = experts(f, scores=f.choice("scoring_func", {"sigmoid": "sigmoid"}), bias=f.flag("use_routing_bias"))
     settings = {"qk_norm": "full" if f.flag("use_qk_norm") else "none"}
     return decoder(f, parts.reaches(f), settings, ffns=[moe] * parts.depth(f))

@@ -179,9 +179,12 @@ def bits(f: Fields, name: str, layers: int) -> list[bool] | None:
     return stated and [bool(x) for x in stated]
 
 
-def kinds(f: Fields, layers: int, usual: list[str], accepted: tuple[str, ...] = LAYER_TYPES) -> list[str]:
-    """The kind of each layer: `layer_types` where stated, else the family's rule (`usual`)."""
+def kinds(f: Fields, layers: int, usual: list[str], accepted: tuple[str, ...] = LAYER_TYPES, guessed: bool = False) -> list[str]:
+    """The kind of each layer: `layer_types` where stated, else the family's rule (`usual`), which is assumed where nothing else
+    in the config says it (`guessed`)."""
     types = f.items("layer_types", layers)
+    if types is None and guessed:
+        f.assumed.append(f.where + "layer_types")
     return usual if types is None else [one_of(f.where + "layer_types", t, accepted) for t in types]
 
 

@@ -24,7 +24,7 @@ def text(f: Fields) -> None:
         told = {name: value for name, value in rope.items() if name not in ("mrope_section", "mrope_interleaved")}
         f.take("rope_parameters", told)
     f.off("mlp_only_layers")
-    only(f, attn_output_gate=True)
+    only(f, attn_output_gate=True, output_gate_type="swish")
 
 
 FAMILY = QWEN3_NEXT.but(

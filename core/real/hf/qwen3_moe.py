@@ -6,6 +6,7 @@ from core.model.ffn.moe import MoE
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.fields import Fields
+from core.real.hf.hybrid import only
 from core.real.hf.llama import FAMILY as LLAMA
 from core.real.hf.llama import biases, decoder, dense
 from core.real.hf.weights import stacked
@@ -14,6 +15,7 @@ from core.real.hf.weights import stacked
 def read(f: Fields) -> ModelSpec:
     """config -> spec."""
     f.seen.update(("max_window_layers", "sliding_window"))  # a window is on every layer or on none
+    only(f, use_qk_norm=True, qkv_bias=False, shared_expert_intermediate_size=0)
     windowed = f.flag("use_sliding_window") and parts.window(f) is not None
     reaches = parts.reaches(f, lambda i: windowed)
     return decoder(f, reaches, {"qk_norm": "head", **biases(f)}, ffns=ffns(f, parts.depth(f)))

@@ -14,9 +14,11 @@ from core.real.hf.weights import Entry, WeightError, numbers
 from core.real.quantisation.scheme import Quantisation
 from core.real.quantisation.stated import PLACES, cache_in_words, hinted, quantised
 
+SIGHT = "vision visual image video audio speech media mm_ multimodal projector placeholder _token_id _token_index".split()
 BESIDE = """vision_config boi_token_index eoi_token_index image_token_index boi_token_id eoi_token_id image_token_id
 mm_tokens_per_image video_token_id vision_start_token_id vision_end_token_id
-audio_config audio_token_id boa_token_id eoa_token_id eoa_token_index vision_soft_tokens_per_image""".split()
+audio_config audio_token_id boa_token_id eoa_token_id eoa_token_index vision_soft_tokens_per_image ignore_index
+language_model_only""".split()
 SAID_OUTSIDE = ("dtype", "torch_dtype", "tie_word_embeddings", *PLACES)
 DEFAULT_CONTEXT = 4096
 PLAIN_DTYPES = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
@@ -103,7 +105,7 @@ def state_dtype(f: Fields, family: Family, own: str) -> str:
 
 def inside(outer: Fields, field: str) -> Fields:
     """The fields of the language model inside a larger one; what is said about both at once is said outside."""
-    outer.seen.update((*BESIDE, *SAID_OUTSIDE))
+    outer.seen.update((*BESIDE, *SAID_OUTSIDE, *(name for name in outer.config if any(word in name for word in SIGHT))))
     text = outer.inside(field)
     said = {name: outer.config[name] for name in SAID_OUTSIDE if outer.config.get(name) is not None and text.get(name) is None}
     return Fields({**text, **said}, outer.defaults, f"{outer.where}{field}.")

@@ -18,7 +18,7 @@ ASK = "give bits a weight, or a dtype"
 def quantised(f: Fields, has_experts: bool) -> tuple[Quantisation | None, str]:
     """How weights are stored, None where they are in the model's own dtype; and a sentence where what is stated is not
     understood, "" elsewhere."""
-    f.seen.update(PLACES)
+    f.seen.update((*PLACES, "expert_dtype"))
     place = next((place for place in PLACES if f.config.get(place)), "")
     if not place:
         return None, ""
@@ -32,7 +32,6 @@ def quantised(f: Fields, has_experts: bool) -> tuple[Quantisation | None, str]:
         return None, f"{f.where}{place} says how the weights are stored, in a way that is not understood{what}"
     own = f.config.get("expert_dtype", stated.get("expert_dtype"))  # DeepSeek-V4, and its next version
     if own in ("fp4", "fp8"):
-        f.seen.add("expert_dtype")
         found = replace(found, experts=found.experts or MXFP4) if own == "fp4" else found
     return (found, "") if found.dtype else (None, "")
 
