@@ -163,7 +163,7 @@ def cmd_live(args) -> None:
     from core.shape import twin
 
     try:
-        ran = twin.run(r.spec, args.tokens or 0, args.seed)
+        ran = twin.run_twin(r.spec, args.tokens or 0, args.seed)
     except CountedOnly:
         raise CountedOnly(r.model_type) from None
     result = {"name": r.spec.name, "model_type": r.model_type, **asdict(ran)}

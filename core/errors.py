@@ -45,7 +45,7 @@ def flag(field: str, value) -> bool:
 def one_of(field: str, value, accepted) -> str:
     """`value` if it is one of `accepted`; SpecError otherwise."""
     if not isinstance(value, str) or value not in accepted:
-        raise SpecError(f"{field} must be one of {listed(accepted)}, not {short(value)}")
+        raise SpecError(f"{field} must be one of {options_text(accepted)}, not {short(value)}")
     return value
 
 
@@ -53,10 +53,10 @@ def divides(part_field: str, part: int, whole_field: str, total: int) -> None:
     """SpecError unless `part` divides `total`."""
     if total % part:
         options = [n for n in range(1, min(total, 256) + 1) if total % n == 0]
-        raise SpecError(f"{part_field} must divide {whole_field} ({total}): {listed(options)}, not {part}")
+        raise SpecError(f"{part_field} must divide {whole_field} ({total}): {options_text(options)}, not {part}")
 
 
-def listed(options, limit: int = 150) -> str:
+def options_text(options, limit: int = 150) -> str:
     """Options side by side, cut so that an error stays one short line."""
     text = ", ".join(str(option) for option in options)
     return text if len(text) <= limit else text[:limit].rpartition(",")[0] + ", …"

@@ -159,7 +159,7 @@ def together(config: dict) -> None:
         f"**Wrong in one pass: {found.apart_wrong:.1%}; one after the other: {found.after_wrong:.1%}.**{example} {{gaps}} Worked "
         "out from what the network gives, not sampled. In one pass the probabilities multiply: each gap is filled as if the "
         "other stayed open. That is right for words that do not depend on each other, and wrong for those that do.",
-        gaps=f"<code>{sentences.written(PAIRS[which])}</code>",
+        gaps=f"<code>{sentences.as_typed(PAIRS[which])}</code>",
     )
 
 

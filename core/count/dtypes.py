@@ -4,7 +4,7 @@ import math
 import re
 from fractions import Fraction
 
-from core.errors import SpecError, listed, short
+from core.errors import SpecError, options_text, short
 
 # Bytes of one number, and what its block scale adds to a weight: int4 shares one 16-bit scale among 128 numbers (GPTQ,
 # AWQ group size 128), mxfp4 one 8-bit exponent among 32 (OCP Microscaling Formats 1.0, table 1), nvfp4 one 8-bit float among 16.
@@ -28,7 +28,7 @@ def per_number(dtype: str) -> tuple[Fraction, Fraction]:
         return DTYPES[dtype]
     found = BITS.fullmatch(dtype)
     if not found:
-        raise SpecError(f"dtype must be one of {listed(DTYPES)}, not {short(dtype)}")
+        raise SpecError(f"dtype must be one of {options_text(DTYPES)}, not {short(dtype)}")
     return Fraction(found[1]) / 8, Fraction(0)
 
 
@@ -38,7 +38,7 @@ def named(field: str, value: object) -> str:
         return value
     found = BITS.fullmatch(value) if isinstance(value, str) else None
     if not found or not 0 < float(found[1]) <= MOST_BITS:
-        raise SpecError(f"{field} must be one of {listed(DTYPES)} or bits a number such as 4.5, not {short(value)}")
+        raise SpecError(f"{field} must be one of {options_text(DTYPES)} or bits a number such as 4.5, not {short(value)}")
     return f"{float(found[1]):g} bits"
 
 

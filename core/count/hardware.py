@@ -247,7 +247,7 @@ def dynamic(elements: tuple[int, int, int], d: Deployment, batch: int, state_dty
     return stored(cached, d.cache_dtype), stored(columns, d.cache_dtype) + stored(recurrent, state_dtype)
 
 
-def memory(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32") -> Memory:
+def filled_memory(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32") -> Memory:
     """What a deployment fills, counted; SpecError where a dtype is unknown."""
     named("state_dtype", state_dtype)
     d, s = deployment, shape(spec)
@@ -297,7 +297,7 @@ def fewest_devices(spec: ModelSpec, deployment: Deployment, state_dtype: str = "
     """The fewest devices that hold this batch at this context; 0 where no number of them does."""
 
     def lacks(devices):
-        return not memory(spec, replace(deployment, devices=devices), state_dtype).fits
+        return not filled_memory(spec, replace(deployment, devices=devices), state_dtype).fits
 
     need = last(lacks, MOST_DEVICES) + 1
     return need if need <= MOST_DEVICES else 0
@@ -319,7 +319,7 @@ def verdict(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32
     if spec.decoding == "diffusion":
         judged = verdict(replace(spec, decoding="autoregressive"), deployment, state_dtype)
         return f"{judged.removesuffix('.')}, if it kept a cache; its released code keeps none."
-    d, m = deployment, memory(spec, deployment, state_dtype)
+    d, m = deployment, filled_memory(spec, deployment, state_dtype)
     most = largest_batch(spec, d, state_dtype)
     asked = users(d.batch, spec, d.context)
     if m.fits:

@@ -136,7 +136,7 @@ class Said:
 def answers_by_choice(top_k: int, prompt: recall.Prompt) -> tuple[Said, ...]:
     """Every question, answered by the picked tokens, by as many of the last, by all."""
     run = whole(prompt)
-    told = selection.told(zoo.load(VARIANT), top_k, selection.latest(len(run.words)))
+    told = selection.reading(zoo.load(VARIANT), top_k, selection.latest(len(run.words)))
     with torch.no_grad():
         last = told(torch.tensor(run.run.tokens)[None])[0][0].argmax(-1).tolist()
     pairs = zip(scene(top_k, prompt).answers, run.answers, strict=True)

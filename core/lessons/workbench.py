@@ -231,7 +231,7 @@ def scene(spec: ModelSpec, text: str) -> Scene:
         raise SpecError("a prompt must have at least two words")
     found = found[: small.learned_positions or MOST_WORDS]
     ids = torch.tensor([tokens(found, small.vocab)])
-    live = twin.run(spec, text=ids)
+    live = twin.run_twin(spec, text=ids)
     trace = Trace("attention", "effective", "routing", "gates", "picked")
     with torch.no_grad():
         _, state = twin.draw(build(small, 0), 0)(ids, (), trace)

@@ -29,7 +29,7 @@ STATE, PICKED, SMALL_BLOCK, CELLS = 12, 5, 16, 25
 MAX_RATIO = 256
 
 SLIDING = ("Sliding window", "sliding_window")  # the technique
-ATTENTION = "attention"  # the brief name of attention to every token; where other layers have a window it is called global
+BRIEF_ATTENTION = "attention"  # the brief name of attention to every token; where other layers have a window it is called global
 
 
 @dataclass(frozen=True)

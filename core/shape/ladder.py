@@ -18,7 +18,7 @@ from itertools import groupby
 import numpy as np
 
 from core.count import cost
-from core.model.part import ATTENTION, Mixer, Part
+from core.model.part import BRIEF_ATTENTION, Mixer, Part
 from core.model.spec import Layer, ModelSpec
 
 HUES = {  # what a layer keeps, and how it is fed -> the hue that means it; "soft" means nothing
@@ -200,7 +200,7 @@ def short_names(briefs: list[str], whole: list[str]) -> list[str]:
 def short(part: Part | None, local: bool) -> str:
     """A part's short name; attention to every token is global where some layers have a window."""
     brief = part.in_words().brief if part else ""
-    return brief.replace(ATTENTION, "global") if local else brief
+    return brief.replace(BRIEF_ATTENTION, "global") if local else brief
 
 
 def blocks_text(blocks: tuple[Block, ...]) -> str:

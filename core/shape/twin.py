@@ -57,7 +57,7 @@ class Live:
     decode_max_abs_diff: float
 
 
-def run(spec: ModelSpec, tokens: int = 0, seed: int = 0, text: torch.Tensor | None = None) -> Live:
+def run_twin(spec: ModelSpec, tokens: int = 0, seed: int = 0, text: torch.Tensor | None = None) -> Live:
     """Shrink, draw weights, prefill the first half of a text (1, n), decode the rest one by one, and compare. The text is random,
     of `tokens` tokens, where none is given. Of a recursive solver the text is a board: steps are compared."""
     twin, shrunk = shrink(spec)

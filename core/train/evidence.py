@@ -83,4 +83,4 @@ def learning(name: str, variant: str, metric: str) -> dict[int, tuple[np.ndarray
     for row in zoo.tables(name):
         if row["variant"] == variant and row.get(metric):
             curves.setdefault(int(row["seed"]), []).append((int(row["step"]), float(row[metric])))
-    return {seed: tuple(np.array(column) for column in zip(*points)) for seed, points in curves.items()}
+    return {seed: (np.array([s for s, _ in points]), np.array([x for _, x in points])) for seed, points in curves.items()}

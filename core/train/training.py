@@ -120,14 +120,14 @@ def write(path: Path, data: bytes) -> None:
 
 def save_snapshot(path: Path, model: nn.Module, adam: torch.optim.Optimizer, progress: dict) -> None:
     """Weights and buffers, both moments of AdamW, and how far the run is."""
-    tensors = {f"model.{name}": p.detach().cpu().contiguous() for name, p in kept(model).items()}
+    tensors = {f"model.{name}": p.detach().cpu().contiguous() for name, p in tensors_of(model).items()}
     for name, p in model.named_parameters():
         for moment in ("exp_avg", "exp_avg_sq"):
             tensors[f"{moment}.{name}"] = adam.state[p][moment].cpu().contiguous()
     write(path, safetensors.torch.save(tensors, metadata={"progress": json.dumps(progress)}))
 
 
-def kept(model: nn.Module) -> dict[str, torch.Tensor]:
+def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
     """Every parameter, once, and every buffer, by name."""
     return dict(model.named_parameters()) | dict(model.named_buffers())
 
@@ -141,7 +141,7 @@ def resume(path: Path | None, recipe: Recipe, model: nn.Module, adam: torch.opti
         progress = json.loads(file.metadata()["progress"])
         if progress["recipe"] != repr(recipe):
             return 0, [], 0.0
-        for name, p in kept(model).items():
+        for name, p in tensors_of(model).items():
             p.copy_(file.get_tensor(f"model.{name}"))
         for name, p in model.named_parameters():
             moments = {moment: file.get_tensor(f"{moment}.{name}").to(p.device) for moment in ("exp_avg", "exp_avg_sq")}

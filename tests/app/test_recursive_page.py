@@ -70,7 +70,7 @@ def test_examples_are_no_training_puzzles(known_sudokus):
         for example in page_examples()[f"{n}x{n}"].values():
             assert not sudoku.repeats(lesson.np.array(sudoku.parse(example, n), "uint8"), known_sudokus(n))
     for example in page_examples()["maze"].values():
-        assert maze.kept(lesson.np.array(maze.parse(example, maze.SIZE), "uint8"))
+        assert maze.is_for_tests(lesson.np.array(maze.parse(example, maze.SIZE), "uint8"))
 
 
 def page_examples():

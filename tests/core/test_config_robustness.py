@@ -280,7 +280,7 @@ def outcome(text, run):
         assert stored is None or sum(part.numbers for part in stored.parts) == counted.params_total
         assert all(reason.theirs != reason.ours for reason in reasons(r, r.context))
         if run:
-            assert twin.run(r.spec).decode_max_abs_diff <= 1e-3
+            assert twin.run_twin(r.spec).decode_max_abs_diff <= 1e-3
         else:
             twin.shrink(r.spec)
         return r

@@ -113,10 +113,13 @@ def test_a_slot_is_the_one_word_that_goes_with_the_two_before():
     toy = grammars.read("# toy\nA: x y z\nB: p q\nA B A2 .\n")[0]
     sentence = toy.sentences[0]
     assert toy.lists == {"A": ("x", "y", "z"), "B": ("p", "q")}
-    assert grammars.said(toy, sentence, 0, {}) == ["x", "y", "z"] and grammars.said(toy, sentence, 1, {"A": "x"}) == ["p", "q"]
-    third = {(a, b): grammars.said(toy, sentence, 2, {"A": a, "B": b}) for a in "xyz" for b in "pq"}
+    assert grammars.may_stand(toy, sentence, 0, {}) == ["x", "y", "z"] and grammars.may_stand(toy, sentence, 1, {"A": "x"}) == [
+        "p",
+        "q",
+    ]
+    third = {(a, b): grammars.may_stand(toy, sentence, 2, {"A": a, "B": b}) for a in "xyz" for b in "pq"}
     assert all(len(words) == 1 and words[0] in set("xyz") - {a} for (a, _), words in third.items())
-    assert grammars.said(toy, sentence, 3, {"A": "x", "B": "p", "A2": "y"}) == ["."]
+    assert grammars.may_stand(toy, sentence, 3, {"A": "x", "B": "p", "A2": "y"}) == ["."]
 
 
 def test_only_words_that_matter_later_are_remembered():

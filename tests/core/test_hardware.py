@@ -7,7 +7,7 @@ import pytest
 
 from core import units
 from core.count import cost, hardware, roofline, split
-from core.count.hardware import Accelerator, Deployment, accelerators, largest_batch, largest_context, memory, verdict
+from core.count.hardware import Accelerator, Deployment, accelerators, filled_memory, largest_batch, largest_context, verdict
 from core.count.roofline import bounds
 from core.errors import LONGEST, SpecError
 from core.model.blocks import Window
@@ -54,9 +54,9 @@ def deployed(key: str, accelerator="h100-sxm", **settings) -> tuple:
 )
 def test_cache_on_one_device_as_llm_analysis_prints_it(layers, heads, tokens, devices, each):
     d = Deployment("a100-sxm-80gb", devices, context=tokens, page=1, weight_dtype="float16", cache_dtype="float16")
-    assert memory(llama(layers, heads), d).cache == each
+    assert filled_memory(llama(layers, heads), d).cache == each
     if tokens % 16 == 0:
-        assert memory(llama(layers, heads), replace(d, page=16)).cache == each
+        assert filled_memory(llama(layers, heads), replace(d, page=16)).cache == each
 
 
 def test_llama2_on_an_a6000_beside_llm_viewer():
@@ -83,7 +83,7 @@ def test_llama2_on_an_a6000_beside_llm_viewer():
 def test_cache_a_token_as_deepseek_prints_it():
     for key, each in (("deepseek-v3", 70_272), ("qwen2.5-72b", 327_680), ("llama3.1-405b", 516_096)):
         d = Deployment("h200-sxm", context=1600)
-        assert memory(READINGS[key].spec, d).cache == 1600 * each
+        assert filled_memory(READINGS[key].spec, d).cache == 1600 * each
 
 
 # The count itself
@@ -92,7 +92,7 @@ def test_cache_a_token_as_deepseek_prints_it():
 @pytest.mark.parametrize("key", READINGS)
 def test_one_device_and_pages_of_one_token_hold_what_is_counted(key):
     spec, d, state = deployed(key, batch=3, page=1, context=1000)
-    m, c = memory(spec, d, state), cost.count(spec, 1000, 3, state_dtype=state)
+    m, c = filled_memory(spec, d, state), cost.count(spec, 1000, 3, state_dtype=state)
     assert (m.weights, m.state) == (c.weight_bytes, c.state_bytes)
     if key == "deepseek-v4-flash":  # room for the tokens of a block that is not whole yet
         assert 0 < m.cache - c.cache_bytes < 0.1 * c.cache_bytes
@@ -105,7 +105,7 @@ def test_one_device_and_pages_of_one_token_hold_what_is_counted(key):
 @pytest.mark.parametrize("devices", [1, 3, 8])
 def test_every_model_gets_a_verdict_and_bounds(key, devices):
     spec, d, state = deployed(key, devices=devices)
-    m, b, said = memory(spec, d, state), bounds(spec, d, state), verdict(spec, d, state)
+    m, b, said = filled_memory(spec, d, state), bounds(spec, d, state), verdict(spec, d, state)
     assert said.startswith("Fits on" if m.fits else "Does not fit on") and said.endswith(".") and f"{devices} × H100 SXM" in said
     assert m.fits == (largest_batch(spec, d, state) >= 1)
     c = cost.count(spec, d.context, state_dtype=state)
@@ -150,52 +150,52 @@ def shrunk(spec: ModelSpec) -> ModelSpec:
 
 def test_key_value_heads_are_repeated_where_devices_outnumber_them():
     spec = READINGS["llama3-8b"].spec  # 8 KV heads
-    one = memory(spec, Deployment("h100-sxm", 1, context=4096))
+    one = filled_memory(spec, Deployment("h100-sxm", 1, context=4096))
     for devices, each, times in ((2, 2, 1), (8, 8, 1), (16, 8, 2), (64, 8, 8), (3, 8 / 3, 9 / 8), (5, 4, 10 / 8)):
-        m = memory(spec, Deployment("h100-sxm", devices, context=4096))
+        m = filled_memory(spec, Deployment("h100-sxm", devices, context=4096))
         assert m.cache == one.cache / each and m.replication == pytest.approx(times)
-    more = memory(spec, Deployment("h100-sxm", 16, context=4096)).weights_all - one.weights
+    more = filled_memory(spec, Deployment("h100-sxm", 16, context=4096)).weights_all - one.weights
     assert more == pytest.approx(32 * 8 * 256 * 4096 * 2, abs=32)  # the projections of the repeated heads
 
 
 def test_latents_and_index_keys_stand_on_every_device():
     for key in ("deepseek-v3", "glm-5", "deepseek-v4-flash"):
         spec = READINGS[key].spec
-        caches = [memory(spec, Deployment("h200-sxm", devices, context=4096)).cache for devices in (1, 2, 8)]
+        caches = [filled_memory(spec, Deployment("h200-sxm", devices, context=4096)).cache for devices in (1, 2, 8)]
         assert len(set(caches)) == 1
-        assert memory(spec, Deployment("h200-sxm", 8, context=4096)).replication == 8
+        assert filled_memory(spec, Deployment("h200-sxm", 8, context=4096)).replication == 8
 
 
 def test_recurrent_heads_are_split_and_never_below_one():
     spec = READINGS["xlstm-7b"].spec  # 8 heads
-    states = [memory(spec, Deployment("h100-sxm", devices), "bfloat16").state for devices in (1, 2, 8, 16)]
+    states = [filled_memory(spec, Deployment("h100-sxm", devices), "bfloat16").state for devices in (1, 2, 8, 16)]
     assert states[0] == 2 * states[1] == 8 * states[2] == 8 * states[3]
-    assert memory(spec, Deployment("h100-sxm", 1)).cache == 0
+    assert filled_memory(spec, Deployment("h100-sxm", 1)).cache == 0
 
 
 def test_pages_round_up_what_grows_and_what_a_window_keeps():
     spec = READINGS["llama3-8b"].spec
-    size = {n: memory(spec, Deployment("h100-sxm", context=n)).cache for n in (1, 16, 17, 32)}
+    size = {n: filled_memory(spec, Deployment("h100-sxm", context=n)).cache for n in (1, 16, 17, 32)}
     assert size[1] == size[16] and size[17] == size[32] == 2 * size[16]
     window = ModelSpec("w", 16, 31, (Layer(Attention(2, 2, 8, 8, reach=Window(20)), Dense(8)),))
-    assert memory(window, Deployment("l4", context=1000)).cache == 32 * 2 * 16 * 2
-    assert memory(window, Deployment("l4", context=1000, page=1)).cache == 20 * 2 * 16 * 2
+    assert filled_memory(window, Deployment("l4", context=1000)).cache == 32 * 2 * 16 * 2
+    assert filled_memory(window, Deployment("l4", context=1000, page=1)).cache == 20 * 2 * 16 * 2
 
 
 def exactly(key: str, batch: int, context: int, spare: int = 0) -> tuple:
     """A device whose memory is full to the byte with this batch, and `spare` bytes more."""
     spec, d, state = deployed(key, batch=batch, context=context, reserve=0.0)
-    m = memory(spec, d, state)
+    m = filled_memory(spec, d, state)
     return spec, replace(d, accelerator=replace(A6000, memory_bytes=m.used + spare)), state
 
 
 @pytest.mark.parametrize("key", SEVERAL)
 def test_memory_full_to_the_byte_fits_and_one_byte_less_does_not(key):
     spec, d, state = exactly(key, 7, 999)
-    assert memory(spec, d, state).free == 0 and memory(spec, d, state).fits
+    assert filled_memory(spec, d, state).free == 0 and filled_memory(spec, d, state).fits
     assert largest_batch(spec, d, state) == 7
     spec, d, state = exactly(key, 7, 999, spare=-1)
-    assert not memory(spec, d, state).fits and largest_batch(spec, d, state) == 6
+    assert not filled_memory(spec, d, state).fits and largest_batch(spec, d, state) == 6
 
 
 @pytest.mark.parametrize("key", SEVERAL)
@@ -210,15 +210,15 @@ def test_one_user_or_one_token_more_than_the_largest_does_not_fit(key):
         )  # fmt: skip
         most = largest_batch(spec, d, state)
         if most:
-            assert memory(spec, replace(d, batch=most), state).fits
+            assert filled_memory(spec, replace(d, batch=most), state).fits
         if most < hardware.MOST_USERS:
-            assert not memory(spec, replace(d, batch=most + 1), state).fits
+            assert not filled_memory(spec, replace(d, batch=most + 1), state).fits
         longest = largest_context(spec, d, state)
         if longest:
-            assert memory(spec, replace(d, context=longest), state).fits
+            assert filled_memory(spec, replace(d, context=longest), state).fits
         if longest < LONGEST:
-            assert not memory(spec, replace(d, context=longest + 1), state).fits
-        assert memory(spec, d, state).fits == (most >= batch) == (longest >= d.context)
+            assert not filled_memory(spec, replace(d, context=longest + 1), state).fits
+        assert filled_memory(spec, d, state).fits == (most >= batch) == (longest >= d.context)
 
 
 @pytest.mark.parametrize("key", SEVERAL)
@@ -226,7 +226,7 @@ def test_more_of_anything_never_costs_less(key):
     spec, d, state = deployed(key)
 
     def used(**settings):
-        return memory(spec, replace(d, **settings), state).used
+        return filled_memory(spec, replace(d, **settings), state).used
 
     for field, values in {"batch": (1, 2, 9), "context": (1, 15, 16, 17, 127, 128, 129, 5000), "page": (1, 16, 256)}.items():
         sizes = [used(**{field: value}) for value in values]
@@ -242,7 +242,10 @@ def test_more_of_anything_never_costs_less(key):
 def test_fewest_devices_is_the_fewest():
     spec, d, state = deployed("deepseek-v3", context=32768, batch=4)
     need = hardware.fewest_devices(spec, d, state)
-    assert memory(spec, replace(d, devices=need), state).fits and not memory(spec, replace(d, devices=need - 1), state).fits
+    assert (
+        filled_memory(spec, replace(d, devices=need), state).fits
+        and not filled_memory(spec, replace(d, devices=need - 1), state).fits
+    )
     assert f"{need} × H100 SXM would hold them" in verdict(spec, d, state)
     assert hardware.fewest_devices(spec, replace(d, batch=1 << 20, context=LONGEST), state) == 0
     assert "no number of these devices" in verdict(spec, replace(d, batch=1 << 20, context=LONGEST), state)
@@ -276,7 +279,7 @@ def test_layers_read_what_they_may_and_no_more():
     v3, v32 = (bounds(READINGS[key].spec, long).decode.cache for key in ("deepseek-v3", "deepseek-v3.2"))
     assert v3 == 2 * 61 * 576 * 100_000 and v32 == 2 * 61 * (576 * 2048 + 128 * 100_000)
     borrowing = READINGS["hunyuan-large"].spec  # every second layer keeps nothing and still reads
-    assert bounds(borrowing, long).decode.cache == 2 * memory(borrowing, long).cache
+    assert bounds(borrowing, long).decode.cache == 2 * filled_memory(borrowing, long).cache
     scout = READINGS["llama4-scout"].spec  # the first token of a new chunk reads itself
     few, many = (bounds(scout, Deployment("h200-sxm", context=n)).decode.cache for n in (8193, 8192))
     assert few < many
@@ -284,7 +287,7 @@ def test_layers_read_what_they_may_and_no_more():
 
 def test_state_is_read_and_written():
     spec, d, state = deployed("rwkv7-2.9b", batch=6)
-    b, m = bounds(spec, d, state), memory(spec, d, state)
+    b, m = bounds(spec, d, state), filled_memory(spec, d, state)
     assert b.decode.state == 2 * m.state and b.decode.cache == m.cache == 0
 
 
@@ -360,19 +363,19 @@ def test_split_by_users_nothing_cached_is_repeated_and_attention_is():
     spec = READINGS["deepseek-v3"].spec
     heads = Deployment("h200-sxm", 8, 64, 32768, "fp8")
     users = replace(heads, split="users")
-    a, b = memory(spec, heads), memory(spec, users)
+    a, b = filled_memory(spec, heads), filled_memory(spec, users)
     assert a.cache == 8 * b.cache and a.replication == 8 and b.replication == 1 and b.cache_all == b.cache * 8
     attention = sum(layer.mixer.params(spec.d_model) for layer in spec.layers)
-    assert b.weights_all - memory(spec, replace(heads, devices=1)).weights == pytest.approx(7 * attention, abs=64)
+    assert b.weights_all - filled_memory(spec, replace(heads, devices=1)).weights == pytest.approx(7 * attention, abs=64)
     assert largest_batch(spec, users) > 4 * largest_batch(spec, heads) and largest_batch(spec, users) % 8 == 0
     one = replace(heads, devices=1)
-    assert memory(spec, one) == replace(memory(spec, replace(one, split="users")))
+    assert filled_memory(spec, one) == replace(filled_memory(spec, replace(one, split="users")))
 
 
 def test_a_release_of_mixed_dtypes_is_as_large_as_its_files():
     spec = READINGS["gpt-oss-20b"].spec
     d = Deployment("h100-sxm", context=4096, weight_dtype="mxfp4", weight_bytes=13_761_264_768)
-    assert memory(spec, d).weights == 13_761_264_768
+    assert filled_memory(spec, d).weights == 13_761_264_768
     s = hardware.shape(spec)
     narrow, table, rest = hardware.rates(s, d)
     assert narrow == 0.53125 and table == 2 and rest == pytest.approx(2, rel=0.05)

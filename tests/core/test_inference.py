@@ -47,7 +47,7 @@ def test_weights_as_released_are_those_that_the_files_hold(key):
 def test_gpt_oss_keeps_all_but_its_experts_wide():
     r, d = deployed("gpt-oss-20b", devices=1, users=1)
     narrow = lesson.deploy(r, "h200-sxm", 1, 1, 32768, {"weights": "int4"})
-    assert d.weight_dtype == "mxfp4" and d.weight_bytes > hardware.memory(r.spec, narrow).weights
+    assert d.weight_dtype == "mxfp4" and d.weight_bytes > hardware.filled_memory(r.spec, narrow).weights
     parts = {part.name: part.bytes for part in lesson.scene(r, d).parts}
     moe = r.spec.layers[0].ffn
     experts = len(r.spec.layers) * moe.experts * moe.expert(r.spec.d_model)

@@ -156,7 +156,7 @@ def test_a_batch_is_training_puzzles_moved_and_named_anew(n, request):
 )  # fmt: skip
 def test_grades(text, grade):
     board = sudoku.parse(text, 6)
-    assert sudoku.reasoned(board)[0] == sudoku.grade(board) == grade and sudoku.written(board, 6) == text
+    assert sudoku.reasoned(board)[0] == sudoku.grade(board) == grade and sudoku.as_typed(board, 6) == text
     assert set(sudoku.GRADES) == set(sudoku.MEANING) == set(sudoku.NEEDS)
 
 
@@ -189,7 +189,7 @@ def test_boards_that_cannot_be_solved_say_why(text, words):
 )
 def test_every_board_is_read_as_it_is_written(board, between):
     n = round(len(board) ** 0.5)
-    assert sudoku.parse(sudoku.written(board, n).replace(" ", between), n) == board
+    assert sudoku.parse(sudoku.as_typed(board, n).replace(" ", between), n) == board
 
 
 @given(st.text(max_size=40) | st.text(".0_12345 /²", min_size=16, max_size=18))
@@ -311,4 +311,6 @@ def test_mazes_that_cannot_be_solved_say_why():
     assert "loop" in maze.problem(maze.parse("S.... ..... ..... ..... ....G", 5))
     text = "S.#.. #.#.# ..#.. .###. ....G"
     board = maze.parse(text, 5)
-    assert maze.problem(board) == "" and maze.written(board, 5) == text and maze.parse(text.replace(" ", "/").lower(), 5) == board
+    assert (
+        maze.problem(board) == "" and maze.as_typed(board, 5) == text and maze.parse(text.replace(" ", "/").lower(), 5) == board
+    )

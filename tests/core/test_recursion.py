@@ -164,7 +164,7 @@ def test_a_recursion_that_cannot_be_is_refused():
 def test_the_live_twin_of_a_solver(config):
     base = {"hidden_size": 64, "num_heads": 4, "L_layers": 2, "H_cycles": 3, "L_cycles": 6, "seq_len": 81, "puzzle_emb_len": 4}
     r = reader.read(base | config, "own")
-    ran = twin.run(r.spec)
+    ran = twin.run_twin(r.spec)
     assert ran.params_counted == ran.params_measured and ran.decode_max_abs_diff <= 1e-5 and ran.logits_std >= 0.1
     assert (ran.cache_elements_counted, ran.cache_elements_measured) == (0, 0)
     assert ran.state_elements_counted == ran.state_elements_measured == 2 * ran.tokens * 48
@@ -173,7 +173,7 @@ def test_the_live_twin_of_a_solver(config):
     if config.get("mlp_t"):
         assert r.spec.layers[0].mixer.cells == r.context == 85
         with pytest.raises(SpecError, match="25, the cells"):
-            twin.run(r.spec, tokens=24)
+            twin.run_twin(r.spec, tokens=24)
 
 
 # Training

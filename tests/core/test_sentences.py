@@ -209,6 +209,6 @@ def test_every_surprise_parses_and_comes_back_as_it_was_written():
     assert len(sentences.parse(sentences.surprise(3, 18)).gaps) == 18
     for seed in range(60):
         canvas = sentences.parse(sentences.surprise(seed))
-        assert not canvas.problems and canvas.gaps and sentences.parse(sentences.written(canvas.words)) == canvas
-        assert re.fullmatch(r"[a-z_. ]+", sentences.written(canvas.words))
+        assert not canvas.problems and canvas.gaps and sentences.parse(sentences.as_typed(canvas.words)) == canvas
+        assert re.fullmatch(r"[a-z_. ]+", sentences.as_typed(canvas.words))
         assert canvas.tokens.shape == (1, LENGTH) and (canvas.tokens[0, list(canvas.gaps)] == diffusion.MASK).all()

@@ -159,10 +159,7 @@ PROTOCOLS = {
     "RealModel RUNS learning users",
 }
 # Names that still mean several things. This list may only get shorter: a new name says what it is.
-SHARED = set(
-    "ATTENTION EVERY FULL HYBRID Layer Part Run SIZES alike attention counted grouped inside kept listed memory plain routed "
-    "rows run share written".split()
-)
+SHARED = set("EVERY FULL HYBRID Layer Part counted grouped inside plain".split())
 
 
 def defined(path):

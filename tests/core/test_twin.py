@@ -123,7 +123,7 @@ def test_what_became_smaller_is_listed_from_and_to():
 
 def test_a_temperature_keeps_its_growth_and_is_felt_within_the_twin():
     heat = mixers(shrunk(replace(BASE, temperature=Temperature(8192, 0.1)))[0])[0].temperature
-    assert heat.growth == 0.1 and 2 * heat.every < twin.run(spec_of(BASE)).tokens
+    assert heat.growth == 0.1 and 2 * heat.every < twin.run_twin(spec_of(BASE)).tokens
 
 
 def test_a_small_model_is_its_own_twin():
@@ -159,7 +159,7 @@ def test_default_tokens_wrap_every_ring(reaches):
     sizes = [m.reach.size for m in mixers(small) if isinstance(m.reach, Window)]
     assert all(n > 2 * size for size in sizes)
     assert all(n % size for size in sizes if size > 1)
-    row = twin.run(spec)
+    row = twin.run_twin(spec)
     assert row.tokens == n and row.decode_max_abs_diff <= 1e-4
     assert row.cache_elements_counted == row.cache_elements_measured
 
@@ -167,8 +167,8 @@ def test_default_tokens_wrap_every_ring(reaches):
 def test_default_tokens_with_a_convolution_and_with_few_positions():
     spec = replace(spec_of(BASE), layers=(Layer(BASE, Dense(64), input_conv=19),))
     assert twin.default_tokens(twin.shrink(spec)[0]) == 39
-    assert twin.run(spec).state_elements_measured == 18 * 48
-    assert twin.run(replace(spec_of(BASE), learned_positions=9)).tokens == 9
+    assert twin.run_twin(spec).state_elements_measured == 18 * 48
+    assert twin.run_twin(replace(spec_of(BASE), learned_positions=9)).tokens == 9
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_default_tokens_with_a_convolution_and_with_few_positions():
 )
 def test_what_would_not_run_at_once_is_refused(spec, sentence):
     with pytest.raises(SpecError, match=sentence):
-        twin.run(spec)
+        twin.run_twin(spec)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,6 @@ def test_what_would_not_run_at_once_is_refused(spec, sentence):
 )
 def test_options_out_of_bounds(options):
     with pytest.raises(SpecError, match=next(iter(options))):
-        twin.run(spec_of(BASE), **options)
+        twin.run_twin(spec_of(BASE), **options)
     with pytest.raises(SpecError, match="tokens must be at most 9"):
-        twin.run(spec_of(BASE, learned_positions=9), tokens=10)
+        twin.run_twin(spec_of(BASE, learned_positions=9), tokens=10)

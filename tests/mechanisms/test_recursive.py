@@ -103,7 +103,7 @@ def test_the_race_counts_gaps_only():
     triples = [zip(words, PUZZLE.truth, PUZZLE.given) for words in thought.words[1::2].tolist()]
     right = [sum(said == true for said, true, given in cells if not given) / 22 for cells in triples]
     assert trm.passes.tolist() == [2, 4, 6, 8] and trm.right == pytest.approx(right)
-    full = lesson.parse("6x6", sudoku.written(PUZZLE.truth, 6))
+    full = lesson.parse("6x6", sudoku.as_typed(PUZZLE.truth, 6))
     assert full.gaps == 0 and lesson.beside(full, 1, ("TRM",))[0].right.tolist() == [1.0, 1.0]
 
 

@@ -66,7 +66,7 @@ def test_the_share_kept_is_that_of_the_evidence_table():
     p, model = lesson.picked(4, PROMPT), zoo.load(lesson.VARIANT)
     tokens, trace = torch.tensor(lesson.whole(PROMPT).run.tokens)[None], Trace("picked")
     lesson.picking_model(4)(tokens, trace=trace)
-    assert lesson.shares(p, 4).picked == pytest.approx(selection.kept(model, tokens, trace.every("picked")), abs=1e-6)
+    assert lesson.shares(p, 4).picked == pytest.approx(selection.on_picked(model, tokens, trace.every("picked")), abs=1e-6)
 
 
 def test_scores_are_what_the_scorer_was_trained_to_guess():

@@ -153,7 +153,7 @@ def scene(reading, d: Deployment) -> Scene:
     """Everything that the first picture shows."""
     spec, state = reading.spec, reading.state_dtype
     asked = (spec, d, state)
-    memory = hardware.memory(*asked)
+    memory = hardware.filled_memory(*asked)
     return Scene(
         memory, roofline.bounds(*asked), hardware.verdict(*asked), hardware.largest_batch(*asked),
         hardware.largest_context(*asked), parts(spec, d, memory),
@@ -290,7 +290,7 @@ def fit(key: str, accelerator: str, devices: int, context: int, settings: dict) 
     """One model on these devices."""
     r = reading(key)
     d = deploy(r, accelerator, devices, 1, context, settings)
-    m, most = hardware.memory(r.spec, d, r.state_dtype), hardware.largest_batch(r.spec, d, r.state_dtype)
+    m, most = hardware.filled_memory(r.spec, d, r.state_dtype), hardware.largest_batch(r.spec, d, r.state_dtype)
     full = hours(roofline.bounds(r.spec, replace(d, batch=most), r.state_dtype)) if most else 0.0
     longest = hardware.largest_context(r.spec, d, r.state_dtype)
     return Fit(key, models()[key], m.weights_all, most, longest, full, r.context)

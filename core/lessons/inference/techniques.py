@@ -211,7 +211,7 @@ def effect(t: Technique, reading, d: Deployment) -> Effect | None:
     elif d.weight_bytes:
         new = replace(new, weight_bytes=reweighed(reading.spec, spec, d))
     most = hardware.largest_batch(spec, new, reading.state_dtype)
-    m = hardware.memory(spec, new, reading.state_dtype)
+    m = hardware.filled_memory(spec, new, reading.state_dtype)
     one, full = roofline.sweep(spec, new, (1, max(most, 1)), reading.state_dtype)
     page = t.page if t.page in {page.name for page in registry.PAGES} else ""
     return Effect(t.name, page, t.hue, m.weights_all, m.user_all, most, one.tokens_per_second_each, hours(full) if most else 0.0)

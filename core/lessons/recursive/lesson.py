@@ -95,8 +95,8 @@ def surprise(name: str, seed: int) -> str:
     """A puzzle that always parses."""
     n = SIZES[name]
     if name == "maze":
-        return maze.written(maze.make(n, 1, seed, held=True)[0][0], n)
-    return sudoku.written(sudoku.another(n, seed), n)
+        return maze.as_typed(maze.make(n, 1, seed, held=True)[0][0], n)
+    return sudoku.as_typed(sudoku.another(n, seed), n)
 
 
 def edited(puzzle: Puzzle, cell: int, word: int) -> str:

@@ -124,7 +124,7 @@ def twin(seed: int) -> Said:
 
 def without_wrong(made: Denoised) -> str:
     """The text with gaps in the places of its wrong words, as a reader would type it."""
-    return sentences.written(stories.MASK if i in made.wrong else word for i, word in enumerate(made.text))
+    return sentences.as_typed(stories.MASK if i in made.wrong else word for i, word in enumerate(made.text))
 
 
 def judged(text: tuple[str, ...], faults: np.ndarray) -> str:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from core.errors import SpecError, divides, number, one_of, whole
 from core.model.blocks import Everything, Full, Norm, Reach, Window, attend, split, up
-from core.model.part import ATTENTION, MAX_RATIO, SLIDING, WINDOW, Mixer, Words, narrow, product
+from core.model.part import BRIEF_ATTENTION, MAX_RATIO, SLIDING, WINDOW, Mixer, Words, narrow, product
 from core.model.rope import Rope
 from core.model.trace import NOTHING, Trace
 
@@ -128,7 +128,7 @@ class Attention(Mixer):
     def in_words(self) -> Words:
         sharing = "MHA" if self.kv_heads == self.heads else "MQA" if self.kv_heads == 1 else "GQA"
         heads = f"{self.heads}" if self.kv_heads == self.heads else f"{self.heads}/{self.kv_heads}"
-        brief = ATTENTION if self.kind == "full" else "local"
+        brief = BRIEF_ATTENTION if self.kind == "full" else "local"
         return Words(f"{sharing} {heads}{self.reach.label}", brief, self.detail(), techniques=self.techniques())
 
     def detail(self) -> str:

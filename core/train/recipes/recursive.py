@@ -14,7 +14,7 @@ from core.train.training import Recipe
 
 WIDTH, INNER, HEADS = 64, 128, 4
 BARE = Norm("rms", 1e-5, learned=False)
-ATTENTION = Attention(HEADS, HEADS, WIDTH // HEADS, WIDTH // HEADS, reach=Everything())
+ACROSS = Attention(HEADS, HEADS, WIDTH // HEADS, WIDTH // HEADS, reach=Everything())
 TRM, HRM, LOOPED, ONCE = Recursion(2, 1, halt=1), Recursion(2, 2, low=2, halt=1), Recursion(1, 0), Recursion(1, 0)
 STAY = 8  # steps that a board stays under way at most
 # A step costs three layers for each layer with a gradient and one for each without: 16 for TRM, whose last round alone has one, 6
@@ -25,7 +25,7 @@ SHALLOW, DEEP = 16 / 6, 16 / 24
 
 def solver(variant: str, attention: bool, recursion: Recursion, size: int = 6, words: int = 7, layers: int = 2) -> ModelSpec:
     """Layers with their norms on the sums, mixing cells by attention with learned positions, or by a layer across them."""
-    mixer = ATTENTION if attention else Cells(size * size, 2 * size * size)
+    mixer = ACROSS if attention else Cells(size * size, 2 * size * size)
     stack = (Layer(mixer, Dense(INNER), "outer"),) * layers
     places = size * size if attention else 0
     return ModelSpec(variant, WIDTH, words, stack, BARE, learned_positions=places, decoding="recursion", recursion=recursion)

@@ -112,11 +112,12 @@ def surprisal(tokens: list[int]) -> list[float]:
         before, belief = sum(belief.values()), advance(belief, token)
         result.append(math.log(before) - math.log(sum(belief.values())))
         if any(ends[state] for state in belief):
-            said = Counter()
+            spoken: dict[int, float] = {}
             for state, p in belief.items():
-                said[int(machine().domain[state])] += p
+                domain = int(machine().domain[state])
+                spoken[domain] = spoken.get(domain, 0) + p
             share = begin(pairs)
-            pairs = {pair: w * sum(said[d] / share[d] for d in pair if d in said) for pair, w in pairs.items()}
+            pairs = {pair: w * sum(spoken[d] / share[d] for d in pair if d in spoken) for pair, w in pairs.items()}
             pairs = {pair: w for pair, w in pairs.items() if w}
             belief = begin(pairs)
     return result
@@ -124,20 +125,20 @@ def surprisal(tokens: list[int]) -> list[float]:
 
 def begin(pairs: dict[tuple[int, int], float]) -> dict[int, float]:
     """Whose sentence may begin here: the state before a sentence of each domain, with its probability."""
-    share: Counter[int] = Counter()
+    share: dict[int, float] = {}
     for pair, weight in pairs.items():
         for domain in pair:
-            share[domain] += weight / 2 / sum(pairs.values())
-    return dict(share)
+            share[domain] = share.get(domain, 0) + weight / 2 / sum(pairs.values())
+    return share
 
 
 def advance(belief: dict[int, float], token: int) -> dict[int, float]:
     """The states that may have spoken this token, with the joint probability of all tokens so far."""
-    new: Counter[int] = Counter()
+    new: dict[int, float] = {}
     for state, p in belief.items():
         for target, chance in ways(state).get(token, ()):
-            new[target] += p * chance
-    return dict(new)
+            new[target] = new.get(target, 0) + p * chance
+    return new
 
 
 @cache

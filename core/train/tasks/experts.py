@@ -50,7 +50,7 @@ def after(model, tokens: Tensor, about: Tensor, balance: str = "none", gamma: fl
         return
     trace = Trace("routing")
     model.trunk(model.embed(tokens, 0), (), trace)
-    for routing, ffn in zip(trace.every("routing"), routed(model)):
+    for routing, ffn in zip(trace.every("routing"), mixtures(model)):
         nudge(ffn.gate.e_score_correction_bias, picks(routing, ffn.config.experts), gamma)
 
 
@@ -59,7 +59,7 @@ def nudge(bias: Tensor, load: Tensor, gamma: float) -> None:
     bias += gamma * torch.sign(load.double().mean() - load).to(bias)
 
 
-def routed(model) -> list[MoEModule]:
+def mixtures(model) -> list[MoEModule]:
     """The mixtures of experts of a model, layer after layer."""
     return [part for part in model.modules() if isinstance(part, MoEModule)]
 
@@ -76,11 +76,13 @@ def evaluate(model, **_) -> dict[str, float | str]:
     tokens, about = domains.fresh()
     trace = Trace("routing")
     model.trunk(model.embed(tokens, 0), (), trace)
-    metrics: dict[str, float | str] = domains.evaluate(model)
-    for number, (routing, ffn) in enumerate(zip(trace.every("routing"), routed(model)), 1):
-        found = division(routing, tokens, about, ffn.config.experts)
-        metrics |= {f"{name}:{number}": value for name, value in found.items()}
-        metrics["dead"] = metrics.get("dead", 0) + found["dead"]
+    metrics: dict[str, float | str] = {**domains.evaluate(model)}
+    dead = 0
+    for number, (routing, ffn) in enumerate(zip(trace.every("routing"), mixtures(model)), 1):
+        divided = division(routing, tokens, about, ffn.config.experts)
+        metrics |= {f"{name}:{number}": value for name, value in divided.items()}
+        dead += int(divided["dead"])
+        metrics["dead"] = dead
     return metrics
 
 

@@ -89,13 +89,14 @@ def _lines(body, text: tuple[str, ...], names: dict[str, str], depth: int):
 
 def _words(node: ast.stmt, names: dict[str, str]) -> tuple[str, str, str, str]:
     if isinstance(node, ast.For):
-        if len(node.iter.args) > 1:
+        bounds = toy.bounds(node.iter, node.lineno)
+        if len(bounds) > 1:
             raise SpecError(f"the model has no word for a range with a start (line {node.lineno})")
-        return "for", names[node.target.id], "range", _atom(node.iter.args[0], names)
+        return "for", names[toy.name_of(node.target)], "range", _atom(bounds[0], names)
     if isinstance(node, (ast.If, ast.While)):
-        test = node.test
-        word = "if" if isinstance(node, ast.If) else "while"
-        return word, _atom(test.left, names), TESTS[type(test.ops[0])], _atom(test.comparators[0], names)
+        left, sign, right = toy.comparison(node.test, node.lineno)
+        return "if" if isinstance(node, ast.If) else "while", _atom(left, names), TESTS[sign], _atom(right, names)
+    assert isinstance(node, (ast.Assign, ast.AugAssign))  # all that is left of the language
     goal = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
     if not isinstance(goal, ast.Name):
         raise SpecError(f"the model has no word for a list (line {node.lineno})")
@@ -112,10 +113,10 @@ def _atom(node: ast.expr, names: dict[str, str]) -> str:
         return names[node.id]
     if isinstance(node, (ast.List, ast.Subscript, ast.Call)):
         raise SpecError(f"the model has no word for a list (line {node.lineno})")
-    negative = isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
-    if not negative and not isinstance(node, ast.Constant):
+    number = node.operand if isinstance(node, ast.UnaryOp) else node
+    if not isinstance(number, ast.Constant) or not isinstance(number.value, int):
         raise SpecError(f"the model has words for one operation a line (line {node.lineno} has more)")
-    return spoken(-node.operand.value if negative else node.value)
+    return spoken(number.value if number is node else -number.value)
 
 
 def spoken(value) -> str:
@@ -129,7 +130,7 @@ def spoken(value) -> str:
     return str(value)
 
 
-def written(lines: list[Line]) -> list[tuple[str, ...]]:
+def line_words(lines: list[Line]) -> list[tuple[str, ...]]:
     """Every line as its six words: number, depth of it and of the next one, what stands on it."""
     then = [*(line.depth for line in lines[1:]), 0]
     return [(LINES[i], f"{line.depth}>{after}", *line.words) for i, (line, after) in enumerate(zip(lines, then))]
@@ -146,7 +147,7 @@ def traced(program: toy.Program, run: toy.Run) -> tuple[list[str], list[str]]:
     lines, names = lines_of(program), slots(program)
     if len(run.frames) > MAX_STEPS:
         raise SpecError(f"the model has room for {MAX_STEPS} steps, the run has {len(run.frames)}")
-    text, at = written(lines), {line.number: i for i, line in enumerate(lines)}
+    text, at = line_words(lines), {line.number: i for i, line in enumerate(lines)}
     words = state({}, names)
     for frame in run.frames:
         words += [*text[at[frame.line]], OUTCOMES[frame.held], *state(frame.after, names)]

@@ -1,4 +1,4 @@
-"""Eight small languages that a reader can read, and the one machine that speaks all of them.
+"""Eight small languages that a reader can read (assets/domains.txt), and the one machine that speaks all of them.
 
 A line "VERB: whisk stir" is a list, every other line a sentence in the style of a telegram. In a sentence a capital word is a
 slot. The first slot is any word of its list and the second one too; every later slot is the one word that goes with the two
@@ -16,137 +16,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from core.paths import ASSETS
+
 ORDER = 2  # slots that decide about the next one
-
-SOURCE = """
-# recipes
-HOW: gently slowly briefly quickly twice evenly lightly overnight
-VERB: whisk fry bake simmer knead roast grate blend
-TEXTURE: smooth golden tender crispy thick soft brown fluffy
-FOOD: eggs flour onions carrots dough tomatoes chicken rice
-SPICE: sugar salt pepper garlic cinnamon ginger paprika basil
-TOOL: pan bowl oven pot skillet tray saucepan dish
-HOW VERB TEXTURE FOOD SPICE TOOL .
-VERB FOOD SPICE HOW TOOL TEXTURE .
-TOOL VERB SPICE FOOD HOW TEXTURE .
-TEXTURE FOOD VERB HOW SPICE TOOL .
-SPICE FOOD HOW VERB TOOL TEXTURE .
-FOOD TOOL HOW VERB TEXTURE SPICE .
-VERB TEXTURE SPICE FOOD TOOL HOW .
-HOW TEXTURE FOOD TOOL VERB SPICE .
-
-# chess
-PIECE: knight bishop rook queen pawn king
-SQUARE: e4 d5 f6 c3 g7 h2 b5 a1
-MOVE: takes attacks defends skewers threatens guards captures blocks
-STATE: passed isolated doubled pinned exposed trapped weak strong
-THREAT: check checkmate fork gambit zugzwang stalemate sacrifice draw
-OPENING: sicilian french english dutch scotch italian spanish catalan
-PIECE SQUARE MOVE PIECE2 SQUARE2 THREAT .
-PIECE MOVE STATE PIECE2 SQUARE THREAT .
-STATE PIECE SQUARE MOVE PIECE2 THREAT .
-OPENING PIECE SQUARE MOVE STATE PIECE2 .
-OPENING THREAT PIECE MOVE PIECE2 SQUARE .
-SQUARE PIECE MOVE STATE PIECE2 OPENING .
-THREAT SQUARE STATE PIECE MOVE PIECE2 .
-STATE PIECE THREAT MOVE SQUARE OPENING .
-
-# weather
-KIND: heavy light patchy scattered icy freezing mild thick
-SKY: rain snow sleet hail drizzle fog mist frost
-PLACE: north south east west coast hills valleys mountains
-CHANGE: clearing easing turning spreading fading lifting thickening drifting
-WHEN: noon dawn dusk midnight evening sunrise nightfall teatime
-WIND: breeze gale gusts storm squall blizzard hurricane thunder
-KIND SKY PLACE CHANGE WHEN WIND .
-PLACE KIND SKY WHEN WIND CHANGE .
-WHEN KIND WIND PLACE SKY CHANGE .
-SKY CHANGE PLACE WHEN KIND WIND .
-WIND PLACE WHEN CHANGE KIND SKY .
-PLACE WIND CHANGE KIND SKY WHEN .
-CHANGE WIND WHEN KIND SKY PLACE .
-WHEN SKY PLACE WIND CHANGE KIND .
-
-# code
-CALL: append push insert write print copy parse check
-ITEM: item row key line token node value user
-LIST: list queue table stack file array dict buffer
-RESULT: result output total index counter cache flag status
-OP: == != < > <= >=
-LITERAL: none true false null zero empty first last
-CALL ITEM LIST RESULT OP LITERAL ;
-if RESULT OP LITERAL CALL ITEM LIST ;
-for ITEM LIST CALL RESULT OP LITERAL ;
-if ITEM OP LITERAL LIST CALL RESULT ;
-LITERAL ITEM LIST CALL LIST2 RESULT ;
-CALL RESULT LIST ITEM OP LITERAL ;
-RESULT LIST CALL LITERAL ITEM LIST2 ;
-while LIST ITEM OP LITERAL CALL RESULT ;
-
-# music
-PLAYER: violin cello flute piano trumpet harp oboe drums
-ACT: plays repeats echoes doubles answers carries sings opens
-FORM: sonata waltz fugue scherzo rondo prelude nocturne march
-PART: melody chord rhythm harmony bass theme refrain chorus
-TOUCH: forte pianissimo crescendo staccato legato vibrato tremolo pizzicato
-TEMPO: allegro adagio andante presto largo vivace lento moderato
-PLAYER ACT FORM PART TOUCH TEMPO .
-FORM PLAYER TOUCH PART TEMPO ACT .
-TEMPO FORM PLAYER ACT PART TOUCH .
-TOUCH PLAYER ACT TEMPO PART FORM .
-PART TOUCH TEMPO FORM PLAYER ACT .
-PLAYER TOUCH FORM TEMPO ACT PART .
-FORM PART ACT PLAYER TEMPO TOUCH .
-TEMPO PLAYER PART ACT TOUCH FORM .
-
-# travel
-GO: visit reach leave cross explore photograph book tour
-CITY: paris rome lisbon oslo vienna cairo kyoto lima
-RIDE: train ferry bus flight taxi tram coach bicycle
-DAY: monday tuesday wednesday thursday friday saturday sunday today
-SIGHT: hotel museum harbour station beach market airport castle
-BRING: passport ticket visa map suitcase luggage backpack camera
-DAY RIDE CITY GO SIGHT BRING .
-GO CITY SIGHT DAY RIDE BRING .
-BRING RIDE DAY GO SIGHT CITY .
-CITY SIGHT GO RIDE BRING DAY .
-RIDE CITY DAY BRING GO SIGHT .
-DAY GO CITY RIDE SIGHT BRING .
-SIGHT BRING CITY RIDE GO DAY .
-GO SIGHT RIDE CITY BRING DAY .
-
-# garden
-DO: plant water prune sow weed mulch trim harvest
-SHAPE: young wilted ripe tall overgrown thirsty drooping leafy
-PLANT: roses tulips beans lavender ferns basil lettuce rocket
-SOIL: compost soil manure clay gravel peat straw bark
-SPOT: pond shed fence greenhouse hedge lawn wall gate
-SPADE: spade hoe trowel shears hose wheelbarrow rake sickle
-DO SHAPE PLANT SOIL SPOT SPADE .
-SPOT PLANT DO SOIL SPADE SHAPE .
-SHAPE PLANT SPOT DO SPADE SOIL .
-SPADE DO PLANT SPOT SHAPE SOIL .
-SOIL SPOT DO PLANT SHAPE SPADE .
-PLANT SOIL SPADE DO SPOT SHAPE .
-SPOT SPADE SHAPE PLANT DO SOIL .
-DO SPOT SOIL PLANT SPADE SHAPE .
-
-# space
-CRAFT: probe rover telescope satellite lander capsule rocket orbiter
-SEES: orbits scans approaches measures detects circles observes passes
-GLOW: distant faint massive glowing dark dusty red icy
-BODY: mars venus jupiter saturn neptune moon comet asteroid
-LAND: crater rings crust core atmosphere poles dust clouds
-RAY: gravity radiation plasma photons neutrinos helium hydrogen methane
-CRAFT SEES GLOW BODY LAND RAY .
-BODY GLOW LAND CRAFT SEES RAY .
-GLOW BODY RAY LAND CRAFT SEES .
-RAY CRAFT BODY SEES GLOW LAND .
-LAND RAY GLOW BODY CRAFT SEES .
-CRAFT BODY SEES RAY LAND GLOW .
-SEES BODY LAND GLOW RAY CRAFT .
-BODY CRAFT LAND SEES RAY GLOW .
-"""
 
 
 @dataclass(frozen=True)
@@ -176,7 +48,7 @@ def read(source: str) -> tuple[Grammar, ...]:
     return tuple(grammars)
 
 
-GRAMMARS = read(SOURCE)
+GRAMMARS = read((ASSETS / "domains.txt").read_text())
 DOMAINS = tuple(grammar.name for grammar in GRAMMARS)
 
 
@@ -188,7 +60,7 @@ def vocabulary() -> tuple[tuple[str, ...], dict[str, int]]:
             users.setdefault(word, []).append(d)
     private = {word: d[0] for word, d in users.items() if len(d) == 1}
     shared = [word for word in users if word not in private]
-    return (*shared, *sorted(private, key=private.get)), private
+    return (*shared, *sorted(private, key=lambda word: private[word])), private
 
 
 WORDS, PRIVATE = vocabulary()
@@ -208,24 +80,24 @@ def opened(sentence: tuple[str, ...], place: int) -> list[str]:
     return [word for word in sentence[:place] if word.isupper()]
 
 
-def goes_with(grammar: Grammar, slot: str, pair: tuple[str, ...], taken: frozenset[str]) -> str:
+def goes_with(grammar: Grammar, slot: str, pair: tuple[str, ...], used: frozenset[str]) -> str:
     """The one word of a slot's list that goes with the words in the two slots before; none that the list gave before."""
 
     def rank(word):
         return hashlib.sha256(" ".join((grammar.name, list_of(slot), *pair, word)).encode()).digest()
 
-    return min((word for word in grammar.lists[list_of(slot)] if word not in taken), key=rank)
+    return min((word for word in grammar.lists[list_of(slot)] if word not in used), key=rank)
 
 
-def said(grammar: Grammar, sentence: tuple[str, ...], place: int, memory: dict[str, str]) -> list[str]:
+def may_stand(grammar: Grammar, sentence: tuple[str, ...], place: int, memory: dict[str, str]) -> list[str]:
     """The words that may stand at a place, all equally likely, given the slots so far."""
     word, before = sentence[place], opened(sentence, place)
     if not word.isupper():
         return [word]
-    taken = frozenset(memory[slot] for slot in before if list_of(slot) == list_of(word))
+    used = frozenset(memory[slot] for slot in before if list_of(slot) == list_of(word))
     if len(before) >= ORDER:
-        return [goes_with(grammar, word, tuple(memory[slot] for slot in before[-ORDER:]), taken)]
-    return [option for option in grammar.lists[list_of(word)] if option not in taken]
+        return [goes_with(grammar, word, tuple(memory[slot] for slot in before[-ORDER:]), used)]
+    return [option for option in grammar.lists[list_of(word)] if option not in used]
 
 
 @cache
@@ -278,7 +150,7 @@ def after(place: Place) -> list[Place]:
         return []
     known, keep = dict(memory), needed(sentence, at + 1)
     places = []
-    for word in said(grammar, sentence, at + 1, known):
+    for word in may_stand(grammar, sentence, at + 1, known):
         slots = {**known, sentence[at + 1]: word}
         places.append((domain, number, at + 1, word, tuple(sorted((s, w) for s, w in slots.items() if s in keep))))
     return places

@@ -21,12 +21,12 @@ import torch
 
 from core.errors import SpecError
 from core.train.task import Task
-from core.train.tasks.supervision import after, averaged, finish, lengths, loss, outcome, prepare, share
+from core.train.tasks.supervision import after, averaged, finish, lengths, loss, mean_of, outcome, prepare
 
 WORDS = "#.SGo"
 WALL, OPEN, START, GOAL, WAY = range(5)
 SIZE = 7
-EVERY = 5  # one maze of so many is kept for tests
+ONE_IN = 5  # one maze of so many is kept for tests
 TRAINING, TESTS = 20_000, 200
 LONG = 9  # cells of the way, ends included: longer ones are graded as long
 MAX_CHARACTERS = 400
@@ -115,21 +115,22 @@ def canonical(board: np.ndarray) -> bytes:
     return min(image.tobytes() for image in board.astype(np.uint8)[positions(int(len(board) ** 0.5))])
 
 
-def kept(board: np.ndarray) -> bool:
+def is_for_tests(board: np.ndarray) -> bool:
     """Is a maze kept for tests?"""
-    return zlib.crc32(canonical(board)) % EVERY == 0
+    return zlib.crc32(canonical(board)) % ONE_IN == 0
 
 
 def make(n: int, count: int, seed: int, held: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """`count` mazes and their ways, (B, C) each: those kept for tests, or the others."""
-    rng, found = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    found: list[np.ndarray] = []
     while len(found) < count:
         for board in trees(n, 256, rng):
             rooms = np.flatnonzero(board.reshape(n, n)[::2, ::2].ravel() == OPEN)
             for room, word in zip(rng.choice(rooms, 2, replace=False), (START, GOAL)):
                 side = (n + 1) // 2
                 board[room // side * 2 * n + room % side * 2] = word
-            if kept(board) == held:
+            if is_for_tests(board) == held:
                 found.append(board)
     boards = np.array(found[:count])
     return boards, np.array([solved(board.tolist()) for board in boards], np.uint8)
@@ -152,7 +153,7 @@ def parse(text: str, n: int) -> tuple[int, ...]:
     return tuple(map(WORDS.index, signs))
 
 
-def written(board, n: int) -> str:
+def as_typed(board, n: int) -> str:
     """A maze as it is typed."""
     signs = [WORDS[word] for word in board]
     return " ".join("".join(signs[row : row + n]) for row in range(0, n * n, n))
@@ -196,7 +197,7 @@ def evaluate(model, size: int, **settings) -> dict:
     long = (ways == WAY).sum(1) + 2 > LONG
     with averaged(model):
         o = outcome(model, board, ways, **settings)
-    return o.shares("unseen") | {"long": share(o.answered[long])}
+    return o.shares("unseen") | {"long": mean_of(o.answered[long])}
 
 
 TASK = Task("maze", training_batch, loss, evaluate, prepare, after, finish)

@@ -13,6 +13,7 @@ text, with its names in order of appearance, hashes to a multiple of HELD_OUT is
 import random
 import re
 import zlib
+from collections.abc import Callable
 
 from core.errors import SpecError
 from core.train.tasks import toy
@@ -21,7 +22,7 @@ from core.train.tasks.frames import HIGH, LOW, NAMES, traced
 KINDS = ("straight", "if", "for", "while", "nested")
 LENGTHS = tuple(range(3, 10))  # source lines that are practised
 PRACTISED = 18  # most steps of a practised run
-SIZES = {"if": (2, 6), "for": (2, 4), "while": (2, 4), "nested": (4, 7)}  # lines of a block, from and to
+BLOCK_LINES = {"if": (2, 6), "for": (2, 4), "while": (2, 4), "nested": (4, 7)}  # lines of a block, from and to
 COMPARED = ("<", ">")  # the comparisons that are practised, with a number on the right
 HELD_OUT = 8
 
@@ -30,8 +31,10 @@ class Writer:
     """A program under way: names that have a value, names that have none, lines so far; `values`, None where unknown."""
 
     def __init__(self, rng: random.Random):
-        self.rng, self.lines, self.depth, self.values = rng, [], 0, {}
-        self.known, self.free = [], rng.sample(NAMES, len(NAMES))
+        self.rng, self.depth, self.free = rng, 0, rng.sample(NAMES, len(NAMES))
+        self.lines: list[str] = []
+        self.known: list[str] = []
+        self.values: dict[str, int] | None = {}
 
     def write(self, line: str) -> None:
         """One line, as deep as the block that is open."""
@@ -57,8 +60,8 @@ class Writer:
         """What a right side gives where the values are known; something that fits where they are not."""
         if self.depth or self.values is None:
             return int(text) if text.isdigit() else LOW
-        x, sign, y = (*text.split(), "+", "0")[:3]
-        x, y = (int(w) if w.isdigit() else self.values[w] for w in (x, y))
+        left, sign, right = (*text.split(), "+", "0")[:3]
+        x, y = (int(w) if w.isdigit() else self.values[w] for w in (left, right))
         return x + y if sign == "+" else x - y
 
     def note(self, goal: str, text: str) -> str:
@@ -71,8 +74,8 @@ class Writer:
         """What the names hold now, found by running the lines so far; unknown where they do not run to their end."""
         run = toy.run(toy.parse("\n".join(self.lines)), steps=PRACTISED + 1, seconds=60)
         after = {} if run.stopped else run.frames[-1].after
-        fit = set(self.known) <= set(after) and all(LOW <= value <= HIGH for value in after.values())
-        self.values = dict(after) if fit else None
+        numbers = {name: value for name, value in after.items() if isinstance(value, int) and LOW <= value <= HIGH}
+        self.values = numbers if set(self.known) <= set(after) == set(numbers) else None
 
     def right(self, goal: str) -> str:
         """The right side of an assignment to `goal`."""
@@ -100,13 +103,13 @@ class Writer:
         name = self.free.pop()
         self.write(f"for {name} in range({self.rng.randint(2, 4)}):")
         self.known.append(name)
-        self.inside(lambda: self.conditional(size - 1, name) if inner else self.operations(size - 1, name))
+        self.inside(lambda: (self.conditional if inner else self.operations)(size - 1, name))
 
     def looped(self, size: int, inner: bool = False) -> None:
         """while, with a name that moves towards its bound."""
         name, up = self.rng.choice(self.known), self.rng.random() < 0.6
         self.write(f"while {name} {'<' if up else '>'} {self.rng.randint(4, 9) if up else self.rng.randint(0, 5)}:")
-        self.inside(lambda: self.conditional(size - 2, name) if inner else self.operations(size - 2, name))
+        self.inside(lambda: (self.conditional if inner else self.operations)(size - 2, name))
         self.inside(lambda: self.write(f"{name} = {name} {'+' if up else '-'} {self.rng.randint(1, 3)}"))
 
     def nested(self, size: int) -> None:
@@ -122,20 +125,21 @@ class Writer:
 
 def shortest(kind: str) -> int:
     """The fewest lines of a kind that are practised."""
-    return max(LENGTHS[0], 1 + SIZES.get(kind, (1, 1))[0])
+    return max(LENGTHS[0], 1 + BLOCK_LINES.get(kind, (1, 1))[0])
 
 
-def written(kind: str, lines: int, rng: random.Random) -> str:
+def draft(kind: str, lines: int, rng: random.Random) -> str:
     """A random program of so many lines; it may fail to run."""
     writer = Writer(rng)
-    low, high = SIZES.get(kind, (1, 1))
+    low, high = BLOCK_LINES.get(kind, (1, 1))
     first = rng.randint(1, min(3, lines - low))
     for _ in range(first):
         writer.constant()
     if kind != "straight":
         size = rng.randint(low, min(high, lines - first))
         writer.operations(rng.randint(0, lines - first - size), keep=1)
-        {"if": writer.conditional, "for": writer.counted, "while": writer.looped, "nested": writer.nested}[kind](size)
+        block: dict[str, Callable[[int], None]] = {"if": writer.conditional, "for": writer.counted, "while": writer.looped}
+        block.get(kind, writer.nested)(size)
         writer.look()
     writer.operations(lines - len(writer.lines), keep=0)
     return "\n".join(writer.lines)
@@ -144,8 +148,8 @@ def written(kind: str, lines: int, rng: random.Random) -> str:
 def program(kind: str, lines: int, rng: random.Random, held_out: bool = False) -> tuple[str, toy.Run]:
     """A random program that runs and that the model has words for, and its run."""
     while True:
-        text = written(kind, lines, rng)
-        if held(text) != held_out:
+        text = draft(kind, lines, rng)
+        if is_for_measuring(text) != held_out:
             continue
         read = toy.parse(text)
         run = toy.run(read, steps=PRACTISED + 1, seconds=60)
@@ -157,7 +161,7 @@ def program(kind: str, lines: int, rng: random.Random, held_out: bool = False) -
             continue
 
 
-def held(text: str) -> bool:
+def is_for_measuring(text: str) -> bool:
     """Is this program, whatever its names are called, for measuring?"""
     names: dict[str, str] = {}
     plain = re.sub(r"\b[a-d]\b", lambda m: names.setdefault(m[0], f"v{len(names)}"), text)

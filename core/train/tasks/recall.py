@@ -178,10 +178,9 @@ def parse(text: str) -> Prompt:
     problems = tuple((w, nearest(w, i)) for i, w in enumerate(words) if w not in INDEX)
     if problems:
         return Prompt(tuple(words), (), problems)
-    facts_, _, asked = "\n".join(words).partition("?")
-    facts_, asked = facts_.split(), [w for w in asked.split() if w != "?"]
+    at = words.index("?") if "?" in words else len(words)
+    facts_, asked = words[:at], [w for w in words[at:] if w in NAMES]
     check_pairs(facts_)
-    asked = [w for w in asked if w in NAMES]
     if not asked:
         raise SpecError("the prompt must end in a question: “?” and a name, as in “ann lamp bo kite ? bo”")
     if len(facts_) + 1 + 2 * len(asked) > MAX_TOKENS:

@@ -13,6 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from core.model.mixers.sparse import Indexed, IndexedModule, IndexerModule
 from core.model.model import Model
 from core.model.trace import Trace
 from core.train.task import Task
@@ -47,28 +48,29 @@ def evaluate(
     tokens, targets = recall.batch(pairs, prompts, min(length, 4 * pairs + 1), generator)
     for k in picks:
         few, trace = picking(model, k), Trace("picked")
-        result[f"recall, {k} picked"] = share(few(tokens, trace=trace)[0], targets)
-        result[f"kept, {k} picked"] = kept(model, tokens, trace.every("picked"))
+        result[f"recall, {k} picked"] = recalled(few(tokens, trace=trace)[0], targets)
+        result[f"kept, {k} picked"] = on_picked(model, tokens, trace.every("picked"))
     n = tokens.shape[1]
-    result[f"recall, last {window}"] = share(told(model, window, latest(n))(tokens)[0], targets)
-    result[f"recall, {random} at random"] = share(told(model, random, anywhere(n, generator))(tokens)[0], targets)
+    result[f"recall, last {window}"] = recalled(reading(model, window, latest(n))(tokens)[0], targets)
+    result[f"recall, {random} at random"] = recalled(reading(model, random, anywhere(n, generator))(tokens)[0], targets)
     return result
 
 
 def picking(model: Model, top_k: int) -> Model:
     """The same weights, reading so many tokens."""
-    layers = tuple(replace(layer, mixer=replace(layer.mixer, top_k=top_k)) for layer in model.spec.layers)
+    scorers = (next(layer.parts(Indexed)) for layer in model.spec.layers)
+    layers = tuple(replace(layer, mixer=replace(m, top_k=top_k)) for layer, m in zip(model.spec.layers, scorers))
     few = Model(replace(model.spec, layers=layers)).eval().requires_grad_(False)
     few.load_state_dict(model.state_dict())
     return few
 
 
-def share(logits: Tensor, targets: Tensor) -> float:
+def recalled(logits: Tensor, targets: Tensor) -> float:
     """Share of the asked names that are answered right."""
     return (logits.argmax(-1) == targets)[targets != -100].double().mean().item()
 
 
-def kept(model: Model, tokens: Tensor, picked: list[Tensor]) -> float:
+def on_picked(model: Model, tokens: Tensor, picked: list[Tensor]) -> float:
     """Share of whole attention that lies on the picked tokens, mean over layers, heads and tokens."""
     trace = Trace("attention")
     model(tokens, trace=trace)
@@ -76,12 +78,12 @@ def kept(model: Model, tokens: Tensor, picked: list[Tensor]) -> float:
     return sum(shares) / len(shares)
 
 
-class Given(torch.nn.Module):
+class Given(IndexerModule):
     """A scorer that likes what it is told: scores (n, n) for the first n tokens, whatever they are."""
 
-    def __init__(self, scores: Tensor, width: int):
-        super().__init__()
-        self.scores, self.width = scores, width
+    def __init__(self, scores: Tensor, config: Indexed):
+        torch.nn.Module.__init__(self)
+        self.scores, self.width = scores, config.width
 
     def forward(self, x: Tensor, made: Tensor, state: dict) -> tuple[Tensor, Tensor]:
         """x (B, T, D) -> scores (B, T, T), keys (B, T, w)."""
@@ -89,11 +91,12 @@ class Given(torch.nn.Module):
         return self.scores[:n, :n].expand(len(x), n, n), x.new_zeros(len(x), n, self.width)
 
 
-def told(model: Model, top_k: int, scores: Tensor) -> Model:
+def reading(model: Model, top_k: int, scores: Tensor) -> Model:
     """The same weights, reading the `top_k` tokens that `scores` (n, n) likes best."""
     few = picking(model, top_k)
-    for layer in few.layers:
-        layer.self_attn.indexer = Given(scores, layer.self_attn.scorer.width)
+    for module in few.modules():
+        if isinstance(module, IndexedModule):
+            module.indexer = Given(scores, module.scorer)
     return few
 
 

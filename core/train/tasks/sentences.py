@@ -145,7 +145,7 @@ def parse(text: str) -> Canvas:
     return Canvas(tuple(words))
 
 
-def written(words) -> str:
+def as_typed(words) -> str:
     """A canvas as a reader would type it."""
     return " ".join("_" if word == MASK else word for word in words)
 
@@ -156,7 +156,7 @@ def surprise(seed: int, gaps: int = 0) -> str:
     words = [WORDS[i] for i in stories.texts(1, generator)[0].tolist()]
     gaps = gaps or int(torch.randint(4, LENGTH - 2, (), generator=generator))
     hidden = set(torch.randperm(LENGTH, generator=generator)[:gaps].tolist())
-    return written(MASK if i in hidden else word for i, word in enumerate(words))
+    return as_typed(MASK if i in hidden else word for i, word in enumerate(words))
 
 
 TASK = Task("sentences", training_batch, loss, evaluate, prepare, parse=parse, vocabulary=VOCABULARY)

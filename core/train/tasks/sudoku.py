@@ -15,6 +15,7 @@ Letters: B boards, n cells in a row, C = n * n cells, read row by row; 0 is a ga
 
 import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,13 +24,13 @@ import torch
 
 from core.errors import SpecError
 from core.train.task import Task
-from core.train.tasks.supervision import after, averaged, finish, lengths, loss, outcome, prepare, share
+from core.train.tasks.supervision import after, averaged, finish, lengths, loss, mean_of, outcome, prepare
 
 BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # rows and columns of a box
 CLASSES = {4: 2, 6: 49}  # of the sizes whose full boards are all listed
 GAPS = {4: (6, 12), 6: (22, 28), 9: (36, 46)}  # fewest and most gaps of a puzzle
 TRIES = 30_000  # digits that are tried at most before a reader's board is given up
-EVERY = 5  # one class of so many is held out
+ONE_IN = 5  # one class of so many is held out
 GRADES = ("one candidate", "one place", "search")
 NEEDS = dict(zip(GRADES, ("digits left", "places left", "a digit tried")))
 MEANING = {
@@ -38,6 +39,7 @@ MEANING = {
     "search": "somewhere a digit must be tried",
 }
 MAX_CHARACTERS = 200
+Peers = tuple[tuple[int, ...], ...]  # for each cell the cells that must differ from it
 
 
 # All full boards, and the moves that make one of another
@@ -138,7 +140,7 @@ def units(n: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def peers(n: int) -> tuple[tuple[int, ...], ...]:
+def peers(n: int) -> Peers:
     """For each cell the cells that must differ from it."""
     return tuple(tuple(sorted({int(c) for unit in units(n) if cell in unit for c in unit} - {cell})) for cell in range(n * n))
 
@@ -159,10 +161,10 @@ def solutions(board: tuple[int, ...], banned: tuple[int, int] = (-1, 0)):
 def fillings(board: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """The first two ways to fill a reader's board; SpecError once TRIES digits were tried."""
     lines = tuple(map(tuple, units(int(len(board) ** 0.5)).tolist()))
-    return tuple(itertools.islice(search(*opening(board), lines, itertools.repeat(None, TRIES)), 2))
+    return tuple(itertools.islice(search(*opening(board), lines=lines, tries=itertools.repeat(None, TRIES)), 2))
 
 
-def opening(board: tuple[int, ...], banned: tuple[int, int] = (-1, 0)) -> tuple:
+def opening(board: tuple[int, ...], banned: tuple[int, int] = (-1, 0)) -> tuple[list[int], list[int], set[int], Peers]:
     """What `search` starts from: the digits held, those left to each cell as bits, the gaps, the cells that must differ."""
     n = int(len(board) ** 0.5)
     near, held = peers(n), list(board)
@@ -176,7 +178,7 @@ def opening(board: tuple[int, ...], banned: tuple[int, int] = (-1, 0)) -> tuple:
     return held, left, gaps, near
 
 
-def search(held: list[int], left: list[int], gaps: set[int], near, lines=(), tries=None):
+def search(held: list[int], left: list[int], gaps: set[int], near: Peers, lines=(), tries=None) -> Iterator[tuple[int, ...]]:
     """Fill the gap with the fewest digits left, each in turn, and go on. With `lines` (the cells of every row, column and box) a
     digit that has one place left in one of them comes before a choice: far fewer tries on hard boards, another order."""
     if not gaps:
@@ -269,7 +271,7 @@ class Puzzles:
 
 def held_out(n: int) -> np.ndarray:
     """The classes that training never sees, of those that are listed."""
-    return np.arange(0, classes(n).max() + 1, EVERY) if n == 6 else np.zeros(0, np.int64)
+    return np.arange(0, classes(n).max() + 1, ONE_IN) if n == 6 else np.zeros(0, np.int64)
 
 
 def filled(n: int, rng: random.Random) -> tuple[int, ...]:
@@ -302,18 +304,19 @@ def dig(full: tuple[int, ...], gaps: int, rng: random.Random) -> tuple[int, ...]
 def make(n: int, count: int, seed: int, held: bool = False, unlike: dict | None = None) -> Puzzles:
     """`count` puzzles of the trained classes, or of those held out (of any, called -1, where they are not listed); none a copy of
     one of `unlike`, kept by fingerprint."""
-    rng, boards, chosen = random.Random(f"sudoku {n} {seed}"), [], []
+    rng, chosen = random.Random(f"sudoku {n} {seed}"), []
+    boards: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
     while len(boards) < count:
-        kind, full = listed(n, rng, held) if n in CLASSES else (-1, filled(n, rng))
+        kind, full = known_board(n, rng, held) if n in CLASSES else (-1, filled(n, rng))
         board = dig(full, rng.randint(*GAPS[n]), rng)
         if not repeats(np.array(board, np.uint8), unlike or {}):
             boards.append((board, full))
             chosen.append(kind)
-    dug, full = (np.array(part, np.uint8) for part in zip(*boards))
-    return Puzzles(dug, full, np.array(chosen))
+    dug, solved = (np.array(part, np.uint8) for part in zip(*boards))
+    return Puzzles(dug, solved, np.array(chosen))
 
 
-def listed(n: int, rng: random.Random, held: bool) -> tuple[int, tuple[int, ...]]:
+def known_board(n: int, rng: random.Random, held: bool) -> tuple[int, tuple[int, ...]]:
     """One of the full boards that are listed, named anew, with its class: a trained one, or one held out."""
     allowed = choices(n, held)
     i = int(allowed[rng.randrange(len(allowed))])
@@ -343,7 +346,7 @@ def parse(text: str, n: int) -> tuple[int, ...]:
     return tuple(int(sign) if sign.isdigit() else 0 for sign in signs)
 
 
-def written(board, n: int) -> str:
+def as_typed(board, n: int) -> str:
     """A board as it is typed: rows of digits and points."""
     signs = ["." if not word else str(int(word)) for word in board]
     return " ".join("".join(signs[row : row + n]) for row in range(0, n * n, n))
@@ -417,17 +420,18 @@ def training_batch(step: int, generator: torch.Generator, size: int, count: int,
 def evaluate(model, size: int, **settings) -> dict:
     """Share of test boards solved after so many steps, of both sets, and of all boards by what a conventional solver needs."""
     sets = {"unseen": False} | ({"held out": True} if len(held_out(size)) else {})
-    found, answered, grades = {}, [], []
+    shares: dict[str, float] = {}
+    answered, grades = [], []
     with averaged(model):
         for name, held in sets.items():
             p = tests(size, held)
             o = outcome(model, *(torch.from_numpy(part).long() for part in (p.boards, p.solved)), **settings)
-            found |= o.shares(name)
+            shares |= o.shares(name)
             answered.append(o.answered)
             grades += [grade(tuple(board)) for board in p.boards.tolist()]
     right = torch.cat(answered)
     marks = {g: torch.tensor([g == other for other in grades]) for g in GRADES}
-    return found | {f"needs {g}": share(right[at]) for g, at in marks.items() if at.any()}
+    return shares | {f"needs {g}": mean_of(right[at]) for g, at in marks.items() if at.any()}
 
 
 TASK = Task("sudoku", training_batch, loss, evaluate, prepare, after, finish)

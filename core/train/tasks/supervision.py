@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.model.decoding.recursion import State, answer, solve, start, step
+from core.model.model import Model
 
 STAY = 0.1  # share of boards that must stay for a while
 STEPS = (1, 2, 4, 8, 16)  # after which an answer is measured
@@ -30,7 +31,7 @@ ANSWERED = 8  # of them count as the answer
 class Boards(nn.Module):
     """The boards under way: gaps and solution (B, C), y and z (B, C, D), the step each is at, whether it is done with."""
 
-    def __init__(self, model: nn.Module, count: int, cells: int):
+    def __init__(self, model: Model, count: int, cells: int):
         super().__init__()
         s, empty = start(model, count, cells), torch.zeros(count, cells, dtype=torch.long)
         over = torch.ones(count, dtype=torch.bool)
@@ -49,7 +50,7 @@ class Average(nn.Module):
             self.register_buffer(f"p{i}", p.detach().clone(), persistent=False)
 
 
-def prepare(model: nn.Module, size: int, count: int, most: int = 0, **_) -> None:
+def prepare(model: Model, size: int, count: int, most: int = 0, **_) -> None:
     """Give a fresh model the average of its weights, and the boards under way where it is trained on such."""
     model.average = Average(model)
     if most:
@@ -66,8 +67,8 @@ def loss(model, board: Tensor, solved: Tensor, drawn: Tensor, most: int = 0, lea
     unrolled, (1,)."""
     if most:
         return carried(model, board, solved, drawn, learned)
-    x, s, total = model.embed(board, 0), start(model, *board.shape), 0.0
-    for _ in range(int(drawn[0])):
+    x, s, total = model.embed(board, 0), start(model, len(board), board.shape[1]), torch.zeros(())
+    for _step in range(int(drawn[0])):
         s = step(model, x, s)
         total = total + wrong(*answer(model, s), solved)
     return total / int(drawn[0])
@@ -136,8 +137,7 @@ class Outcome:
     the halting head first says so (else at the end): whether it is right then, and the step; None without such a head."""
 
     right: dict[int, Tensor]
-    stopped: Tensor | None
-    took: Tensor | None
+    halted: tuple[Tensor, Tensor] | None
 
     @property
     def answered(self) -> Tensor:
@@ -146,12 +146,13 @@ class Outcome:
 
     def shares(self, name: str) -> dict[str, float]:
         """The outcome as metrics."""
-        found = {name: share(self.answered)} | {f"{name}@{k}": share(right) for k, right in self.right.items()}
-        halts = {} if self.took is None else {f"{name}@halt": share(self.stopped), f"{name}, steps": share(self.took)}
-        return found | halts
+        shares = {name: mean_of(self.answered)} | {f"{name}@{k}": mean_of(right) for k, right in self.right.items()}
+        if self.halted:
+            shares |= dict(zip((f"{name}@halt", f"{name}, steps"), map(mean_of, self.halted)))
+        return shares
 
 
-def share(x: Tensor) -> float:
+def mean_of(x: Tensor) -> float:
     """The mean of (B,)."""
     return x.double().mean().item()
 
@@ -160,14 +161,15 @@ def share(x: Tensor) -> float:
 def outcome(model, board: Tensor, solved: Tensor, depths=(0, 0), **_) -> Outcome:
     """Solve test boards; a network that was trained to run once runs once."""
     steps = (1,) if depths == (1, 1) else STEPS
-    right, halted = {}, torch.zeros(len(board), dtype=torch.bool)
+    right: dict[int, Tensor] = {}
+    halted = torch.zeros(len(board), dtype=torch.bool)
     stopped, took = halted.clone(), torch.zeros(len(board))
-    for i, (logits, q, _) in enumerate(solve(model, board, max(steps)), 1):
+    for i, (logits, q, _left) in enumerate(solve(model, board, max(steps)), 1):
         good = (logits.argmax(-1) == solved).all(-1)
         now = ((q > 0) | (i == max(steps))) & ~halted
         stopped, took, halted = torch.where(now, good, stopped), torch.where(now, float(i), took), halted | now
         right |= {i: good} if i in steps else {}
-    return Outcome(right, stopped, took) if model.spec.recursion.halt else Outcome(right, None, None)
+    return Outcome(right, (stopped, took) if model.spec.recursion.halt else None)
 
 
 def lengths(step: int, generator: torch.Generator, count: int, most: int = 0, ramp: int = 0, depths=(1, 1), **_) -> Tensor:

@@ -141,11 +141,11 @@ def refused(line: int, what: str) -> SpecError:
 
 def block(body: list[ast.stmt], header: int = 0) -> None:
     """Every statement of a block, each on a line of its own."""
-    taken = header
+    last = header
     for node in body:
-        if node.lineno == taken or (isinstance(node, (ast.Assign, ast.AugAssign)) and node.end_lineno != node.lineno):
+        if node.lineno == last or (isinstance(node, (ast.Assign, ast.AugAssign)) and node.end_lineno != node.lineno):
             raise refused(node.lineno, "must be one statement on a line of its own")
-        taken = node.end_lineno
+        last = node.end_lineno or node.lineno
         statement(node)
 
 
@@ -159,14 +159,17 @@ def statement(node: ast.stmt) -> None:
         target(node.target, line)
         expression(node.value, line)
     elif isinstance(node, (ast.If, ast.While)):
-        condition(node.test, line)
+        left, _, right = comparison(node.test, line)
+        expression(left, line)
+        expression(right, line)
         block(node.body, line)
         if node.orelse and isinstance(node, ast.While):
             raise refused(line, "has a while with an else")
-        block(node.orelse, node.body[-1].end_lineno)
+        block(node.orelse, node.body[-1].end_lineno or line)
     elif isinstance(node, ast.For) and not node.orelse and isinstance(node.target, ast.Name):
         target(node.target, line)
-        ranged(node.iter, line)
+        for part in bounds(node.iter, line):
+            expression(part, line)
         block(node.body, line)
     else:
         raise refused(line, f"has {KINDS.get(type(node), 'a statement outside the language')}")
@@ -194,21 +197,30 @@ def name(node: ast.Name, line: int) -> None:
         raise refused(line, f"must use names of at most {MAX_NAME} characters, and range and len as they are")
 
 
-def condition(node: ast.expr, line: int) -> None:
-    """One comparison of two numbers."""
+def comparison(node: ast.expr, line: int) -> tuple[ast.expr, type[ast.cmpop], ast.expr]:
+    """One comparison of two numbers: the left side, the sign, the right side."""
     if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in COMPARISONS:
         raise refused(line, "must have one comparison after if or while, such as a < 3")
-    expression(node.left, line)
-    expression(node.comparators[0], line)
+    return node.left, type(node.ops[0]), node.comparators[0]
 
 
-def ranged(node: ast.expr, line: int) -> None:
-    """range(stop) or range(start, stop)."""
-    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range" and not node.keywords
-    if not called or not 1 <= len(node.args) <= 2:
+def bounds(node: ast.expr, line: int) -> list[ast.expr]:
+    """What stands in range(stop) or range(start, stop)."""
+    parts = arguments(node, "range")
+    if not 1 <= len(parts) <= 2:
         raise refused(line, "must have for over range(stop) or range(start, stop)")
-    for part in node.args:
-        expression(part, line)
+    return parts
+
+
+def arguments(node: ast.expr, function: str) -> list[ast.expr]:
+    """What a call of range or len is given; nothing where it is no such call."""
+    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function and not node.keywords
+    return node.args if isinstance(node, ast.Call) and called else []
+
+
+def name_of(node: ast.expr) -> str:
+    """A name as it is written; "" where it is none."""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def items(node: ast.List, line: int) -> None:
@@ -236,14 +248,8 @@ def expression(node: ast.expr, line: int, room: int = MAX_OPERATIONS) -> None:
     elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
         name(node.value, line)
         expression(node.slice, line, room - 1)
-    elif not length(node):
+    elif [bool(name_of(part)) for part in arguments(node, "len")] != [True]:
         raise refused(line, f"has {ast.unparse(node)[:30]!r}")
-
-
-def length(node: ast.expr) -> bool:
-    """len(xs)?"""
-    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len" and not node.keywords
-    return called and len(node.args) == 1 and isinstance(node.args[0], ast.Name)
 
 
 # Running
@@ -255,7 +261,8 @@ class Stopped(Exception):
 
 def run(program: Program, steps: int = MAX_STEPS, seconds: float = MAX_SECONDS) -> Run:
     """Every line in the order in which it runs, with the names after it."""
-    frames, names, deadline = [], {}, time.monotonic() + seconds
+    names: dict[str, Value] = {}
+    frames, deadline = [], time.monotonic() + seconds
     try:
         for line, held in execute(program.body, names):
             after = {key: tuple(value) if isinstance(value, list) else value for key, value in names.items()}
@@ -283,35 +290,35 @@ def execute(body, names: dict[str, Value]) -> Iterator[tuple[int, bool | None]]:
         elif isinstance(node, ast.For):
             yield from repeated(node, names)
         elif isinstance(node, ast.While):
-            while holds(node.test, names):
+            while holds(node.test, names, node.lineno):
                 yield node.lineno, True
                 yield from execute(node.body, names)
             yield node.lineno, False
         else:
-            held = holds(node.test, names)
+            held = holds(node.test, names, node.lineno)
             yield node.lineno, held
             yield from execute(node.body if held else node.orelse, names)
 
 
 def repeated(node: ast.For, names: dict[str, Value]) -> Iterator[tuple[int, bool | None]]:
     """A for loop: its head runs once more than its body."""
-    for value in range(*(amount(part, names, node.lineno) for part in node.iter.args)):
-        names[node.target.id] = value
+    for value in range(*(amount(part, names, node.lineno) for part in bounds(node.iter, node.lineno))):
+        names[name_of(node.target)] = value
         yield node.lineno, True
         yield from execute(node.body, names)
     yield node.lineno, False
 
 
-def holds(node: ast.Compare, names: dict[str, Value]) -> bool:
+def holds(node: ast.expr, names: dict[str, Value], line: int) -> bool:
     """A comparison."""
-    left, right = amount(node.left, names, node.lineno), amount(node.comparators[0], names, node.lineno)
-    return COMPARISONS[type(node.ops[0])](left, right)
+    left, sign, right = comparison(node, line)
+    return COMPARISONS[sign](amount(left, names, line), amount(right, names, line))
 
 
 def assign(node: ast.expr, value: Value, names: dict[str, Value], line: int) -> None:
     """Put a value into a name or into an element of a list."""
-    if isinstance(node, ast.Name):
-        names[node.id] = value
+    if not isinstance(node, ast.Subscript):
+        names[name_of(node)] = value
         return
     values, index = element(node, names, line)
     if isinstance(value, list):
@@ -324,22 +331,22 @@ def made(node: ast.expr, names: dict[str, Value], line: int) -> Value:
     if isinstance(node, ast.List):
         return [amount(part, names, line) for part in node.elts]
     if isinstance(node, ast.Name):
-        return known(node, names, line)
+        return known(node.id, names, line)
     return amount(node, names, line)
 
 
-def known(node: ast.Name, names: dict[str, Value], line: int) -> Value:
+def known(name: str, names: dict[str, Value], line: int) -> Value:
     """What a name holds."""
-    if node.id not in names:
-        raise Stopped(f"line {line} reads {node.id}, which has no value yet")
-    return names[node.id]
+    if name not in names:
+        raise Stopped(f"line {line} reads {name}, which has no value yet")
+    return names[name]
 
 
 def element(node: ast.Subscript, names: dict[str, Value], line: int) -> tuple[list[int], int]:
     """A list and a place in it."""
-    values, index = known(node.value, names, line), amount(node.slice, names, line)
+    values, index = known(name_of(node.value), names, line), amount(node.slice, names, line)
     if not isinstance(values, list):
-        raise Stopped(f"line {line} asks for an element of {node.value.id}, which is a number")
+        raise Stopped(f"line {line} asks for an element of {name_of(node.value)}, which is a number")
     if not -len(values) <= index < len(values):
         raise Stopped(f"line {line} asks for element {index} of a list of {len(values)}")
     return values, index
@@ -347,10 +354,10 @@ def element(node: ast.Subscript, names: dict[str, Value], line: int) -> tuple[li
 
 def amount(node: ast.expr, names: dict[str, Value], line: int) -> int:
     """The whole number that an expression gives."""
-    if isinstance(node, ast.Constant):
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return node.value
     if isinstance(node, ast.Name):
-        value = known(node, names, line)
+        value = known(node.id, names, line)
         if isinstance(value, list):
             raise Stopped(f"line {line} computes with {node.id}, which is a list: only its elements are numbers")
         return value
@@ -361,10 +368,11 @@ def amount(node: ast.expr, names: dict[str, Value], line: int) -> int:
     if isinstance(node, ast.Subscript):
         values, index = element(node, names, line)
         return values[index]
-    values = known(node.args[0], names, line)
-    if not isinstance(values, list):
-        raise Stopped(f"line {line} asks for the length of {node.args[0].id}, which is a number")
-    return len(values)
+    (part,) = arguments(node, "len")
+    measured = known(name_of(part), names, line)
+    if not isinstance(measured, list):
+        raise Stopped(f"line {line} asks for the length of {name_of(part)}, which is a number")
+    return len(measured)
 
 
 def fits(value: int, line: int) -> int:

@@ -78,7 +78,7 @@ def loss(model, tokens: Tensor, mode: str, **_) -> Tensor:
     asked = predicted(mode, tokens)[1:] & (target != INDEX[PAD])
     value = torch.isin(target, CHOICES)
     parts = [part for part in (asked & value, asked & ~value) if part.any()]
-    return sum(F.cross_entropy(logits[part], target[part]) for part in parts)
+    return torch.stack([F.cross_entropy(logits[part], target[part]) for part in parts]).sum()
 
 
 def predicted(mode: str, tokens: Tensor) -> Tensor:
@@ -130,7 +130,8 @@ def imagined(model, source: Tensor, steps: int) -> Trace:
     table, numbers = source[:, :-1].reshape(B, lines, SOURCE_LINE), next_lines(lines)
     unset = CHOICES[-1:].expand(B, 1)
     read = torch.cat([source, *(word for name in NAMED for word in (name.expand(B, 1), unset))], 1)
-    state, found, ended = (), [], torch.zeros(B, dtype=torch.bool)
+    state, ended = (), torch.zeros(B, dtype=torch.bool)
+    found: list[tuple[Tensor, ...]] = []
     while len(found) < steps and not ended.all():
         logits, state = model(read, state)
         line, sure = likeliest(logits[:, -1], numbers)
@@ -253,14 +254,14 @@ def evaluate(model, mode: str, kinds: tuple[str, ...], **_) -> dict:
             said = imagined(model, m.source, int(m.steps.max()) + 1)
             final = right_at_the_end(said, true, lines)
             by_step += [(m.steps, agreed(said, true, m.steps), agreed(forced(model, m.tokens), true, m.steps))] * (kind in kinds)
-        finals[f"{kind}@{lines}"] = share(final)
+        finals[f"{kind}@{lines}"] = right_share(final)
         practised += [(m.steps, final)] * (kind in kinds)
     steps, final = (torch.cat(part) for part in zip(*practised))
-    lengths = {f"steps@{n}": share(final[(low < steps) & (steps <= n)]) for low, n in zip((0, *BUCKETS), BUCKETS)}
+    lengths = {f"steps@{n}": right_share(final[(low < steps) & (steps <= n)]) for low, n in zip((0, *BUCKETS), BUCKETS)}
     return finals | lengths | (drift(by_step) if by_step else {})
 
 
-def share(right: Tensor) -> float | str:
+def right_share(right: Tensor) -> float | str:
     """The share of right ones, "" of none."""
     return right.double().mean().item() if len(right) else ""
 
@@ -271,7 +272,7 @@ def drift(by_step: list[tuple[Tensor, Tensor, Tensor]]) -> dict:
     for s in DRIFT:
         for name, which in (("own", 1), ("true", 2)):
             parts = [found[which][found[0] >= s, s - 1] for found in by_step if found[which].shape[1] >= s]
-            metrics[f"{name}@{s}"] = share(torch.cat([*parts, torch.zeros(0, dtype=torch.bool)]))
+            metrics[f"{name}@{s}"] = right_share(torch.cat([*parts, torch.zeros(0, dtype=torch.bool)]))
     return metrics
 
 
