@@ -1,14 +1,13 @@
 """A model's card: facts with their sources, the ladder of its layers, counts, cache against context, techniques."""
 
 import html
-from functools import lru_cache
+from functools import partial
 
 import streamlit as st
 
 from app import live, panels, state, theme
 from app.figures import frame, kinds, landscape
 from app.figures.ladder import ladders
-from app.palette import PALETTE
 from core.count.dtypes import stored
 from core.lessons import card as lesson
 from core.model.registry import PAGES
@@ -82,16 +81,8 @@ def ladder_of(reading, key: str) -> None:
             "parameters": [r.params for r in rungs], "cached": [r.cache for r in rungs], "state": [r.state for r in rungs],
         }  # fmt: skip
         alt = f"The {len(spec.layers)} layers of {spec.name}, the first at the bottom: {folded}"
-        fig = drawn(reading, theme.mode(), theme.stroke())
+        fig = frame.drawn(partial(ladders, {spec.name: (rungs, ladder.folded(spec))}, titles=False), "ladder", reading)
         frame.figure(fig, key=f"ladder-{key}", alt=alt, table=table, config=about(reading))
-
-
-@lru_cache(maxsize=128)
-def drawn(reading, mode: str, stroke: float):
-    """The ladder, drawn once for all visitors; nobody changes it."""
-    spec = reading.spec
-    model = {spec.name: (ladder.rungs(spec, reading.context), ladder.folded(spec))}
-    return ladders(model, PALETTE[mode], stroke, titles=False)
 
 
 def about(reading) -> dict:

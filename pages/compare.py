@@ -3,13 +3,15 @@
 import html
 import re
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 import streamlit as st
 
-from app import controls, intake, live, panels, state, theme
+from app import controls, intake, live, panels, state
 from app.figures import compare as figures
 from app.figures import frame
+from app.figures import ladder as ladder_figures
 from app.panels import Bar
 from core.count.dtypes import DTYPES
 from core.lessons.common import CONTEXTS
@@ -126,7 +128,7 @@ def sentence(text: str) -> str:
 def picture(sides: tuple[lesson.Side, ...], context: int) -> None:
     """The ladders."""
     models = lesson.side_ladders(sides, context)
-    fig = figures.ladders(sides, context, theme.mode(), theme.stroke())
+    fig = frame.drawn(partial(ladder_figures.ladders, models), "ladders", sides, context)
     alt = "; ".join(f"{name}: {len(rungs)} layers, {ladder.blocks_text(blocks)}" for name, (rungs, blocks) in models.items())
     frame.figure(fig, key="ladders", alt=alt, table=lesson.rung_table(models), config=about(sides, context))
     panels.caption(
@@ -223,7 +225,11 @@ def counts(choice: Choice) -> None:
 def curve(sides: tuple[lesson.Side, ...], context: int, quantity: str, small: bool = False) -> None:
     """One cost against context, the tokens at which two models change places marked."""
     c = solved.curves(sides, quantity, solved.highest(sides, context))
-    fig = figures.against(sides, context, quantity, small, theme.mode(), theme.stroke())
+
+    def make(colours: dict, stroke: float):
+        return figures.against(c, lesson.hues(sides, context), quantity, context, small, colours, stroke)
+
+    fig = frame.drawn(make, quantity, sides, context, small)
     alt = f"{figures.AXES[quantity].capitalize()} against context for {', '.join(c.values)}. {words.crossed(sides, quantity)}"
     frame.figure(fig, key=quantity, alt=alt, table={"context": c.contexts, **c.values}, config=about(sides, context))
 

@@ -1,6 +1,7 @@
 """Home: who built what, and what does it cost? Every model of the catalogue in one picture, and the card of each."""
 
 import html
+from functools import partial
 
 import streamlit as st
 
@@ -72,7 +73,9 @@ def summary() -> str:
 
 def picture(asked: lesson.Filter, month: str) -> tuple[lesson.Dot, ...]:
     """The landscape; a click on a dot opens its card."""
-    fig = landscape.drawn(asked, month, lesson.key_of_name(MODEL.peek()), theme.mode(), theme.stroke())
+    picked = lesson.key_of_name(MODEL.peek())
+    make = partial(landscape.landscape, lesson.view(asked, month, picked))
+    fig = frame.drawn(make, "landscape", asked, month, picked)
     shown = lesson.chosen_dots(asked, month)
     alt = f"{len(shown)} models as dots: total parameters across, active parameters upwards, the cache of a token as the area"
     config = {"link": state.link(state.page(), state.values()), "until": month}

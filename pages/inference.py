@@ -1,6 +1,7 @@
 """Inference: why does memory decide the price?"""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -144,7 +145,8 @@ def budget(reading, d: Deployment, scene: lesson.Scene) -> None:
     """The memory of one device."""
     m, kept = scene.memory, lesson.step_words(reading)[1]
     rows = tuple((part.name, part.bytes, part.hue) for part in scene.parts)
-    fig = figures.budget(rows, m.available, m.installed, decimal, theme.mode(), theme.stroke())
+    make = partial(figures.budget, rows, m.available, m.installed, decimal)
+    fig = frame.drawn(make, "budget", rows, m.available, m.installed)
     table = {"part": [p.name for p in scene.parts], "bytes on one device": [p.bytes for p in scene.parts]}
     alt = "Memory of one device: " + ", ".join(f"{p.name} {decimal(p.bytes)}" for p in scene.parts)
     frame.figure(fig, key="budget", alt=alt, table=table, config=about(scene))
@@ -162,7 +164,8 @@ def roofline(reading, d: Deployment, scene: lesson.Scene) -> None:
         ("prefill", b.prefill.intensity, lesson.rate(b.prefill), "ink", "bottom center", "<br><b>prefill</b>"),
         (who, b.decode.intensity, lesson.rate(b.decode), scene.heaviest.hue, "middle right", f"\u2003<b>{who}</b>"),
     )
-    fig = figures.roofline(roof, dots, scene.most_users, (b.ridge, b.decode.peak), theme.mode(), theme.stroke())
+    given = roof, dots, scene.most_users, (b.ridge, b.decode.peak)
+    fig = frame.drawn(partial(figures.roofline, *given), "roofline", *given)
     table = {"users": roof.users, "FLOPs a byte of a decode step": roof.path}
     alt = (
         f"Roofline of one {d.device.name}: decode at {b.decode.intensity:.3g} FLOPs a byte is bound by {b.decode.binds}, "

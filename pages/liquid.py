@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -145,7 +146,8 @@ def reach(place: str, prompt: recall.Prompt, shown: Watched, row: int | None) ->
     seen = lesson.impulse(place, prompt, at)
     n = seen.moved.shape[1]
     live.heading("Change one word: which tokens notice?")
-    fig = figures.drawn_impulse(place, prompt, at, asked, theme.mode(), theme.stroke())
+    make = partial(figures.impulse, seen.moved, seen.reach, lesson.attends(place), asked, shown.words, at)
+    fig = frame.drawn(make, "impulse", place, prompt, at, asked)
     table = {"token": np.arange(at + 1, at + n + 1), "word": shown.words[at:]}
     table |= {f"after layer {i}" if i else "word": moved for i, moved in enumerate(seen.moved)}
     alt = f"Tokens moved by a change of {shown.words[at]} after each layer: {', '.join(map(str, seen.reach))}"
@@ -210,10 +212,8 @@ def belt(place: str, prompt: recall.Prompt, shown: Watched, layer: int, at: int)
     c = lesson.conveyor(place, shown, layer, at)
     alt = f"Channel {c.channel + 1} at {shown.words[at]}: three tokens gated, through three taps into a sum, gated: {c.out:+.2f}"
     table = {"word": [w or "before the text" for w in c.words], "enters": c.value, "gate before": c.before, "tap": c.taps}
-    frame.figure(
-        figures.drawn_conveyor(place, prompt, layer, at, theme.mode(), theme.stroke()), key="conveyor", alt=alt, table=table,
-        config=live.about(lesson.PLACES[place], channel=c.channel + 1),
-    )  # fmt: skip
+    fig = frame.drawn(partial(figures.conveyor, c), "conveyor", place, prompt, layer, at)
+    frame.figure(fig, key="conveyor", alt=alt, table=table, config=live.about(lesson.PLACES[place], channel=c.channel + 1))
     live.small(f"channel {c.channel + 1}, the one that gives most at this token")
 
 

@@ -1,6 +1,7 @@
 """One prompt through every trained mixer: who remembers, at what price?"""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -146,7 +147,8 @@ def pareto(kind: str) -> None:
     if not points:
         panels.caption("**No runs in the table yet.** The command under Prove makes it.")
         return
-    fig = mixers.drawn_pareto(points, kind, PLOT, theme.mode(), theme.stroke())
+    loud = {m.variant for m in lesson.SETS[kind]}
+    fig = frame.drawn(partial(mixers.pareto, points, lesson.variant_label, loud, binary, PLOT), "pareto", points, kind)
     alt = f"Recall at {lesson.MOST} pairs against bytes for {len(points)} variants; a line joins those that none beats"
     names, runs = [lesson.variant_label(p.variant) for p in points], np.array([len(p.recall) for p in points])
     table = {"mixer": names, "bytes": column(points, "bytes"), "recall, mean": column(points, "mean"), "runs": runs}

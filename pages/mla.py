@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from app import controls, live, panels, state, theme
+from app import controls, live, panels, state
 from app.figures import frame, kinds, latent
 from app.figures.maps import Tape, encode_probability, encode_signed
 from app.panels import Bar
@@ -218,7 +218,12 @@ def bottleneck(asked: Asked, head: int | None) -> None:
     beside = f" and a rope key of {choice.mixer.rope_dim}" if choice.key else ""
     use = "read directly" if choice.form == lesson.ABSORBED else "expand to keys and values"
     alt = f"{lesson.WIDTH} numbers of x become a latent of {choice.rank}{beside}, which {lesson.HEADS} heads {use}"
-    fig = latent.drawn_bottleneck(choice, theme.mode(), head, theme.stroke())
+
+    def make(colours: dict, stroke: float):
+        whole = diagram.bottleneck(choice.whole.mixer, lesson.WIDTH)
+        return latent.bottleneck(graph, whole, lesson.widest(), head, colours, stroke)
+
+    fig = frame.drawn(make, "bottleneck", choice, head)
     frame.figure(fig, key="bottleneck", alt=alt, table=table, config=asked.about())
 
 
@@ -231,7 +236,8 @@ def recall_card(asked: Asked) -> None:
         "how": [made for made in lesson.MADE for _ in curves[made][0]],
         "recall": [x for made in lesson.MADE for x in curves[made][1]],
     }
-    fig = latent.drawn_ranks(choice.key, choice.task, theme.mode(), theme.stroke())
+    make = partial(latent.ranks, curves[lesson.CUT], curves[lesson.TRAINED])
+    fig = frame.drawn(make, "ranks", choice.key, choice.task)
     alt = "Share of names answered right against the size of the latent, cut down after training and trained so small"
     frame.figure(fig, key="recall", alt=alt, table=table, config=asked.about())
     panels.caption(f"**Here, at {choice.rank}: {here:.2f}.** Line: {lesson.CUT}; diamonds: {lesson.TRAINED}.")

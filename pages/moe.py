@@ -265,9 +265,9 @@ def areas(choice: Choice) -> None:
     panels.caption(f"**{variant_said(variant)}: {counted.params_active:,} of {counted.params_total:,} are active for a token.**")
 
 
-def area(blocks: list, key: str, alt: str, config: dict, **size) -> None:
+def area(blocks: list, key: str, alt: str, config: dict, height: int = 190) -> None:
     """The parts of a model as areas."""
-    fig = figures.areas(blocks, count, theme.colours(), theme.stroke(), **size)
+    fig = frame.drawn(partial(figures.areas, blocks, count, height), "areas", height, *map(tuple, blocks))
     frame.figure(fig, key=key, alt=alt, table=columns(("part", "parameters"), (b[:2] for b in blocks)), config=config)
 
 

@@ -2,6 +2,7 @@
 
 import html
 import json
+from functools import partial
 
 import streamlit as st
 
@@ -161,7 +162,8 @@ def budget(d: lesson.Design, place, scene: inference.Scene) -> None:
     m, parts = scene.memory, tuple((part.name, part.bytes, part.hue) for part in scene.parts)
     alt = "Memory of one device: " + ", ".join(f"{p.name} {decimal(p.bytes)}" for p in scene.parts)
     table = {"part": [p.name for p in scene.parts], "bytes": [p.bytes for p in scene.parts]}
-    fig = roofline.budget(parts, m.available, m.installed, decimal, theme.mode(), theme.stroke())
+    make = partial(roofline.budget, parts, m.available, m.installed, decimal)
+    fig = frame.drawn(make, "budget", parts, m.available, m.installed)
     frame.figure(fig, key="budget", alt=alt, table=table, config=bench.about(d))
     users = f"{place.batch:,} user{'s' * (place.batch > 1)}"
     length = f"{place.context:,} {inference.step_words(d.reading)[1]}s"
@@ -175,7 +177,8 @@ def roof_of(d: lesson.Design, place, scene: inference.Scene) -> None:
         ("prefill", b.prefill.intensity, inference.rate(b.prefill), "ink", "bottom center", "<br><b>prefill</b>"),
         ("decode", b.decode.intensity, inference.rate(b.decode), scene.heaviest.hue, "middle right", "\u2003<b>decode</b>"),
     )
-    fig = roofline.roofline(roof, dots, scene.most_users, (b.ridge, b.decode.peak), theme.mode(), theme.stroke())
+    given = roof, dots, scene.most_users, (b.ridge, b.decode.peak)
+    fig = frame.drawn(partial(roofline.roofline, *given), "roofline", *given)
     alt = f"Roofline: decode is bound by {b.decode.binds}, prefill by {b.prefill.binds}"
     table = {"users": roof.users, "FLOPs a byte of a decode step": roof.path}
     frame.figure(fig, key="roofline", alt=alt, table=table, config=bench.about(d))

@@ -1,16 +1,10 @@
 """Figures of models side by side: one cost of each against context, and the tokens at which two of them change places."""
 
-from functools import lru_cache
-
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures import ladder
 from app.figures.plot import blank, context_axis, curve, dots, legend, type_size, upright
-from app.palette import PALETTE
-from core.lessons.compare import crossings as solved
-from core.lessons.compare import lesson
-from core.lessons.compare.lesson import Side
+from core.lessons.compare.crossings import Curves
 from core.units import binary
 
 TICKS = {"256": 256, "1k": 1 << 10, "4k": 4 << 10, "16k": 16 << 10, "64k": 64 << 10, "256k": 256 << 10, "1M": 1 << 20} | {
@@ -22,21 +16,12 @@ TALL = 330
 DASHES = ("solid", "solid", "dash", "dot")  # of the first model, which is in ink, and of the others, in the hue of what they keep
 
 
-@lru_cache(maxsize=128)
-def ladders(sides: tuple[Side, ...], context: int, mode: str, stroke: float) -> go.Figure:
-    """The ladders, drawn once for all visitors; nobody changes it."""
-    return ladder.ladders(lesson.side_ladders(sides, context), PALETTE[mode], stroke)
-
-
-@lru_cache(maxsize=128)
-def against(sides: tuple[Side, ...], context: int, quantity: str, small: bool, mode: str, stroke: float) -> go.Figure:
-    """One cost of every side against context, drawn once for all visitors; nobody changes it. A small one names no axis."""
-    c = solved.curves(sides, quantity, solved.highest(sides, context))
-    hues = {name: "ink" if i == 0 else hue for i, (name, hue) in enumerate(lesson.hues(sides, context).items())}
+def against(c: Curves, hues: dict[str, str], quantity: str, context: int, small: bool, colours: dict, stroke: float) -> go.Figure:
+    """One cost of every side against context; a small one names no axis."""
     title, label = "" if small else AXES[quantity], binary if quantity == "kept" else None
-    height = 200 + 18 * len(sides) if small else TALL
-    height += 100 if stroke > 1 else 0
-    return curves(c.contexts, c.values, hues, c.crossings, context, label, title, height, PALETTE[mode], stroke)
+    height = (200 + 18 * len(hues) if small else TALL) + (100 if stroke > 1 else 0)
+    hues = {name: "ink" if i == 0 else hue for i, (name, hue) in enumerate(hues.items())}
+    return curves(c.contexts, c.values, hues, c.crossings, context, label, title, height, colours, stroke)
 
 
 def curves(

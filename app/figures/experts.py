@@ -1,7 +1,5 @@
 """Figures of mixtures of experts: loads, words flowing to experts, parameters as areas, what a batch wakes, real models."""
 
-from functools import lru_cache
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -84,14 +82,8 @@ def flow(names, links, columns, hot: set[int], colours: dict, stroke: float = 1.
     return fig
 
 
-def areas(blocks, label, colours: dict, stroke: float = 1.0, height: int = 190) -> go.Figure:
-    """Parameters as areas: [(name, parameters, hue)]. What a token does not visit is faint. Drawn once for all visitors."""
-    return _areas(tuple(map(tuple, blocks)), label, tuple(colours.items()), stroke, height)
-
-
-@lru_cache(maxsize=256)
-def _areas(blocks: tuple, label, palette: tuple, stroke: float, height: int) -> go.Figure:
-    colours = dict(palette)
+def areas(blocks, label, height: int, colours: dict, stroke: float = 1.0) -> go.Figure:
+    """Parameters as areas: [(name, parameters, hue)]. What a token does not visit is faint."""
     fig = blank(colours, height, stroke)
     fills = {
         "routed": colours["routed"], "idle": faint(colours["routed"], 0.22), "shared": colours["shared"],

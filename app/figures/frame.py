@@ -1,5 +1,6 @@
 """Every figure's frame: its data as a table, and PNG, SVG and CSV files that carry the configuration.
 
+drawn()   a figure by its name, drawn once for all visitors
 load()    call once in every full run, before the page: hands the drawing code to the browser. It is one unchanging
           message, so Streamlit sends it once a session; a figure itself then costs only its data.
 figure()  a Plotly figure in the frame. maps.py draws the canvas figures in the same frame.
@@ -9,23 +10,40 @@ pack()    a figure's data on the wire: one block, JSON first, raw bytes after it
 import json
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
+from app import theme
 from app.javascript import module_text
 
 ENTRIES = Path(__file__).parent / "js" / "entry"
 PLAIN = 1 << 15  # bytes of a block up to which it travels as it is
+MOST = 1024  # figures that are remembered
 PLOTLY_CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 
 _CODE, _MAPS, _BOARDS, _FRAME = (
     st.components.v2.component(f"cutaway_{name}", js=module_text(ENTRIES / f"{name}.js"))
     for name in ("code", "maps", "boards", "frame")
 )
+
+
+DRAWN: dict[tuple[Hashable, ...], go.Figure] = {}
+
+
+def drawn(make: Callable[[dict[str, str], float], go.Figure], *name: Hashable) -> go.Figure:
+    """What `make` draws in the theme that the reader sees, once for all visitors; `name` holds all that it depends on. Nobody
+    changes it."""
+    key = *name, theme.mode(), theme.stroke()
+    if key not in DRAWN:
+        while len(DRAWN) >= MOST:
+            DRAWN.pop(next(iter(DRAWN)), None)
+        DRAWN[key] = make(theme.colours(), theme.stroke())
+    return DRAWN[key]
 
 
 def load() -> None:

@@ -6,17 +6,14 @@ for a desk and, fewer of them, for a phone; assets/css/home.css shows one of the
 
 from copy import deepcopy
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import Against, Line
-from app.figures.plot import blank, larger, note
-from app.palette import PALETTE
-from core.lessons import card
-from core.lessons import landscape as lesson
-from core.lessons.landscape import DESK, HIGH, LEAST, LOW, PHONE, TOP, Dot, Filter
+from app.figures.plot import TEXT, blank, curve, dots, larger, note
+from core.lessons.card import FAMILIES, Curve
+from core.lessons.landscape import DESK, HIGH, LEAST, LOW, PHONE, SIDES, TOP, Dot, Screen, View
 from core.units import binary, count, sized
 
 SYMBOLS = {  # family -> Plotly's symbol, and how much wider it is than a circle of its area
@@ -31,24 +28,18 @@ PACE = {"frame": {"duration": 420, "redraw": False}, "transition": {"duration": 
 RESERVED = {DESK: ((0, 150, 286, 372),), PHONE: ((0, 118, 286, 372),)}  # px: the date and the button
 
 
-@lru_cache(maxsize=256)
-def drawn(asked: Filter, till: str, chosen: str, mode: str, stroke: float) -> go.Figure:
-    """The figure, drawn once for all visitors; nobody changes it."""
-    colours, out = PALETTE[mode], lesson.out(till)
-    taken = {d.key for d in out if asked.takes(d)}
-    rows = sorted(out, key=lambda d: (d.key in taken, -lesson.size(d.rate)))
+def landscape(view: View, colours: dict, stroke: float) -> go.Figure:
+    """The picture with a frame for each month."""
     fig = blank(colours, HEIGHT if stroke == 1 else LOWER, stroke)
     guides(fig, colours, stroke)
-    stems(fig, out, colours, stroke)
-    dots(fig, rows, taken, colours, stroke)
-    shown = tuple(d for d in lesson.dots() if d.key in taken)
-    tags = [names(fig, shown, screen, most, colours, stroke) for screen, most in ((DESK, MOST_DESK), (PHONE, MOST_PHONE))]
+    stems(fig, view, colours, stroke)
+    models(fig, view, colours, stroke)
+    tags = [names(fig, view, screen, most, colours, stroke) for screen, most in ((DESK, MOST_DESK), (PHONE, MOST_PHONE))]
     font = {"color": colours["soft"], "size": 30 * larger(stroke), "family": "SourceSerif, Georgia, serif"}
-    fig.add_scatter(
-        x=[LOW + 0.04], y=[TOP - 0.2], mode="text", text=[till], textposition="middle right", textfont=font, hoverinfo="skip"
-    )
-    picked(fig, next((d for d in out if d.key == chosen), None), colours, stroke)
-    animated(fig, rows, tags, till, colours, stroke)
+    date = {"x": [LOW + 0.04], "y": [TOP - 0.2], "text": [view.till], "textposition": "middle right", "textfont": font}
+    fig.add_scatter(**date, mode="text", hoverinfo="skip")
+    picked(fig, view, colours, stroke)
+    animated(fig, view, tags, colours, stroke)
     axes(fig, stroke)
     return Finished(fig)
 
@@ -90,24 +81,21 @@ def guides(fig: go.Figure, colours: dict, stroke: float) -> None:
     note(fig, at, at, "dense", colours["soft"], xanchor="right", yanchor="bottom", xshift=-6, font_size=size)
 
 
-def stems(fig: go.Figure, out: tuple[Dot, ...], colours: dict, stroke: float) -> None:
+def stems(fig: go.Figure, view: View, colours: dict, stroke: float) -> None:
     """Hairlines from the line up to the dense models that are stacked above it."""
-    there = {d.key for d in out}
-    rows = [row for key, row in lesson.stems().items() if key in there]
-    x, y = np.array([(x, x, np.nan) for x, _, _ in rows]), np.array([(a, b, np.nan) for _, a, b in rows])
-    line = {"color": colours["line"], "width": 1.5 * stroke}
-    fig.add_scatter(x=x.ravel(), y=y.ravel(), mode="lines", line=line, hoverinfo="skip")
+    x, y = np.array([(x, x, np.nan) for x, _, _ in view.stems]), np.array([(a, b, np.nan) for _, a, b in view.stems])
+    curve(fig, x.ravel(), y.ravel(), colours["line"], 1.5 * stroke)
 
 
-def dots(fig: go.Figure, rows: list[Dot], taken: set[str], colours: dict, stroke: float) -> None:
+def models(fig: go.Figure, view: View, colours: dict, stroke: float) -> None:
     """One trace of all models; those that are not asked for are faint."""
-    where = np.array([lesson.dot_places()[d.key] for d in rows]).reshape(-1, 2)
-    hues = [colours[card.FAMILIES[d.family].hue] if d.key in taken else faint(colours["soft"]) for d in rows]
+    rows, where = view.out, np.array([view.places[d.key] for d in view.out]).reshape(-1, 2)
+    hues = [colours[FAMILIES[d.family].hue] if d.key in view.asked else faint(colours["soft"]) for d in rows]
     fig.add_scatter(
         x=where[:, 0], y=where[:, 1], mode="markers", cliponaxis=False, customdata=[d.key for d in rows],
-        text=[hover(d) for d in rows], hovertemplate="%{text}<extra></extra>",
+        text=[hover(d) for d in rows], hovertemplate=TEXT,
         marker={
-            "symbol": [SYMBOLS[d.family][0] + "-open" * (not d.rate) for d in rows], "size": sizes(rows, stroke), "color": hues,
+            "symbol": [SYMBOLS[d.family][0] + "-open" * (not d.rate) for d in rows], "size": sizes(view, stroke), "color": hues,
             "opacity": 1,
             "line": {
                 "width": [1.1 * stroke if d.rate else 2 * stroke for d in rows],
@@ -117,11 +105,10 @@ def dots(fig: go.Figure, rows: list[Dot], taken: set[str], colours: dict, stroke
     )  # fmt: skip
 
 
-def sizes(rows: list[Dot], stroke: float, till: str = "~") -> np.ndarray:
+def sizes(view: View, stroke: float, till: str = "~") -> np.ndarray:
     """Pixels across, 0 for what came out later; symbols of one area."""
-    return np.array(
-        [(d.month or "~") <= till and lesson.size(d.rate) * SYMBOLS[d.family][1] * stroke**0.5 for d in rows], np.float32
-    )
+    shown = [(d.month or "~") <= till and view.sizes[d.key] * SYMBOLS[d.family][1] * stroke**0.5 for d in view.out]
+    return np.array(shown, np.float32)
 
 
 def faint(colour: str) -> str:
@@ -138,16 +125,12 @@ def hover(d: Dot) -> str:
     return f"<b>{d.name}</b><br>{count(d.total)} parameters, {used}<br>{adds}<br>{who}"
 
 
-def names(fig: go.Figure, shown, screen, most: int, colours: dict, stroke: float) -> list[tuple[str, str]]:
+def names(fig: go.Figure, view: View, screen: Screen, most: int, colours: dict, stroke: float) -> list[tuple[str, str]]:
     """Names beside the most notable dots; -> (key, text) in the order of the trace."""
-    typed = replace(screen, type=screen.type * larger(stroke))
-    found = lesson.labels(shown, typed, most, RESERVED[screen])
-    where = np.array([lesson.dot_places()[label.key] for label in found]).reshape(-1, 2)
-    far = {label.key: lesson.size(next(d.rate for d in shown if d.key == label.key)) / 2 for label in found}
-    sides = {"middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1)}
-    shift = np.array([[far[label.key] * side for side in sides[label.side]] for label in found]).reshape(-1, 2)
-    step = np.array([(HIGH - LOW) / screen.width, (TOP - LOW) / screen.height])
-    spot = where + shift * step
+    found = view.labels(replace(screen, type=screen.type * larger(stroke)), most, RESERVED[screen])
+    where = np.array([view.places[label.key] for label in found]).reshape(-1, 2)
+    shift = np.array([[view.sizes[label.key] / 2 * side for side in SIDES[label.side]] for label in found]).reshape(-1, 2)
+    spot = where + shift * np.array([(HIGH - LOW) / screen.width, (TOP - LOW) / screen.height])
     texts = [f" {label.text} " for label in found]
     fig.add_scatter(
         x=spot[:, 0], y=spot[:, 1], mode="text", text=texts, textposition=[label.side for label in found],
@@ -156,22 +139,22 @@ def names(fig: go.Figure, shown, screen, most: int, colours: dict, stroke: float
     return [(label.key, text) for label, text in zip(found, texts)]
 
 
-def picked(fig: go.Figure, d: Dot | None, colours: dict, stroke: float) -> None:
-    """A ring around the model whose card is open, and its name."""
-    if d:
-        x, y = lesson.dot_places()[d.key]
-        ring = {"symbol": "circle-open", "size": lesson.size(d.rate) + 13, "color": colours["ink"], "line": {"width": 2 * stroke}}
-        fig.add_scatter(x=[x], y=[y], mode="markers", marker=ring, hoverinfo="skip", cliponaxis=False)
+def picked(fig: go.Figure, view: View, colours: dict, stroke: float) -> None:
+    """A ring around the model whose card is open."""
+    if view.opened:
+        x, y = view.places[view.opened.key]
+        size = view.sizes[view.opened.key] + 13
+        dots(fig, [x], [y], colours["ink"], size, "", "circle-open", 2 * stroke, cliponaxis=False)
 
 
-def animated(fig: go.Figure, rows: list[Dot], tags: list, till: str, colours: dict, stroke: float) -> None:
+def animated(fig: go.Figure, view: View, tags: list, colours: dict, stroke: float) -> None:
     """A frame a month, played in the browser: sizes, names, the date. The last frame is the picture as it stands."""
-    born = {d.key: d.month or "~" for d in rows}
+    born = {d.key: d.month or "~" for d in view.out}
     frames = []
-    for month in (m for m in lesson.months() if m <= till):
-        last = "~" if month == till else month
+    for month in view.months:
+        last = "~" if month == view.till else month
         texts = [[text if born[key] <= last else "" for key, text in tag] for tag in tags]
-        data = [go.Scatter(marker={"size": sizes(rows, stroke, last)}), *(go.Scatter(text=t) for t in (*texts, [month]))]
+        data = [go.Scatter(marker={"size": sizes(view, stroke, last)}), *(go.Scatter(text=t) for t in (*texts, [month]))]
         frames.append(go.Frame(name=month, data=data, traces=[1, 2, 3, 4]))
     fig.frames = frames
     fig.update_layout(
@@ -190,7 +173,7 @@ def animated(fig: go.Figure, rows: list[Dot], tags: list, till: str, colours: di
 TICKS = {"256": 256, "1k": 1 << 10, "4k": 4 << 10, "32k": 32 << 10, "128k": 128 << 10, "1M": 1 << 20, "10M": 10 << 20}
 
 
-def growth(name: str, curve: card.Curve, hue: str) -> Against:
+def growth(name: str, curve: Curve, hue: str) -> Against:
     """Cache and state of a model against context, beside plain multi-head attention."""
     half, low = len(curve.contexts) * 3 // 5, "bottom right"
     lines = (

@@ -1,16 +1,11 @@
 """Figures of a latent cache: the bottleneck with true widths, both forms of the arithmetic, real models, runs at equal cache."""
 
-from functools import lru_cache
-
 import networkx as nx
 import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import DECADES, Against, Line, Marks, Models, Sample, Seeds
 from app.figures.plot import blank, curve, dots
-from app.palette import PALETTE
-from core.lessons.mla import lesson
-from core.shape import diagram
 
 HUES = {"x": "soft", "latent": "latent", "key": "kv", "r": "kv", "k": "latent", "v": "latent", "q": "query", "s": "query"}
 HALF = 0.13  # half the height of a box; rows are 1 apart
@@ -45,7 +40,7 @@ def flows(fig: go.Figure, graph: nx.DiGraph, colours: dict, head: int | None) ->
 
 
 def bottleneck(
-    graph: nx.DiGraph, whole: nx.DiGraph, widest: float, colours: dict, head: int | None = None, stroke: float = 1.0
+    graph: nx.DiGraph, whole: nx.DiGraph, widest: float, head: int | None, colours: dict, stroke: float = 1.0
 ) -> go.Figure:
     """x above, what is kept in the middle, the heads below; `whole` (the latent not cut down) is an outline behind. `widest` is
     the width of the widest row of any setting, so that pictures compare."""
@@ -163,20 +158,3 @@ def versus(subject: str, runs: tuple, ours: set, label, loss: str) -> Seeds:
     lanes, columns = {"range": [-0.6, len(rows) - 0.4]}, ("variant", "rate", "when", "seed", loss)
     height = 86 + 34 * len(rows)
     return Seeds(subject, tuple(samples), f"{loss} (log)", columns, names, lanes, upright=False, bar=0.15, height=height)
-
-
-# Drawn once for all visitors, who share what nobody changes: a page's own functions are made anew in every run
-
-
-@lru_cache(maxsize=256)
-def drawn_bottleneck(choice: lesson.Choice, mode: str, head: int | None, stroke: float) -> go.Figure:
-    """The figure, drawn once for all visitors; nobody changes it."""
-    graph, whole = (diagram.bottleneck(c.mixer, lesson.WIDTH) for c in (choice, choice.whole))
-    return bottleneck(graph, whole, lesson.widest(), PALETTE[mode], head, stroke)
-
-
-@lru_cache(maxsize=64)
-def drawn_ranks(key: bool, task: str, mode: str, stroke: float) -> go.Figure:
-    """The figure, drawn once for all visitors; nobody changes it."""
-    curves = lesson.by_rank(key, task)
-    return ranks(curves[lesson.CUT], curves[lesson.TRAINED], PALETTE[mode], stroke)

@@ -1,14 +1,9 @@
 """Figures of gated short convolutions: one channel as a conveyor of two gates and three taps, how far one word reaches."""
 
-from functools import lru_cache
-
 import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.plot import FIXED, TEXT, blank, label, type_size
-from app.palette import PALETTE
-from core.lessons import liquid as lesson
-from core.train.tasks import recall
 
 ROWS = {"enters": 5.0, "× gate before": 4.1, "gated": 3.2, "sum": 1.5, "× gate after": 0.6, "leaves": -0.3}  # height of each
 
@@ -112,16 +107,3 @@ def impulse(moved, reach, attends: int, asked: int, words, at: int, colours: dic
 def floor(level: int) -> str:
     """Where a dot stands."""
     return f"after layer {level}" if level else "as a word"
-
-
-@lru_cache(maxsize=256)
-def drawn_conveyor(place: str, prompt: recall.Prompt, layer: int, at: int, mode: str, stroke: float) -> go.Figure:
-    """The figure, drawn once for all visitors; nobody changes it."""
-    return conveyor(lesson.conveyor(place, lesson.watch(place, prompt), layer, at), PALETTE[mode], stroke)
-
-
-@lru_cache(maxsize=256)
-def drawn_impulse(place: str, prompt: recall.Prompt, at: int, asked: int, mode: str, stroke: float) -> go.Figure:
-    """The figure, drawn once for all visitors; nobody changes it."""
-    seen, words = lesson.impulse(place, prompt, at), lesson.watch(place, prompt).words
-    return impulse(seen.moved, seen.reach, lesson.attends(place), asked, words, at, PALETTE[mode], stroke)

@@ -1,15 +1,10 @@
 """Figures that put every mixer side by side: recall against the bytes it takes, bytes against tokens, real models."""
 
-from functools import lru_cache
-
 import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import ROOM, Marks, Models
 from app.figures.plot import TEXT, blank, byte_ticks, curve, note, type_size, upright
-from app.palette import PALETTE
-from core.lessons import mixers as lesson
-from core.units import binary
 
 HIGH = 300.0  # px of the plot that names are placed for
 SIDES = [  # where a name may stand beside its mark, nearest first: shift in px, and how it is anchored
@@ -48,13 +43,6 @@ def pareto(points, said, loud: set[str], label, wide: float, colours: dict, stro
     fig.update_yaxes(title_text="recall", range=[-0.06, 1.1])
     fig.update_annotations(font_size=type_size(stroke) - 0.5)
     return fig
-
-
-@lru_cache(maxsize=64)
-def drawn_pareto(points: tuple, kind: str, wide: float, mode: str, stroke: float) -> go.Figure:
-    """The figure with a set of mixers named, drawn once for all visitors; nobody changes it."""
-    loud = {m.variant for m in lesson.SETS[kind]}
-    return pareto(points, lesson.variant_label, loud, binary, wide, PALETTE[mode], stroke)
 
 
 def name(fig: go.Figure, point, text: str, side: tuple, colours: dict) -> None:

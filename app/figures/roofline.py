@@ -1,18 +1,13 @@
 """Figures of a model on accelerators: memory of one device, the roofline, the cost of a token, what techniques change."""
 
-from functools import lru_cache
-
 import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.plot import blank, curve, dots, larger, mark, note
-from app.palette import PALETTE
 
 
-@lru_cache(maxsize=256)
-def budget(parts: tuple, available: int, installed: int, label, mode: str, stroke: float = 1.0) -> go.Figure:
+def budget(parts: tuple, available: int, installed: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
     """One device's memory: what takes it, what is free, what is kept in reserve. `parts` are (name, bytes, hue)."""
-    colours = PALETTE[mode]
     fig, used = blank(colours, 84, stroke), sum(n for _, n, _ in parts)
     end = max(installed, used)
     rows = [(name, n, colours[hue], colours["card"], "", 0) for name, n, hue in parts]
@@ -59,13 +54,12 @@ def steps(low: float, high: float) -> dict:
     return {"tickvals": values, "ticktext": [f"{v:,.12g}" for v in values]}
 
 
-@lru_cache(maxsize=256)
-def roofline(roof, dots: tuple, most: int, units: tuple, mode: str, stroke: float = 1.0) -> go.Figure:
+def roofline(roof, phases: tuple, most: int, units: tuple, colours: dict, stroke: float = 1.0) -> go.Figure:
     """FLOPs a second that each intensity allows; the way of decode as users join; a dot for each phase.
 
-    dots   (name, intensity, FLOPs a second, hue, where its name stands, its name there); units: (ridge, peak)
+    phases  (name, intensity, FLOPs a second, hue, where its name stands, its name there); units: (ridge, peak)
     """
-    colours, (ridge, peak) = PALETTE[mode], units
+    ridge, peak = units
     fig, size = blank(colours, 300, stroke), 13 * larger(stroke)
     hover = "%{x:.3s} FLOP/byte: at most %{y:.3s}FLOP/s"
     curve(fig, roof.intensity, roof.roof, colours["ink"], 1.8 * stroke, hover)
@@ -75,7 +69,7 @@ def roofline(roof, dots: tuple, most: int, units: tuple, mode: str, stroke: floa
                 "symbol": ["circle" if n <= most else "circle-open" for n in roof.users]},
         hovertemplate="decode with %{customdata} users: %{x:.3s} FLOP/byte<extra></extra>",
     )  # fmt: skip
-    names, xs, ys, hues, places, said = (list(column) for column in zip(*dots))
+    names, xs, ys, hues, places, said = (list(column) for column in zip(*phases))
     inks = [colours[hue] for hue in hues]
     fig.add_scatter(
         x=xs, y=ys, mode="markers+text", text=said, textposition=places, textfont={"color": inks, "size": size}, hovertext=names,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from app.figures.plot import blank
-from core.lessons.evidence import Side, apart
+from core.lessons.evidence import Side
 
 WIDEST, LINE = 42, 17  # characters of a name in one line of the figure, the height of that line in px
 LABELLED = 4  # more sides than this stand closer together, without their names
@@ -24,7 +24,7 @@ def strip(sides: Sequence[Side], places: Sequence[Sequence[float]], names: Seque
         return ""
     said = "; ".join(f"{name}: {', '.join(map(short, s.values))}" for name, s in zip(names, sides))
     dense = len(sides) > LABELLED
-    own, shared = apart(list(names))
+    own, shared = own_and_shared(names)
     lanes = "".join(_lane("" if dense else name, at) for name, at in zip(own, places))
     low, high = (short(v) for v in ends)
     numbers = f"<span>{low}</span><span>{high}</span>" if low != high else f"<span class=one>{low}</span>"
@@ -45,7 +45,7 @@ def spread(
     stroke: float = 1.0,
 ) -> go.Figure:  # fmt: skip
     """One line a side under its name: a dot a run, a bar at the mean; what all sides share is the title of the axis."""
-    n, (own, shared) = len(sides), apart(list(names))
+    n, (own, shared) = len(sides), own_and_shared(names)
     texts = [textwrap.wrap(name, round(WIDEST / stroke)) for name in own]
     room = LINE * stroke * (max(map(len, texts), default=1) - 1)  # of names that take several lines
     fig = blank(colours, (45 + room) * n + 60 + room, stroke)
@@ -70,3 +70,20 @@ def spread(
     )
     fig.update_yaxes(range=[n - 0.6, -0.95], showticklabels=False, tickvals=list(range(n)))
     return fig
+
+
+def own_and_shared(names: Sequence[str]) -> tuple[list[str], str]:
+    """Names without the words at their ends that all share, and those words: ["a, loss", "b, loss"] -> ["a", "b"], "loss"."""
+    parts, head, tail = [name.split(", ") for name in names], [], []
+    while is_shared(parts, -1):
+        tail.insert(0, parts[0][-1])
+        parts = [p[:-1] for p in parts]
+    while is_shared(parts, 0):
+        head.append(parts[0][0])
+        parts = [p[1:] for p in parts]
+    return [", ".join(p) for p in parts], ", ".join(head + tail)
+
+
+def is_shared(parts: list[list[str]], at: int) -> bool:
+    """Do several names share the words at one end, with something left beside them?"""
+    return len(parts) > 1 and all(len(p) > 1 for p in parts) and len({p[at] for p in parts}) == 1

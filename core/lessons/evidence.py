@@ -164,23 +164,6 @@ def places(row: Row) -> list[list[float]]:
     return [list((np.array(side.values) - low) / (high - low)) for side in row.compared]
 
 
-def apart(names: list[str]) -> tuple[list[str], str]:
-    """Names without the words at their ends that all share, and those words: ["a, loss", "b, loss"] -> ["a", "b"], "loss"."""
-    parts, head, tail = [name.split(", ") for name in names], [], []
-    while shared(parts, -1):
-        tail.insert(0, parts[0][-1])
-        parts = [p[:-1] for p in parts]
-    while shared(parts, 0):
-        head.append(parts[0][0])
-        parts = [p[1:] for p in parts]
-    return [", ".join(p) for p in parts], ", ".join(head + tail)
-
-
-def shared(parts: list[list[str]], at: int) -> bool:
-    """Do several names share the words at one end, with something left beside them?"""
-    return len(parts) > 1 and all(len(p) > 1 for p in parts) and len({p[at] for p in parts}) == 1
-
-
 def runs(row: Row, side: Side) -> list[str]:
     """Which run each value of a side is: its seed where every seed has one, else just its number."""
     if len(side.values) == len(row.seeds):

@@ -278,6 +278,35 @@ def free(box: tuple, discs: list[tuple], mine: tuple) -> bool:
     return not any(box[0] - r < x < box[1] + r and box[2] - r < y < box[3] + r for x, y, r in discs if (x, y, r) != mine)
 
 
+@dataclass(frozen=True)
+class View:
+    """The models that were out in the month `till`, in the order in which they are drawn, and where each stands, in decades and
+    pixels across; the lines up to what is stacked; the months so far; the dot whose card is open."""
+
+    till: str
+    out: tuple[Dot, ...]
+    asked: frozenset[str]
+    places: dict[str, tuple[float, float]]
+    sizes: dict[str, float]
+    stems: list[tuple[float, float, float]]
+    months: tuple[str, ...]
+    opened: Dot | None
+
+    def labels(self, screen: Screen, most: int, reserved: tuple) -> tuple[Label, ...]:
+        """Names of those that were asked for, as fit a screen."""
+        return labels(tuple(d for d in dots() if d.key in self.asked), screen, most, reserved)
+
+
+def view(asked: Filter, till: str, opened: str) -> View:
+    """What the picture is drawn from."""
+    there = out(till)
+    keys, sizes = frozenset(d.key for d in there if asked.takes(d)), {d.key: size(d.rate) for d in there}
+    rows = tuple(sorted(there, key=lambda d: (d.key in keys, -sizes[d.key])))
+    lines = [row for key, row in stems().items() if key in sizes]
+    past = tuple(month for month in months() if month <= till)
+    return View(till, rows, keys, dot_places(), sizes, lines, past, next((d for d in there if d.key == opened), None))
+
+
 # The whole catalogue in a few numbers
 
 

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import state
-from app.figures import compare as figures
+from app.figures import frame
 from app.figures import ladder as figure
 from app.palette import PALETTE
 from core.count import cost
@@ -84,8 +84,8 @@ def test_the_answer_follows_from_the_counts(monkeypatch):
 
 def forget() -> None:
     """Drop what was solved and drawn before."""
-    for kept in (solved.changes, figures.against):
-        kept.cache_clear()
+    solved.changes.cache_clear()
+    frame.DRAWN.clear()
 
 
 def test_counts_are_the_calculators_to_the_last_digit():

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from app.figures import seeds
 from core.lessons import evidence as lesson
 from core.model import registry
 from core.train import evidence, rules, zoo
@@ -70,10 +71,10 @@ def test_every_side_has_a_name_and_every_rule_its_words():
 
 
 def test_what_names_share_is_said_once():
-    assert lesson.apart(["a, loss", "b, loss"]) == (["a", "b"], "loss")
-    assert lesson.apart(["d, right, 4", "d, right, 8"]) == (["4", "8"], "d, right")
-    assert lesson.apart(["a, loss"]) == (["a, loss"], "") and lesson.apart([]) == ([], "")
-    assert lesson.apart(["a", "a"]) == (["a", "a"], "")
+    assert seeds.own_and_shared(["a, loss", "b, loss"]) == (["a", "b"], "loss")
+    assert seeds.own_and_shared(["d, right, 4", "d, right, 8"]) == (["4", "8"], "d, right")
+    assert seeds.own_and_shared(["a, loss"]) == (["a, loss"], "") and seeds.own_and_shared([]) == ([], "")
+    assert seeds.own_and_shared(["a", "a"]) == (["a", "a"], "")
 
 
 def test_a_swapped_table_changes_counts_and_places(elsewhere):

@@ -1,7 +1,9 @@
 """The house rules that a reader relies on: who imports whom, no pickle, glossaries, sizes."""
 
 import ast
+import importlib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -53,6 +55,24 @@ def test_direction_of_imports(path):
     allowed = {"core": ("core",), "app": ("core", "app"), "pages": ("core", "app")}[path.relative_to(ROOT).parts[0]]
     ours = {name.split(".")[0] for name in imports(path)} & {"core", "app", "pages", "tests"}
     assert ours <= set(allowed)
+
+
+DRAWING = [p for p in FILES if p.parent == ROOT / "app" / "figures"]
+SUMMARY = "core.train.rules.summary"  # mean and deviation come from the one place that decides claims
+
+
+@pytest.mark.parametrize("path", DRAWING, ids=relative)
+def test_figures_fetch_no_data(path):
+    """They are handed what they draw: of lessons, training and the catalogue they know types and constants, no function."""
+    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, (ast.Import, ast.ImportFrom))]
+    for module, name in ((getattr(n, "module", ""), alias.name) for n in nodes for alias in n.names):
+        full = f"{module}.{name}".lstrip(".")
+        if full.startswith(("core.lessons", "core.train", "core.real")) and full != SUMMARY:
+            assert module, f"import {name}"
+            known = getattr(importlib.import_module(module), name, None)  # a module that is not loaded yet is no attribute
+            assert isinstance(known, type) or (known is not None and not callable(known) and not isinstance(known, ModuleType)), (
+                full
+            )
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if "core" in p.parts], ids=relative)
