@@ -1,14 +1,13 @@
 """What the tests of pages share: a page opened with a query, what stands on it, every control of it moved."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
 from app import state
 from app.figures.frame import unpack
+from core.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 KINDS = (
     "slider", "select_slider", "segmented_control", "pills", "selectbox", "multiselect", "radio", "checkbox", "toggle",
     "button", "download_button", "text_input", "text_area", "number_input", "date_input", "time_input", "file_uploader",

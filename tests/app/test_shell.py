@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from app import header, panels, theme
 from app.palette import HUES, PALETTE
 from core.model.registry import GROUPS, PAGES, Page
+from core.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 SAME = {
     "backgroundColor": "paper", "secondaryBackgroundColor": "card", "textColor": "ink", "grayColor": "soft",

@@ -12,14 +12,13 @@ import json
 import re
 import tokenize
 from functools import lru_cache
-from pathlib import Path
 
 import pytest
 
 from core.model.model import Model
+from core.paths import ROOT
 from core.train import zoo
 
-ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "tests" / "data" / "replays.json"
 DEAR = ("code-trace", "code-trace-straight", "denoiser", "trm-9x9", "trm-mlp", "hrm")
 

@@ -4,14 +4,13 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from core.__main__ import main
 from core.errors import CountedOnly
+from core.paths import ROOT
 from core.real import catalogue
 from core.shape import twin
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = {
     "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
     "intermediate_size": 96, "vocab_size": 100, "max_position_embeddings": 512, "torch_dtype": "float16", "rms_norm_eps": 1e-5,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.model.registry import GROUPS, PAGES
+from core.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PATH = re.compile(r"`((?:core|app|pages|assets|tests)(?:/[\w.<>-]+)+)`")
 
 

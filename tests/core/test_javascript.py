@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from app.javascript import module_text, order, script
+from core.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted([*(ROOT / "app").rglob("*.js"), *(ROOT / "tests").rglob("*.js")])
 ENTRIES = sorted([*(ROOT / "app/figures/js/entry").glob("*.js"), ROOT / "app/figures/js/strip.js", ROOT / "app/header.js"])
 MODULES = sorted({path for entry in ENTRIES for path in order(entry) if path.suffix == ".js"})

@@ -4,13 +4,13 @@ pip install -r requirements.txt -r tests/requirements.txt && python -m tests.cor
 """
 
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[2]
+from core.paths import ROOT
+
 LOCK = ROOT / "requirements.lock"
 ASKED = ("requirements.txt", "tests/requirements.txt")
 HEAD = f"""\

@@ -2,14 +2,14 @@
 
 import ast
 import importlib
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from core.paths import ROOT
+
 pytestmark = pytest.mark.fast
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(p for folder in ("core", "app", "pages") for p in (ROOT / folder).rglob("*.py"))
 MECHANISMS = sorted(
     p for folder in ("mixers", "ffn") for p in (ROOT / "core" / "model" / folder).glob("*.py") if p.stem != "__init__"

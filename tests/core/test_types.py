@@ -12,9 +12,9 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from core.paths import ROOT
+
 RECORD = ROOT / "tests" / "data" / "types.json"
 
 

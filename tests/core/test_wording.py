@@ -2,17 +2,15 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from core.errors import SpecError
 from core.model.ffn.moe import MoE
 from core.model.spec import Layer
+from core.paths import ROOT
 from core.real import catalogue
 from core.shape import wording
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
