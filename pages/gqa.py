@@ -176,7 +176,8 @@ def growth(choice: Choice) -> None:
     """The live model's cache against tokens."""
     live.heading("Our model: cache against tokens")
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
-    lines, measured = lesson.cache_curves(lengths), measured_cache_bytes(choice.variant)
+    lines = {s.key: np.array([live_cost(s.key, int(n)).cache_bytes for n in lengths]) for s in recipes.PLAIN}
+    measured = measured_cache_bytes(choice.variant)
     drawn = kinds.lines(lines, choice.variant, "kv", 2.6, label)
     kinds.show(
         kinds.Growth(drawn, choice.variant, lengths, points, measured, column="{} counted, B", height=300),

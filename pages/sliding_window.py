@@ -8,6 +8,7 @@ import numpy as np
 from app import controls, live, panels, state, theme
 from app.figures import frame, kinds, window
 from app.figures.maps import Tape, encode_probability
+from core.count import cost
 from core.lessons import sliding_window as lesson
 from core.lessons.common import AXIS, CONTEXTS, column, columns, model_name, spec_of
 from core.lessons.recall import Answer
@@ -285,7 +286,7 @@ def memory(choice: Choice) -> None:
 
 def savings(choice: Choice) -> None:
     """What a window saves, and what it does not."""
-    r, weights = choice.real, lesson.parameters_of(choice.key)
+    r, weights = choice.real, cost.count(spec_of(choice.key), 1).params_total
     live.heading("What a window saves, and what it does not")
     with panels.card(f"Cache of {r.name} at {choice.context:,} tokens", "saved"):
         bars(r.whole, "as released", r.released, binary)
@@ -317,7 +318,8 @@ def distances(choice: Choice) -> None:
     live.heading("Recall by distance: every seed")
     drawn = window.distances(lesson.by_distance(), choice.pattern, lesson.recipes.BOUNDS, lesson.pattern_text)
     kinds.show(drawn, "distances", live.again(MECHANISM))
-    params = ", ".join(f"{n:,}" for n in sorted(lesson.parameters()))
+    every = {lesson.live_cost(p, lesson.TRAINED, 1).params_total for p in lesson.PATTERNS}  # one: a window has none
+    params = ", ".join(f"{n:,}" for n in sorted(every))
     panels.caption(
         f"**Window {lesson.TRAINED}, {lesson.recipes.DEPTH} layers, {params} parameters whatever the pattern.** Lines join "
         f"the means of seeds {evidence.seeds_text(MECHANISM.name)}; grey dashes are the bounds of the claims. One local layer "
@@ -327,7 +329,7 @@ def distances(choice: Choice) -> None:
 
 def learning(_: Choice) -> None:
     """Loss while training."""
-    curves = {p: lesson.learning(p) for p in lesson.PATTERNS}
+    curves = {p: evidence.learning("sliding_window", v, lesson.METRIC) for p, v in lesson.PATTERNS.items()}
     hues = {p: style.hue for p, style in zip(lesson.PATTERNS, window.STYLES)}
     config = live.again(MECHANISM)
     live.learning(curves, lesson.pattern_text, hues, lesson.PAIRS, "patterns", config, head="pattern", written=str)
@@ -342,7 +344,7 @@ def distance_text(metric: str) -> str:
 def gemma(_: Choice) -> None:
     """Which ratio the printed figures of Gemma 3 belong to."""
     base, context, left = lesson.overheads()
-    live.heading(f"Which ratio is “{' to '.join(lesson.printed())}”?")
+    live.heading(f"Which ratio is “{' to '.join(row[1] for row in lesson.gemma()['rows'])}”?")
     shares = " and ".join(f"{o.share:.1%} at {o.ratio}:1" for o in left)
     panels.caption(
         "**Three local layers to one global, not the five that Gemma 3 ships with.** The report compares a 2B model at "

@@ -10,6 +10,7 @@ from app.figures import frame, kinds, sparse
 from app.figures.maps import Tape, encode_probability
 from core.lessons import sparse_attention as lesson
 from core.lessons.common import AXIS, CONTEXTS, column, model_name, spec_of
+from core.lessons.recall import LENGTHS, measured_cache_bytes
 from core.model.spec import ModelSpec
 from core.real import catalogue
 from core.train import evidence
@@ -215,7 +216,7 @@ def ours(choice: Choice) -> None:
     """The arithmetic of our model."""
     live.heading("Our model: FLOPs of one token")
     name = f"our model with top-k {choice.top_k}"
-    arithmetic(lesson.ours(choice.top_k), 2 ** np.arange(3, 15), name, "ours", choice.config)
+    arithmetic(lesson.picking_model(choice.top_k).spec, 2 ** np.arange(3, 15), name, "ours", choice.config)
 
 
 def theirs(choice: Choice) -> None:
@@ -266,7 +267,7 @@ def formula(choice: Choice) -> None:
 def growth(choice: Choice) -> None:
     """Our cache against tokens, counted beside measured."""
     live.heading("Our model: cache against tokens")
-    lengths, points, values = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.measured_cache()
+    lengths, points, values = np.arange(1, 129), np.array(LENGTHS), measured_cache_bytes(lesson.VARIANT)
     sizes = [lesson.cache(lesson.live_cost(choice.top_k, int(n))) for n in lengths]
     latent, total = column(sizes, "latent"), column(sizes, "total")
     kinds.show(sparse.growth(lengths, latent, total, points, values), "growth", choice.config)
@@ -290,7 +291,7 @@ def memory(choice: Choice) -> None:
 def real_models(choice: Choice) -> None:
     """Every model with a scorer, at several contexts."""
     contexts = tuple(CONTEXTS[name] for name in ("1k", "4k", "16k", "128k", "1M"))
-    rows = [r for n in contexts for r in lesson.real_models(n)]
+    rows = [r for n in contexts for r in (lesson.real_model(key, n) for key in lesson.users())]
     rows.sort(key=lambda r: (lesson.users().index(r.key), r.context))
     live.heading("Real models: what is left of the arithmetic")
     labels, dense = [f"{r.name}, {r.context:,}" for r in rows], column(rows, "dense")

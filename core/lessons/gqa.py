@@ -10,8 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
-from core.lessons.common import USUAL_CONTEXT, model_name, spec_of
-from core.lessons.recall import live_cost
+from core.lessons.common import USUAL_CONTEXT, cache_bytes, model_name, spec_of
 from core.model.mixers.attention import Attention
 from core.model.spec import ModelSpec
 from core.real import catalogue
@@ -38,8 +37,8 @@ def variant(kv_heads: int, positions: str = NONE, model: str = SHORT) -> str:
 
 def placed(positions: str, model: str) -> str:
     """The positions that a setting of the controls runs with: the two-layer model was trained with one kind alone."""
-    rope = zoo.recipe(variant(HEADS, positions, model)).spec.layers[0].mixer.rope
-    return ROPE if rope.dim else NONE
+    attention = next(zoo.recipe(variant(HEADS, positions, model)).spec.parts(Attention))
+    return ROPE if attention.rope.dim else NONE
 
 
 def trained(model: str) -> tuple[int, ...]:
@@ -48,11 +47,6 @@ def trained(model: str) -> tuple[int, ...]:
 
 
 # Count
-
-
-def cache_curves(lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """Cache bytes of each sharing at each length, counted."""
-    return {s.key: np.array([live_cost(s.key, int(n)).cache_bytes for n in lengths]) for s in recipes.PLAIN}
 
 
 @dataclass(frozen=True)
@@ -72,9 +66,8 @@ class Shared:
 def attentions(spec: ModelSpec) -> list[Attention]:
     """The attention of every layer; [] where a layer mixes tokens in another way, or not at all, and where nothing is cached
     because the model reads both ways."""
-    mixers = [layer.mixer for layer in spec.layers]
-    cached = spec.decoding == "autoregressive" and all(isinstance(m, Attention) for m in mixers)
-    return mixers if cached else []
+    found = list(spec.parts(Attention))
+    return found if spec.decoding == "autoregressive" and found == [layer.mixer for layer in spec.layers] else []
 
 
 def alike(spec: ModelSpec) -> bool:
@@ -84,8 +77,7 @@ def alike(spec: ModelSpec) -> bool:
 
 def reshare(spec: ModelSpec, kv_heads) -> ModelSpec:
     """The same model with `kv_heads(attention)` KV heads on every attention layer."""
-    layers = tuple(replace(layer, mixer=replace(layer.mixer, kv_heads=kv_heads(layer.mixer))) for layer in spec.layers)
-    return replace(spec, layers=layers)
+    return spec.remixed(Attention, lambda m: replace(m, kv_heads=kv_heads(m)))
 
 
 @lru_cache(maxsize=512)
@@ -96,14 +88,9 @@ def real_model(key: str, factor: int, context: int = USUAL_CONTEXT, dtype: str =
     mixers = attentions(spec)
     if not mixers or any(m.heads % factor for m in mixers):
         return None
-    a = mixers[0]
-
-    def size(kv_heads):
-        return cost.count(reshare(spec, kv_heads), context, cache_dtype=dtype).cache_bytes
-
-    released = cost.count(spec, context, cache_dtype=dtype).cache_bytes
-    moved, chosen = size(lambda m: m.heads // factor), a.heads // factor
-    return Shared(key, entry.name, a.heads, a.kv_heads, chosen, size(lambda m: m.heads), released, moved)
+    a, specs = mixers[0], (reshare(spec, lambda m: m.heads), spec, reshare(spec, lambda m: m.heads // factor))
+    sizes = (cache_bytes(each, context, dtype) for each in specs)
+    return Shared(key, entry.name, a.heads, a.kv_heads, a.heads // factor, *sizes)
 
 
 def dividing_model(key: str, factor: int) -> Shared:
@@ -148,7 +135,7 @@ def formula(key: str, factor: int) -> Formula:
     """The cache formula of a real model at a sharing, with the number that the calculator gives."""
     released = spec_of(key)
     spec = reshare(released, lambda m: m.heads // factor)
-    a, (size, whole) = spec.layers[0].mixer, (cost.count(s, USUAL_CONTEXT).cache_bytes for s in (spec, released))
+    a, (size, whole) = next(spec.parts(Attention)), (cache_bytes(s, USUAL_CONTEXT) for s in (spec, released))
     return Formula(model_name(key), len(spec.layers), a.kv_heads, a.k_dim, a.reach.kept(USUAL_CONTEXT), size, whole)
 
 
@@ -164,7 +151,7 @@ def users() -> list[dict]:
     for entry in catalogue.entries().values():
         mixers = attentions(entry.reading.spec)
         if mixers:
-            token = cost.count(entry.reading.spec, 2, cache_dtype="bfloat16").cache_bytes // 2
+            token = cache_bytes(entry.reading.spec, 2) // 2
             factors = [m.heads // m.kv_heads for m in mixers]
             row = {"entry": entry, "heads": each(m.heads for m in mixers), "kv_heads": each(m.kv_heads for m in mixers)}
             rows.append({**row, "sharing": f"{each(factors)} to 1" if max(factors) > 1 else "none", "token_bytes": token})

@@ -6,6 +6,7 @@ of the short convolution.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, log
@@ -17,7 +18,7 @@ from core.count import cost
 from core.lessons.common import cache_bytes, keys_where, measured_prompt, model_name, spec_of
 from core.lessons.recall import DTYPE, LENGTHS, Answer, Finder, Scene, finder, play
 from core.lessons.recall import checkpoint_scene as trained_scene
-from core.model.blocks import Full, Reach
+from core.model.blocks import Full, Window
 from core.model.mixers.attention import Attention
 from core.model.model import Model
 from core.model.part import inside
@@ -237,19 +238,14 @@ def cache_share(spec: ModelSpec, contexts: np.ndarray) -> np.ndarray:
 
 def limit(spec: ModelSpec) -> float:
     """Where that share ends for ever longer contexts: 1 / (1 + r), where all layers are equally wide."""
-    numbers = [(layer.kind == "full", sum(layer.mixer.cache(1).values())) for layer in spec.layers]
+    numbers = [(layer.kind == "full", sum(layer.mixer.cache(1).values())) for layer in spec.layers if layer.mixer]
     return sum(n for grows, n in numbers if grows) / sum(n for _, n in numbers)
 
 
-def real_cache_curves(key: str, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def real_cache_curves(key: str, contexts: np.ndarray) -> tuple[np.ndarray, ...]:
     """A real model's cache bytes at each context: with every layer global, and as released."""
     spec = spec_of(key)
     return tuple(np.array([cache_bytes(s, int(n)) for n in contexts]) for s in (everywhere(spec), spec))
-
-
-def parameters_of(key: str) -> int:
-    """Parameters of a real model; windows have none."""
-    return cost.count(spec_of(key), 1).params_total
 
 
 @dataclass(frozen=True)
@@ -279,10 +275,10 @@ def attention_of(mixer) -> Attention | None:
     return next(inside(mixer, Attention), None) if mixer and mixer.kind in ("full", "sliding", "chunked") else None
 
 
-def windows(spec: ModelSpec) -> list[Reach]:
+def windows(spec: ModelSpec) -> list[Window]:
     """The reaches of the layers that do not see everything; [] where a layer is not attention."""
     mixers = [attention_of(layer.mixer) for layer in spec.layers]
-    return [m.reach for m in mixers if m.kind in ("sliding", "chunked")] if all(mixers) else []
+    return [m.reach for m in mixers if m and isinstance(m.reach, Window)] if all(mixers) else []
 
 
 @lru_cache(maxsize=1)
@@ -348,11 +344,9 @@ class Formula:
 
 def formula(key: str, context: int) -> Formula:
     """The cache formula of a real model, with the numbers that the calculator gives."""
-    spec, counts = spec_of(key), {}
-    for layer in spec.layers:
-        m = attention_of(layer.mixer)
-        term = layer.kind, m.reach.kept(context), m.kv_heads, m.k_dim, m.v_dim
-        counts[term] = counts.get(term, 0) + 1
+    spec = spec_of(key)
+    found = ((layer.kind, m) for layer in spec.layers if (m := attention_of(layer.mixer)))
+    counts = Counter((kind, m.reach.kept(context), m.kv_heads, m.k_dim, m.v_dim) for kind, m in found)
     terms = tuple(Term(kind, n, *sizes) for (kind, *sizes), n in sorted(counts.items()))
     return Formula(model_name(key), context, terms, cache_bytes(spec, context), cache_bytes(everywhere(spec), context))
 
@@ -363,27 +357,12 @@ def formula(key: str, context: int) -> Formula:
 GEMMA, GEMMAS = "2503.19786", "gemma3-27b"  # the report, and the row of the catalogue whose window it is
 
 
-def buckets() -> tuple[str, ...]:
-    """The distances that recall is measured at, as the table names them."""
-    return (recipes.WITHIN, *recipes.BEYOND)
-
-
 def by_distance() -> dict[str, dict[str, dict[int, float]]]:
     """{pattern: {distance: {seed: recall}}}."""
     return {
-        pattern: {bucket.removeprefix("recall@"): evidence.by_seed("sliding_window", variant, bucket) for bucket in buckets()}
+        pattern: {at.removeprefix("recall@"): evidence.by_seed("sliding_window", variant, at) for at in recipes.BUCKETS}
         for pattern, variant in PATTERNS.items()
     }
-
-
-def learning(pattern: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Learning curves of a pattern: {seed: (steps, values)}."""
-    return evidence.learning("sliding_window", PATTERNS[pattern], METRIC)
-
-
-def parameters() -> set[int]:
-    """Learned numbers of the patterns: one value, because a window has none."""
-    return {live_cost(pattern, TRAINED, 1).params_total for pattern in PATTERNS}
 
 
 @dataclass(frozen=True)
@@ -400,17 +379,12 @@ def gemma() -> dict:
     return next(t for t in evidence.published("sliding_window") if t["paper"] == GEMMA)
 
 
-def printed() -> list[str]:
-    """Its two overheads as they are printed."""
-    return [row[1] for row in gemma()["rows"]]
-
-
 def overheads() -> tuple[float, int, list[Overhead]]:
     """What the ideal formula makes of Gemma 3's printed overhead of a global-only model -> that overhead, its context, and what
     is left at the two ratios that are often mixed up."""
     table = gemma()
     base, window = float(table["rows"][0][1].rstrip(" %")) / 100, windows(spec_of(GEMMAS))[0].size
-    context = int(re.search(r"(\d+)K tokens", table["what"])[1]) << 10
+    context = int(re.findall(r"(\d+)K tokens", table["what"])[0]) << 10
     left = [Overhead(r, window, base * kept_share(r, window, context)) for r in (3, 5)]
     return base, context, left
 

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from core.count import cost
-from core.lessons.common import CONTEXTS, first_context, keys_where, measured_prompt, model_name, spec_of
-from core.lessons.recall import DTYPE, LENGTHS, Scene, play
+from core.lessons.common import CONTEXTS, first_context, keys_where, model_name, spec_of
+from core.lessons.recall import DTYPE, Scene, play
 from core.lessons.recall import checkpoint_scene as trained_scene
+from core.model.mixers.sparse import Indexed
 from core.model.model import Model
 from core.model.spec import ModelSpec
 from core.model.trace import Trace
@@ -149,8 +150,8 @@ def answers_by_choice(top_k: int, prompt: recall.Prompt) -> tuple[Said, ...]:
 @lru_cache(maxsize=4096)
 def live_cost(top_k: int, tokens: int) -> cost.Cost:
     """The live model counted at so many tokens."""
-    layers = tuple(replace(layer, mixer=replace(layer.mixer, top_k=top_k)) for layer in recipes.SPEC.layers)
-    return cost.count(replace(recipes.SPEC, layers=layers), tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
+    spec = recipes.SPEC.remixed(Indexed, lambda m: replace(m, top_k=top_k))
+    return cost.count(spec, tokens, weight_dtype=DTYPE, cache_dtype=DTYPE, state_dtype=DTYPE)
 
 
 @dataclass(frozen=True)
@@ -172,15 +173,9 @@ def cache(c: cost.Cost) -> Cache:
     return Cache(c.cache_bytes - keys, keys)
 
 
-@lru_cache(maxsize=1)
-def measured_cache() -> np.ndarray:
-    """Cache bytes really kept by the live model at the lengths that a curve marks."""
-    return whole(measured_prompt()).cache_bytes[np.array(LENGTHS) - 1]
-
-
 def dense(spec: ModelSpec) -> ModelSpec:
     """The same model without a scorer: latent attention reads everything."""
-    return replace(spec, layers=tuple(replace(layer, mixer=layer.mixer.latent) for layer in spec.layers))
+    return spec.remixed(Indexed, lambda m: m.latent)
 
 
 @dataclass(frozen=True)
@@ -204,11 +199,6 @@ def flops_split(spec: ModelSpec, contexts) -> Split:
         np.array([f["indexer"] for f in with_it]), np.array([f["attention"] for f in with_it]),
         np.array([f["attention"] for f in without]),
     )  # fmt: skip
-
-
-def ours(top_k: int) -> ModelSpec:
-    """The live model that picks so many."""
-    return picking_model(top_k).spec
 
 
 def cheaper(s: Split) -> bool:
@@ -292,22 +282,17 @@ class RealModel:
 @lru_cache(maxsize=256)
 def real_model(key: str, context: int) -> RealModel:
     """One model at one context, 16-bit cache."""
-    s, m = flops_split(spec_of(key), [context]), spec_of(key).layers[0].mixer
+    s, m = flops_split(spec_of(key), [context]), next(spec_of(key).parts(Indexed))
     kept = cache(cost.count(spec_of(key), context, cache_dtype="bfloat16"))
     return RealModel(
         key, model_name(key), m.top_k, m.heads, m.width, context, int(s.scorer[0]), int(s.attention[0]), int(s.dense[0]), kept
     )
 
 
-def real_models(context: int) -> list[RealModel]:
-    """Every model with such a scorer."""
-    return [real_model(key, context) for key in users()]
-
-
 def presets() -> dict[str, dict]:
     """Each real model at a context: its top-k is the same share of that context as the live one of the first prompt."""
-    there = {key: said_ for key, said_ in SHOWN.items() if key in users()}
-    rows = {key: (spec_of(key).layers[0].mixer.top_k, context) for key, context in there.items()}
+    there = {key: context for key, context in SHOWN.items() if key in users()}
+    rows = {key: (next(spec_of(key).parts(Indexed)).top_k, context) for key, context in there.items()}
     return {
         f"{model_name(key).split(' ')[0]}: {k:,} of {context}": {
             "real": key,
@@ -343,7 +328,7 @@ class Formula:
 def formula(key: str, context: int) -> Formula:
     """A real model's, from its first layer."""
     s = spec_of(key)
-    m = s.layers[0].mixer
+    m = next(s.parts(Indexed))
     f = m.flops(s.d_model, 1, context)
     return Formula(
         model_name(key), context, m.heads, m.width, m.weights(s.d_model), m.latent.heads, m.latent.kv_rank, m.latent.rope_dim,
@@ -354,7 +339,7 @@ def formula(key: str, context: int) -> Formula:
 # Prove
 
 
-WINDOW, RANDOM = recipes.SETTINGS["window"], recipes.SETTINGS["random"]
+WINDOW, RANDOM = recipes.WINDOW, recipes.RANDOM
 
 
 def by_top_k() -> dict[str, dict[int, list[float]]]:

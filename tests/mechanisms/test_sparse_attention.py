@@ -104,7 +104,7 @@ def test_deepseeks_arithmetic_is_the_published_formula():
 
 
 def test_where_it_pays_is_where_the_counts_change_places():
-    for spec in (spec_of("glm-5"), lesson.ours(4), lesson.ours(16)):
+    for spec in (spec_of("glm-5"), lesson.picking_model(4).spec, lesson.picking_model(16).spec):
         for found, above in (
             (lesson.pays(spec), lambda s: s.total < s.dense),
             (lesson.overtakes(spec), lambda s: s.scorer > s.attention),

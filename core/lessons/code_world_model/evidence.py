@@ -12,7 +12,9 @@ import torch
 from core.count import cost
 from core.lessons import sliding_window
 from core.lessons.code_world_model.lesson import OWN, TRUE
+from core.model.blocks import Window
 from core.model.decoding.autoregressive import elements
+from core.model.mixers.attention import Attention
 from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.recipes import code_world_model as recipes
@@ -69,9 +71,9 @@ def cached(tokens: int, variant: str = recipes.TRACE) -> int:
 def windows_said() -> str:
     """Which layers of our models keep what."""
     spec = zoo.recipe(recipes.TRACE).spec
-    near = [layer for layer in spec.layers if layer.kind == "sliding"]
+    near = [m.reach.size for m in spec.parts(Attention) if isinstance(m.reach, Window)]
     return (
-        f"{len(near)} of the trace model's {len(spec.layers)} layers keep the last {near[0].mixer.reach.size} words, one frame, "
+        f"{len(near)} of the trace model's {len(spec.layers)} layers keep the last {near[0]} words, one frame, "
         "as CWM's windows do; the model that answers at once keeps its whole source in all layers."
     )
 
@@ -178,7 +180,7 @@ def kind_rows() -> tuple[tuple[str, ...], list[tuple]]:
     rows = []
     for kind, name in KINDS.items():
         cells = [evidence.final(FACTS, v, f"{kind}@{recipes.LONGEST}") for v in MODELS]
-        rows.append((name, *(shown(np.mean(values)) if values else "—" for values in cells)))
+        rows.append((name, *(shown(float(np.mean(values))) if values else "—" for values in cells)))
     return ("kind", *MODELS.values()), rows
 
 

@@ -72,15 +72,12 @@ class Choice:
     def spec(self) -> ModelSpec:
         """The description that runs: the checkpoint's, its latent cut where it is, in the chosen form."""
         spec = zoo.recipe(self.variant).spec
-        layers = (
-            replace(layer, mixer=replace(layer.mixer, form=self.form, cut=self.rank if self.cut else 0)) for layer in spec.layers
-        )
-        return replace(spec, layers=tuple(layers))
+        return spec.remixed(Latent, lambda m: replace(m, form=self.form, cut=self.rank if self.cut else 0))
 
     @property
     def mixer(self) -> Latent:
         """The latent attention of its layer."""
-        return self.spec.layers[0].mixer
+        return next(self.spec.parts(Latent))
 
 
 # See
@@ -116,7 +113,7 @@ def scene(choice: Choice, prompt: task.Prompt) -> Scene:
 
 def kept_share(choice: Choice) -> float:
     """Share of the squared size of W_uk and W_uv of the largest latent that a cut to this rank keeps."""
-    w = zoo.load(choice.whole.variant).layers[0].self_attn.kv_b_proj.weight
+    w = zoo.load(choice.whole.variant).get_parameter("layers.0.self_attn.kv_b_proj.weight")
     squares = torch.linalg.svdvals(w.double()) ** 2
     return float(squares[: choice.rank].sum() / squares.sum())
 
@@ -141,7 +138,7 @@ class Form:
     reads: int  # numbers of keys and values that attention reads
 
 
-def forms(choice: Choice, tokens: int) -> tuple[Form, Form]:
+def forms(choice: Choice, tokens: int) -> tuple[Form, ...]:
     """Absorbed and expanded at so many tokens."""
     return tuple(
         Form(form, sum(replace(choice.mixer, form=form).flops(WIDTH, 1, tokens).values()), reads(choice.mixer, form, tokens))

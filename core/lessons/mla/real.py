@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
-from core.lessons.common import USUAL_CONTEXT, first_context, keys_where, model_name, spec_of
+from core.lessons.common import USUAL_CONTEXT, cache_bytes, first_context, keys_where, model_name, spec_of
 from core.lessons.mla.lesson import ABSORBED, EXPANDED, FORMS, RANKS, WIDTH, reads, shapes
 from core.model.mixers.attention import Attention
 from core.model.mixers.latent import Latent
@@ -26,8 +26,7 @@ PREFILL = 4096  # context at which many tokens are answered at once
 
 def latents(spec: ModelSpec) -> list[Latent]:
     """The latent attention of every layer; [] where a layer mixes tokens in another way, or not at all."""
-    mixers = [layer.mixer for layer in spec.layers]
-    return mixers if all(layer.kind == "mla" for layer in spec.layers) else []
+    return list(spec.parts(Latent)) if all(layer.kind == "mla" for layer in spec.layers) else []
 
 
 def keys() -> tuple[str, ...]:
@@ -42,7 +41,7 @@ def default() -> str:
 
 def mixer(key: str) -> Latent:
     """The latent attention of a real model's first layer."""
-    return spec_of(key).layers[0].mixer
+    return next(spec_of(key).parts(Latent))
 
 
 def presets() -> dict[str, dict]:
@@ -62,7 +61,7 @@ def users() -> list[dict]:
     for entry in catalogue.entries().values():
         m = next(entry.reading.spec.parts(Latent), None)
         if m:
-            token = cost.count(entry.reading.spec, 2, cache_dtype="bfloat16").cache_bytes // 2
+            token = cache_bytes(entry.reading.spec, 2) // 2
             rows.append({"entry": entry, "mixer": m, "token_bytes": token})
     return rows
 
@@ -77,11 +76,7 @@ def rope_key(m: Latent) -> str:
 
 def reshaped(spec: ModelSpec, kv_heads) -> ModelSpec:
     """The same model with `kv_heads(latent)` heads of keys and values kept instead of the latent."""
-
-    def other(m: Latent) -> Attention:
-        return Attention(m.heads, kv_heads(m), m.nope_dim, m.v_dim)
-
-    return replace(spec, layers=tuple(replace(layer, mixer=other(layer.mixer)) for layer in spec.layers))
+    return spec.remixed(Latent, lambda m: Attention(m.heads, kv_heads(m), m.nope_dim, m.v_dim))
 
 
 @dataclass(frozen=True)
@@ -103,15 +98,9 @@ class RealModel:
 def real_model(key: str, context: int = USUAL_CONTEXT, dtype: str = "bfloat16") -> RealModel:
     """One model, and what it would keep with keys and values of its heads' width: all of them, and 8 of them."""
     spec = spec_of(key)
-    m = latents(spec)[0]
-
-    def size(other: ModelSpec) -> int:
-        return cost.count(other, context, cache_dtype=dtype).cache_bytes
-
-    return RealModel(
-        key, model_name(key), m.kv_rank, m.rope_dim, m.heads, len(spec.layers), size(spec),
-        *(size(reshaped(spec, kv_heads)) for kv_heads in (lambda m: m.heads, lambda m: 8)),
-    )  # fmt: skip
+    m, specs = mixer(key), (spec, reshaped(spec, lambda m: m.heads), reshaped(spec, lambda m: 8))
+    sizes = (cache_bytes(each, context, dtype) for each in specs)
+    return RealModel(key, model_name(key), m.kv_rank, m.rope_dim, m.heads, len(spec.layers), *sizes)
 
 
 def real_models(context: int = USUAL_CONTEXT) -> list[RealModel]:

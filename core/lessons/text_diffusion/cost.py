@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from core.count import cost, hardware
 from core.lessons.common import keys_where, spec_of
 from core.model.decoding.diffusion import MASK
+from core.model.mixers.attention import Attention
 from core.real import catalogue
 from core.real.catalogue import Entry
 from core.train import zoo
@@ -162,7 +163,7 @@ def users() -> list[User]:
     """Every denoiser of the catalogue: heads, what a cache would keep a word if it had one, parameters."""
     found = []
     for key in denoisers():
-        m, counted = spec_of(key).layers[0].mixer, cost.count(spec_of(key), 1)
+        m, counted = next(spec_of(key).parts(Attention)), cost.count(spec_of(key), 1)
         heads = f"{m.heads} : {m.kv_heads}"
         found.append(User(catalogue.entries()[key], heads, counted.cache_bytes, counted.params_total))
     return found

@@ -19,6 +19,7 @@ CONVOLUTION = 3
 DISTANCES = (8, 16, 32, 64)  # bounds of the buckets that recall is measured in, in tokens
 BEYOND = tuple(f"recall@{low + 1}-{high}" for low, high in zip(DISTANCES, DISTANCES[1:]))  # none of these is in the window
 WITHIN = f"recall@1-{DISTANCES[0]}"
+BUCKETS = (WITHIN, *BEYOND)
 
 # one letter a layer: L sees the window, G everything; cut from the repeated pattern so that a global layer stands early
 PATTERNS = {
@@ -56,7 +57,7 @@ BOUNDS = (BLIND, SOLVED)  # as a figure draws them
 
 def everywhere(bound: float, *variants: str):
     """A bound that the recall at every distance reaches."""
-    return every(*(at_least(bucket, bound, *variants) for bucket in (WITHIN, *BEYOND)))
+    return every(*(at_least(bucket, bound, *variants) for bucket in BUCKETS))
 
 
 CLAIMS = (

@@ -19,7 +19,8 @@ def indexed(top_k: int) -> Indexed:
     return Indexed(LATENT, heads=4, width=8, rope_dim=4, top_k=top_k)
 
 
-SETTINGS = {"pairs": PAIRS, "count": 32, "length": LENGTH, "picks": PICKS, "window": 8, "random": 16}
+WINDOW, RANDOM = 8, 16  # tokens that are read instead: the last, and any
+SETTINGS = {"pairs": PAIRS, "count": 32, "length": LENGTH, "picks": PICKS, "window": WINDOW, "random": RANDOM}
 SPEC = model("indexed", indexed(EVERYTHING), indexed(EVERYTHING))
 RECIPES = (Recipe("indexed", SPEC, selection.TASK, 400, 4e-3, SETTINGS, embed_std=0.5, evaluate_every=80),)
 
