@@ -42,7 +42,8 @@ class Pen:
     """Collects elements; y grows downwards, and the drawing starts at the top with the logits."""
 
     def __init__(self, shape: dict[str, int], colours: dict | None):
-        self.colours, self.parts, self.y, self.narrow = colours, [], 8, shape is NARROW
+        self.parts: list[str] = []
+        self.colours, self.y, self.narrow = colours, 8.0, shape is NARROW
         self.width, self.spine, self.branch, self.room, self.edge = shape.values()
 
     def hue(self, key: str) -> str:

@@ -32,8 +32,8 @@ def curves(
     fig = blank(colours, height, stroke)
     for (name, y), dash in zip(values.items(), DASHES):
         hover = f"{name}: %{{y:.3s}}FLOP at %{{x:,}} tokens"
-        text = {"text": [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)]} if label else {}
-        curve(fig, contexts, y, colours[hues[name]], 2.6 * stroke, hover, dash, name=name, **text)
+        text = [f"{name}: {label(v)} at {n:,} tokens" for n, v in zip(contexts, y)] if label else None
+        curve(fig, contexts, y, colours[hues[name]], 2.6 * stroke, hover, dash, name=name, text=text)
     for n, value in ends(crossings):
         dots(fig, [n], [value], colours["saved"], 13 * stroke, "", "circle-open", 2.6 * stroke, showlegend=False)
         flag(fig, n, value, np.log10(n / contexts[0]) / np.log10(contexts[-1] / contexts[0]), colours, stroke)

@@ -279,8 +279,7 @@ class Against(Kind):
         up: dict[str, Any] = {"dtick": 1, "exponentformat": "SI"} if self.digits == ".3s" else {"dtick": 1}
         if self.label:
             every = np.concatenate([line.values for line in self.lines])
-            values, texts = byte_ticks(every[every > 0].min() / 2, every.max() * 2, self.label)
-            up = {"tickvals": values, "ticktext": texts}
+            up = dict(zip(("tickvals", "ticktext"), byte_ticks(every[every > 0].min() / 2, every.max() * 2, self.label)))
             fig.update_layout(margin={"t": 24 * stroke})
         fig.update_yaxes(type="log", title_text=self.title, **up)
         if self.label and self.ticks:
@@ -406,6 +405,7 @@ POWERS = {"type": "log", "dtick": 1, "tickformat": ".3~g"}
 
 Runs = Mapping[int, float] | Sequence[float]  # {seed: value}, or the values of the seeds 0, 1, ...
 Curve = tuple[np.ndarray, np.ndarray]  # steps and values
+Places = Mapping[float, str] | Mapping[int, str]  # {place on an axis: what is written there}
 
 
 def by_seed(runs: Runs) -> list[tuple[int, float]]:
@@ -641,10 +641,10 @@ class Seeds(Kind):
     samples: tuple[Sample, ...]
     title: str
     columns: tuple[str, ...]
-    names: Mapping[float, str]
+    names: Places
     lanes: Mapping[str, Any]
     values: Mapping[str, Any] = field(default_factory=lambda: POWERS)
-    groups: Mapping[float, str] = field(default_factory=dict)
+    groups: Places = field(default_factory=dict)
     level: tuple[float, str] | None = None
     upright: bool = True
     apart: float = 0.0
@@ -655,24 +655,24 @@ class Seeds(Kind):
 
     def figure(self, colours: dict, stroke: float = 1.0) -> go.Figure:
         """The picture."""
-        fig, axes = blank(colours, self.height, stroke), "xy" if self.upright else "yx"
+        fig, axes = blank(colours, self.height, stroke), ("x", "y") if self.upright else ("y", "x")
         kinds = [sample.kind for sample in self.samples]
         for i, sample in enumerate(self.samples):
             seeds = by_seed(sample.runs)
             places = sample.at + (np.linspace(-self.apart, self.apart, len(seeds)) if len(seeds) > 1 else np.zeros(1))
             text = [f"{sample.name}, seed {seed}: {value:{self.digits}}" for seed, value in seeds]
+            values, hue = [value for _, value in seeds], colours[sample.hue]
+            x, y = (places, values) if self.upright else (values, places)
             named = {"name": sample.kind, "showlegend": sample.kind not in kinds[:i], "text": text}
-            look = {"colour": colours[sample.hue], "size": 8 * stroke, "symbol": sample.symbol, "edge": 1.5, "opacity": 0.85}
-            dots(fig, **dict(zip(axes, (places, [value for _, value in seeds]))), **look, **named)
+            dots(fig, x, y, hue, 8 * stroke, "", sample.symbol, 1.5, 0.85, **named)
             if self.named:
-                top = max(value for _, value in seeds) + 0.025
-                mark(fig, sample.at, top, sample.name, colours[sample.hue], "top center", 12 * stroke)
+                mark(fig, sample.at, max(values) + 0.025, sample.name, hue, "top center", 12 * stroke)
         bars = [self.mean(sample, axes, colours, stroke) for sample in self.samples] if self.bar else []
         fig.update_layout(shapes=bars, **{f"{axis}axis": own for axis, own in zip(axes, self.axes(colours))})
         self.around(fig, colours, stroke)
         return fig
 
-    def mean(self, sample: Sample, axes: str, colours: dict, stroke: float) -> dict[str, Any]:
+    def mean(self, sample: Sample, axes: tuple[str, str], colours: dict, stroke: float) -> dict[str, Any]:
         """The bar at a mean."""
         (lane, value), mean = axes, summed(sample.runs)["mean"]
         ends = {f"{lane}0": sample.at - self.bar, f"{lane}1": sample.at + self.bar, f"{value}0": mean, f"{value}1": mean}
@@ -691,7 +691,8 @@ class Seeds(Kind):
         left = {"xref": "paper", "xanchor": "left", "yanchor": "middle", "bgcolor": colours["paper"]}
         for at, text in self.groups.items():
             hue = "ink" if "<b>" in text else "soft"
-            note(fig, *((at, 1.0) if self.upright else (0, at)), text, colours[hue], **(top if self.upright else left))
+            x, y, where = (at, 1.0, top) if self.upright else (0, at, left)
+            note(fig, x, y, text, colours[hue], **where)
         if self.level:
             fig.add_vline(x=self.level[0], line={"color": colours["soft"], "dash": "dot", "width": 1.4 * stroke})
             note(fig, self.level[0], 0.9, self.level[1], colours["soft"], xanchor="left", yanchor="middle")

@@ -100,8 +100,8 @@ def ranks(cut: tuple, trained: tuple, colours: dict, stroke: float = 1.0) -> go.
     size. The same for every size, so that the slider does not draw it again."""
     fig = blank(colours, 150, stroke)
     size = 12 * (0.6 + 0.4 * stroke)
-    curve(fig, *cut, colours["latent"], 2.2 * stroke, "cut to %{x}: %{y:.2f}")
-    dots(fig, *trained, colours["latent"], 9 * stroke, "trained at %{x}: %{y:.2f}", "diamond")
+    curve(fig, cut[0], cut[1], colours["latent"], 2.2 * stroke, "cut to %{x}: %{y:.2f}")
+    dots(fig, trained[0], trained[1], colours["latent"], 9 * stroke, "trained at %{x}: %{y:.2f}", "diamond")
     fig.update_xaxes(title_text="numbers of the latent", range=[0, cut[0][-1] * 1.05], tickfont={"size": size})
     fig.update_yaxes(range=[-0.06, 1.12], tickvals=[0, 0.5, 1], tickfont={"size": size})
     return fig

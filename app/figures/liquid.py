@@ -82,9 +82,9 @@ def impulse(moved, reach, attends: int, asked: int, words, at: int, colours: dic
     """After each layer, upwards, which tokens a changed word moves: dots, larger where it moves more. `asked` waits for it."""
     hues = ["ink", *("kv" if level == attends else "window" for level in range(len(moved) - 1))]
     size = (3 + 9 * np.clip(1 + np.log10(np.maximum(moved, 1e-9)) / 4, 0.05, 1)) * (0.5 + 0.5 * stroke)
-    rows, tokens = np.nonzero(moved)
+    rows, tokens = (places.tolist() for places in np.nonzero(moved))
     dots = {
-        "type": "scatter", "x": at + tokens + 1, "y": rows, "mode": "markers", "opacity": 0.8, "hovertemplate": TEXT,
+        "type": "scatter", "x": [at + t + 1 for t in tokens], "y": rows, "mode": "markers", "opacity": 0.8, "hovertemplate": TEXT,
         "text": [f"{words[at + t]} ({at + t + 1}), {floor(i)}: moved by {moved[i, t]:.2g}" for i, t in zip(rows, tokens)],
         "marker": {"size": size[rows, tokens], "color": np.array([colours[hues[i]] for i in rows]), "line": {"width": 0}},
     }  # fmt: skip

@@ -222,11 +222,12 @@ def maps(
     """
     if scale not in SCALES:
         raise ValueError(f"scale must be one of {SCALES}, got {scale!r}")
-    look = {"scale": scale, "limit": float(limit), "columns": int(columns), "aspect": aspect, "hue": hue, "verb": verb}
-    look |= {"caption": caption, "stage": stage, "report": report}
     cells = _checked(panels)
-    state = frame.canvas(key, payload(cells, key=key, title=title, alt=alt, **content, **look),
-                         on_selected_change=on_change or (lambda: None))  # fmt: skip
+    data = payload(
+        cells, key=key, title=title, alt=alt, **content, scale=scale, limit=float(limit), columns=int(columns), aspect=aspect,
+        hue=hue, verb=verb, caption=caption, stage=stage, report=report,
+    )  # fmt: skip
+    state = frame.canvas(key, data, on_selected_change=on_change or (lambda: None))
     tape, passes = content.get("tape"), content.get("passes")
     steps = _steps(cells, content.get("tokens", ()), tape, content.get("stepping", True), passes)
     return valid(state.get("selected") or content.get("selected"), cells.shape[-3], cells.shape[-2], steps)

@@ -61,7 +61,8 @@ def placed(points, loud: set[str], said, low: float, high: float, wide: float) -
     """(point, side) for each name: the first side where it stands on no other name and on no other mark."""
     at = {p.variant: (wide * (np.log10(p.bytes) - low) / (high - low), HIGH * (p.mean + 0.06) / 1.16) for p in points}
     marks = {variant: (x - 6, y - 6, x + 6, y + 6) for variant, (x, y) in at.items()}
-    names, result = [], []
+    names: list[tuple] = []
+    result = []
     for p in sorted((p for p in points if p.variant in loud), key=lambda p: (-p.mean, p.bytes)):
         taken = names + [mark for variant, mark in marks.items() if variant != p.variant]
         boxes = [box(*at[p.variant], said(p.variant), side) for side in SIDES]

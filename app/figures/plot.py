@@ -1,6 +1,6 @@
 """The base of every Plotly figure: type, axes, room. Builders take arrays and a palette and give a Figure; no arithmetic."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,7 +12,7 @@ SANS = "Inter, system-ui, sans-serif"
 FIXED = {"automargin": False}  # room for the labels is given, not looked for: that would draw twice
 
 
-def blank(colours: dict, height: int, stroke: float = 1.0, data: Sequence[dict] = (), **layout) -> go.Figure:
+def blank(colours: dict, height: float, stroke: float = 1.0, data: Sequence[dict] = (), **layout) -> go.Figure:
     """A figure on the paper of the theme; `stroke` above 1 is the stage: larger type. Traces and layout that are given at once
     are checked once by Plotly, and so are faster than what is added to an empty figure."""
     size = 13 * larger(stroke)
@@ -83,7 +83,8 @@ def type_size(stroke: float) -> float:
 
 def pointed(hover: str, more: dict) -> dict:
     """What stands under the pointer: each mark's own text, else `hover`, else nothing."""
-    return {"hovertemplate": TEXT if "text" in more else hover + EXTRA} if hover or "text" in more else {"hoverinfo": "skip"}
+    text = more.get("text")
+    return {"hovertemplate": TEXT if text is not None else hover + EXTRA} if hover or text is not None else {"hoverinfo": "skip"}
 
 
 def curve(
@@ -121,7 +122,7 @@ def upright(fig: go.Figure, x, text: str, colours: dict, stroke: float, log: boo
         note(fig, place, 1.0, text, colours["soft"], yref="paper", yanchor="bottom", xanchor=side, xshift=shift)
 
 
-def context_axis(fig: go.Figure, ticks: dict[str, int], low: float, high: float) -> None:
+def context_axis(fig: go.Figure, ticks: Mapping[str, int], low: float, high: float) -> None:
     """Context on a logarithmic axis, written as people say it."""
     shown = {name: n for name, n in ticks.items() if low <= n <= high}
     fig.update_xaxes(type="log", title_text="context, tokens", range=[np.log10(low), np.log10(high)])

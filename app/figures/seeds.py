@@ -74,7 +74,8 @@ def spread(
 
 def own_and_shared(names: Sequence[str]) -> tuple[list[str], str]:
     """Names without the words at their ends that all share, and those words: ["a, loss", "b, loss"] -> ["a", "b"], "loss"."""
-    parts, head, tail = [name.split(", ") for name in names], [], []
+    parts, head = [name.split(", ") for name in names], []
+    tail: list[str] = []
     while is_shared(parts, -1):
         tail.insert(0, parts[0][-1])
         parts = [p[:-1] for p in parts]

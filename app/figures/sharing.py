@@ -67,14 +67,13 @@ def room(rising: np.ndarray, flat: np.ndarray) -> tuple[int, str, float]:
 def arithmetic(name: str, contexts, full, shared) -> Against:
     """FLOPs of one decode step of a real model against context: attention on top of itself, projections apart."""
     at, side, above = room(shared["attention"], full["projections"])
-    here = {"at": at, "opacity": 1.0}
     lines = (
         Line("attention, multi-head", full["attention"], "soft", 6.0, "", opacity=0.35),
-        Line("projections, multi-head", full["projections"], "soft", 1.4, side=f"top {side}", **here | {"opacity": 0.9}),
+        Line("projections, multi-head", full["projections"], "soft", 1.4, at=at, side=f"top {side}", opacity=0.9),
         Line("attention, shared", shared["attention"], "query", 1.8, "<b>attention</b>, shared or not ",
              side="middle left", lift=above, opacity=1.0),
         Line("projections, shared", shared["projections"], "kv", 2.2, " <b>projections, shared</b> ",
-             side=f"bottom {side}", **here),
+             at, f"bottom {side}", opacity=1.0),
     )  # fmt: skip
     return Against(
         f"FLOPs of one token of {name}", lines, contexts, "FLOPs of one token", DECADES, unit="FLOP",
@@ -94,7 +93,8 @@ def models(subject: str, names, multi_head, moved, released, label) -> Models:
 
 def losses(groups, label, loss: str) -> Seeds:
     """{group: {variant: {seed: loss}}} side by side, the first group loud."""
-    samples, names, heads, at = [], {}, {}, 0.0
+    samples: list[Sample] = []
+    names, heads, at = {}, {}, 0.0
     for group, variants in groups.items():
         hue, symbol, text = ("soft", "circle-open", "{}") if samples else ("kv", "circle", "<b>{}</b>")
         heads[at + (len(variants) - 1) / 2] = text.format(group.replace(", ", ",<br>"))

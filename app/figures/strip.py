@@ -34,7 +34,8 @@ def checked(painted, depth: int) -> tuple[int, int, str, str] | None:
     """What a browser says was painted, where it can be true."""
     if not isinstance(painted, dict):
         return None
-    first, last, slot, letter = (painted.get(name) for name in ("first", "last", "slot", "letter"))
-    if not all(type(n) is int and 0 <= n < depth for n in (first, last)):
+    layers = [n for name in ("first", "last") if type(n := painted.get(name)) is int and 0 <= n < depth]
+    slot, letter = painted.get("slot"), painted.get("letter")
+    if len(layers) < 2 or slot not in ("mixer", "ffn") or not isinstance(letter, str) or len(letter) != 1:
         return None
-    return (first, last, slot, letter) if slot in ("mixer", "ffn") and isinstance(letter, str) and len(letter) == 1 else None
+    return layers[0], layers[1], slot, letter
