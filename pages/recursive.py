@@ -134,7 +134,7 @@ def see(choice: Choice) -> None:
     """The live model on the reader's puzzle."""
     puzzle = parsed(choice.name, choice.text)
     thought = lesson.think(choice.variant, puzzle.given, choice.steps, choice.inner, choice.rounds)
-    written, solver = lesson.TASKS[choice.name].written(puzzle.given, puzzle.size), lesson.solver_of(choice.variant)
+    written, solver = lesson.TASKS[choice.name].as_typed(puzzle.given, puzzle.size), lesson.solver_of(choice.variant)
     config = live.about(choice.variant, puzzle=written) | choice.config
     left, right = panels.beside()
     with left:

@@ -108,7 +108,7 @@ def edited(puzzle: Puzzle, cell: int, word: int) -> str:
         if word in ends:
             board[board.index(word)] = maze.OPEN
         board[cell] = word
-    return TASKS[puzzle.name].written(board, puzzle.size)
+    return TASKS[puzzle.name].as_typed(board, puzzle.size)
 
 
 def box(name: str) -> tuple[int, int]:
