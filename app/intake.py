@@ -21,7 +21,7 @@ from core.real.hf.source import as_object, parse
 from core.real.intake import Taken
 
 HELP = (
-    "The config.json of a model on the Hugging Face Hub stands under Files of its page. At most 1 MB; it stays in this session "
+    "The config.json of a model on the Hugging Face Hub stands under Files of its page. At most 8 MB; it stays in this session "
     "and is read here, never executed; nothing is fetched."
 )
 PASTED = "pasted"
@@ -124,8 +124,8 @@ def remark(result) -> str:
     """What a reader should know about what was handed in: how it was read, and what in it was not understood."""
     if not isinstance(result, Taken):
         return ""
-    unknown = result.reading.unknown_fields
-    return f"{result.note} {intake.strange(unknown)}".strip() if unknown else result.note
+    notes = [f"{note[:1].upper()}{note[1:]}." for note in result.reading.notes]
+    return " ".join(filter(None, (result.note, *notes, intake.strange(result.reading.unknown_fields))))
 
 
 def tried(key: str, read: Callable, name: str, data: str | bytes):

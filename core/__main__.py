@@ -105,8 +105,8 @@ def opened(source: str, without: list[str]):
         taken = intake.take(contents(source), "standard input" if source == "-" else source, {"without": without})
     except intake.NotUnderstood as error:
         raise SpecError(f"{error} (--without {' --without '.join(error.fields[:3])})") from None
-    if taken.note:
-        print(f"note: {taken.note}", file=sys.stderr)
+    for note in filter(None, (taken.note, *taken.reading.notes)):
+        print(f"note: {note}", file=sys.stderr)
     return taken.reading
 
 
@@ -166,7 +166,8 @@ def cmd_live(args) -> None:
         ran = twin.run_twin(r.spec, args.tokens or 0, args.seed)
     except CountedOnly:
         raise CountedOnly(r.model_type) from None
-    result = {"name": r.spec.name, "model_type": r.model_type, **asdict(ran)}
+    left = {"assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
+    result = {"name": r.spec.name, "model_type": r.model_type, **asdict(ran), **left}
     if r.spec.decoding != "autoregressive":
         result |= {"decoding": r.spec.decoding, "cache_note": NO_CACHE[r.spec.decoding]}
     if args.json:
@@ -175,6 +176,8 @@ def cmd_live(args) -> None:
     for field, value in result.items():
         if field == "shrunk":
             value = ", ".join(f"{s['field']} {s['from']} -> {s['to']}" for s in value)
+        elif isinstance(value, list):
+            value = ", ".join(value) or "none"
         print(f"{field:<28} {value:.3g}" if isinstance(value, float) else f"{field:<28} {value}")
 
 

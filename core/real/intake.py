@@ -75,7 +75,7 @@ def take(data: str | bytes, name: str = "", answers: dict | None = None) -> Take
     """A config.json, read. SpecError says in one sentence what is wrong and what is accepted. `answers` is what its reader says
     where it leaves something open: `weight_dtype`, what the weights take; `without`, fields to count without."""
     if len(data) > MAX_BYTES:
-        raise SpecError(f"a config must be at most 1 MiB, not {len(data):,} bytes")
+        raise SpecError(f"a config must be at most 8 MiB, not {len(data):,} bytes")
     if pointer := elsewhere(data):
         raise SpecError(pointer)
     config = parse(data)

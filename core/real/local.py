@@ -38,7 +38,7 @@ COMMAND = f"{VARIABLE}=/path/to/models python -m streamlit run app/main.py"
 
 PARAMETERS = 1_300_000_000  # learned numbers of all models held at once; each takes four bytes in memory
 BYTES = 6 << 30  # of one model's safetensors together
-LARGEST = {"config.json": 1 << 20, "tokenizer.json": 64 << 20, "model.safetensors.index.json": 16 << 20}  # bytes
+LARGEST = {"config.json": 8 << 20, "tokenizer.json": 64 << 20, "model.safetensors.index.json": 16 << 20}  # bytes
 MODELS = 200  # sub-folders that are looked at
 CHARACTERS, TOKENS, NEW = 1000, 128, 32  # of a prompt; read of it; written after it
 LIKELIEST = 5

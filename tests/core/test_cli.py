@@ -18,7 +18,7 @@ params_active_without_input_embedding params_active_without_embeddings buffers c
 cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops weight_bytes_as_released weight_note
 layers assumed unknown_fields""".split()
 LIVE = """name model_type tokens shrunk logits_std params_counted params_measured cache_elements_counted cache_elements_measured
-state_elements_counted state_elements_measured decode_max_abs_diff""".split()
+state_elements_counted state_elements_measured decode_max_abs_diff assumed unknown_fields""".split()
 
 
 # inspect

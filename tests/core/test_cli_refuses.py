@@ -78,7 +78,7 @@ def test_refused_without_waiting_for_torch(arguments):
         ('{"rope_scaling": {"factor": -Infinity}}', ["rope_scaling.factor", "finite"]),
         ('{"x": [0, 1e999]}', ["x", "finite"]),
         ('{"x\\ny": NaN}', ["x\\ny", "finite"]),
-        ("{" + " " * (1 << 20) + "}", ["1 MiB"]),
+        ("{" + " " * (8 << 20) + "}", ["8 MiB"]),
         ("{}", ["model_type", "llama", "absent"]),
         ('{"model_type": "clippy"}', ["model_type", "gpt2", "clippy"]),
         ('{"model_type": ["llama"]}', ["model_type"]),
@@ -94,7 +94,7 @@ def test_bad_files(call, write, tmp_path):
     with open(huge, "wb") as file:
         file.truncate(100 << 20)
     start = time.monotonic()
-    refused(call("inspect", str(huge)), "huge.json", "1 MiB")
+    refused(call("inspect", str(huge)), "huge.json", "8 MiB")
     assert time.monotonic() - start < 1
     (tmp_path / "binary.json").write_bytes(bytes(range(256)) * 64)
     refused(call("inspect", str(tmp_path / "binary.json")), "JSON")
@@ -103,7 +103,7 @@ def test_bad_files(call, write, tmp_path):
 
 
 def test_bad_standard_input():
-    for stdin, word in ((b"", "empty"), (b"\x00\xff\xfe", "JSON"), (b"[" * 100_000, "JSON"), (b"x" * (2 << 20), "1 MiB")):
+    for stdin, word in ((b"", "empty"), (b"\x00\xff\xfe", "JSON"), (b"[" * 100_000, "JSON"), (b"x" * (9 << 20), "8 MiB")):
         result = shell("inspect", "-", stdin=stdin)
         refused(result, word)
         assert result[3] < 5

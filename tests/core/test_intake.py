@@ -57,7 +57,7 @@ def test_nonsense_is_one_sentence(data):
 
 def test_size_is_checked_before_anything_is_parsed(monkeypatch):
     monkeypatch.setattr(intake, "parse", lambda data: pytest.fail("parsed"))
-    assert "1 MiB" in refusal(b" " * (MAX_BYTES + 1))
+    assert "8 MiB" in refusal(b" " * (MAX_BYTES + 1))
 
 
 def test_a_wrapper_of_an_unknown_family_is_read_for_its_language_model():
@@ -204,3 +204,30 @@ def test_whatever_is_handed_in_gives_a_model_or_a_sentence(data):
         assert intake.version() in intake.report(intake.take(data))
     except SpecError as error:
         assert len(str(error).splitlines()) == 1
+
+
+# Tables tied outside and inside, and other narrow gates
+
+
+@pytest.mark.parametrize("version, tied", [("5.2.0", False), ("4.57.1", True), (None, True)])
+def test_whether_tables_are_tied_is_said_outside_by_transformers_5_and_inside_before(version, tied):
+    inner = {**LLAMA, "tie_word_embeddings": True}
+    config = {"model_type": "seer", "text_config": inner, "tie_word_embeddings": False, "transformers_version": version}
+    reading = intake.understood(config).reading
+    assert reading.spec.tied == tied and "outside and inside and differs" in " ".join(reading.notes)
+    assert not intake.understood({**config, "tie_word_embeddings": True}).reading.notes
+
+
+def test_words_that_files_have_for_what_is_known():
+    """The dtype as torch writes it, rope in three directions, activations of two names, the fields of a model that sees."""
+    qwen = {**ROWS["qwen2.5-72b"].config, "model_type": "qwen2_vl", "vision_config": {"depth": 3}, "image_token_id": 5}
+    qwen |= {"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}, "torch_dtype": "torch.bfloat16"}
+    reading = intake.understood(qwen | {"hidden_act": "silu"}).reading
+    assert (reading.spec.layers, reading.cache_dtype) == (ROWS["qwen2.5-72b"].reading.spec.layers, "bfloat16")
+    assert intake.understood({**LLAMA, "hidden_act": "gelu_python"}).reading.spec.layers[0].ffn.activation == "gelu"
+
+
+def test_infinity_may_stand_inside_a_larger_model():
+    inner = json.dumps({**ROWS["nemotron-h-8b"].config, "time_step_limit": [0.0, float("inf")]})
+    assert intake.take(f'{{"model_type": "hearer", "text_config": {inner}}}').reading.spec.layers
+    assert "finite" in refusal(f'{{"model_type": "hearer", "text_config": {{"{"rms_norm_eps"}": Infinity}}}}')

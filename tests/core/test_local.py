@@ -326,8 +326,8 @@ def test_sizes_are_refused_before_anything_is_allocated(llama, monkeypatch):
     grow(monkeypatch, BYTES=1 << 40)
     said(llama, vocab_size=1 << 24, hidden_size=1 << 20)
     assert "at most" in refused()
-    (llama / "config.json").write_text(" " * (2 << 20))
-    assert "config.json has 2,097,152 bytes, at most 1,048,576 are read" in refused()
+    (llama / "config.json").write_text(" " * (9 << 20))
+    assert "config.json has 9,437,184 bytes, at most 8,388,608 are read" in refused()
 
 
 @pytest.mark.parametrize(

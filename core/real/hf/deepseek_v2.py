@@ -94,6 +94,8 @@ def groups(f: Fields, best: int = 1) -> dict:
 def routed(f: Fields, **settings) -> MoE:
     """Experts in DeepSeek's words; `settings` are the router's."""
     count = f.whole("n_routed_experts", low=2)
+    if f.config.get("num_experts") == count:  # the same once more, as transformers 5 writes it
+        f.has("num_experts")
     hidden = f.whole("moe_intermediate_size", high=1 << 24)
     return MoE(
         count,

@@ -22,7 +22,7 @@ def read(f: Fields) -> ModelSpec:
     f.whole("q_lora_rank")  # the scorer reads the compressed queries
     spec = deepseek_v3.read(f)
     count = len(spec.layers)
-    parts.kinds(f, count, [], ("indexed_attention",))
+    parts.kinds(f, count, [], ("indexed_attention", "deepseek_sparse_attention"))
     ffns = mixed(f, [layer.ffn for layer in spec.layers], dense(f), deepseek_v3.experts(f))
     made = zip(spec.layers, ffns, reuses(f, count), strict=True)
     return replace(spec, layers=tuple(replace(layer, mixer=indexed(f, layer.mixer, old), ffn=ffn) for layer, ffn, old in made))

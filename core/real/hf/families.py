@@ -37,6 +37,8 @@ from core.real.hf import (
     olmo3,
     phi3,
     qwen2,
+    qwen2_5_vl,
+    qwen2_vl,
     qwen3,
     qwen3_5,
     qwen3_5_moe,
@@ -53,6 +55,6 @@ FILES = (
     gpt2, llama, mistral, qwen2, qwen3, phi3, smollm3, olmo2, mixtral, qwen3_moe, glm4_moe, minimax_m2, hunyuan_v1_moe,
     deepseek_v2, deepseek_v3, gemma2, gemma3, olmo3, cwm, gpt_oss, llama4, mimo_v2_flash, gemma4, qwen3_next, qwen3_5,
     qwen3_5_moe, kimi_linear, deepseek_v32, deepseek_v4, glm_moe_dsa, minimax, mamba2, falcon_mamba, jamba, falcon_h1,
-    granitemoehybrid, nemotron_h, lfm2, lfm2_moe, xlstm, rwkv7, hunyuan, llada, dream, trm,
+    granitemoehybrid, nemotron_h, qwen2_vl, qwen2_5_vl, lfm2, lfm2_moe, xlstm, rwkv7, hunyuan, llada, dream, trm,
 )  # fmt: skip
 FAMILIES: dict[str, Family] = {name: file.FAMILY for file in FILES for name in file.FAMILY.names}

@@ -28,6 +28,7 @@ HARMLESS = frozenset(
     use_return_dict use_flash_attn use_flash_attention _flash_attn_2_enabled unsloth_fixed seq_length model_max_length
     max_sequence_length neftune_noise_alpha moe_router_dtype index_share_for_mtp_iteration loss_type""".split()
 )  # fmt: skip
+TOKENS = ("_token_id", "_token_ids", "_token_index")  # ends of names of single tokens
 # Fields that are harmless at these values alone
 HARMLESS_AT: dict[str, tuple] = {
     "add_cross_attention": (False,), "pruned_heads": ({},), "is_encoder_decoder": (False,),
@@ -143,4 +144,5 @@ class Fields:
         stated = {
             name for name, value in self.config.items() if value is not None and value not in HARMLESS_AT.get(name, ())
         }  # fmt: skip
-        return sorted([*(stated - self.seen - HARMLESS), *self.strange])
+        plain = {name for name in stated if not name.endswith(TOKENS)}
+        return sorted([*(plain - self.seen - HARMLESS), *self.strange])

@@ -10,9 +10,10 @@ from core.real.hf.fields import Fields
 
 FULL, SLIDING = LAYER_TYPES = ("full_attention", "sliding_attention")
 
+KINDS_OF_SCALING = ("default", "linear", "dynamic", "llama3", "yarn", "longrope", "su", "mrope")
 ACTIVATIONS = {
     "silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_fast": "gelu_tanh", "relu": "relu", "relu2": "relu2",
+    "gelu_fast": "gelu_tanh", "gelu_accurate": "gelu_tanh", "gelu_python": "gelu", "relu": "relu", "relu2": "relu2",
 }  # fmt: skip
 
 
@@ -94,7 +95,9 @@ def scaling(f: Fields, r: Fields, width: int) -> NoScaling:
     kind = "default"
     for field in ("type", "rope_type"):
         if r.has(field):
-            kind = one_of(r.where + field, r.config[field], ("default", "linear", "dynamic", "llama3", "yarn", "longrope", "su"))
+            kind = one_of(r.where + field, r.config[field], KINDS_OF_SCALING)
+    if kind == "mrope":  # three directions for pictures; positions of text are alike in all of them
+        r.seen.update(("mrope_section", "mrope_interleaved"))
     if kind == "linear":
         return Linear(r.number("factor", low=1e-3))
     if kind == "llama3":

@@ -22,6 +22,7 @@ language_model_only""".split()
 SAID_OUTSIDE = ("dtype", "torch_dtype", "tie_word_embeddings", *PLACES)
 DEFAULT_CONTEXT = 4096
 PLAIN_DTYPES = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
+PLAIN_DTYPES |= {f"torch.{name}": dtype for name, dtype in PLAIN_DTYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def read(config: dict, name: str = "") -> Reading:
     kind, path = located(config)
     family = FAMILIES[kind]
     levels = [Fields(config, family.defaults)]
+    if not path:
+        levels[0].seen.update(BESIDE if kind == family.wrapper else ())
     for field in path:
         levels.append(inside(levels[-1], field))
     outer, f = levels[0], levels[-1]
@@ -63,7 +66,8 @@ def read(config: dict, name: str = "") -> Reading:
     stored, unclear = quantised(f, any(hasattr(layer.ffn, "top_k") for layer in spec.layers))
     unclear = unclear or ("" if stored else hinted(name))
     weight = stored.dtype if stored else "" if unclear else own
-    notes = tuple(filter(None, (cache_in_words(f),)))
+    ties = ties_text(outer.config, outer.inside(path[0])) if path else ""
+    notes = tuple(filter(None, (ties, cache_in_words(f))))
     state = state_dtype(f, family, own)
     for nested in levels[1:]:
         outer.adopt(nested)
@@ -80,7 +84,7 @@ def located(config: dict, where: str = "") -> tuple[str, tuple[str, ...]]:
     A larger model may be of a family that is not known; SpecError where the language model is."""
     told = config.get("model_type", solver(config))
     if isinstance(told, str) and told in FAMILIES:
-        wraps = told == FAMILIES[told].wrapper and (not where or "text_config" in config)
+        wraps = told == FAMILIES[told].wrapper and "text_config" in config  # older files have its fields beside the others
         return told, ("text_config",) * wraps
     held = next((field for field in INSIDE if isinstance(config.get(field), dict)), "")
     if not held:
@@ -108,7 +112,30 @@ def inside(outer: Fields, field: str) -> Fields:
     outer.seen.update((*BESIDE, *SAID_OUTSIDE, *(name for name in outer.config if any(word in name for word in SIGHT))))
     text = outer.inside(field)
     said = {name: outer.config[name] for name in SAID_OUTSIDE if outer.config.get(name) is not None and text.get(name) is None}
+    if conflicting(outer.config, text) and newer(outer.config):
+        said["tie_word_embeddings"] = outer.config["tie_word_embeddings"]
     return Fields({**text, **said}, outer.defaults, f"{outer.where}{field}.")
+
+
+def conflicting(outside: dict, text: dict) -> bool:
+    """Do a model and the language model inside it disagree on whether the tables are tied?"""
+    both = outside.get("tie_word_embeddings"), text.get("tie_word_embeddings")
+    return None not in both and both[0] != both[1]
+
+
+def newer(outside: dict) -> bool:
+    """Was the file written by transformers 5 or later, which obeys what stands outside?"""
+    major = str(outside.get("transformers_version", "")).partition(".")[0]
+    return major.isdigit() and int(major) >= 5
+
+
+def ties_text(outside: dict, text: dict) -> str:
+    """A sentence where both disagree on tied tables; "" elsewhere."""
+    if not conflicting(outside, text):
+        return ""
+    first, second = ("outside", "5 or later") if newer(outside) else ("inside", "4, or none that it names")
+    said = "tie_word_embeddings stands outside and inside and differs"
+    return f"{said}: the one {first} holds, as the file was written by transformers {second}"
 
 
 def table(kind: str, model: nn.Module) -> list[Entry]:

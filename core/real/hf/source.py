@@ -8,29 +8,32 @@ import math
 
 from core.errors import SpecError, short
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 8 << 20  # lists of modules with bits of their own make some configs large
+CHUNK = 1 << 16  # bytes that are asked for at once
 MAX_DEPTH = 16
 UNBOUNDED = ("time_step_limit",)  # fields that say infinity for "no limit"
 
 
-def contents(source: str) -> bytes:
-    """The bytes of a file, or of standard input for -; never more than a config can have."""
+def contents(source: str, most: int = MAX_BYTES) -> bytes:
+    """The bytes of a file, or of standard input for -; never many more than a config (or `most`) can have."""
     name = "standard input" if source == "-" else f"source {short(source)}"
     try:
         with open(0 if source == "-" else source, "rb", closefd=source != "-") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = b""
+            while len(data) <= most and (more := file.read(CHUNK)):
+                data += more
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or "cannot be read").lower()
         raise SpecError(f"{name} must be a catalogue key, a path to a config.json or - ({why})") from None
-    if len(data) > MAX_BYTES:
-        raise SpecError(f"{name} must be a config.json of at most 1 MiB: this one is larger")
+    if len(data) > most:
+        raise SpecError(f"{name} must be a config.json of at most {most >> 20} MiB: this one is larger")
     return data
 
 
-def parse(text: str | bytes) -> dict:
+def parse(text: str | bytes, most: int = MAX_BYTES) -> dict:
     """JSON text -> object. SpecError where it is too long, empty, not JSON, not an object, or holds what no config can."""
-    if len(text) > MAX_BYTES:
-        raise SpecError(f"a config must be at most 1 MiB, not {len(text):,} bytes")
+    if len(text) > most:
+        raise SpecError(f"a config must be at most {most >> 20} MiB, not {len(text):,} bytes")
     if not text.strip():
         raise SpecError("a config must be a JSON object, not an empty text")
     try:
@@ -65,7 +68,7 @@ def _bounded(config: dict) -> None:
     left = [("", config, 1)]
     while left:
         path, value, depth = left.pop()
-        if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and path in UNBOUNDED):
+        if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and path.rpartition(".")[2] in UNBOUNDED):
             raise SpecError(f"{_name(path)} must be a finite number, not {value}")
         if not isinstance(value, (dict, list)):
             continue
