@@ -32,6 +32,9 @@ SLIDING = ("Sliding window", "sliding_window")  # the technique
 BRIEF_ATTENTION = "attention"  # the brief name of attention to every token; where other layers have a window it is called global
 
 
+Limits = dict[str, tuple[float, float | str]]  # of numbers, lowest and highest: a number, or another field's
+
+
 @dataclass(frozen=True)
 class Words:
     """What a part is called. `label` in a few words; `brief` in a folded block of layers; `size` of what it keeps whatever the
@@ -52,7 +55,7 @@ class Part(ABC):
     family: ClassVar[str]  # the mechanism in a sentence about it
     prefix: ClassVar[str]  # what errors write before the dot
     called: ClassVar[str]  # the same in words
-    limits: ClassVar[dict[str, tuple[float, float | str]]] = {}  # of numbers, lowest and highest: a number, or another field's
+    limits: ClassVar[Limits] = {}
 
     def __post_init__(self):
         for f in fields(self):
@@ -86,7 +89,7 @@ class Part(ABC):
 
     def buffers(self) -> int:
         """Numbers kept beside the weights that no gradient reaches: a router's bias, tables of decay."""
-        return 0
+        return sum(part.buffers() for part in self.made_of().values())
 
     # What it is called
 
@@ -142,7 +145,7 @@ class Mixer(Part):
 
     def unseen(self, d_model: int, queries: int, context: int) -> int:
         """FLOPs that torch's counter takes for 0 on a CPU."""
-        return 0
+        return sum(mixer.unseen(d_model, queries, context) for mixer in self.wrapped())
 
     def causal(self) -> Self:
         """The same, reading backwards only."""
@@ -264,6 +267,16 @@ class Recurrent(Mixer):
         return 2 * queries * self.elementwise
 
 
+class Convolved(Recurrent):
+    """One behind a short causal convolution of `kernel` taps."""
+
+    kernel: int
+    limits: ClassVar[Limits] = {"kernel": (2, 64)}
+
+    def spans(self) -> tuple[int, ...]:
+        return (self.kernel,)
+
+
 class Ffn(Part):
     """Mixes channels."""
 
@@ -271,9 +284,9 @@ class Ffn(Part):
     def kind(self) -> str:
         return "routed" if self.routed else "dense"
 
-    @abstractmethod
     def active(self, d_model: int) -> int:
-        """Learned numbers that one token visits."""
+        """Learned numbers that one token visits: all, where no router picks."""
+        return self.params(d_model)
 
     @abstractmethod
     def flops(self, d_model: int, queries: int) -> dict[str, int]:

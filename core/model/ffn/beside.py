@@ -44,9 +44,6 @@ class Beside(Ffn):
     def active(self, d_model: int) -> int:
         return self.dense.active(d_model) + self.experts.active(d_model) + self.own(d_model)
 
-    def buffers(self) -> int:
-        return self.dense.buffers() + self.experts.buffers()
-
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
         flops = self.experts.flops(d_model, queries)
         return {**flops, "ffn": flops["ffn"] + self.dense.flops(d_model, queries)["ffn"]}

@@ -54,9 +54,6 @@ class Dense(Ffn):
     def params(self, d_model: int) -> int:
         return self.weights(d_model) + self.bias * ((2 if self.gated else 1) * self.hidden + d_model)
 
-    def active(self, d_model: int) -> int:
-        return self.params(d_model)
-
     def flops(self, d_model: int, queries: int) -> dict[str, int]:
         return {"ffn": 2 * queries * self.weights(d_model)}
 

@@ -29,13 +29,13 @@ from torch import Tensor, nn
 
 from core.errors import SpecError, divides
 from core.model.blocks import convolve, split
-from core.model.part import HEAD, MAX_RATIO, Recurrent, Words, narrow, product
+from core.model.part import HEAD, MAX_RATIO, Convolved, Words, narrow, product
 from core.model.scan import column, decay_rates, effective, scan, step_bias, unit
 from core.model.trace import NOTHING, Trace
 
 
 @dataclass(frozen=True)
-class GatedDelta(Recurrent):
+class GatedDelta(Convolved):
     """Gated DeltaNet (Qwen3-Next, Qwen3.5): configuration and formulas, in elements."""
 
     key_heads: int
@@ -48,7 +48,6 @@ class GatedDelta(Recurrent):
     name = "linear_attn"
     family = "Gated DeltaNet"
     prefix, called = "delta", "Gated DeltaNet"
-    limits = {"kernel": (2, 64)}
 
     def __post_init__(self):
         super().__post_init__()
@@ -98,16 +97,13 @@ class GatedDelta(Recurrent):
         widths = {"k_dim": narrow(self.k_dim, self.k_dim), "v_dim": narrow(self.v_dim, self.k_dim)}
         return replace(self, key_heads=keys, value_heads=ratio * keys, **widths)
 
-    def spans(self) -> tuple[int, ...]:
-        return (self.kernel,)
-
     @property
     def state_heads(self) -> int:
         return self.value_heads
 
 
 @dataclass(frozen=True)
-class KimiDelta(Recurrent):
+class KimiDelta(Convolved):
     """Kimi Delta Attention: every row of the memory has a decay of its own. Configuration and formulas, in elements."""
 
     heads: int
@@ -118,7 +114,6 @@ class KimiDelta(Recurrent):
     name = "self_attn"
     family = "Kimi Delta Attention"
     prefix, called = "kimi_delta", "Kimi Delta Attention"
-    limits = {"kernel": (2, 64)}
 
     @property
     def k_dim(self) -> int:
@@ -166,9 +161,6 @@ class KimiDelta(Recurrent):
 
     def small(self) -> "KimiDelta":
         return replace(self, heads=min(self.heads, 4), width=min(self.width, HEAD))
-
-    def spans(self) -> tuple[int, ...]:
-        return (self.kernel,)
 
     @property
     def state_heads(self) -> int:

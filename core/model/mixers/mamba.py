@@ -31,13 +31,13 @@ from torch import Tensor, nn
 
 from core.errors import SpecError, divides, number, one_of
 from core.model.blocks import Norm, convolve, split
-from core.model.part import HEAD, HIDDEN, STATE, Recurrent, Words, product
+from core.model.part import HEAD, HIDDEN, STATE, Convolved, Words, product
 from core.model.scan import column, decay_rates, effective, scan, step_bias
 from core.model.trace import NOTHING, Trace
 
 
 @dataclass(frozen=True)
-class Mamba1(Recurrent):
+class Mamba1(Convolved):
     """Mamba (Jamba, Falcon-Mamba): configuration and formulas, in elements."""
 
     inner: int
@@ -52,7 +52,6 @@ class Mamba1(Recurrent):
     name = "mamba"
     family = "Mamba"
     prefix, called = "mamba", "Mamba"
-    limits = {"kernel": (2, 64)}
 
     def __post_init__(self):
         super().__post_init__()
@@ -100,12 +99,9 @@ class Mamba1(Recurrent):
         size, rank = min(self.state_size, STATE // 2), min(self.rank, 4)
         return replace(self, inner=min(self.inner, HIDDEN // 2), state_size=size, rank=rank)
 
-    def spans(self) -> tuple[int, ...]:
-        return (self.kernel,)
-
 
 @dataclass(frozen=True)
-class Mamba2(Recurrent):
+class Mamba2(Convolved):
     """Mamba-2 (Nemotron-H, Granite 4.0-H, Falcon-H1): configuration and formulas, in elements."""
 
     heads: int
@@ -123,7 +119,6 @@ class Mamba2(Recurrent):
     name = "mamba"
     family = "Mamba-2"
     prefix, called = "mamba2", "Mamba-2"
-    limits = {"kernel": (2, 64)}
 
     def __post_init__(self):
         super().__post_init__()
@@ -185,9 +180,6 @@ class Mamba2(Recurrent):
         heads = groups * min(self.heads // self.groups, 3)
         size = min(self.state_size, STATE)
         return replace(self, heads=heads, groups=groups, width=min(self.width, HEAD), state_size=size)
-
-    def spans(self) -> tuple[int, ...]:
-        return (self.kernel,)
 
     @property
     def state_heads(self) -> int:

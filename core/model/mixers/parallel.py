@@ -45,9 +45,6 @@ class Parallel(Mixer):
     def build(self, d_model: int) -> "ParallelModule":
         return ParallelModule(self, d_model)
 
-    def unseen(self, d_model: int, queries: int, context: int) -> int:
-        return sum(mixer.unseen(d_model, queries, context) for mixer in (self.first, self.second))
-
     @property
     def kind(self) -> str:
         """Both kinds."""
@@ -61,9 +58,6 @@ class Parallel(Mixer):
 
     def state(self, d_model: int) -> dict[str, int]:
         return added(self.first.state(d_model), self.second.state(d_model))
-
-    def buffers(self) -> int:
-        return self.first.buffers() + self.second.buffers()
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
         return added(self.first.flops(d_model, queries, context), self.second.flops(d_model, queries, context))

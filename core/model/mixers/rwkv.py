@@ -126,9 +126,6 @@ class ChannelMix(Ffn):
         """Learned numbers: two matrices and one mix."""
         return 2 * d_model * self.hidden + d_model
 
-    def active(self, d_model: int) -> int:
-        return self.params(d_model)
-
     def state(self, d_model: int) -> dict[str, int]:
         """Elements kept that do not grow: the token before."""
         return {"shift": d_model}

@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from core.model.blocks import convolve
-from core.model.part import Recurrent, Words
+from core.model.part import Convolved, Words
 from core.model.trace import NOTHING, Trace
 
 
 @dataclass(frozen=True)
-class GatedConv(Recurrent):
+class GatedConv(Convolved):
     """Configuration and formulas, in elements."""
 
     kernel: int = 3
@@ -34,7 +34,6 @@ class GatedConv(Recurrent):
     name = "conv"
     family = "the gated short convolution"
     prefix, called = "shortconv", "the short convolution"
-    limits = {"kernel": (2, 64)}
 
     def build(self, d_model: int) -> "GatedConvModule":
         return GatedConvModule(self, d_model)
@@ -59,9 +58,6 @@ class GatedConv(Recurrent):
 
     def small(self) -> "GatedConv":
         return self  # as wide as the model
-
-    def spans(self) -> tuple[int, ...]:
-        return (self.kernel,)
 
 
 class GatedConvModule(nn.Module):

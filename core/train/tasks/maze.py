@@ -21,7 +21,7 @@ import torch
 
 from core.errors import SpecError
 from core.train.task import Task
-from core.train.tasks.supervision import after, averaged, finish, lengths, loss, mean_of, outcome, prepare
+from core.train.tasks.supervision import after, averaged, finish, lengths, loss, mean_of, outcome, prepare, rows_of, signs_of
 
 WORDS = "#.SGo"
 WALL, OPEN, START, GOAL, WAY = range(5)
@@ -140,10 +140,8 @@ def make(n: int, count: int, seed: int, held: bool = False) -> tuple[np.ndarray,
 
 
 def parse(text: str, n: int) -> tuple[int, ...]:
-    """A maze as typed, row by row: # walls, points, one S and one G; spaces and strokes between rows are left out."""
-    if len(text) > MAX_CHARACTERS:
-        raise SpecError(f"the maze must be at most {MAX_CHARACTERS} characters, not {len(text)}")
-    signs = [sign.upper() for sign in text if not sign.isspace() and sign not in "/|,;"]
+    """A maze as typed: # walls, points, one S and one G."""
+    signs = [sign.upper() for sign in signs_of(text, "maze", MAX_CHARACTERS)]
     accepted = f"{n * n} signs, row by row: # for a wall, a point for an open cell, one S and one G"
     for sign in signs:
         if sign not in WORDS[:WAY]:
@@ -155,8 +153,7 @@ def parse(text: str, n: int) -> tuple[int, ...]:
 
 def as_typed(board, n: int) -> str:
     """A maze as it is typed."""
-    signs = [WORDS[word] for word in board]
-    return " ".join("".join(signs[row : row + n]) for row in range(0, n * n, n))
+    return rows_of([WORDS[word] for word in board], n)
 
 
 def problem(board: tuple[int, ...]) -> str:

@@ -174,16 +174,18 @@ SAYS = ("when:1", "name:1", "makes:1", "name:2")
 CONTEXTS = tuple(itertools.product((PRESENT, PAST), (HE, SHE, THEY), (HE, SHE), range(TRADE_COUNT)))
 
 
+OWN = ("tense", "number", "person", "trade", "one", "last", "he", "she", "any")  # features that a text has, as `features` says
+SCOPES = {  # which of them a slot of a scope asks of its word, in the order of FEATURES
+    "1": ("tense", "number", "person", "trade"), "2": ("tense", "one", "last", "any"), "m": ("any", "any", "he", "any"),
+    "f": ("any", "any", "she", "any"), "": ("any",) * len(FEATURES),
+}  # fmt: skip
+
+
 def expected(scope: str, context: tuple[int, int, int, int]) -> tuple[int, ...]:
     """The features that a slot of a scope asks of its word, in the order of FEATURES; ANY where it asks nothing."""
     tense, person, last, trade = context
-    asked = {
-        "1": (tense, SEVERAL if person == THEY else ONE, person, trade),
-        "2": (tense, ONE, last, ANY),
-        "m": (ANY, ANY, HE, ANY),
-        "f": (ANY, ANY, SHE, ANY),
-    }
-    return asked.get(scope, (ANY,) * len(FEATURES))
+    own = dict(zip(OWN, (tense, SEVERAL if person == THEY else ONE, person, trade, ONE, last, HE, SHE, ANY)))
+    return tuple(own[name] for name in SCOPES[scope])
 
 
 def fitting(slot: str, context: tuple[int, int, int, int]) -> list[int]:
@@ -244,19 +246,10 @@ def checked(tokens: Tensor) -> Tensor:
     return torch.cat([order[..., None], clash], -1)
 
 
-OWN = ("tense", "number", "person", "trade", "one", "last", "he", "she", "any")  # features that a text has, as `features` says
-
-
 @cache
 def asks() -> Tensor:
     """(S, 4): for each slot and feature, which of a text's own features (an index into OWN) it must show."""
-    of = {
-        "1": ("tense", "number", "person", "trade"),
-        "2": ("tense", "one", "last", "any"),
-        "m": ("any", "any", "he", "any"),
-        "f": ("any", "any", "she", "any"),
-    }
-    return torch.tensor([[OWN.index(name) for name in of.get(parts(slot)[1], ("any",) * 4)] for slot in grammar().slots])
+    return torch.tensor([[OWN.index(name) for name in SCOPES[parts(slot)[1]]] for slot in grammar().slots])
 
 
 def features(tokens: Tensor, plan: Tensor) -> Tensor:

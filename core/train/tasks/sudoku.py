@@ -24,7 +24,7 @@ import torch
 
 from core.errors import SpecError
 from core.train.task import Task
-from core.train.tasks.supervision import after, averaged, finish, lengths, loss, mean_of, outcome, prepare
+from core.train.tasks.supervision import after, averaged, finish, lengths, loss, mean_of, outcome, prepare, rows_of, signs_of
 
 BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # rows and columns of a box
 CLASSES = {4: 2, 6: 49}  # of the sizes whose full boards are all listed
@@ -333,10 +333,8 @@ def choices(n: int, held: bool) -> np.ndarray:
 
 
 def parse(text: str, n: int) -> tuple[int, ...]:
-    """A board as typed, row by row: digits, a point or 0 for a gap; spaces and strokes between rows are left out."""
-    if len(text) > MAX_CHARACTERS:
-        raise SpecError(f"the board must be at most {MAX_CHARACTERS} characters, not {len(text)}")
-    signs = [sign for sign in text if not sign.isspace() and sign not in "/|,;"]
+    """A board as typed: digits, a point or 0 for a gap."""
+    signs = signs_of(text, "board", MAX_CHARACTERS)
     accepted = f"{n * n} digits from 1 to {n}, row by row, with a point for a gap"
     for sign in signs:
         if sign not in ".0_" and sign not in "123456789"[:n]:
@@ -348,8 +346,7 @@ def parse(text: str, n: int) -> tuple[int, ...]:
 
 def as_typed(board, n: int) -> str:
     """A board as it is typed: rows of digits and points."""
-    signs = ["." if not word else str(int(word)) for word in board]
-    return " ".join("".join(signs[row : row + n]) for row in range(0, n * n, n))
+    return rows_of(["." if not word else str(int(word)) for word in board], n)
 
 
 def problem(board: tuple[int, ...]) -> str:

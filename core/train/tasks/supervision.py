@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.errors import SpecError
 from core.model.decoding.recursion import State, answer, solve, start, step
 from core.model.model import Model
 
@@ -54,12 +55,7 @@ def prepare(model: Model, size: int, count: int, most: int = 0, **_) -> None:
     """Give a fresh model the average of its weights, and the boards under way where it is trained on such."""
     model.average = Average(model)
     if most:
-        model.under_way = Boards(model, count, cells_of(size))
-
-
-def cells_of(size: int) -> int:
-    """Cells of a square board."""
-    return size * size
+        model.under_way = Boards(model, count, size * size)
 
 
 def loss(model, board: Tensor, solved: Tensor, drawn: Tensor, most: int = 0, learned: int = 0, **_) -> Tensor:
@@ -181,3 +177,18 @@ def lengths(step: int, generator: torch.Generator, count: int, most: int = 0, ra
     longer = torch.randint(2, most + 2, (count,), generator=generator)
     stay = torch.where(torch.rand(count, generator=generator) < STAY, longer, 1)
     return torch.stack([stay, torch.full_like(stay, most)], 1)
+
+
+# Boards that a reader writes
+
+
+def signs_of(text: str, what: str, most: int) -> list[str]:
+    """The signs of a board as typed, row by row; spaces and strokes between rows are left out."""
+    if len(text) > most:
+        raise SpecError(f"the {what} must be at most {most} characters, not {len(text)}")
+    return [sign for sign in text if not sign.isspace() and sign not in "/|,;"]
+
+
+def rows_of(signs: list[str], n: int) -> str:
+    """Rows of n signs, side by side."""
+    return " ".join("".join(signs[row : row + n]) for row in range(0, n * n, n))
