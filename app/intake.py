@@ -16,13 +16,15 @@ import streamlit as st
 
 from app import controls, panels, state
 from core.errors import SpecError
-from core.real import catalogue, intake
+from core.real import catalogue, intake, released
+from core.real.beside import gathered, index_text
 from core.real.hf.source import as_object, parse
 from core.real.intake import Taken
 
 HELP = (
     "The config.json of a model on the Hugging Face Hub stands under Files of its page. At most 8 MB; it stays in this session "
-    "and is read here, never executed; nothing is fetched."
+    "and is read here, never executed; nothing is fetched. Put hf_quant_config.json and "
+    "model.safetensors.index.json of the same model beside it, if there are any."
 )
 PASTED = "pasted"
 HANDED = "cw-intake-handed-in"
@@ -77,11 +79,11 @@ def own(key: str, several: bool = False, read: Callable[[str, str | bytes], obje
     left, right = st.columns(2, gap="medium")
     with left:
         files = st.file_uploader(
-            "Upload config.json", type="json", accept_multiple_files=several, key=f"{key}-file", help=HELP
+            "Upload config.json", type="json", accept_multiple_files=True, key=f"{key}-file", help=HELP
         )  # fmt: skip
     with right:
         text = st.text_area("or paste it", key=f"{key}-text", placeholder=HOLDER, height=110)
-    given = [(file.name, file.getvalue()) for file in (files if several else [files]) if file]
+    given = gathered([(file.name, file.getvalue()) for file in files])
     given += [(PASTED, text)] if text and text.strip() else []
     if len(given) > intake.MOST_FILES:
         panels.error(f"at most {intake.MOST_FILES} configs are read at once, not {len(given)}: the first ones are shown")
@@ -124,7 +126,9 @@ def remark(result) -> str:
     """What a reader should know about what was handed in: how it was read, and what in it was not understood."""
     if not isinstance(result, Taken):
         return ""
-    notes = [f"{note[:1].upper()}{note[1:]}." for note in result.reading.notes]
+    own = released.weights(result.reading)
+    sentences = filter(None, (*result.reading.notes, index_text(result.reading, own.bytes if own else None)))
+    notes = [f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences]
     return " ".join(filter(None, (result.note, *notes, intake.strange(result.reading.unknown_fields))))
 
 

@@ -7,12 +7,15 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 from io import TextIOWrapper
+from pathlib import Path
 
 from core.count.dtypes import DTYPES, named
 from core.errors import LONGEST, CountedOnly, SpecError, whole
 
 # torch takes seconds to import: nothing above needs it, and commands import it once arguments and sources are known to be good.
 
+COMPANIONS = ("hf_quant_config.json", "quantize_config.json", "quant_config.json", "model.safetensors.index.json")
+MOST_BYTES_BESIDE = 32 << 20  # bytes of one of them
 WITHOUT = "a field of the config that is not understood, to count without; may stand several times"
 BOUNDS = {"context": (1, LONGEST), "batch": (1, 1 << 20), "tokens": (2, 2048), "seed": (0, 1 << 62)}
 
@@ -58,11 +61,12 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, parser_class=Parser)
 
     inspect = commands.add_parser("inspect", help="count a model")
-    inspect.add_argument("source", nargs="+", help="a catalogue key, a path to a config.json, or - for standard input")
+    inspect.add_argument("source", nargs="+", help="a catalogue key, a path to a config.json or its folder, or -")
     inspect.add_argument("--context", help="tokens; default: the config's maximum")
     inspect.add_argument("--batch", default="1", help="equal sequences")
     inspect.add_argument("--weight-dtype", help=f"{', '.join(DTYPES)} or bits a weight; default: the config's own")
     inspect.add_argument("--cache-dtype", help="likewise")
+    inspect.add_argument("--beside", action="append", default=[], metavar="FILE", help=f"{', '.join(COMPANIONS)} of the source")
     inspect.add_argument("--without", action="append", default=[], metavar="FIELD", help=WITHOUT)
     form = inspect.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one object a source and line")
@@ -93,21 +97,35 @@ def parser() -> argparse.ArgumentParser:
 # Sources
 
 
-def opened(source: str, without: list[str]):
+def opened(source: str, without: list[str], beside: list[str]):
     """A catalogue key, a path or - -> Reading. What a reader should know of it goes to standard error."""
     from core.real import catalogue, intake
+    from core.real.beside import gathered
     from core.real.hf.source import contents
 
     rows = catalogue.entries()
     if source in rows:
         return rows[source].reading
+    path, more, name = whereabouts(source)
+    files = [(Path(file).name, contents(file, MOST_BYTES_BESIDE)) for file in (*more, *beside)]
+    data = gathered([(name, contents(path)), *files])[0][1]
     try:
-        taken = intake.take(contents(source), "standard input" if source == "-" else source, {"without": without})
+        taken = intake.take(data, name, {"without": without} if without else None, Path(path).absolute().parent.name)
     except intake.NotUnderstood as error:
         raise SpecError(f"{error} (--without {' --without '.join(error.fields[:3])})") from None
     for note in filter(None, (taken.note, *taken.reading.notes)):
         print(f"note: {note}", file=sys.stderr)
     return taken.reading
+
+
+def whereabouts(source: str) -> tuple[str, list[str], str]:
+    """The path of a config, the files beside it that are read with it, and what to call it: of a folder its config.json."""
+    if source == "-":
+        return source, [], "standard input"
+    folder = Path(source)
+    if not (folder / "config.json").is_file():
+        return source, [], source
+    return str(folder / "config.json"), [str(folder / n) for n in COMPANIONS if (folder / n).is_file()], folder.absolute().name
 
 
 def integer(field: str, value: str, low: int, high: int) -> int:
@@ -123,7 +141,7 @@ def integer(field: str, value: str, low: int, high: int) -> int:
 
 def cmd_inspect(args) -> None:
     """Print each source as a table, as JSON lines or as CSV."""
-    readings = [opened(source, args.without) for source in args.source]
+    readings = [opened(source, args.without, args.beside) for source in args.source]
     from core.real import rows as real
 
     asked = (args.context or 0, args.batch, args.weight_dtype or "", args.cache_dtype or "")
@@ -159,7 +177,7 @@ def table(row: dict) -> str:
 
 def cmd_live(args) -> None:
     """Run the twin of one source."""
-    r = opened(args.source, args.without)
+    r = opened(args.source, args.without, [])
     from core.shape import twin
 
     try:

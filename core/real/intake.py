@@ -22,6 +22,7 @@ from core.count import dtypes
 from core.errors import SpecError, short
 from core.paths import ROOT
 from core.real import catalogue
+from core.real.beside import ANSWERS, index_of
 from core.real.hf.fields import INSIDE
 from core.real.hf.source import MAX_BYTES, as_object, parse
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 MOST_FILES = 8
 LONGEST_NAME = 60
-ANSWERS = "_counted_with"  # in a config: what its reader answered where it leaves something open; travels with it in a link
 QUOTES = "'\""
 HUB = re.compile(r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)?([\w][\w.-]{0,95})/([\w][\w.-]{0,95})(?:/\S*)?")
 ADDRESS = re.compile(r"(?:https?|ftp|file)://\S*|www\.\S+", re.IGNORECASE)
@@ -71,26 +71,30 @@ class Taken:
         return self.reading.spec.name
 
 
-def take(data: str | bytes, name: str = "", answers: dict | None = None) -> Taken:
+def take(data: str | bytes, name: str = "", answers: dict | None = None, folder: str = "") -> Taken:
     """A config.json, read. SpecError says in one sentence what is wrong and what is accepted. `answers` is what its reader says
-    where it leaves something open: `weight_dtype`, what the weights take; `without`, fields to count without."""
+    where it leaves something open: `weight_dtype`, what the weights take; `without`, fields to count without.
+    `folder` is the name of the folder that it stands in."""
     if len(data) > MAX_BYTES:
         raise SpecError(f"a config must be at most 8 MiB, not {len(data):,} bytes")
     if pointer := elsewhere(data):
         raise SpecError(pointer)
     config = parse(data)
-    return understood(config | {ANSWERS: as_object(config.get(ANSWERS)) | answers} if answers else config, name)
+    return understood(config | {ANSWERS: as_object(config.get(ANSWERS)) | answers} if answers else config, name, folder)
 
 
-def understood(config: dict, name: str = "") -> Taken:
+def understood(config: dict, name: str = "", folder: str = "") -> Taken:
     """An object -> Taken."""
     if other := another(config):
         raise SpecError(other)
     from core.real.hf import reader  # brings torch
+    from core.real.quantisation.stated import hinted
 
     answers = as_object(config.get(ANSWERS))
     stated = {field: value for field, value in config.items() if field != ANSWERS}
-    reading = derived(reader.read(stated, named(config, name)))
+    reading = replace(derived(reader.read(stated, named(config, name))), index=index_of(config))
+    if not reading.quantisation and not reading.unclear and (why := hinted(folder)):
+        reading = replace(reading, unclear=why, weight_dtype="")
     if reading.unclear and (told := answers.get("weight_dtype")):
         reading = replace(reading, weight_dtype=dtypes.named("weight_dtype", told))
     without = answers.get("without")

@@ -138,7 +138,7 @@ def tensors(spec: ModelSpec, family: Family, q: Quantisation, single: Names):
                 if single.means(name):
                     yield (shape, SINGLE), often
                     continue
-                for piece, called in split(theirs.get(ours, outer(ours)), shape):
+                for piece, called in split(theirs.get(ours, outer(ours)), shape, getattr(layer.ffn, "gated", True)):
                     yield (piece, scheme(q, called, name, len(shape))), often
 
 
@@ -204,8 +204,10 @@ def released_names(spec: ModelSpec, family: Family, places: list[int]) -> dict[s
     return {name: entry.theirs for entry in entries for name in entry.ours}
 
 
-def split(theirs: str, shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], str]]:
-    """gate and up of experts stand in one tensor here and in two in the files: each with its name."""
+def split(theirs: str, shape: tuple[int, ...], gated: bool = True) -> list[tuple[tuple[int, ...], str]]:
+    """gate and up of experts stand in one tensor here and in two in the files: each with its name. Without a gate it is up."""
+    if theirs.endswith("gate_up_proj") and not gated:
+        return [(shape, theirs.replace("gate_up_proj", "up_proj"))]
     if theirs.endswith("gate_up_proj") and len(shape) == 3 and shape[1] % 2 == 0:
         stem, half = theirs.removesuffix("gate_up_proj"), (shape[0], shape[1] // 2, shape[2])
         return [(half, f"{stem}gate_proj"), (half, f"{stem}up_proj")]

@@ -7,6 +7,7 @@ import json
 from core.count import cost
 from core.count.dtypes import in_words
 from core.real import released
+from core.real.beside import index_text
 from core.real.quantisation.stated import ASK
 
 ECHOED = ("name", "model_type", "context", "batch", "weight_dtype", "cache_dtype")
@@ -22,7 +23,8 @@ def row(r, context: int = 0, batch: int = 1, weight_dtype: str = "", cache_dtype
     echoed = dict(zip(ECHOED, (r.spec.name, r.model_type, c.context, c.batch, weights or None, c.cache_dtype)))
     counted = {field: getattr(c, field) for field in COUNTED} | ({} if weights else {"weight_bytes": None})
     own = released.weights(r)
-    counted |= {"weight_bytes_as_released": own.bytes if own else None, "weight_note": note_text(weights, own, r)}
+    counted |= {"weight_bytes_as_released": own.bytes if own else None, "weight_bytes_of_files": r.index and r.index.total}
+    counted |= {"weight_note": note_text(weights, own, r)}
     return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
 
 
@@ -30,7 +32,7 @@ def note_text(dtype: str, own, r) -> str:
     """What `weight_bytes` takes a number for, what the release's files hold, and what else a reader should know."""
     files = f"as released: {own.note if own else f'not known: {r.unclear}' if r.unclear else 'not derived'}"
     first = f"{dtype}: {in_words(dtype)}" if dtype else f"no dtype: {ASK}"
-    return "; ".join((first, files, *r.notes))
+    return "; ".join(filter(None, (first, files, index_text(r, own.bytes if own else None), *r.notes)))
 
 
 def to_csv(rows: list[dict]) -> str:

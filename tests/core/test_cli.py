@@ -15,7 +15,8 @@ from tests.core.shell import CONFIG, process, runs, shell
 
 INSPECT = """name model_type context batch weight_dtype cache_dtype params_total params_active
 params_active_without_input_embedding params_active_without_embeddings buffers cache_elements state_elements
-cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops weight_bytes_as_released weight_note
+cache_bytes state_bytes state_dtype weight_bytes flops_per_token prefill_flops weight_bytes_as_released weight_bytes_of_files
+weight_note
 layers assumed unknown_fields""".split()
 LIVE = """name model_type tokens shrunk logits_std params_counted params_measured cache_elements_counted cache_elements_measured
 state_elements_counted state_elements_measured decode_max_abs_diff assumed unknown_fields""".split()

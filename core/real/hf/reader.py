@@ -1,6 +1,9 @@
 """One door for every config.json: an object in, a spec with what was assumed and what was not understood out."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -13,6 +16,9 @@ from core.real.hf.fields import ABSENT, INSIDE, Fields
 from core.real.hf.weights import Entry, WeightError, numbers
 from core.real.quantisation.scheme import Quantisation
 from core.real.quantisation.stated import PLACES, cache_in_words, hinted, quantised
+
+if TYPE_CHECKING:
+    from core.real.beside import Index
 
 SIGHT = "vision visual image video audio speech media mm_ multimodal projector placeholder _token_id _token_index".split()
 BESIDE = """vision_config boi_token_index eoi_token_index image_token_index boi_token_id eoi_token_id image_token_id
@@ -31,7 +37,7 @@ class Reading:
     the family's. `quantisation` says which weights are in `weight_dtype` and which are not; None where all are alike. `unclear`
     is a sentence where the config, or the model's name, says that weights are stored in fewer bits and not how: `weight_dtype`
     is then "". `notes` are further sentences that a reader should know. `inside` is the field that holds the language model where
-    what holds it is a model of an unknown family."""
+    what holds it is a model of an unknown family. `index` is what the index of its files states, where that was handed in."""
 
     spec: ModelSpec
     model_type: str
@@ -45,6 +51,7 @@ class Reading:
     unclear: str = ""
     notes: tuple[str, ...] = ()
     inside: str = ""
+    index: Index | None = None
 
 
 def read(config: dict, name: str = "") -> Reading:
