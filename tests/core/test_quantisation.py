@@ -251,6 +251,6 @@ def test_experts_without_a_gate_are_found_by_their_name():
     config = catalogue.entries()["nemotron-3-nano-30b-a3b"].config
     layers = [i for i, letter in enumerate(config["hybrid_override_pattern"]) if letter == "E"]
     listed = [f"backbone.layers.{i}.mixer.experts.{e}.{p}_proj" for i in layers for e in range(128) for p in ("up", "down")]
-    stated = {"quant_algo": "MIXED_PRECISION", "quantized_layers": dict.fromkeys(listed, {"quant_algo": "W4A16_NVFP4"})}
+    stated = {"quant_algo": "MIXED_PRECISION", "quantized_layers": {key: {"quant_algo": "W4A16_NVFP4"} for key in listed}}
     found = {part.dtype: part.numbers for part in released.weights(reading(stated, config)).parts}
     assert found["nvfp4"] == len(layers) * 128 * 2 * 2688 * 1856
