@@ -243,7 +243,7 @@ def deployed(d: Design) -> dict:
 
 def here() -> str:
     """The link to what stands here."""
-    return state.link(state.page(), state.values())
+    return state.here()
 
 
 def about(d: Design) -> dict:

@@ -87,7 +87,7 @@ def ladder_of(reading, key: str) -> None:
 
 def about(reading) -> dict:
     """What goes into an exported file."""
-    return {"model": reading.spec.name, "context": reading.context, "link": state.link(state.page(), state.values())}
+    return {"model": reading.spec.name, "context": reading.context, "link": state.here()}
 
 
 # Numbers

@@ -14,7 +14,7 @@ from app.figures import kinds
 from app.figures.maps import Tape, maps
 from app.panels import Bar
 from core.errors import SpecError
-from core.lessons.common import layer_kinds
+from core.lessons.common import CONTEXTS, layer_kinds
 from core.lessons.recall import Answer, Finder
 from core.model.registry import question
 from core.paths import ROOT
@@ -81,12 +81,15 @@ def names_and_things(examples: dict[str, str], pairs: tuple[int, int] = (5, 14),
     return controls.Prompt("prompt", "Who has what", examples, surprise, recall.MAX_CHARACTERS)
 
 
-def model_and_prompt(real: controls.Pick, context: controls.Slider, prompt: controls.Prompt) -> tuple[str, str, str]:
-    """A real model, at how many tokens, and the prompt: folded, under a line that names all three."""
-    with controls.more(f"{real.name(real.peek())} at {context.peek()} · {prompt.example()}"):
+def model_and_prompt(
+    real: controls.Pick[str], context: str, prompt: controls.Prompt, help: str = "Tokens so far, for the real models."
+) -> tuple[str, int, str]:
+    """A real model, at how many tokens, at first `context`, and the prompt: folded, under a line that names all three."""
+    slider = controls.Slider("context", "Context", tuple(CONTEXTS), context, "ink", help)
+    with controls.more(f"{real.name(real.peek())} at {slider.peek()} · {prompt.example()}"):
         with controls.row("real"):
-            held = real.draw(), context.draw()
-        return *held, prompt.draw()
+            key, tokens = real.draw(), CONTEXTS[slider.draw()]
+        return key, tokens, prompt.draw()
 
 
 def attempt(parse: Callable[[str], Held], text: str, otherwise: str) -> Held:
@@ -127,7 +130,7 @@ def mark(prompt, vocabulary: str) -> None:
 def about(variant: str, **more) -> dict:
     """What goes into an exported file: the checkpoint, its seed and command, the page's link and the values shown."""
     record = zoo.checkpoint(variant)
-    link = state.link(state.page(), state.values())
+    link = state.here()
     return {"checkpoint": variant, "seed": record.seed, "command": record.command, "link": link, **more}
 
 

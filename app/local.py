@@ -89,7 +89,7 @@ def chosen(key: str, usable: list[str]) -> None:
 
 def about(key: str, name: str, prompt: str, own: local.Opened) -> dict:
     """What goes into an exported file."""
-    link = state.link(state.page(), state.values())
+    link = state.here()
     return {"model": name, "model_type": own.reading.model_type, "prompt": prompt, "link": link}
 
 

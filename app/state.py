@@ -65,7 +65,7 @@ def note(key: str, value, default, label: str = "") -> None:
     notes["values"][key] = value
     notes["defaults"][key] = default
     given, refused = st.session_state.get(_GIVEN, {}).pop(key, []), st.session_state.setdefault(_REFUSED, {})
-    if not taken(given, value):
+    if not is_taken(given, value):
         refused[key] = (label or key, given, word(value))
     elif key in refused and refused[key][2] != word(value):
         del refused[key]
@@ -82,11 +82,11 @@ def spell(key: str, options) -> None:
 def meant(asked: str, options, otherwise=None):
     """The option that a link's word is for: written alike, or the same number."""
     alike = [option for option in options if word(option) == asked]
-    numbers = [option for option in options if isinstance(option, (int, float)) and asked and taken([asked], option)]
+    numbers = [option for option in options if isinstance(option, (int, float)) and asked and is_taken([asked], option)]
     return next(iter(alike + numbers), otherwise)
 
 
-def taken(given: list[str], value) -> bool:
+def is_taken(given: list[str], value) -> bool:
     """Does a control hold what the link asks for? Of several words for one value the last counts; empty ones ask for nothing."""
     asked = [text for text in given if text]
     if not asked:
@@ -156,6 +156,11 @@ def link(page: str, values: dict) -> str:
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     path = "/".join(part for part in (base, quote(page)) if part)
     return f"/{path}?{query(values)}"
+
+
+def here() -> str:
+    """The link to what stands here now."""
+    return link(page(), values())
 
 
 def page() -> str:

@@ -228,7 +228,7 @@ def straight(_: Choice) -> None:
     panels.caption("**Same size, same steps; what differs is what they are asked for and what they were trained on.**")
 
 
-def budget(_: Choice) -> None:
+def training(_: Choice) -> None:
     """What each model was trained on."""
     live.heading("What each was trained on")
     live.table(*proved.budget_rows())
@@ -255,7 +255,7 @@ def scaling(_: Choice) -> None:
     panels.caption(f"**{proved.scaling_said()}** {{source}}", source=live.anchor("Its evaluation guide", proved.GUIDE))
 
 
-proof = live.proof(MECHANISM, (by_kind, drift), every_kind, (straight, budget), printed=proved.FACTS)
+proof = live.proof(MECHANISM, (by_kind, drift), every_kind, (straight, training), printed=proved.FACTS)
 live.page(
     ANSWER, CORRECTION, choose, see, live.stacked((ours, cwm), formula, others), live.stacked(proof, scaling),
     live.reading(*PATHS, listed=MECHANISM.papers), users,

@@ -101,7 +101,7 @@ def folded() -> str:
 
 def about(sides: tuple[lesson.Side, ...], context: int) -> dict:
     """What goes into an exported file."""
-    return {"models": ", ".join(s.name for s in sides), "context": context, "link": state.link(state.page(), state.values())}
+    return {"models": ", ".join(s.name for s in sides), "context": context, "link": state.here()}
 
 
 # See

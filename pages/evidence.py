@@ -142,7 +142,7 @@ def opened(row: lesson.Row) -> None:
         st.html(f'<div class="cw-opened">{chip(row.outcome)}<p>{html.escape(row.sentence)}</p></div>')
         if row.compared:
             picture(row)
-        said(row)
+        explain(row)
 
 
 def picture(row: lesson.Row) -> None:
@@ -153,11 +153,11 @@ def picture(row: lesson.Row) -> None:
     alt = f"Every run of {len(sides)} sides compared, {row.outcome}: " + "; ".join(
         f"{name} {kinds.spread_text({'mean': s.mean, 'sd': s.sd})}" for name, s in zip(called, sides)
     )
-    config = {"claim": row.sentence, "command": row.command, "link": state.link(state.page(), state.values())}
+    config = {"claim": row.sentence, "command": row.command, "link": state.here()}
     frame.figure(fig, key="seeds", alt=alt, table=lesson.table(row, named(row)), config=config)
 
 
-def said(row: lesson.Row) -> None:
+def explain(row: lesson.Row) -> None:
     """The gaps, the rule in words, and how to make the runs again."""
     gaps = "".join(
         f"<small>{html.escape(named(row)(g.number))}: {kinds.spread_text({'mean': g.mean, 'sd': g.sd})}</small>" for g in row.gaps

@@ -231,13 +231,13 @@ def side(choice: Choice, shown: Shown) -> None:
     n = len(shown.words)
     here = lesson.ours(choice.setting, n)
     with panels.card(f"Memory after {n} tokens", "cache"):
-        bars(here, exact, choice.setting.mix != FULL)
+        kept_bars(here, exact, choice.setting.mix != FULL)
         panels.check(here.total, int(shown.scene.memory_bytes[-1]))
         if here.crossover:
             live.small(f"less than attention from {here.crossover:,} tokens on")
     real = lesson.real_model(choice.key)
     with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
-        bars(real, binary)
+        kept_bars(real, binary)
         live.small(f"{deltas(choice.key)} layers keep a matrix: less than attention from {real.crossover:,} tokens on")
 
 
@@ -246,7 +246,7 @@ def deltas(key: str) -> str:
     return f"{len(lesson.delta_layers(spec_of(key)))} of {len(spec_of(key).layers)}"
 
 
-def bars(kept: Kept, write: Callable[[float], str], has_deltas: bool = True) -> None:
+def kept_bars(kept: Kept, write: Callable[[float], str], has_deltas: bool = True) -> None:
     """Attention in every layer; then what is kept: state and cache."""
     rows = [panels.Bar("all attention", kept.whole), panels.Bar("state", kept.state, "state", True)] if has_deltas else []
     cache = [panels.Bar("cache", kept.cache, "kv", True)] if kept.cache or not has_deltas else []
@@ -272,7 +272,7 @@ def ours(choice: Choice) -> None:
     panels.check(int(own[points[-1] - 1]), int(values[-1]))
 
 
-def real(choice: Choice) -> None:
+def theirs(choice: Choice) -> None:
     """A real model's memory against context."""
     live.heading(f"{choice.name}: memory against context")
     contexts, spec = 2 ** np.arange(6, 21), spec_of(choice.key)
@@ -360,7 +360,7 @@ def users(_: Choice) -> None:
 
 
 live.page(
-    ANSWER, CORRECTION, choose, see, live.stacked((ours, real), formula, real_models),
+    ANSWER, CORRECTION, choose, see, live.stacked((ours, theirs), formula, real_models),
     live.proof(MECHANISM, (recalled, learned)),
     live.reading("core/model/mixers/delta.py", "core/model/scan.py", listed=MECHANISM.papers, mixed_up=MIXED_UP), users,
 )  # fmt: skip

@@ -78,7 +78,7 @@ def picture(asked: lesson.Filter, month: str) -> tuple[lesson.Dot, ...]:
     fig = frame.drawn(make, "landscape", asked, month, picked)
     shown = lesson.chosen_dots(asked, month)
     alt = f"{len(shown)} models as dots: total parameters across, active parameters upwards, the cache of a token as the area"
-    config = {"link": state.link(state.page(), state.values()), "until": month}
+    config = {"link": state.here(), "until": month}
     frame.figure(fig, key="landscape", alt=alt, table=lesson.table(shown), config=config)
     clicks.listen("landscape", clicked)
     return shown

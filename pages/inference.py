@@ -84,13 +84,13 @@ def choose() -> Choice:
                 handed = intake.own("inference")
             reading = handed[0].reading if handed else lesson.reading(key)
             with slot:
-                context = held(reading)
+                context = context_of(reading)
     choice = Choice(reading, lesson.deploy(reading, accelerator, devices, users, context, settings), settings, price)
     verdict(choice.reading, choice.d, choice.scene)
     return choice
 
 
-def held(reading) -> int:
+def context_of(reading: Reading) -> int:
     """The context control; a solver has none, its board is as large as it is."""
     if lesson.boards(reading):
         panels.caption(f"**A board of {reading.context:,} positions:** this model has no context to choose.")
@@ -128,7 +128,7 @@ def verdict(reading, d: Deployment, scene: lesson.Scene) -> None:
 
 def about(scene: lesson.Scene) -> dict:
     """What goes into an exported file."""
-    return {"verdict": scene.verdict, "link": state.link(state.page(), state.values())}
+    return {"verdict": scene.verdict, "link": state.here()}
 
 
 def see(choice: Choice) -> None:

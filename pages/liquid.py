@@ -40,10 +40,8 @@ HELP_GATE = (
     "A number made from the token itself that multiplies what passes: one before the taps says what a token puts in, one "
     "after them what comes out. No activation follows."
 )
-HELP_CONTEXT = "Tokens so far, for the real models."
 PLACE = controls.Slider("attention", "Attention", tuple(lesson.PLACES), lesson.LAST, "kv", HELP_PLACE)
 REAL = controls.Pick("real", "Real model", lesson.users(), lesson.users()[0], name=model_name)
-CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "32k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES, (8, 16))
 GATES = controls.Switch("gates", "Both gates of every channel and token", hue="window")
 MIXED_UP = (
@@ -81,8 +79,8 @@ def choose() -> Choice:
     with controls.row():
         place = PLACE.draw()
         with controls.presets_first("model", presets, "kv"):
-            key, context, prompt = live.model_and_prompt(REAL, CONTEXT, PROMPT)
-    return Choice(place, key, CONTEXTS[context], prompt)
+            key, context, prompt = live.model_and_prompt(REAL, "32k", PROMPT)
+    return Choice(place, key, context, prompt)
 
 
 # See
@@ -183,11 +181,11 @@ def side(choice: Choice, prompt: recall.Prompt, shown: Watched, chosen: dict) ->
         our_ladder(place, n)
     mine, whole = live_bytes(variant, n), live_bytes(lesson.ALONE, n)
     with panels.card(f"Memory after {n} tokens", "cache"):
-        bars(whole, mine, exact, "kv" if lesson.attends(place) >= 0 else "window")
+        both_bars(whole, mine, exact, "kv" if lesson.attends(place) >= 0 else "window")
         panels.check(mine, int(shown.scene.memory_bytes[-1]))
     r = lesson.real_model(choice.key, choice.context)
     with panels.card(f"{r.name}, {choice.context:,} tokens", "real"):
-        bars(r.whole, r.total, binary, "kv")
+        both_bars(r.whole, r.total, binary, "kv")
         live.small(f"{attending(choice.key)} layers attend; the columns of the others are {binary(r.state)} of it")
 
 
@@ -245,7 +243,7 @@ def strips(place: str, shown: Watched, layer: int) -> None:
     )
 
 
-def bars(whole: int, mine: int, write: Callable[[float], str], hue: str) -> None:
+def both_bars(whole: int, mine: int, write: Callable[[float], str], hue: str) -> None:
     """Attention in every layer, and as it is."""
     rows = [panels.Bar("all attention", whole), panels.Bar("as it is", mine, hue, True)]
     panels.bars(rows, "attention in every layer against as it is", write)

@@ -10,7 +10,7 @@ from app.figures import ladder as ladder_figures
 from app.figures import mamba as figures
 from app.figures.maps import encode_probability, encode_signed
 from core.lessons import mamba as lesson
-from core.lessons.common import AXIS, CONTEXTS, column, memory_bytes, model_name, spec_of, totals
+from core.lessons.common import AXIS, column, memory_bytes, model_name, spec_of, totals
 from core.lessons.recall import LENGTHS, live_bytes, live_curve, live_smaller, measured_memory
 from core.lessons.recurrent import Watched, watch
 from core.real import catalogue
@@ -41,11 +41,9 @@ HELP_MASK = (
 HELP_STEP = (
     "How much of a token enters, and at once how far the past fades: both grow with it. The model makes one a token and head."
 )
-HELP_CONTEXT = "Tokens so far, for the real models."
 STATE = controls.Slider("state", "State", lesson.STATES, lesson.TYPICAL, "state", HELP_STATE)
 SHARE = controls.Choice("share", "Attention", lesson.SHARES, lesson.PURE, "kv", HELP_SHARE)
 REAL = controls.Pick("real", "Real model", lesson.hybrids(), lesson.default_hybrid(), name=model_name)
-CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES)
 MIXED_UP = (
     "**Input-dependent decay is not the delta rule.** Mamba-2 chooses how far everything fades; it does not erase along one key.",
@@ -87,8 +85,8 @@ def choose() -> Choice:
             panels.caption(f"**State: {size}.** The hybrid was trained with nothing else.")
         share = SHARE.draw()
         with controls.presets_first("model", presets(), "state"):
-            key, context, prompt = live.model_and_prompt(REAL, CONTEXT, PROMPT)
-    return Choice(share, size, key, CONTEXTS[context], prompt)
+            key, context, prompt = live.model_and_prompt(REAL, "128k", PROMPT)
+    return Choice(share, size, key, context, prompt)
 
 
 def presets() -> dict[str, dict]:

@@ -68,7 +68,7 @@ class Choice:
     @property
     def config(self) -> dict:
         """What goes into an exported figure of counts."""
-        return {"link": state.link(state.page(), state.values()), "mixers": self.kind}
+        return {"link": state.here(), "mixers": self.kind}
 
     def played(self) -> list[lesson.Played]:
         """Every mixer on the reader's facts and question, filled up with other facts."""

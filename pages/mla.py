@@ -146,7 +146,7 @@ def explain(choice: Choice, here: Scene, whole: Scene) -> None:
     panels.caption(
         f"**Latent of {choice.rank} numbers with{'' if choice.key else 'out'} a rope key, {len(here.words)} tokens:** {how}. "
         f"Upper row: attention at this size (r); lower row: at {lesson.FULL}. {{moved}} of a token's attention lies "
-        f"elsewhere.{share_said(choice)}",
+        f"elsewhere.{share_text(choice)}",
         moved=panels.term(
             f"{lesson.moved(here, whole):.1%}",
             "Half the summed absolute difference of the two rows of weights, averaged over heads and tokens.",
@@ -154,7 +154,7 @@ def explain(choice: Choice, here: Scene, whole: Scene) -> None:
     )
 
 
-def share_said(choice: Choice) -> str:
+def share_text(choice: Choice) -> str:
     """Whose share of the width this latent is, where a preset says so, and why that is harder here."""
     label = next((label for label, values in models.presets().items() if values["latent"] == choice.rank), "")
     if not label:
@@ -270,7 +270,7 @@ def count(asked: Asked) -> None:
         growth(asked)
         return
     real = controls.Pick("real", "Real model", models.keys(), models.default(), name=model_name).draw()
-    parts = (growth, reads), (arithmetic, at_once), formula, real_models, three_answers, often_said
+    parts = (growth, reads), (arithmetic, at_once), formula, real_models, three_answers, mistakes
     live.stacked(*parts)(replace(asked, real=real))
 
 
@@ -384,7 +384,7 @@ def three_answers(_: Asked) -> None:
     )
 
 
-def often_said(asked: Asked) -> None:
+def mistakes(asked: Asked) -> None:
     """Common mistakes, each with what is counted."""
     f = models.facts(asked.real)
     live.heading(f"Often said, counted for {f.name}")

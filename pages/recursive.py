@@ -20,29 +20,7 @@ ANSWER = "On the puzzles it was trained for, yes: it runs the same few layers ag
 CORRECTION = (
     "Tiny is its parameters, not its arithmetic; and it is no language model: it solves one kind of puzzle, and no other."
 )
-EXAMPLES = {
-    "6x6": {
-        "needs a search of places": "..4... ...61. ..25.. 65.... ....63 ....2.",
-        "one candidate at a time": "3...14 6...52 2..1.5 .1.... ..5..3 46....",
-        "a digit must be tried": "6.3.1. .5.... ...1.. ..2.3. 4..2.. ..54..",
-        "a kind of board held out": "31..2. .4.15. 654... 13.... 56...4 ......",
-    },
-    "9x9": {
-        "needs a search of places": "......... 5.82.1964 .79.84.51 1.49....3 .53..249. ...436..8 ...1.5... 91..47..2 .2.....45",
-        "one candidate at a time": "62.58.31. ..1273... 835.1..42 .1.6..4.3 9.435.... .......76 273.95168 ..98..537 .8.7.12.4",
-        "a digit must be tried": "39.5..18. ..4.13.95 1...89... 9..16..57 52.39..61 ...854... ..9..8... 68..25..9 ........8",
-        "more gaps than trained": "26.8..5.. .......16 ..5.3.... ..81...2. .....5... 1..6...7. .4.7..... .3..5.... ...24.731",
-    },
-    "4x4": {"ten gaps": "24.1 ...2 .2.. ...3", "six gaps": "43.2 .2.. .431 .124"},
-    "maze": {
-        "a way of 24": "G..#... .#.#.## .#..... ######. S#...#. .#.#.#. ...#...",
-        "a way of 20": "...#.#. .###.#. G..#... .###.#. .....#. ######. S......",
-        "a way of 8": "..S.... ####.#. ...#.#. .###.## .....#. .###.#. .#..G..",
-    },
-}
 KEYS = {"6x6": "board", "9x9": "large", "4x4": "small", "maze": "maze"}
-OWN = "your puzzle"
-LABELS = {"6x6": "The board", "9x9": "The board", "4x4": "The board", "maze": "The maze"}
 STEPS = tuple(2**k for k in range(5))
 PRESETS = {"One step": {"steps": 1}, "As trained": {"steps": lesson.STAY}, "Twice as long": {"steps": 2 * lesson.STAY}}
 HELP_STEPS = (
@@ -70,7 +48,6 @@ HELP_ALL = (
 DEPTH = controls.Slider("steps", "Recursion steps", STEPS, lesson.STAY, "state", HELP_STEPS.format(most=lesson.STAY))
 PUZZLE = controls.Choice("puzzle", "Puzzle", lesson.PUZZLES, lesson.PUZZLES[0], help=HELP_PUZZLE)
 PATH = "core/model/decoding/recursion.py"
-CELLS = {"6x6": "123456", "9x9": "123456789", "4x4": "1234"}
 HUES = {"trm-mlp": "state", "trm-attention": "query", "hrm": "latent", "looped": "window"}
 
 
@@ -104,16 +81,16 @@ def choose() -> Choice:
         controls.presets("steps", PRESETS, "state")
         solvers = tuple(lesson.SOLVERS[name])
         solver = controls.Choice("solver", "Solver", solvers, solvers[0], help=" ".join(HELP_SOLVER[s] for s in solvers))
-        board = controls.Prompt(
-            KEYS[name], LABELS[name], EXAMPLES[name], lambda rng: lesson.surprise(name, rng.randrange(1 << 30)), 200, "state"
-        )
-        with controls.more(f"{solver.peek()} · {board.example(OWN)}"):
+        label, fresh = "The maze" if name == "maze" else "The board", lambda rng: lesson.surprise(name, rng.randrange(1 << 30))
+        board = controls.Prompt(KEYS[name], label, lesson.EXAMPLES[name], fresh, 200, "state")
+        with controls.more(f"{solver.peek()} · {board.example('your puzzle')}"):
             variant = lesson.trained(name, solver.offer(solvers, solvers[0]))
-            shapes = lesson.shapes(variant)
-            inner = controls.Choice("inner", "n", lesson.INNERS, lesson.INNERS[0], help=HELP_INNER.format(shapes=shapes)).draw()
-            rounds = controls.Choice(
-                "rounds", "T", lesson.ROUNDS, lesson.ROUNDS[0], help=HELP_ROUNDS.format(shapes=shapes)
-            ).draw()
+            inner, rounds = (
+                controls.Choice(
+                    key, label, lesson.INNERS, lesson.AS_TRAINED, help=help.format(shapes=lesson.shapes(variant))
+                ).draw()
+                for key, label, help in (("inner", "n", HELP_INNER), ("rounds", "T", HELP_ROUNDS))
+            )
             every = controls.Switch("all", "Race all solvers", help=HELP_ALL).draw() if name == "6x6" else False
             text = board.draw()
     return Choice(steps, name, variant, inner, rounds, text, every)
@@ -121,7 +98,7 @@ def choose() -> Choice:
 
 def parsed(name: str, text: str) -> lesson.Puzzle:
     """The reader's puzzle; a sentence where it is none, or where not exactly one solution fits."""
-    puzzle = live.attempt(partial(lesson.parse, name), text, next(iter(EXAMPLES[name].values())))
+    puzzle = live.attempt(partial(lesson.parse, name), text, next(iter(lesson.EXAMPLES[name].values())))
     if puzzle.problem:
         panels.error(f"{puzzle.problem}. The model tries all the same, and nothing here can be called right or wrong.")
     return puzzle
@@ -149,35 +126,42 @@ def see(choice: Choice) -> None:
             ),
         )
     with right:
-        side(puzzle, thought, choice.price, lesson.measured_parameters(choice.variant))
+        side(choice, puzzle, thought)
         if puzzle.truth:
-            race(puzzle, choice.steps, lesson.rivals(choice.name, solver, choice.every), chosen["step"], config)
+            with panels.card("Solvers on this puzzle", "race"):
+                runs = lesson.beside(puzzle, choice.steps, lesson.rivals(choice.name, solver, choice.every))
+                fig = recursive.race(runs, chosen["step"], theme.colours(), theme.stroke())
+                alt = f"Share of gaps that are right after each update of y, {len(runs)} solvers on the same puzzle"
+                frame.figure(fig, key="race", alt=alt, table=lesson.race_table(runs), config=config)
 
 
 def picture(puzzle: lesson.Puzzle, thought: lesson.Thought, config: dict) -> dict:
     """Every board of the run."""
-    frames, is_maze = len(thought.words), puzzle.name == "maze"
-    start = {"step": frames}
-    words = ("wall", "open", "start", "goal", "way") if is_maze else ("gap", *CELLS[puzzle.name])
+    frames, is_maze, digits = len(thought.words), puzzle.name == "maze", "123456789"[: puzzle.size]
+    start, words = {"step": frames}, ("wall", "open", "start", "goal", "way") if is_maze else ("gap", *digits)
+
+    def rewrite(cell: int, word: int) -> None:
+        st.session_state[KEYS[puzzle.name]] = lesson.edited(puzzle, cell, word)
+
     chosen = boards(
         thought.words,
         thought.sure,
         key=f"boards-{puzzle.size}",
-        title=question("recursive"),
+        title=question(state.page()),
         alt=f"The answer after each of {frames} updates in {thought.steps} steps on a puzzle of {len(puzzle.given)} cells, "
         f"{puzzle.gaps} of them open",
         given=puzzle.given,
         truth=puzzle.truth,
         updates=thought.order,
         kind="maze" if is_maze else "sudoku",
-        keys=maze.WORDS.upper() if is_maze else f".{CELLS[puzzle.name]}",
+        keys=maze.WORDS.upper() if is_maze else f".{digits}",
         names=words,
         halt=thought.halt,
         box=lesson.box(puzzle.name),
         gap=maze.OPEN if is_maze else 0,
         writes=maze.WAY if is_maze else len(words),
         selected={"step": state.selection(start)["step"]},
-        edited=lambda cell, word: rewrite(puzzle, cell, word),
+        edited=rewrite,
         config=config,
         stage=state.stage(),
     )
@@ -185,13 +169,9 @@ def picture(puzzle: lesson.Puzzle, thought: lesson.Thought, config: dict) -> dic
     return chosen
 
 
-def rewrite(puzzle: lesson.Puzzle, cell: int, word: int) -> None:
-    """Put a cell that the reader wrote into the text of the puzzle."""
-    st.session_state[KEYS[puzzle.name]] = lesson.edited(puzzle, cell, word)
-
-
-def side(puzzle: lesson.Puzzle, thought: lesson.Thought, price: lesson.Price, measured: int) -> None:
+def side(choice: Choice, puzzle: lesson.Puzzle, thought: lesson.Thought) -> None:
     """How it ended, and what it cost."""
+    price = choice.price
     with panels.card("The answer, and the truth", "truth"):
         verdict(puzzle, thought)
     with panels.card("What it took", "price"):
@@ -199,7 +179,7 @@ def side(puzzle: lesson.Puzzle, thought: lesson.Thought, price: lesson.Price, me
             f"{price.params:,} parameters · {price.layers:,} layers run, one after the other · {operations(price.flops)} · "
             f"carried between steps: {price.carried:,} numbers, no cache"
         )
-        panels.check(price.params, measured)
+        panels.check(price.params, lesson.measured_parameters(choice.variant))
         panels.check(price.carried, thought.kept)
 
 
@@ -217,18 +197,9 @@ def verdict(puzzle: lesson.Puzzle, thought: lesson.Thought) -> None:
     since = f"; right since step {first}" if first else ""
     st.html(f'<div class="cw-answers" role="list"><div role="listitem">{sign}{since}</div></div>')
     if thought.halt is not None:
-        said = f"first says at step {thought.stops}" if thought.stops else "never says"
-        live.small(f"Its halting head {said} that the answer is right ({thought.halt[-1]:.2f} in the end).")
+        when = f"first says at step {thought.stops}" if thought.stops else "never says"
+        live.small(f"Its halting head {when} that the answer is right ({thought.halt[-1]:.2f} in the end).")
     live.small(f"A conventional solver finds the one solution at once. {puzzle.needs}.")
-
-
-def race(puzzle: lesson.Puzzle, steps: int, names: tuple[str, ...], now: int, config: dict) -> None:
-    """Some solvers on the same board: gaps right against passes through the network."""
-    with panels.card("Solvers on this puzzle", "race"):
-        runs = lesson.beside(puzzle, steps, names)
-        fig = recursive.race(runs, now, theme.colours(), theme.stroke())
-        alt = f"Share of gaps that are right after each update of y, {len(runs)} solvers on the same puzzle"
-        frame.figure(fig, key="race", alt=alt, table=lesson.race_table(runs), config=config)
 
 
 # Count
@@ -252,7 +223,7 @@ def growing(choice: Choice) -> None:
     panels.check(price.params, lesson.measured_parameters(choice.variant))
 
 
-def real(choice: Choice) -> None:
+def theirs(choice: Choice) -> None:
     """Ours, TRM and HRM, and language models that would only write the answer."""
     live.heading("Parameters against arithmetic, real models")
     prices = lesson.prices(choice.variant, choice.steps)
@@ -332,7 +303,7 @@ def footnotes(_: Choice) -> None:
 
 
 live.page(
-    ANSWER, CORRECTION, choose, see, live.stacked((growing, real), formula),
+    ANSWER, CORRECTION, choose, see, live.stacked((growing, theirs), formula),
     live.stacked(live.proof(MECHANISM, tuple(partial(solved, kind) for kind in proved.KINDS), every_seed), footnotes),
     live.reading(PATH, listed=MECHANISM.papers), users,
 )  # fmt: skip

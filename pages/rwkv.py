@@ -241,7 +241,7 @@ def config() -> dict:
     return live.about(lesson.MODEL, real_model=model_name(REAL.peek()))
 
 
-def real(_: Choice) -> None:
+def theirs(_: Choice) -> None:
     """A real cache passing a real state."""
     key = REAL.peek()
     live.heading(f"RWKV-7 2.9B against {model_name(key)}")
@@ -324,6 +324,6 @@ def users(_: Choice) -> None:
 
 
 live.page(
-    ANSWER, CORRECTION, choose, see, live.stacked(REAL.alone, (ours, real), formula, catching_up),
+    ANSWER, CORRECTION, choose, see, live.stacked(REAL.alone, (ours, theirs), formula, catching_up),
     live.proof(MECHANISM, (followed, recalled)), live.reading(PATH, listed=MECHANISM.papers), users,
 )  # fmt: skip

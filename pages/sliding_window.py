@@ -1,7 +1,7 @@
 """Sliding-window attention: what if a token cannot look far back?"""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from app.figures import frame, kinds, window
 from app.figures.maps import Tape, encode_probability
 from core.count import cost
 from core.lessons import sliding_window as lesson
-from core.lessons.common import AXIS, CONTEXTS, column, columns, model_name, spec_of
+from core.lessons.common import AXIS, column, columns, model_name, spec_of
 from core.lessons.recall import Answer
 from core.real import catalogue
 from core.train import evidence
@@ -45,13 +45,12 @@ HELP_PATTERN = (
     "Local layers to each global one, which sees everything. Each pattern was trained on its own, in six layers: 5:1 has five "
     "local and one global; 3:1 is the repeated pattern cut at six, which leaves four and two."
 )
-HELP_CONTEXT = "Tokens so far, for the real models."
 WINDOW = controls.Slider("window", "Window", lesson.WINDOWS, lesson.TRAINED, "window", HELP_WINDOW)
 PATTERN = controls.Choice("pattern", "Pattern", tuple(lesson.PATTERNS), "5:1", "window", HELP_PATTERN)
 REAL = controls.Pick("real", "Real model", lesson.users(), lesson.reference(FIRST), name=model_name)
-CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES, (6, 16))
 LAYERS = {"full": "global", "sliding": "local", "chunked": "chunked"}
+bars = partial(live.compare, "all global", hue="window")  # every layer global, and with windows
 KEPT = {"full": "n", "sliding": "min(n, w)", "chunked": "min(n, chunk)"}
 
 
@@ -86,8 +85,8 @@ def choose() -> Choice:
     with controls.row():
         size, pattern = WINDOW.draw(), PATTERN.draw()
         with controls.presets_first("model", presets(), "window"):
-            key, context, prompt = live.model_and_prompt(REAL, CONTEXT, PROMPT)
-    return Choice(size, pattern, key, CONTEXTS[context], prompt)
+            key, context, prompt = live.model_and_prompt(REAL, "128k", PROMPT)
+    return Choice(size, pattern, key, context, prompt)
 
 
 def presets() -> dict[str, dict]:
@@ -176,11 +175,6 @@ def side(choice: Choice, prompt: recall.Prompt, scene: lesson.Scene, row: int | 
     with panels.card(f"{r.name}, {choice.context:,} tokens", "real"):
         bars(r.whole, f"window {r.window:,}", r.released, binary)
         live.small(f"{r.local} layers with a window, {r.full} without: the share goes to {r.limit:.1%} and no lower")
-
-
-def bars(whole: int, now: str, part: int, write: Callable[[float], str]) -> None:
-    """Every layer global, and with windows; one bar where that is the same."""
-    live.compare("all global", whole, now, part, write, "window")
 
 
 def reach(choice: Choice, way: lesson.Way, scene: lesson.Scene, ask: Answer | None) -> None:

@@ -32,14 +32,12 @@ FIRST = next(iter(EXAMPLES.values()))
 HELP_K = (
     "How many tokens each query reads: those that the scorer likes best. 128 is more than a prompt holds, so everything is read."
 )
-HELP_CONTEXT = "Tokens so far, for the real model."
 HELP_SCORER = (
     "The lightning indexer: a few narrow heads and one small key a token. A ReLU of each product, weighed by head and summed, is "
     "the score; the latent attention then reads only the tokens of the highest scores."
 )
 TOP_K = controls.Slider("top_k", "Top-k", lesson.TOP_K, 4, "latent", HELP_K)
 REAL = controls.Pick("real", "Real model", lesson.users(), lesson.default_model(), name=model_name)
-CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 PROMPT = live.names_and_things(EXAMPLES, (6, 20))
 
 
@@ -68,8 +66,8 @@ def choose() -> Choice:
     with controls.row():
         top_k = TOP_K.draw()
         with controls.presets_first("model", lesson.presets(), "latent"):
-            key, context, prompt = live.model_and_prompt(REAL, CONTEXT, PROMPT)
-    return Choice(top_k, key, CONTEXTS[context], prompt)
+            key, context, prompt = live.model_and_prompt(REAL, "128k", PROMPT, "Tokens so far, for the real model.")
+    return Choice(top_k, key, context, prompt)
 
 
 # See

@@ -107,7 +107,7 @@ def mend(text: str) -> None:
 
 def passes(made: lesson.Denoised, config: dict) -> None:
     """The grid of passes and places; the words at each pass above it."""
-    committed, masked = (np.argwhere(cells).tolist() for cells in (made.kept, made.taken))
+    committed, masked = (list(map(tuple, np.argwhere(cells))) for cells in (made.kept, made.taken))
     live.picture(
         encode_probability(made.p, made.open)[None],
         {"step": made.passes},
@@ -195,7 +195,7 @@ def ours(choice: Choice) -> None:
     panels.check(cost.a_pass(), cost.measured_pass())
 
 
-def real(_: Choice) -> None:
+def theirs(_: Choice) -> None:
     """A real denoiser: FLOPs of an answer against passes."""
     key, n = REAL.peek(), REAL_PASSES.peek()
     name, names = model_name(key), (model_name(key), "the same layers, with a cache")
@@ -295,6 +295,6 @@ def users(_: Choice) -> None:
 
 
 live.page(
-    ANSWER, CORRECTION, choose, see, live.stacked(counted, (ours, real), formula, waiting),
+    ANSWER, CORRECTION, choose, see, live.stacked(counted, (ours, theirs), formula, waiting),
     live.proof(MECHANISM, (right_ones, distinct), costs), live.reading(PATH, listed=MECHANISM.papers), users,
 )  # fmt: skip

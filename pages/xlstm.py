@@ -250,7 +250,7 @@ def ours(choice: Choice) -> None:
     panels.check(int(lines[cell][points[-1] - 1]), int(measured[-1]))
 
 
-def real(choice: Choice) -> None:
+def theirs(choice: Choice) -> None:
     """A real cache passing a real memory."""
     key, heads = REAL.peek(), choice.heads
     live.heading(f"xLSTM 7B against {model_name(key)}")
@@ -346,6 +346,6 @@ def users(_: Choice) -> None:
 
 
 live.page(
-    ANSWER, CORRECTION, choose, see, live.stacked(REAL.alone, (ours, real), formula, cut, catching_up),
+    ANSWER, CORRECTION, choose, see, live.stacked(REAL.alone, (ours, theirs), formula, cut, catching_up),
     live.proof(MECHANISM, (recalled, sizes)), live.reading(READ, listed=MECHANISM.papers), users,
 )  # fmt: skip

@@ -36,7 +36,26 @@ ONCE = ("once", "plain", "plain-8")  # variants that were trained to run once
 AS_TRAINED = "as trained"
 STAY = recipes.STAY
 INNERS: tuple[int | str, ...] = (AS_TRAINED, 1, 2, 3, 6)
-ROUNDS: tuple[int | str, ...] = INNERS
+EXAMPLES = {
+    "6x6": {
+        "needs a search of places": "..4... ...61. ..25.. 65.... ....63 ....2.",
+        "one candidate at a time": "3...14 6...52 2..1.5 .1.... ..5..3 46....",
+        "a digit must be tried": "6.3.1. .5.... ...1.. ..2.3. 4..2.. ..54..",
+        "a kind of board held out": "31..2. .4.15. 654... 13.... 56...4 ......",
+    },
+    "9x9": {
+        "needs a search of places": "......... 5.82.1964 .79.84.51 1.49....3 .53..249. ...436..8 ...1.5... 91..47..2 .2.....45",
+        "one candidate at a time": "62.58.31. ..1273... 835.1..42 .1.6..4.3 9.435.... .......76 273.95168 ..98..537 .8.7.12.4",
+        "a digit must be tried": "39.5..18. ..4.13.95 1...89... 9..16..57 52.39..61 ...854... ..9..8... 68..25..9 ........8",
+        "more gaps than trained": "26.8..5.. .......16 ..5.3.... ..81...2. .....5... 1..6...7. .4.7..... .3..5.... ...24.731",
+    },
+    "4x4": {"ten gaps": "24.1 ...2 .2.. ...3", "six gaps": "43.2 .2.. .431 .124"},
+    "maze": {
+        "a way of 24": "G..#... .#.#.## .#..... ######. S#...#. .#.#.#. ...#...",
+        "a way of 20": "...#.#. .###.#. G..#... .###.#. .....#. ######. S......",
+        "a way of 8": "..S.... ####.#. ...#.#. .###.## .....#. .###.#. .#..G..",
+    },
+}
 TRM, HRM = "trm-7m", "hrm-27m"
 WRITERS = ("llama3.2-1b", "llama3-8b", "deepseek-v3")  # models that would write the answer token by token
 SUDOKU = 81  # cells of the board that they would write
