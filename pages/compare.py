@@ -30,12 +30,12 @@ NAMES = {NONE: NONE, **lesson.model_names()}
 FIRST, SECOND = next(iter(lesson.PRESETS.values()))
 PRESETS = {label: {"a": a, "b": b} for label, (a, b) in lesson.PRESETS.items()}
 HELP_CONTEXT = "How many tokens one sequence has so far. The bars of the ladders and all numbers are for this many."
-KEYS = [key for key in NAMES if key != NONE]
+LISTED = [key for key in NAMES if key != NONE]
 PAIR = (
-    controls.Pick("a", "Model A", KEYS, FIRST, name=NAMES.__getitem__),
-    controls.Pick("b", "Model B", [*KEYS, NONE], SECOND, name=NAMES.__getitem__),
+    controls.Pick("a", "Model A", LISTED, FIRST, name=NAMES.__getitem__),
+    controls.Pick("b", "Model B", [*LISTED, NONE], SECOND, name=NAMES.__getitem__),
 )
-OTHERS = tuple(controls.Pick(letter, f"Model {letter.upper()}", [NONE, *KEYS], NONE, name=NAMES.__getitem__) for letter in "cd")
+OTHERS = tuple(controls.Pick(letter, f"Model {letter.upper()}", [NONE, *LISTED], NONE, name=NAMES.__getitem__) for letter in "cd")
 CONTEXT = controls.Slider("context", "Context", tuple(CONTEXTS), "128k", "ink", HELP_CONTEXT)
 KINDS = {key: controls.Pick(key, f"{key.capitalize()} in", (lesson.OWN, *DTYPES), lesson.OWN) for key in ("weights", "cache")}
 

@@ -142,7 +142,7 @@ def opened(row: lesson.Row) -> None:
         st.html(f'<div class="cw-opened">{chip(row.outcome)}<p>{html.escape(row.sentence)}</p></div>')
         if row.compared:
             picture(row)
-        explain(row)
+        reasons(row)
 
 
 def picture(row: lesson.Row) -> None:
@@ -157,7 +157,7 @@ def picture(row: lesson.Row) -> None:
     frame.figure(fig, key="seeds", alt=alt, table=lesson.table(row, named(row)), config=config)
 
 
-def explain(row: lesson.Row) -> None:
+def reasons(row: lesson.Row) -> None:
     """The gaps, the rule in words, and how to make the runs again."""
     gaps = "".join(
         f"<small>{html.escape(named(row)(g.number))}: {kinds.spread_text({'mean': g.mean, 'sd': g.sd})}</small>" for g in row.gaps

@@ -9,14 +9,14 @@ from app import controls, live, panels, state, theme
 from app.figures import delta, frame, kinds
 from app.figures.maps import Tape, encode_probability, encode_signed
 from core.lessons import gated_deltanet as lesson
-from core.lessons.common import AXIS, USUAL_CONTEXT, Kept, column, model_name, spec_of
+from core.lessons.common import AXIS, USUAL_CONTEXT, USUAL_CONTEXT_TEXT, Kept, column, model_name, spec_of
 from core.lessons.gated_deltanet import FULL, GATED, LEARNED, PURE, Setting, Shown
 from core.lessons.recall import LENGTHS, measured_memory
 from core.real import catalogue
 from core.train import evidence, zoo
 from core.train.recipes.gated_deltanet import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, count, decimal, exact, power
+from core.units import binary, count, decimal, exact
 
 ANSWER = "Memory stays one size: each token decays it, takes out what it held for a key, and writes the new value there."
 CORRECTION = (
@@ -53,7 +53,6 @@ PANELS = ("memory before, decayed", "− erased", "+ written", "= memory")
 MIXED = {PURE: "pure", lesson.HYBRID: "three to one", FULL: "attention alone"}
 NOTHING_GROWS = {"state": "no layer grows"}
 READER = "the one that answers"
-CONTEXT = power(USUAL_CONTEXT)
 MIXED_UP = (
     "**The delta rule is not decay.** Decay shrinks the whole matrix; the delta rule takes out what stands at one key and leaves "
     "the rest. A model may do either, both or neither at a token: set the two sliders apart and see.",
@@ -111,7 +110,7 @@ def presets() -> dict[str, dict]:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    setting, prompt = choice.setting, live.parsed(choice.text, EXAMPLES["8 pairs"])
+    setting, prompt = choice.setting, live.parsed(choice.text, PROMPT.default)
     shown = lesson.played_setting(setting, prompt)
     left, right = panels.beside()
     with left:
@@ -236,7 +235,7 @@ def side(choice: Choice, shown: Shown) -> None:
         if here.crossover:
             live.small(f"less than attention from {here.crossover:,} tokens on")
     real = lesson.real_model(choice.key)
-    with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
+    with panels.card(f"{real.name}, {USUAL_CONTEXT_TEXT} tokens", "real"):
         kept_bars(real, binary)
         live.small(f"{deltas(choice.key)} layers keep a matrix: less than attention from {real.crossover:,} tokens on")
 
@@ -307,10 +306,10 @@ def formula(choice: Choice) -> None:
 def real_models(choice: Choice) -> None:
     """Every model of the catalogue with delta layers."""
     rows = [lesson.real_model(key) for key in lesson.users()]
-    live.heading(f"Real models, {CONTEXT} tokens")
+    live.heading(f"Real models, {USUAL_CONTEXT_TEXT} tokens")
     names, (whole, states, caches) = [r.name for r in rows], (column(rows, part) for part in ("whole", "state", "cache"))
     fig = delta.models(names, whole, states, caches, binary, theme.colours(), theme.stroke())
-    alt = f"State and cache of {len(rows)} real models at {CONTEXT} tokens, beside attention in every layer"
+    alt = f"State and cache of {len(rows)} real models at {USUAL_CONTEXT_TEXT} tokens, beside attention in every layer"
     table = {"model": names, "whole, B": whole, "state, B": states, "cache, B": caches}
     frame.figure(fig, key="models", alt=alt, table=table, config=choice.config)
     panels.caption(
@@ -349,7 +348,7 @@ def users(_: Choice) -> None:
     """The catalogue's rows."""
     rows = [(k, lesson.real_model(k)) for k in lesson.users()]
     live.users(
-        ("rule", "layers with a matrix", "state", f"cache at {CONTEXT}", "pays from"),
+        ("rule", "layers with a matrix", "state", f"cache at {USUAL_CONTEXT_TEXT}", "pays from"),
         [
             (catalogue.entries()[k], lesson.rule(k), deltas(k), binary(r.state), binary(r.cache), f"{count(r.crossover)} tokens")
             for k, r in rows

@@ -8,14 +8,14 @@ from app import controls, live, panels, state, theme
 from app.figures import frame, kinds, sharing
 from app.figures.maps import Tape, encode_probability
 from core.lessons import gqa as lesson
-from core.lessons.common import USUAL_CONTEXT, column, model_name
+from core.lessons.common import USUAL_CONTEXT, USUAL_CONTEXT_TEXT, column, model_name
 from core.lessons.recall import LENGTHS, Scene, checkpoint_scene, finder, live_cost, measured_cache_bytes
 from core.shape import diagram
 from core.train import evidence, zoo
 from core.train.mechanism import Spelling, at_pairs
 from core.train.recipes import gqa as recipes
 from core.train.tasks import recall
-from core.units import binary, decimal, exact, power
+from core.units import binary, decimal, exact
 
 ANSWER = "The cache shrinks by exactly the sharing factor; each query head still looks where it wants."
 CORRECTION = "Sharing saves memory traffic, not attention arithmetic: the maps stay one per query head."
@@ -39,7 +39,6 @@ MODEL = controls.Choice("model", "Model", lesson.MODELS, lesson.SHORT, help=HELP
 PROMPT = live.names_and_things(EXAMPLES)
 LAYER = controls.Choice("layer", "Layer", (1, 2), 2)
 SPELLING = Spelling({key: sharing.label for key, sharing in recipes.SHARINGS.items()}, at_pairs)
-CONTEXT = power(USUAL_CONTEXT)
 
 
 def label(variant: str) -> str:
@@ -104,7 +103,7 @@ def choose() -> Choice:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
+    prompt = live.parsed(choice.text, PROMPT.default)
     scene = checkpoint_scene(choice.variant, prompt)
     layer = LAYER.draw() - 1 if choice.model == lesson.INDUCTION else 0
     left, right = panels.beside()
@@ -158,7 +157,7 @@ def side(choice: Choice, scene: Scene, whole: Scene, head: int | None) -> None:
         if here.state_bytes:
             live.small(f"plus {here.state_bytes:,} B of convolution columns, the same for every setting")
     real = lesson.dividing_model("llama3-8b", choice.factor)
-    with panels.card(f"The same move on {real.name}, {CONTEXT} tokens", "real"):
+    with panels.card(f"The same move on {real.name}, {USUAL_CONTEXT_TEXT} tokens", "real"):
         live.compare("MHA", real.multi_head, f"{real.chosen} of {real.heads}", real.moved, binary)
 
 
@@ -222,9 +221,9 @@ def formula(choice: Choice) -> None:
 def real_models(choice: Choice) -> None:
     """Every model of the catalogue before and after."""
     rows = lesson.real_models(choice.factor)
-    live.heading(f"The same move on real models, {CONTEXT} tokens")
+    live.heading(f"The same move on real models, {USUAL_CONTEXT_TEXT} tokens")
     sizes = {part: column(rows, part) for part in ("multi_head", "moved", "released")}
-    subject = f"Cache of {len(rows)} real models at {CONTEXT} tokens, {choice.factor} query heads a KV head"
+    subject = f"Cache of {len(rows)} real models at {USUAL_CONTEXT_TEXT} tokens, {choice.factor} query heads a KV head"
     kinds.show(sharing.models(subject, [r.name for r in rows], **sizes, label=binary), "models", choice.config)
     panels.caption(
         f"**{choice.factor} query head{'s' * (choice.factor > 1)} a KV head, one sequence of {USUAL_CONTEXT:,} tokens, 16-bit "

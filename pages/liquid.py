@@ -28,9 +28,10 @@ from core.units import binary, count, exact
 ANSWER = "Most layers only mix a token with the two before it, behind two gates; a few layers of attention look back further."
 CORRECTION = "No liquid network of differential equations is in it, and no recurrent state: three taps, and attention that grows."
 
-FAR = "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup jack mask kim pear leo tent ? leo ann"
 EXAMPLES = {
-    "near and far": FAR,
+    "near and far": (
+        "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup jack mask kim pear leo tent ? leo ann"
+    ),
     "4 pairs": "ann lamp bo kite cy drum dan rope ? ann",
     "one name twice": "ann lamp bo kite cy drum ann coin dan rope ? ann bo",
     "24 pairs": recall.surprise(24, seed=2, asked=3),
@@ -88,7 +89,7 @@ def choose() -> Choice:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(choice.text, FAR)
+    prompt = live.parsed(choice.text, PROMPT.default)
     shown = lesson.watch(choice.place, prompt)
     left, right = panels.beside()
     with left:

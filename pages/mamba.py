@@ -29,7 +29,6 @@ EXAMPLES = {
     "one name twice": "ann lamp bo kite cy drum ann coin dan rope ? ann bo",
     "24 pairs": recall.surprise(24, seed=4, asked=3),
 }
-FIRST = next(iter(EXAMPLES.values()))
 HELP_STATE = (
     "How many numbers each channel keeps, whatever the length of the text (N, d_state). Each size was trained on its own."
 )
@@ -100,7 +99,7 @@ def presets() -> dict[str, dict]:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(choice.text, FIRST)
+    prompt = live.parsed(choice.text, PROMPT.default)
     variant = choice.variant
     shown = watch(variant, prompt)
     left, right = panels.beside()

@@ -11,12 +11,12 @@ from app.figures import frame, kinds, mixers
 from app.figures.maps import encode_probability
 from app.panels import Bar
 from core.lessons import mixers as lesson
-from core.lessons.common import USUAL_CONTEXT, column
+from core.lessons.common import USUAL_CONTEXT, USUAL_CONTEXT_TEXT, column
 from core.real import catalogue
 from core.train import evidence
 from core.train.recipes.mixers import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, exact, power
+from core.units import binary, exact
 
 ANSWER = "A cache finds what it kept, at a price that grows; a state of one size remembers what it has room for."
 CORRECTION = "Constant memory is not small memory, and at one size it is the rule of writing that decides what is kept."
@@ -48,7 +48,6 @@ HELP_GRADIENT = (
     "LSTM and sLSTM read their own last output, so what they say is no sum over tokens. Their panel is the length of the "
     "gradient of the expected word's logit with respect to each token's embedding, as shares of 1."
 )
-CONTEXT = power(USUAL_CONTEXT)
 PLOT = 280.0  # px of the plot that names are placed for: a phone; a wider one has more room
 FILES = (
     "core/train/recipes/mixers.py",
@@ -72,7 +71,7 @@ class Choice:
 
     def played(self) -> list[lesson.Played]:
         """Every mixer on the reader's facts and question, filled up with other facts."""
-        return lesson.every(self.kind, lesson.padded(live.parsed(self.text, EXAMPLES["one name"]), self.pairs))
+        return lesson.every(self.kind, lesson.padded(live.parsed(self.text, PROMPT.default), self.pairs))
 
 
 def choose() -> Choice:
@@ -208,9 +207,9 @@ def formula() -> None:
 def real_models(choice: Choice) -> None:
     """Every model of the catalogue that recurs somewhere."""
     rows = lesson.real_models()
-    live.heading(f"Real models that recur, {CONTEXT} tokens")
+    live.heading(f"Real models that recur, {USUAL_CONTEXT_TEXT} tokens")
     names, states, caches = [r.name for r in rows], column(rows, "state"), column(rows, "cache")
-    subject = f"State and cache of {len(rows)} real models at {CONTEXT} tokens"
+    subject = f"State and cache of {len(rows)} real models at {USUAL_CONTEXT_TEXT} tokens"
     kinds.show(mixers.models(subject, names, states, caches, binary), "models", choice.config)
     panels.caption(
         f"**One sequence of {USUAL_CONTEXT:,} tokens, cache in 16 bits, recurrent state in 32.** No diamond: nothing grows."
@@ -239,7 +238,7 @@ def users(_: Choice) -> None:
     """The catalogue's rows."""
     entries = catalogue.entries()
     live.users(
-        ("layers that recur", "layers that cache", "state", f"cache at {CONTEXT}"),
+        ("layers that recur", "layers that cache", "state", f"cache at {USUAL_CONTEXT_TEXT}"),
         [
             (entries[r.key], r.recurs, r.attends, binary(r.state), binary(r.cache) if r.cache else "none")
             for r in lesson.real_models()

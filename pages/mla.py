@@ -9,7 +9,7 @@ from app import controls, live, panels, state
 from app.figures import frame, kinds, latent
 from app.figures.maps import Tape, encode_probability, encode_signed
 from app.panels import Bar
-from core.lessons.common import USUAL_CONTEXT, column, model_name
+from core.lessons.common import USUAL_CONTEXT, USUAL_CONTEXT_TEXT, column, model_name
 from core.lessons.mla import evidence as proved
 from core.lessons.mla import lesson
 from core.lessons.mla import real as models
@@ -19,7 +19,7 @@ from core.shape import diagram
 from core.train.mechanism import Group, Spelling, at_pairs
 from core.train.recipes.mla import MECHANISM
 from core.train.tasks import recall
-from core.units import binary, decimal, exact, power
+from core.units import binary, decimal, exact
 
 ANSWER = "Every token keeps one short latent; each head makes its own keys and values from it."
 CORRECTION = "The latent alone knows no order: a rotated key beside it, shared by all heads, tells earlier from later."
@@ -52,7 +52,6 @@ MADE = controls.Choice("made", "This size", lesson.MADE, lesson.CUT, "latent", H
 TASK = controls.Choice("task", "Learned", lesson.TASKS, lesson.ONCE, help=HELP_TASK)
 PROMPT = live.names_and_things(EXAMPLES)
 SPELLING = Spelling({key: v.label for key, v in lesson.recipes.VARIANTS.items()}, at_pairs)
-CONTEXT = power(USUAL_CONTEXT)
 SHOWN = 1.0  # the ends of the scale of differences: fixed, so that pictures compare
 
 
@@ -97,7 +96,7 @@ def choose() -> Asked:
 
 def see(asked: Asked) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(asked.text, EXAMPLES["8 pairs"])
+    prompt = live.parsed(asked.text, PROMPT.default)
     here, whole = lesson.scene(asked.choice, prompt), lesson.scene(asked.choice.whole, prompt)
     left, right = panels.beside()
     with left:
@@ -203,7 +202,7 @@ def side(asked: Asked, prompt: recall.Prompt, here: Scene, head: int | None) -> 
         recall_card(asked)
     if models.V2 in models.keys():
         real = models.real_model(models.V2)
-        with panels.card(f"{real.name}, {CONTEXT} tokens", "real"):
+        with panels.card(f"{real.name}, {USUAL_CONTEXT_TEXT} tokens", "real"):
             released = Bar(f"{real.latent} + {real.rope_key}", real.released, "latent", True)
             rows = [Bar("MHA", real.multi_head), Bar("8 KV heads", real.grouped, "kv"), released]
             panels.bars(rows, "cache if multi-head, with 8 KV heads, and as released", binary)
@@ -348,9 +347,9 @@ def formula(asked: Asked) -> None:
 def real_models(asked: Asked) -> None:
     """Every model of the catalogue with a latent, beside other caches of its shape."""
     rows = models.real_models()
-    live.heading(f"Real models at {CONTEXT} tokens")
+    live.heading(f"Real models at {USUAL_CONTEXT_TEXT} tokens")
     sizes = {part: column(rows, part) for part in ("multi_head", "grouped", "released")}
-    subject = f"Cache of {len(rows)} real models at {CONTEXT} tokens"
+    subject = f"Cache of {len(rows)} real models at {USUAL_CONTEXT_TEXT} tokens"
     kinds.show(latent.models(subject, [r.name for r in rows], **sizes, label=binary), "models", asked.about())
     panels.caption(
         f"**One sequence of {USUAL_CONTEXT:,} tokens, 16-bit cache, whether or not the model was made for so long a context.** "

@@ -23,7 +23,6 @@ ANSWER = "A router sends each token to a few of many experts, anew in every laye
 CORRECTION = "Resting is not absent: all of them must lie in memory, a large batch wakes nearly all, and experts are not topics."
 
 EXAMPLES = domains.EXAMPLES
-FIRST = next(iter(EXAMPLES.values()))
 HELP_EXPERTS = (
     "Routed experts of a layer, all of one width: more of them add parameters, but a token still visits as many as before."
 )
@@ -118,7 +117,7 @@ def asked() -> Setting:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(choice.text, FIRST, experts.TASK)
+    prompt = live.parsed(choice.text, PROMPT.default, experts.TASK)
     scene = lesson.scene(choice.variant, tuple(prompt.tokens))
     left, right = panels.beside()
     with left:

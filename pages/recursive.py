@@ -20,7 +20,7 @@ ANSWER = "On the puzzles it was trained for, yes: it runs the same few layers ag
 CORRECTION = (
     "Tiny is its parameters, not its arithmetic; and it is no language model: it solves one kind of puzzle, and no other."
 )
-KEYS = {"6x6": "board", "9x9": "large", "4x4": "small", "maze": "maze"}
+PARAMETERS = {"6x6": "board", "9x9": "large", "4x4": "small", "maze": "maze"}
 STEPS = tuple(2**k for k in range(5))
 PRESETS = {"One step": {"steps": 1}, "As trained": {"steps": lesson.STAY}, "Twice as long": {"steps": 2 * lesson.STAY}}
 HELP_STEPS = (
@@ -82,7 +82,7 @@ def choose() -> Choice:
         solvers = tuple(lesson.SOLVERS[name])
         solver = controls.Choice("solver", "Solver", solvers, solvers[0], help=" ".join(HELP_SOLVER[s] for s in solvers))
         label, fresh = "The maze" if name == "maze" else "The board", lambda rng: lesson.surprise(name, rng.randrange(1 << 30))
-        board = controls.Prompt(KEYS[name], label, lesson.EXAMPLES[name], fresh, 200, "state")
+        board = controls.Prompt(PARAMETERS[name], label, lesson.EXAMPLES[name], fresh, 200, "state")
         with controls.more(f"{solver.peek()} · {board.example('your puzzle')}"):
             variant = lesson.trained(name, solver.offer(solvers, solvers[0]))
             inner, rounds = (
@@ -141,7 +141,7 @@ def picture(puzzle: lesson.Puzzle, thought: lesson.Thought, config: dict) -> dic
     start, words = {"step": frames}, ("wall", "open", "start", "goal", "way") if is_maze else ("gap", *digits)
 
     def rewrite(cell: int, word: int) -> None:
-        st.session_state[KEYS[puzzle.name]] = lesson.edited(puzzle, cell, word)
+        st.session_state[PARAMETERS[puzzle.name]] = lesson.edited(puzzle, cell, word)
 
     chosen = boards(
         thought.words,

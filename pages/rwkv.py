@@ -49,7 +49,7 @@ FADES = "Every channel, a row of the memory, has its own decay at every token: b
 PATH = "core/model/mixers/rwkv.py"
 HUES = {"cups-rwkv": "state", "cups-attention": "kv", "cups-lstm": "soft"}
 REAL = controls.Pick("real", "Cache of", recurrent.growing(), "llama3.2-1b", name=model_name)
-CONTEXT = 8192  # of the cache that stands beside the state
+CACHED_AT = 8192  # of the cache that stands beside the state
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def choose() -> Choice:
 
 def see(choice: Choice) -> None:
     """The live models on the reader's words."""
-    prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
+    prompt = live.parsed(choice.text, PROMPT.default)
     watched = lesson.watch(choice.removal, prompt)
     layer = watched.layers[choice.at]
     left, right = panels.beside()
@@ -179,7 +179,7 @@ def side(choice: Choice, prompt: recall.Prompt, watched: recurrent.Watched, chos
         live.small("probabilities after the last token, from blocks of tokens as in training and from steps as in use")
     with panels.card("RWKV-7 2.9B, one sequence", "real"):
         rows = [
-            panels.Bar(f"{model_name(REAL.default)}, {CONTEXT:,} tokens", recurrent.cached(REAL.default, CONTEXT), "kv"),
+            panels.Bar(f"{model_name(REAL.default)}, {CACHED_AT:,} tokens", recurrent.cached(REAL.default, CACHED_AT), "kv"),
             panels.Bar("RWKV-7 2.9B, any number", lesson.state().bytes, "state", True),
         ]
         panels.bars(rows, "A cache that grows against a state that does not", binary)

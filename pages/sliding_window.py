@@ -30,9 +30,10 @@ MODELS = {
     "Mistral 7B v0.1": (lesson.ALL_LOCAL, "mistral-7b-v0.1"),
 }
 FIRST = "gemma3-27b"
-FAR = "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup jack mask kim pear leo tent ? leo ann"
 EXAMPLES = {
-    "near and far": FAR,
+    "near and far": (
+        "ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ivy cup jack mask kim pear leo tent ? leo ann"
+    ),
     "4 pairs": "ann lamp bo kite cy drum dan rope ? ann",
     "16 pairs": recall.surprise(16, seed=5, asked=4),
     "30 pairs": recall.surprise(30, seed=2, asked=3),
@@ -99,7 +100,7 @@ def presets() -> dict[str, dict]:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(choice.text, FAR)
+    prompt = live.parsed(choice.text, PROMPT.default)
     scene = lesson.scene(choice.pattern, choice.size, prompt)
     left, right = panels.beside()
     with left:

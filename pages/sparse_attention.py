@@ -28,7 +28,6 @@ EXAMPLES = {
     "16 pairs": recall.surprise(16, seed=5, asked=4),
     "24 pairs": recall.surprise(24, seed=3, asked=4),
 }
-FIRST = next(iter(EXAMPLES.values()))
 HELP_K = (
     "How many tokens each query reads: those that the scorer likes best. 128 is more than a prompt holds, so everything is read."
 )
@@ -75,7 +74,7 @@ def choose() -> Choice:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(choice.text, FIRST)
+    prompt = live.parsed(choice.text, PROMPT.default)
     seen, shown = lesson.picked(choice.top_k, prompt), lesson.scene(choice.top_k, prompt)
     left, right = panels.beside()
     with left:

@@ -76,7 +76,7 @@ def choose() -> Choice:
 
 def see(choice: Choice) -> None:
     """The text, pass by pass."""
-    canvas = live.parsed(choice.text, next(iter(lesson.EXAMPLES.values())), sentences.TASK).words
+    canvas = live.parsed(choice.text, PROMPT.default, sentences.TASK).words
     made = lesson.watch(canvas, choice.how, choice.seed)
     config = live.about(lesson.MODEL, text=choice.text, seed=choice.seed, **lesson.settings(choice.how))
     left, right = panels.beside()

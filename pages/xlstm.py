@@ -108,7 +108,7 @@ def choose() -> Choice:
 
 def see(choice: Choice) -> None:
     """The live model on the reader's prompt."""
-    prompt = live.parsed(choice.text, EXAMPLES["8 pairs"])
+    prompt = live.parsed(choice.text, PROMPT.default)
     watched = lesson.watch(choice.variant, choice.shift, prompt)
     layer = watched.layers[choice.at]
     left, right = panels.beside()

@@ -21,7 +21,8 @@ from core.units import power
 
 CONTEXTS = {power(n): n for n in (1 << k for k in range(10, 21))}
 AXIS = {power(n): n for n in (1 << k for k in range(0, 21, 4))}  # ticks
-USUAL_CONTEXT = CONTEXTS["128k"]  # at which caches of real models are compared where a page has no slider for it
+USUAL_CONTEXT_TEXT = "128k"
+USUAL_CONTEXT = CONTEXTS[USUAL_CONTEXT_TEXT]  # at which caches of real models are compared where a page has no slider for it
 
 
 def model_name(key: str) -> str:
