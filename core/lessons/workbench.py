@@ -75,7 +75,9 @@ class Design:
     @property
     def config(self) -> dict | None:
         """The config that it started from; None for a blank page."""
-        return self.taken.config if self.taken else None if self.base == BLANK else catalogue.entries()[self.base].config
+        if self.taken:
+            return {field: value for field, value in self.taken.config.items() if field != intake.ANSWERS}
+        return None if self.base == BLANK else catalogue.entries()[self.base].config
 
 
 @lru_cache(maxsize=256)

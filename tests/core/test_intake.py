@@ -231,3 +231,25 @@ def test_infinity_may_stand_inside_a_larger_model():
     inner = json.dumps({**ROWS["nemotron-h-8b"].config, "time_step_limit": [0.0, float("inf")]})
     assert intake.take(f'{{"model_type": "hearer", "text_config": {inner}}}').reading.spec.layers
     assert "finite" in refusal(f'{{"model_type": "hearer", "text_config": {{"{"rms_norm_eps"}": Infinity}}}}')
+
+
+def test_command_line_and_pages_say_alike_what_is_not_understood(call, write):
+    config = {**LLAMA, "fancy_window": 512, "fancy_heads": 3}
+    said = refusal(json.dumps(config))
+    status, out, err = call("inspect", write(config), "--json")
+    assert (status, out) == (2, "") and err.startswith(f"error: {said}")
+    assert "fancy_heads, fancy_window are not understood" in said
+    row = json.loads(call("inspect", write(config), "--json", "--without", "fancy_heads", "--without", "fancy_window")[1])
+    assert (row["params_total"], row["unknown_fields"]) == (8_030_261_248, ["fancy_heads", "fancy_window"])
+    assert call("inspect", write(config), "--without", "fancy_heads")[0] == 2
+    assert call("live", write(config), "--without", "fancy_heads", "--without", "fancy_window")[0] == 0
+
+
+def test_what_a_reader_answered_travels_with_the_config():
+    """As it does in a link: what was counted without, and bits a weight."""
+    config = {**LLAMA, "fancy": 1, "quantization_config": {"quant_method": "new"}}
+    taken = intake.take(json.dumps(config), "", {"without": ["fancy"], "weight_dtype": "4.5"})
+    again = intake.understood(json.loads(json.dumps(taken.config)))
+    assert again.reading == taken.reading and again.reading.weight_dtype == "4.5 bits"
+    with pytest.raises(SpecError):
+        intake.understood({**config, intake.ANSWERS: {"without": "fancy", "weight_dtype": 5}})
