@@ -27,13 +27,8 @@ svg { display: block; max-width: 100%; height: auto }
 )  # fmt: skip
 SANS = "Inter, system-ui, sans-serif"
 ROW, GAP = 66, 22  # px: a row, between runs
-WIDE = {
-    "width": 740,
-    "spine": 60,
-    "branch": 34,
-    "pill": 66,
-    "edge": 46,
-}  # px: where the stream runs, how far a norm stands off it
+# px: where the stream runs, how far a norm stands off it
+WIDE = {"width": 740, "spine": 60, "branch": 34, "pill": 66, "edge": 46}
 NARROW = {"width": 358, "spine": 42, "branch": 12, "pill": 40, "edge": 34}
 LETTER = 5.9  # px, about, of a letter in 11 px
 

@@ -64,15 +64,7 @@ def boards(
     look            caption, config, stage
     """
     halts = None if halt is None else [float(f"{x:.4g}") for x in halt]
-    shape = {
-        "down": box[0],
-        "across": box[1],
-        "gap": gap,
-        "writes": writes,
-        "kind": kind,
-        "keys": list(keys),
-        "names": list(names),
-    }
+    shape = {"down": box[0], "across": box[1], "gap": gap, "writes": writes, "kind": kind, "keys": [*keys], "names": names}
     look = {"caption": "", "stage": False, "selected": dict(selected or {}), **look}
     data = payload(
         words, sure, key=key, given=given, truth=truth, updates=updates, title=title, alt=alt, halt=halts, **shape, **look

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, context_axis, curve, dots, legend, type_size, upright
+from app.figures.plot import blank, context_axis, curve, dots, legend, si, type_size, upright
 from core.lessons.compare.crossings import Curves
 from core.units import binary
 
@@ -77,9 +77,3 @@ def flop_ticks(values) -> tuple[list[float], list[str]]:
     leads = (1, 2, 5) if high / low < 1000 else (1,)
     ticks = [lead * 10.0**k for k in range(20) for lead in leads if low <= lead * 10.0**k <= high]
     return ticks, [si(v) for v in ticks]
-
-
-def si(v: float) -> str:
-    """20e9 -> "20 G"."""
-    power = min(int(np.log10(v)) // 3, 6) if v >= 1 else 0
-    return f"{v / 1000**power:g} {('', 'k', 'M', 'G', 'T', 'P', 'E')[power]}".strip()

@@ -4,13 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import Learning, Marks, Models, Sample, Seeds
-from app.figures.plot import CLEAR, TEXT, blank, curve, dots, legend, mark, note, type_size
-
-
-def faint(colour: str, alpha: float) -> str:
-    """A hue of the palette, seen through."""
-    return f"rgba({int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:7], 16)},{alpha})"
-
+from app.figures.plot import CLEAR, TEXT, blank, curve, dots, faint, legend, mark, note, type_size
 
 # See
 
@@ -30,23 +24,14 @@ def loads(here: np.ndarray, fixed: np.ndarray, colours: dict, stroke: float = 1.
             x=x, y=np.minimum(here[n], top), base=base, width=0.72, marker={"color": colours["routed"], "opacity": 0.8},
             text=text, hovertemplate=TEXT, textposition="none",
         )  # fmt: skip
-        tick = {
-            "symbol": "line-ew",
-            "size": max(5, 150 / E) * (0.5 + 0.5 * stroke),
-            "line": {"width": 2.2 * stroke, "color": colours["ink"]},
-        }
-        fig.add_scatter(x=x, y=base + np.minimum(fixed[n], top), mode="markers", marker=tick, text=text, hovertemplate=TEXT)
+        y, size = base + np.minimum(fixed[n], top), max(5, 150 / E) * (0.5 + 0.5 * stroke)
+        dots(fig, x, y, colours["ink"], size, "", "line-ew", 2.2 * stroke, text=text)
         for height, dash, hue in ((0.0, "solid", "line"), (1.0, "dot", "soft")):
             line = {"color": colours[hue], "width": 1.2 * stroke, "dash": dash}
             fig.add_shape(type="line", x0=0.4, x1=E + 0.6, y0=base + height, y1=base + height, line=line)
         note(fig, 0.4, base + top, f"layer {n + 1}", colours["soft"], xanchor="left", yanchor="bottom", yshift=-2)
-    fig.update_xaxes(
-        title_text="expert",
-        range=[0.3, E + 0.7],
-        gridcolor=CLEAR,
-        tickvals=x if E <= 8 else [1, *range(4, E + 1, 4)],
-        tickangle=0,
-    )
+    ticks = x if E <= 8 else [1, *range(4, E + 1, 4)]
+    fig.update_xaxes(title_text="expert", range=[0.3, E + 0.7], gridcolor=CLEAR, tickvals=ticks, tickangle=0)
     fig.update_yaxes(
         tickvals=[n * (top + 0.9) + 1 for n in range(count)], ticktext=["fair"] * count, gridcolor=CLEAR,
         range=[-0.1, count * (top + 0.9)],

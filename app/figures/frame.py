@@ -23,7 +23,7 @@ from app.javascript import module_text
 
 ENTRIES = Path(__file__).parent / "js" / "entry"
 PLAIN = 1 << 15  # bytes of a block up to which it travels as it is
-MOST = 1024  # figures that are remembered
+MOST = 512  # figures that are remembered
 PLOTLY_CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 
 _CODE, _MAPS, _BOARDS, _FRAME = (
@@ -32,18 +32,21 @@ _CODE, _MAPS, _BOARDS, _FRAME = (
 )
 
 
-DRAWN: dict[tuple[Hashable, ...], go.Figure] = {}
+DRAWN: dict[Hashable, Any] = {}
+
+
+def remembered(key: Hashable, make: Callable[[], Any]) -> Any:
+    """What `make` makes, once for all visitors; `key` holds all that it depends on. Nobody may alter it."""
+    if (found := DRAWN.get(key)) is None:
+        while len(DRAWN) >= MOST:
+            DRAWN.pop(next(iter(DRAWN)), None)
+        found = DRAWN[key] = make()
+    return found
 
 
 def drawn(make: Callable[[dict[str, str], float], go.Figure], *name: Hashable) -> go.Figure:
-    """What `make` draws in the theme that the reader sees, once for all visitors; `name` holds all that it depends on. Nobody
-    changes it."""
-    key = *name, theme.mode(), theme.stroke()
-    if key not in DRAWN:
-        while len(DRAWN) >= MOST:
-            DRAWN.pop(next(iter(DRAWN)), None)
-        DRAWN[key] = make(theme.colours(), theme.stroke())
-    return DRAWN[key]
+    """What `make` draws in the theme that the reader sees, remembered under a name that holds all that it depends on."""
+    return remembered((*name, theme.mode(), theme.stroke()), lambda: make(theme.colours(), theme.stroke()))
 
 
 def load() -> None:
@@ -54,7 +57,8 @@ def load() -> None:
 def pack(header: Mapping[str, Any], blob: bytes = b"") -> bytes:
     """One block: header length (uint32, little-endian), header as JSON, then the raw bytes. Before it a 0, or a 1 where it is
     deflated: a browser inflates only between other work, so what is small is drawn sooner as it is."""
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    arrays = {"default": lambda array: array.tolist()}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False, **arrays).encode()
     block = struct.pack("<I", len(text)) + text + blob
     return b"\0" + block if len(block) <= PLAIN else b"\1" + zlib.compress(block, 6)
 

@@ -14,7 +14,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import lru_cache
 from itertools import cycle
 from typing import Any
 
@@ -23,20 +22,7 @@ import plotly.graph_objects as go
 
 from app import theme
 from app.figures import frame
-from app.figures.plot import (
-    CLEAR,
-    blank,
-    byte_ticks,
-    context_axis,
-    curve,
-    dots,
-    legend,
-    mark,
-    note,
-    rings,
-    type_size,
-    upright,
-)
+from app.figures.plot import CLEAR, blank, byte_ticks, context_axis, curve, dots, legend, mark, note, rings, type_size, upright
 from core.train.rules import summary
 from core.units import decimal
 
@@ -72,14 +58,6 @@ class Kind(ABC):
         return Drawing(self.figure(colours, stroke), self.table, self.alt)
 
 
-@dataclass(frozen=True)
-class Content:
-    """Everything that a drawing depends on, as one value that can be compared."""
-
-    key: tuple
-    draw: Callable[[], Drawing] = field(compare=False)
-
-
 def content(value: Any) -> tuple:
     """Data as a value that is equal where the data is; a function, such as a label, is equal to itself alone."""
     if isinstance(value, np.ndarray):
@@ -95,15 +73,9 @@ def content(value: Any) -> tuple:
     return type(value), *items
 
 
-@lru_cache(maxsize=128)
-def once(wanted: Content) -> Drawing:
-    """The drawing, as it was made before where there is an equal one."""
-    return wanted.draw()
-
-
 def drawn(kind: Kind, colours: dict, stroke: float) -> Drawing:
     """What a kind draws: a run of the page makes only what a control changes. Nobody may alter what is drawn."""
-    return once(Content((content(kind), content(colours), stroke), lambda: kind.drawing(colours, stroke)))
+    return frame.remembered((content(kind), content(colours), stroke), lambda: kind.drawing(colours, stroke))
 
 
 def show(kind: Kind, key: str, config: Mapping[str, Any] | None = None, table: Mapping[str, Any] | None = None) -> None:

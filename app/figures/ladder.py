@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import CLEAR, blank, larger
+from app.figures.plot import CLEAR, blank, curve, larger, note
 from core.shape.ladder import HUES, KINDS, Block, Rung, blocks_text
 from core.units import count
 
@@ -140,23 +140,10 @@ def brackets(fig: go.Figure, at: int, blocks: Sequence[Block], size: float, colo
         if block.times > 1:
             low, high = block.start - 0.4, block.start + block.size * block.times - 0.6
             once, x = block.start + block.size - 0.6, at + BRACKET
-            line = {"color": colours["soft"], "width": 1.2 * stroke}
-            fig.add_scatter(
-                x=[x, x + 0.02, x + 0.02, x],
-                y=[low, low, high, high],
-                mode="lines",
-                line=line,
-                hoverinfo="skip",
-                showlegend=False,
-            )
-            fig.add_scatter(
-                x=[x, x], y=[low, once], mode="lines", line={"color": colours["ink"], "width": 2.4 * stroke}, hoverinfo="skip",
-                showlegend=False,
-            )  # fmt: skip
-            fig.add_annotation(
-                x=x + 0.03, y=(low + high) / 2, text=f"{block.times}×", showarrow=False, xanchor="left",
-                font={"color": colours["ink"], "size": size},
-            )  # fmt: skip
+            path = [x, x + 0.02, x + 0.02, x], [low, low, high, high]
+            curve(fig, *path, colours["soft"], 1.2 * stroke, showlegend=False)
+            curve(fig, [x, x], [low, once], colours["ink"], 2.4 * stroke, showlegend=False)
+            note(fig, x + 0.03, (low + high) / 2, f"{block.times}×", colours["ink"], xanchor="left", font_size=size)
 
 
 def headed(name: str, blocks: Sequence[Block], columns: int, colours: dict) -> list[str]:

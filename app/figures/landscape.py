@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.kinds import Against, Line
-from app.figures.plot import TEXT, blank, curve, dots, larger, note
+from app.figures.plot import TEXT, blank, curve, dots, faint, larger, note
 from core.lessons.card import FAMILIES, Curve
 from core.lessons.landscape import DESK, HIGH, LEAST, LOW, PHONE, SIDES, TOP, Dot, Screen, View
 from core.units import binary, count, sized
@@ -90,7 +90,7 @@ def stems(fig: go.Figure, view: View, colours: dict, stroke: float) -> None:
 def models(fig: go.Figure, view: View, colours: dict, stroke: float) -> None:
     """One trace of all models; those that are not asked for are faint."""
     rows, where = view.out, np.array([view.places[d.key] for d in view.out]).reshape(-1, 2)
-    hues = [colours[FAMILIES[d.family].hue] if d.key in view.asked else faint(colours["soft"]) for d in rows]
+    hues = [colours[FAMILIES[d.family].hue] if d.key in view.asked else faint(colours["soft"], FAINT) for d in rows]
     fig.add_scatter(
         x=where[:, 0], y=where[:, 1], mode="markers", cliponaxis=False, customdata=[d.key for d in rows],
         text=[hover(d) for d in rows], hovertemplate=TEXT,
@@ -109,12 +109,6 @@ def sizes(view: View, stroke: float, till: str = "~") -> np.ndarray:
     """Pixels across, 0 for what came out later; symbols of one area."""
     shown = [(d.month or "~") <= till and view.sizes[d.key] * SYMBOLS[d.family][1] * stroke**0.5 for d in view.out]
     return np.array(shown, np.float32)
-
-
-def faint(colour: str) -> str:
-    """A hex colour, nearly gone."""
-    r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({r},{g},{b},{FAINT})"
 
 
 def hover(d: Dot) -> str:

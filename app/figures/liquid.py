@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import FIXED, TEXT, blank, label, type_size
+from app.figures.plot import FIXED, TEXT, blank, faint, label, type_size
+from app.figures.window import floor
 
 ROWS = {"enters": 5.0, "× gate before": 4.1, "gated": 3.2, "sum": 1.5, "× gate after": 0.6, "leaves": -0.3}  # height of each
 
@@ -23,15 +24,10 @@ def conveyor(c, colours: dict, stroke: float = 1.0) -> go.Figure:
     beside = [(x + 0.28, 2.6) if x == middle else (x, 2.25) for x in columns]  # clear of the lines
     shown = [(*at, f"{weight:+.2f}", ink, "middle center") for at, weight in zip(beside, c.taps)]
     return blank(
-        colours,
-        330,
-        stroke,
-        [boxes(x, y, values, strongest(c), colours, stroke), texts([*names, *words, *shown], stroke)],
-        shapes=taps(columns, middle, c.taps, colours, stroke),
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        xaxis={"visible": False, "range": [left - 0.05, columns[-1] + 0.45]},
-        yaxis={"visible": False, "range": [-0.8, 6.3]},
-    )
+        colours, 330, stroke, [boxes(x, y, values, strongest(c), colours, stroke), texts([*names, *words, *shown], stroke)],
+        shapes=taps(columns, middle, c.taps, colours, stroke), margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        xaxis={"visible": False, "range": [left - 0.05, columns[-1] + 0.45]}, yaxis={"visible": False, "range": [-0.8, 6.3]},
+    )  # fmt: skip
 
 
 def texts(rows: list[tuple], stroke: float) -> dict:
@@ -51,9 +47,8 @@ def strongest(c) -> float:
 
 def tint(value: float, limit: float, colours: dict) -> str:
     """A signed number as a colour: below zero the window's hue, above it the state's, the paler the nearer to zero."""
-    hue = colours["state" if value > 0 else "window"].lstrip("#")
-    red, green, blue = (int(hue[i : i + 2], 16) for i in (0, 2, 4))
-    return f"rgba({red},{green},{blue},{0.08 + 0.6 * min(1.0, abs(value) / limit):.3f})"
+    hue = colours["state" if value > 0 else "window"]
+    return faint(hue, round(0.08 + 0.6 * min(1.0, abs(value) / limit), 3))
 
 
 def boxes(x, y, values, limit: float, colours: dict, stroke: float) -> dict:
@@ -102,8 +97,3 @@ def impulse(moved, reach, attends: int, asked: int, words, at: int, colours: dic
         xaxis={"title": {"text": "token"}, "range": [at + 0.2, end], "showgrid": False, **FIXED},
         yaxis={"tickvals": np.arange(len(names)), "ticktext": names, "range": [-0.6, len(names) - 0.4], **FIXED},
     )  # fmt: skip
-
-
-def floor(level: int) -> str:
-    """Where a dot stands."""
-    return f"after layer {level}" if level else "as a word"

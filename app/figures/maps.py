@@ -9,7 +9,7 @@ a click, so that a link can carry it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -68,20 +68,13 @@ class Tape:
     ring: int = 0
 
     def header(self) -> dict[str, Any]:
-        """The tape as JSON values."""
+        """The tape as the browser reads it."""
+        bytes_at, ghost_bytes = (np.asarray(values).astype(int) for values in (self.bytes_at, self.ghost_bytes_at))
         return {
-            "lanes": list(self.lanes),
-            "bytes": np.asarray(self.bytes_at).astype(int).tolist(),
-            "ghost": int(self.ghost),
-            "ghostBytes": np.asarray(self.ghost_bytes_at).astype(int).tolist(),
-            "ghostLabel": self.ghost_label,
-            "hue": self.hue,
-            "windows": [int(w) for w in self.windows] or [int(self.window)] * len(self.lanes),
-            "hues": list(self.hues) or [self.hue] * len(self.lanes),
-            "legend": dict(self.legend),
-            "ring": int(self.ring),
-            "title": self.title,
-        }
+            "lanes": self.lanes, "bytes": bytes_at, "ghost": self.ghost, "ghostBytes": ghost_bytes, "title": self.title,
+            "ghostLabel": self.ghost_label, "hue": self.hue, "ring": self.ring, "legend": dict(self.legend),
+            "windows": self.windows or [self.window] * len(self.lanes), "hues": self.hues or [self.hue] * len(self.lanes),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,17 +92,6 @@ class Passes:
     taken: Sequence[tuple[int, int]] = ()
     wrong: Sequence[int] = ()
     mask: str = "▢"
-
-    def header(self) -> dict[str, Any]:
-        """The passes as JSON values."""
-        return {
-            "words": [list(row) for row in self.words],
-            "drawn": [list(row) for row in self.drawn],
-            "kept": [[int(r), int(c)] for r, c in self.kept],
-            "taken": [[int(r), int(c)] for r, c in self.taken],
-            "wrong": [int(c) for c in self.wrong],
-            "mask": self.mask,
-        }
 
 
 def _names(names: Sequence[str] | None, count: int, fallback: Sequence[str], what: str) -> list[str] | None:
@@ -179,7 +161,7 @@ def payload(
         "roles": {str(int(i)): role for i, role in (roles or {}).items()},
         "answer": None if answer is None else [str(answer[0]), float(answer[1])],
         "tape": tape.header() if tape else None, "steps": _steps(cells, tokens, tape, stepping, passes),
-        "passes": passes.header() if passes else None,
+        "passes": asdict(passes) if passes else None,
         "selected": dict(selected or {}), "config": frame.plain(config), **look,
     }  # fmt: skip
     return frame.pack(header, cells.tobytes())

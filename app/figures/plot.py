@@ -15,7 +15,7 @@ FIXED = {"automargin": False}  # room for the labels is given, not looked for: t
 def blank(colours: dict, height: float, stroke: float = 1.0, data: Sequence[dict] = (), **layout) -> go.Figure:
     """A figure on the paper of the theme; `stroke` above 1 is the stage: larger type. Traces and layout that are given at once
     are checked once by Plotly, and so are faster than what is added to an empty figure."""
-    size = 13 * larger(stroke)
+    size, font = 13 * larger(stroke), {"family": SANS}
     axis = {
         "gridcolor": colours["line"], "linecolor": colours["line"], "zeroline": False, "ticks": "", "automargin": True,
         "fixedrange": True, "minor": {"showgrid": False},
@@ -25,19 +25,15 @@ def blank(colours: dict, height: float, stroke: float = 1.0, data: Sequence[dict
     base = {
         "template": "none",
         "height": round(height * (1 + 0.25 * (stroke - 1))),
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": SANS, "size": size, "color": colours["ink"]},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": font | {"size": size, "color": colours["ink"]},
         "margin": {"l": 8, "r": 12, "t": 10, "b": 8} | layout.pop("margin", {}),
         "xaxis": over(axis, layout.pop("xaxis", {})),
         "yaxis": over(axis, layout.pop("yaxis", {})),
         "showlegend": False,
         "dragmode": False,
-        "hoverlabel": {
-            "bgcolor": colours["card"],
-            "bordercolor": colours["line"],
-            "font": {"family": SANS, "color": colours["ink"]},
-        },
+        "hoverlabel": {"bgcolor": colours["card"], "bordercolor": colours["line"], "font": font | {"color": colours["ink"]}},
     }
     return go.Figure(data=list(data), layout=base | layout)
 
@@ -69,6 +65,17 @@ def byte_ticks(low: float, high: float, label) -> tuple[Sequence[float], Sequenc
     """Ticks at powers of 16 between two sizes, labelled by `label`; for a log axis of bytes."""
     values = [16.0**k for k in range(16) if low <= 16.0**k <= high]
     return values, [label(v).replace(".00", "").replace(".0", "") for v in values]
+
+
+def faint(colour: str, alpha: float) -> str:
+    """A hue of the palette, seen through."""
+    return f"rgba({int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:7], 16)},{alpha:g})"
+
+
+def si(value: float) -> str:
+    """20e9 -> "20 G"."""
+    power = min(int(np.log10(value)) // 3, 6) if value >= 1 else 0
+    return f"{value / 1000**power:g} {('', 'k', 'M', 'G', 'T', 'P', 'E')[power]}".strip()
 
 
 def larger(stroke: float) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.plot import blank, curve, dots, larger, mark, note
+from app.figures.plot import blank, curve, dots, larger, mark, note, si
 
 
 def budget(parts: tuple, available: int, installed: int, label, colours: dict, stroke: float = 1.0) -> go.Figure:
@@ -37,14 +37,10 @@ def budget(parts: tuple, available: int, installed: int, label, colours: dict, s
     return fig
 
 
-PREFIXES = ("", "k", "M", "G", "T", "P", "E")
-
-
 def powers(low: float, high: float) -> dict:
     """Ticks of a log axis at powers of ten: 1, 10, 100, 1k, ..."""
-    exponents = np.arange(np.ceil(np.log10(low)), np.floor(np.log10(high)) + 1).astype(int)
-    words = [f"{10 ** (k % 3)}{PREFIXES[k // 3]}" if k >= 0 else f"{10.0**k:g}" for k in exponents]
-    return {"tickvals": 10.0**exponents, "ticktext": words}
+    values = [10.0**k for k in range(-12, 21) if low <= 10.0**k <= high]
+    return {"tickvals": values, "ticktext": [si(v).replace(" ", "") for v in values]}
 
 
 def steps(low: float, high: float) -> dict:

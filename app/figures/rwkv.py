@@ -25,16 +25,9 @@ def arrows(plane, words, colours: dict, stroke: float = 1.0) -> go.Figure:
     said = "&nbsp;&nbsp;&nbsp;".join(f'<span style="color:{colours[hue]}"><b>{name}</b></span>' for name, hue in parts)
     sides = [-1.15 * plane.reach, 1.15 * plane.reach]
     axis = {"range": sides, "tickvals": [0], "showticklabels": False}
-    return blank(
-        colours,
-        260,
-        stroke,
-        [dots, asked, *ends],
-        annotations=[label(0.0, 1.0, said, colours["ink"], xref="paper", yref="paper", xanchor="left", yanchor="bottom")],
-        xaxis=axis,
-        yaxis=axis | {"scaleanchor": "x"},
-        margin={"t": 26 * stroke},
-    )
+    named = label(0.0, 1.0, said, colours["ink"], xref="paper", yref="paper", xanchor="left", yanchor="bottom")
+    axes = {"xaxis": axis, "yaxis": axis | {"scaleanchor": "x"}, "margin": {"t": 26 * stroke}}
+    return blank(colours, 260, stroke, [dots, asked, *ends], annotations=[named], **axes)
 
 
 def arrow(end, colour: str, stroke: float) -> dict:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.figures.plot import blank
+from app.figures.plot import blank, dots
 from core.lessons.evidence import Side
 
 WIDEST, LINE = 42, 17  # characters of a name in one line of the figure, the height of that line in px
@@ -53,21 +53,14 @@ def spread(
     for i, (side, lines) in enumerate(zip(sides, texts)):
         label = {"text": "<br>".join(map(html.escape, lines)), "align": "left", "xanchor": "left", "yanchor": "bottom"}
         fig.add_annotation(x=0, xref="paper", y=i - 0.16, showarrow=False, font={"size": 12 * stroke}, **label)
-        fig.add_shape(
-            type="line", x0=side.mean, x1=side.mean, y0=i - 0.16, y1=i + 0.2, line={"color": colours["ink"], "width": 2}
-        )
+        at, line = {"x0": side.mean, "x1": side.mean, "y0": i - 0.16, "y1": i + 0.2}, {"color": colours["ink"], "width": 2}
+        fig.add_shape(type="line", line=line, **at)
     xs = [v for side in sides for v in side.values]
     ys = [i for i, side in enumerate(sides) for _ in side.values]
     text = [f"{run}: {v:.4g}" for side, each in zip(sides, runs) for run, v in zip(each, side.values)]
-    marker = {"color": colours["query"], "size": 9 * stroke, "opacity": 0.75}
-    fig.add_scatter(x=xs, y=ys, mode="markers", marker=marker, text=text, hovertemplate="%{text}<extra></extra>")
-    pad = 0.06 * (ends[1] - ends[0]) or 0.5
-    fig.update_xaxes(
-        range=[ends[0] - pad, ends[1] + pad],
-        nticks=5,
-        tickformat=".3~g",
-        title_text="<br>".join(textwrap.wrap(shared, round(WIDEST / stroke))),
-    )
+    dots(fig, xs, ys, colours["query"], 9 * stroke, opacity=0.75, text=text)
+    pad, title = 0.06 * (ends[1] - ends[0]) or 0.5, "<br>".join(textwrap.wrap(shared, round(WIDEST / stroke)))
+    fig.update_xaxes(range=[ends[0] - pad, ends[1] + pad], nticks=5, tickformat=".3~g", title_text=title)
     fig.update_yaxes(range=[n - 0.6, -0.95], showticklabels=False, tickvals=list(range(n)))
     return fig
 

@@ -97,16 +97,8 @@ def shares(x, lines, limits, points, values, ticks, context: int, colours: dict,
     low, high = sorted(limits, key=limits.get)
     close = limits[high] - limits[low] < 0.06  # then one label stands below its line, one above
     for name, side in ((low, -1), (high, 1)):
-        note(
-            fig,
-            np.log10(x[-1]),
-            limits[name],
-            f"{limits[name]:.1%}",
-            hues[name],
-            xanchor="left",
-            xshift=5,
-            yshift=8 * side * close,
-        )
+        where = {"xanchor": "left", "xshift": 5, "yshift": 8 * side * close}
+        note(fig, np.log10(x[-1]), limits[name], f"{limits[name]:.1%}", hues[name], **where)
     rings(fig, points, values, "measured: %{y:.1%} at %{x} tokens", colours, stroke)
     upright(fig, context, "context", colours, stroke, log=True, side="right")
     context_axis(fig, ticks, x[0], x[-1])

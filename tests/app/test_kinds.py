@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.figures import kinds
+from app.figures import frame, kinds
 from app.palette import PALETTE
 from core.units import binary
 
@@ -172,3 +172,11 @@ def test_a_label_without_a_name_is_drawn_each_time():
     one, other = (against(label=lambda value, word=word: f"{value:.0f} {word}") for word in ("bytes", "B"))
     drawings = [kinds.drawn(kind, PALETTE["light"], 1.0) for kind in (one, other)]
     assert drawings[0] is not drawings[1] and [drawing.alt for drawing in drawings] == [one.alt, other.alt]
+
+
+def test_what_is_remembered_is_made_once_and_the_oldest_is_forgotten(monkeypatch):
+    monkeypatch.setattr(frame, "DRAWN", {})
+    monkeypatch.setattr(frame, "MOST", 2)
+    made = [frame.remembered(key, lambda key=key: [key]) for key in ("a", "a", "b", "c", "a")]
+    assert made[0] is made[1] and made == [["a"], ["a"], ["b"], ["c"], ["a"]] and made[4] is not made[0]
+    assert list(frame.DRAWN) == ["c", "a"]
