@@ -247,6 +247,15 @@ def formula(title: str, latex: str, words: str, inspect: str) -> None:
     panels.caption(words, code=f"<code>python -m core inspect {inspect}</code>")
 
 
+def growth(title: str, drawn: kinds.Growth, config: dict, words: str) -> None:
+    """Counted bytes of a live model against tokens, the measured ones on them, under a title; words and both numbers below."""
+    heading(title)
+    kinds.show(drawn, "growth", config)
+    panels.caption(words)
+    line = next(line for line in drawn.lines if line.name == drawn.loud)
+    panels.check(int(line.values[np.searchsorted(drawn.tokens, drawn.points[-1])]), int(drawn.measured[-1]))
+
+
 def learning(curves: dict, label: Callable[[str], str], hues: dict, pairs: int, what: str, config: dict, **look) -> None:
     """Loss at so many pairs while training: `what` all variants are called, `head` heads them in the table."""
     loss, head = f"loss at {pairs} pairs", look.pop("head", "variant")

@@ -259,16 +259,15 @@ def kept_bars(kept: Kept, write: Callable[[float], str], has_deltas: bool = True
 def ours(choice: Choice) -> None:
     """The live model's memory against tokens."""
     setting, lengths, points = choice.setting, np.arange(1, 129), np.array(LENGTHS)
-    live.heading("Our model: memory against tokens")
     whole, own = lesson.lines(lesson.live_spec(setting), lengths, lesson.DTYPE)
     values, crossing = measured_memory(setting.variant), lesson.ours(setting, 1).crossover
     names = "attention in every layer", f"{setting.rule}, {setting.mix}"
-    kinds.show(delta.growth(lengths, whole, own, points, values, crossing, names), "growth", choice.config)
-    panels.caption(
+    words = (
         f"**{setting.rule}, {MIXED[setting.mix]}{f': less than attention from {crossing} tokens on' if crossing else ''}.** "
         "Lines are counted, cache and state together; rings are bytes in the tensors of the live model, all in 32 bits."
     )
-    panels.check(int(own[points[-1] - 1]), int(values[-1]))
+    drawn = delta.growth(lengths, whole, own, points, values, crossing, names)
+    live.growth("Our model: memory against tokens", drawn, choice.config, words)
 
 
 def theirs(choice: Choice) -> None:

@@ -173,21 +173,16 @@ def count(choice: Choice) -> None:
 
 def growth(choice: Choice) -> None:
     """The live model's cache against tokens."""
-    live.heading("Our model: cache against tokens")
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
     lines = {s.key: np.array([live_cost(s.key, int(n)).cache_bytes for n in lengths]) for s in recipes.PLAIN}
     measured = measured_cache_bytes(choice.variant)
     drawn = kinds.lines(lines, choice.variant, "kv", 2.6, label)
-    kinds.show(
-        kinds.Growth(drawn, choice.variant, lengths, points, measured, column="{} counted, B", height=300),
-        "growth",
-        choice.config,
-    )
-    panels.caption(
+    words = (
         f"**{label(choice.variant)}: {choice.kv_heads} of {lesson.HEADS} KV heads.** "
         "Lines are counted; rings are bytes in the tensors of the live model."
     )
-    panels.check(int(lines[choice.variant][points[-1] - 1]), int(measured[-1]))
+    grown = kinds.Growth(drawn, choice.variant, lengths, points, measured, column="{} counted, B", height=300)
+    live.growth("Our model: cache against tokens", grown, choice.config, words)
 
 
 def arithmetic(choice: Choice) -> None:

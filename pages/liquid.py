@@ -268,15 +268,12 @@ def ladders(choice: Choice) -> None:
 
 def ours(choice: Choice) -> None:
     """The live model's memory against tokens."""
-    live.heading("Our model: memory against tokens")
     lengths, points, variant = np.arange(1, 129), np.array(LENGTHS), choice.variant
     whole, own, values = live_curve(lesson.ALONE, lengths), live_curve(variant, lengths), measured_memory(variant)
     names, cross = ("attention in every layer", stack_text(choice.place)), live_smaller(variant, lesson.ALONE)
-    kinds.show(delta.growth(lengths, whole, own, points, values, cross, names, "window", "{}"), "growth", choice.config)
-    panels.caption(
-        f"**{names[1]}: less from {cross} tokens on.** Lines are counted; rings are bytes in the tensors of the live model."
-    )
-    panels.check(int(own[points[-1] - 1]), int(values[-1]))
+    words = f"**{names[1]}: less from {cross} tokens on.** Lines are counted; rings are bytes in the tensors of the live model."
+    drawn = delta.growth(lengths, whole, own, points, values, cross, names, "window", "{}")
+    live.growth("Our model: memory against tokens", drawn, choice.config, words)
 
 
 def theirs(choice: Choice) -> None:

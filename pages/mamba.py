@@ -263,17 +263,17 @@ def ladders(choice: Choice) -> None:
 
 def ours(choice: Choice) -> None:
     """The live model's memory against tokens."""
-    live.heading("Our model: memory against tokens")
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
     variant, alone = choice.variant, lesson.ATTENTION[choice.share]
     whole, own, values = live_curve(alone, lengths), live_curve(variant, lengths), measured_memory(variant)
     names, cross = ("attention in every layer", lesson.described(variant)), live_smaller(variant, alone)
-    kinds.show(delta.growth(lengths, whole, own, points, values, cross, names), "growth", choice.config)
-    panels.caption(
+    words = (
         f"**{names[1]}: less from {cross} tokens on.** Lines are counted, cache and state together; rings are bytes in the "
         "tensors of the live model, all in 32 bits."
     )
-    panels.check(int(own[points[-1] - 1]), int(values[-1]))
+    live.growth(
+        "Our model: memory against tokens", delta.growth(lengths, whole, own, points, values, cross, names), choice.config, words
+    )
 
 
 def theirs(choice: Choice) -> None:

@@ -278,14 +278,13 @@ def growth(asked: Asked) -> None:
     choice = asked.choice
     lengths, points = np.arange(1, 129), np.array(LENGTHS)
     lines, kept = lesson.cache_curves(choice, lengths), lesson.measured_cache(choice)
-    live.heading("Our model: cache against tokens")
     drawn = kinds.lines(lines, "MLA", "latent", 2.6)
-    kinds.show(kinds.Growth(drawn, "MLA", lengths, points, kept, column="{} counted, B", height=300), "growth", asked.about())
-    panels.caption(
+    words = (
         f"**Latent {choice.rank}{f' and a rope key of {choice.mixer.rope_dim}' * choice.key}; {lesson.HEADS} heads of "
         f"{choice.mixer.nope_dim}.** Lines are counted; rings are bytes in the tensors of the live model."
     )
-    panels.check(int(lines["MLA"][points[-1] - 1]), int(kept[-1]))
+    grown = kinds.Growth(drawn, "MLA", lengths, points, kept, column="{} counted, B", height=300)
+    live.growth("Our model: cache against tokens", grown, asked.about(), words)
 
 
 def reads(asked: Asked) -> None:

@@ -96,20 +96,15 @@ def choose() -> Choice:
     return Choice(steps, name, variant, inner, rounds, text, every)
 
 
-def parsed(name: str, text: str) -> lesson.Puzzle:
-    """The reader's puzzle; a sentence where it is none, or where not exactly one solution fits."""
-    puzzle = live.attempt(partial(lesson.parse, name), text, next(iter(lesson.EXAMPLES[name].values())))
-    if puzzle.problem:
-        panels.error(f"{puzzle.problem}. The model tries all the same, and nothing here can be called right or wrong.")
-    return puzzle
-
-
 # See
 
 
 def see(choice: Choice) -> None:
     """The live model on the reader's puzzle."""
-    puzzle = parsed(choice.name, choice.text)
+    first = next(iter(lesson.EXAMPLES[choice.name].values()))
+    puzzle = live.attempt(partial(lesson.parse, choice.name), choice.text, first)
+    if puzzle.problem:
+        panels.error(f"{puzzle.problem}. The model tries all the same, and nothing here can be called right or wrong.")
     thought = lesson.think(choice.variant, puzzle.given, choice.steps, choice.inner, choice.rounds)
     written, solver = lesson.TASKS[choice.name].as_typed(puzzle.given, puzzle.size), lesson.solver_of(choice.variant)
     config = live.about(choice.variant, puzzle=written) | choice.config
@@ -261,11 +256,8 @@ def formula(choice: Choice) -> None:
 def solved(kind: str, _: Choice) -> None:
     """Boards solved against steps, every seed."""
     live.heading(f"6x6 boards solved, {proved.KINDS[kind]}: every seed")
-    found = proved.by_steps(kind)
-    subject, heads = (
-        f"Share of boards solved against recursion steps, {proved.KINDS[kind]}",
-        ("solver", "steps", "seed", "solved"),
-    )
+    found, heads = proved.by_steps(kind), ("solver", "steps", "seed", "solved")
+    subject = f"Share of boards solved against recursion steps, {proved.KINDS[kind]}"
     drawn = kinds.ByCount(subject, found, proved.spelled, "steps", "boards solved", HUES, heads)
     kinds.show(drawn, kind.replace(" ", "-"), live.again(MECHANISM))
     panels.caption(proved.solved_said(kind))
@@ -297,13 +289,9 @@ def users(_: Choice) -> None:
     )
 
 
-def footnotes(_: Choice) -> None:
-    """What papers call otherwise."""
-    panels.caption(proved.footnotes())
-
-
+proof = live.proof(MECHANISM, tuple(partial(solved, kind) for kind in proved.KINDS), every_seed)
 live.page(
     ANSWER, CORRECTION, choose, see, live.stacked((growing, theirs), formula),
-    live.stacked(live.proof(MECHANISM, tuple(partial(solved, kind) for kind in proved.KINDS), every_seed), footnotes),
+    live.stacked(proof, lambda _: panels.caption(proved.footnotes())),
     live.reading(PATH, listed=MECHANISM.papers), users,
 )  # fmt: skip

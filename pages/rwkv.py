@@ -224,16 +224,16 @@ def swap_text(words: tuple[str, ...], removal: float) -> str:
 
 def ours(_: Choice) -> None:
     """Our models: what is kept against tokens."""
-    live.heading("Our models: bytes kept against tokens")
     lengths, points, measured = np.arange(1, 129), np.array(recurrent.LENGTHS), recurrent.measured_state(lesson.MODEL)
     names = {"attention": recurrent.ATTENTION, "3 : 1": lesson.HYBRID, "RWKV-7": lesson.MODEL}
     lines = {name: live_curve(variant, lengths) for name, variant in names.items()}
-    kinds.show(xlstm.growth(lengths, lines, "RWKV-7", points, measured), "growth", config())
-    panels.caption(
+    words = (
         f"**Attention of the same width keeps more than RWKV-7 from token {live_smaller(lesson.MODEL, recurrent.ATTENTION)} "
         "on.** Float32; two layers, four in the hybrid. Rings are bytes in the tensors of the live model."
     )
-    panels.check(int(lines["RWKV-7"][points[-1] - 1]), int(measured[-1]))
+    live.growth(
+        "Our models: bytes kept against tokens", xlstm.growth(lengths, lines, "RWKV-7", points, measured), config(), words
+    )
 
 
 def config() -> dict:

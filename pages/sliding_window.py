@@ -215,17 +215,16 @@ def range_text(size: int) -> str:
 
 def ours(choice: Choice) -> None:
     """The live model's cache against tokens: the kink at the window."""
-    live.heading("Our model: cache against tokens")
     lengths, points, name = np.arange(1, 129), np.array(lesson.LENGTHS), lesson.pattern_text(choice.pattern)
     setting = choice.pattern, choice.size
     lines, values = lesson.cache_curves(*setting, lengths), lesson.measured_cache(*setting)
     drawn, meets = kinds.lines(lines, name, "window", 2.8), (choice.size, f"window {choice.size}")
-    kinds.show(kinds.Growth(drawn, name, lengths, points, values, meets, column="{} counted, B"), "growth", choice.config)
-    panels.caption(
+    words = (
         f"**Window {choice.size}, {pattern_text(choice.pattern)}.** Lines are counted; rings are bytes in the tensors of the "
         "live model."
     )
-    panels.check(int(lines[name][points[-1] - 1]), int(values[-1]))
+    grown = kinds.Growth(drawn, name, lengths, points, values, meets, column="{} counted, B")
+    live.growth("Our model: cache against tokens", grown, choice.config, words)
 
 
 def share(choice: Choice) -> None:

@@ -263,13 +263,12 @@ def formula(choice: Choice) -> None:
 
 def growth(choice: Choice) -> None:
     """Our cache against tokens, counted beside measured."""
-    live.heading("Our model: cache against tokens")
     lengths, points, values = np.arange(1, 129), np.array(LENGTHS), measured_cache_bytes(lesson.VARIANT)
     sizes = [lesson.cache(lesson.live_cost(choice.top_k, int(n))) for n in lengths]
     latent, total = column(sizes, "latent"), column(sizes, "total")
-    kinds.show(sparse.growth(lengths, latent, total, points, values), "growth", choice.config)
-    panels.caption("**Top-k changes nothing here:** what is not read now may be read next, so all of it is kept.")
-    panels.check(int(total[points[-1] - 1]), int(values[-1]))
+    drawn = sparse.growth(lengths, latent, total, points, values)
+    words = "**Top-k changes nothing here:** what is not read now may be read next, so all of it is kept."
+    live.growth("Our model: cache against tokens", drawn, choice.config, words)
 
 
 def memory(choice: Choice) -> None:

@@ -1,6 +1,7 @@
 """Text diffusion: what if all words appear at once?"""
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import streamlit as st
@@ -148,11 +149,8 @@ def together(config: dict) -> None:
     found = pairs.joint(PAIRS[which])
     fig = figures.together(*found.groups, found.apart, found.after, names, theme.colours(), theme.stroke())
     alt = f"Probabilities of the words in two gaps, {which}: drawn in one pass, and one after the other"
-    table = {
-        "first": np.repeat(found.groups[0], len(found.groups[1])),
-        "second": np.tile(found.groups[1], len(found.groups[0])),
-        **{name: p.ravel() for name, p in zip(names, (found.apart, found.after))},
-    }
+    words, shares = zip(*product(*found.groups)), (found.apart.ravel(), found.after.ravel())
+    table = dict(zip(("first", "second", *names), (*words, *shares)))
     frame.figure(fig, key="together", alt=alt, table=table, config=config | {"gaps": which})
     example = f" “{found.example}” is the likeliest of the wrong ones." if found.example else ""
     panels.caption(

@@ -235,19 +235,19 @@ def divisor_text(layer: lesson.Layer, step: int) -> str:
 
 def ours(choice: Choice) -> None:
     """Our models: what is kept against tokens."""
-    live.heading("Our models: bytes kept against tokens")
     lengths, points, cell = np.arange(1, 129), np.array(recurrent.LENGTHS), choice.cell
     cells = {"attention": recurrent.ATTENTION} | {name: lesson.variant(name, choice.keys) for name in lesson.CELLS}
     lines = {name: live_curve(v, lengths) for name, v in cells.items()}
     measured = recurrent.measured_state(choice.variant)
-    kinds.show(xlstm.growth(lengths, lines, cell, points, measured), "growth", choice.config)
-    panels.caption(
+    words = (
         f"**{cell}: the same after every token; attention of the same width keeps more from token "
         f"{live_smaller(choice.variant, recurrent.ATTENTION)} on.** Memory and convolution columns, two layers, float32. Rings "
         "are bytes "
         "in the tensors of the live model."
     )
-    panels.check(int(lines[cell][points[-1] - 1]), int(measured[-1]))
+    live.growth(
+        "Our models: bytes kept against tokens", xlstm.growth(lengths, lines, cell, points, measured), choice.config, words
+    )
 
 
 def theirs(choice: Choice) -> None:

@@ -1,5 +1,7 @@
 """Figures of LSTMs: what is left of every word, bytes against tokens, a growing cache that passes a memory of one size."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -53,7 +55,7 @@ def tokens(kept: str, names, values, chosen: int) -> Models:
     )
 
 
-def by_size(found: dict[str, tuple[int, Runs]], label, hues: dict[str, str], most: int) -> Seeds:
+def by_size(found: Mapping[str, tuple[int, Runs]], label, hues: dict[str, str], most: int) -> Seeds:
     """{variant: (numbers kept, runs)}: recall against the size of the memory."""
     ran = {v: (size, runs) for v, (size, runs) in found.items() if runs}
     samples = tuple(Sample(label(v), runs, size, hues[v], cells=(v, size)) for v, (size, runs) in ran.items())
