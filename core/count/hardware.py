@@ -306,24 +306,24 @@ def fewest_devices(spec: ModelSpec, deployment: Deployment, state_dtype: str = "
 # The first sentence
 
 
-def users(count: int, spec: ModelSpec, context: int) -> str:
+def users_text(count: int, spec: ModelSpec, context: int) -> str:
     """ "37 users at 32,768 tokens each"."""
     many = "at least " if count >= MOST_USERS else ""
     unit = "position" if spec.decoding == "recursion" else "token"
     return f"{many}{count:,} user{'s' * (count > 1)} at {context:,} {unit}{'s' * (context > 1)}{' each' * (count > 1)}"
 
 
-def verdict(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32") -> str:
+def verdict_text(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32") -> str:
     """Does it fit on these devices, for how many users at this context? One sentence, computed. A denoiser's is about a cache
     that its released code does not keep, and says so."""
     if spec.decoding == "diffusion":
-        judged = verdict(replace(spec, decoding="autoregressive"), deployment, state_dtype)
+        judged = verdict_text(replace(spec, decoding="autoregressive"), deployment, state_dtype)
         return f"{judged.removesuffix('.')}, if it kept a cache; its released code keeps none."
     d, m = deployment, filled_memory(spec, deployment, state_dtype)
     most = largest_batch(spec, d, state_dtype)
-    asked = users(d.batch, spec, d.context)
+    asked = users_text(d.batch, spec, d.context)
     if m.fits:
-        return f"Fits on {d.named}: {users(most, spec, d.context)}."
+        return f"Fits on {d.named}: {users_text(most, spec, d.context)}."
     need, can = fewest_devices(spec, d, state_dtype), sized(d.available * d.devices)
     enough = f"{replace(d, devices=need).named} would hold {{}}" if need else "no number of these devices would hold {}"
     lead = f"Does not fit on {d.named}: "
@@ -331,5 +331,5 @@ def verdict(spec: ModelSpec, deployment: Deployment, state_dtype: str = "float32
         return f"{lead}weights alone need {sized(m.weights_all)}, and {can} can be used; {enough.format('them and ' + asked)}."
     room = sized((m.available - m.weights) * d.devices)
     wanted = f"{asked} need{'s' * (d.batch == 1)} {sized(m.user_all * d.batch)}, and {room} can be used beside the weights"
-    fit = f"{users(most, spec, d.context)} fit{'s' * (most == 1)}, and " if most else ""
+    fit = f"{users_text(most, spec, d.context)} fit{'s' * (most == 1)}, and " if most else ""
     return f"{lead}{wanted}; {fit}{enough.format('all of them' if d.batch > 1 else 'it')}."

@@ -115,9 +115,9 @@ class Part(ABC):
         raise CountedOnly(self.family)
 
     @property
-    def runs(self) -> bool:
+    def is_runnable(self) -> bool:
         """Has it a module, and all that it is made of?"""
-        return type(self).small is not Part.small and all(part.runs for part in self.made_of().values())
+        return type(self).small is not Part.small and all(part.is_runnable for part in self.made_of().values())
 
     def at_any_depth(self) -> Self:
         """The same without what depends on how deep in the model its layer stands."""
@@ -152,9 +152,9 @@ class Mixer(Part):
         return self
 
     @property
-    def turns(self) -> bool | None:
+    def has_rope(self) -> bool | None:
         """Does it turn queries and keys by their positions? None where it has none."""
-        return next((mixer.turns for mixer in self.wrapped() if mixer.turns is not None), None)
+        return next((mixer.has_rope for mixer in self.wrapped() if mixer.has_rope is not None), None)
 
     @property
     def unshared(self) -> int:
@@ -311,7 +311,7 @@ def inside(part: Part | None, kind: type[Kind] | tuple[type[Kind], ...] = Part) 
         yield from inside(held, kind)
 
 
-def product(*sizes: int) -> str:
+def product_text(*sizes: int) -> str:
     """ "32 × 128"."""
     return " × ".join(f"{n:,}" for n in sizes)
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 import networkx as nx
 
 from core.count import cost
-from core.model.part import Part, product
+from core.model.part import Part, product_text
 from core.model.spec import Layer, ModelSpec
 from core.shape import ladder
 
@@ -84,15 +84,16 @@ def graph(spec: ModelSpec) -> nx.DiGraph:
     g = nx.DiGraph(runs=found, blocks=blocks, whole=whole, name=spec.name, order=ladder.blocks_text(ladder.folded(spec)))
     stream = f"n × {spec.d_model:,}" + (f" × {spec.streams} streams" if spec.streams > 1 else "")
     g.add_node("tokens", kind="tokens", label="tokens", detail="n", hue="soft", run=-1)
-    note = f" + {spec.learned_positions:,} learned positions" if spec.learned_positions else ""
-    g.add_node("embed", kind="embed", label="embedding", detail=f"{product(spec.vocab, spec.d_model)}{note}", hue="soft", run=-1)
+    table = product_text(spec.vocab, spec.d_model)
+    table += f" + {spec.learned_positions:,} learned positions" if spec.learned_positions else ""
+    g.add_node("embed", kind="embed", label="embedding", detail=table, hue="soft", run=-1)
     g.add_edge("tokens", "embed", shape="n", stream=False)
     last = "embed"
     for r, run in enumerate(found):
         last = add_layer(g, spec, r, run.layer, last, stream)
     g.add_node("norm", kind="norm", label=NORMS[spec.norm.kind], detail="", hue="soft", run=-1)
     tied = " · the embedding's table" if spec.tied else ""
-    g.add_node("head", kind="head", label="output", detail=f"{product(spec.d_model, spec.vocab)}{tied}", hue="soft", run=-1)
+    g.add_node("head", kind="head", label="output", detail=f"{product_text(spec.d_model, spec.vocab)}{tied}", hue="soft", run=-1)
     g.add_node("logits", kind="logits", label="logits", detail=f"n × {spec.vocab:,}", hue="soft", run=-1)
     g.add_edge(last, "norm", shape=stream, stream=True)
     g.add_edge("norm", "head", shape=stream, stream=False)

@@ -191,7 +191,7 @@ def brushes(spec: ModelSpec) -> tuple[Brush, ...]:
         letters = iter("XYZUVWTPQSEB" if slot == "mixer" else "xyzuvwtpqsab")
         used: set[str] = set()
         for part in own:
-            letter = next((c for c, other in offered.items() if akin(other, part) and c not in used), "") or next(letters)
+            letter = next((c for c, other in offered.items() if is_akin(other, part) and c not in used), "") or next(letters)
             used.add(letter)
             found.append(brush(letter, slot, part, own=True))
         found += [brush(c, slot, part) for c, part in offered.items() if c not in used]
@@ -203,7 +203,7 @@ def brush(letter: str, slot: str, part: Part | None, own: bool = False) -> Brush
     """One brush, named as the ladder names it; a window that is only offered by its length."""
     label = ladder.label(part)
     label = label.partition(", ")[2] if letter == "L" and not own else label
-    return Brush(letter, label, slot, part, ladder.hue(part) if part else "none", part is None or part.runs, own)
+    return Brush(letter, label, slot, part, ladder.hue(part) if part else "none", part is None or part.is_runnable, own)
 
 
 def anywhere(part: Part | None) -> Part | None:
@@ -211,7 +211,7 @@ def anywhere(part: Part | None) -> Part | None:
     return part and part.anywhere()
 
 
-def akin(a: Part | None, b: Part | None) -> bool:
+def is_akin(a: Part | None, b: Part | None) -> bool:
     """Do two parts go by one letter: the same class, and attention that reaches in the same way?"""
     return a.is_akin(b) if a else b is None
 

@@ -64,7 +64,7 @@ def bottleneck(m: Latent, d_model: int) -> nx.DiGraph:
     kept = [("latent", m.kept, "latent")] + [("key", m.rope_dim, "key")] * bool(m.rope_dim)
     row(graph, 1, [(name, width, kind, -1, 0 if name == "latent" else PART_GAP) for name, width, kind in kept])
     graph.add_edges_from(("x", name) for name, _, _ in kept)
-    absorbed = m.absorbs(1)
+    absorbed = m.is_absorbed(1)
     parts = [("q", m.kept), ("s", m.rope_dim)] if absorbed else [("k", m.nope_dim), ("r", m.rope_dim), ("v", m.v_dim)]
     heads = [
         ((kind, i), width, kind, i, HEAD_GAP * (j == 0 and i > 0))

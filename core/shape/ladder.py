@@ -76,9 +76,9 @@ def size(m: Mixer | None) -> str:
     return m.in_words().size if m else ""
 
 
-def turns(layer: Layer) -> bool | None:
+def has_rope(layer: Layer) -> bool | None:
     """Does its attention turn queries and keys by position? None where it is no attention."""
-    return layer.mixer.turns if layer.mixer else None
+    return layer.mixer.has_rope if layer.mixer else None
 
 
 # Rungs
@@ -87,10 +87,10 @@ def turns(layer: Layer) -> bool | None:
 def labels(spec: ModelSpec) -> tuple[tuple[str, str, str], ...]:
     """(mixer, its size, ffn) of every layer. Attention that does not turn by position says so where another layer's does."""
     known: dict[Layer, tuple[str, str, str]] = {}
-    some = any(turns(layer) for layer in dict.fromkeys(spec.layers))
+    some = any(has_rope(layer) for layer in dict.fromkeys(spec.layers))
     for layer in spec.layers:
         if layer not in known:
-            still = STILL if some and turns(layer) is False else ""
+            still = STILL if some and has_rope(layer) is False else ""
             known[layer] = label(layer.mixer) + still, size(layer.mixer), label(layer.ffn)
     return tuple(known[layer] for layer in spec.layers)
 

@@ -56,7 +56,7 @@ def test_every_model_is_shown(section):
         fine(at.selectbox(key="model").set_value(key).run())
         r = entry.reading
         d = lesson.deploy(r, lesson.ACCELERATOR, 1, 16, 8192)
-        assert hardware.verdict(r.spec, d, r.state_dtype) in text(at), key
+        assert hardware.verdict_text(r.spec, d, r.state_dtype) in text(at), key
 
 
 def test_presets_set_the_controls_and_the_verdict():
@@ -102,7 +102,7 @@ def test_nonsense_in_a_link_means_the_defaults_and_is_said(query):
 
 
 def test_no_number_of_the_verdict_is_typed_in(monkeypatch):
-    monkeypatch.setattr(lesson.hardware, "verdict", lambda *asked: "Swapped sentence.")
+    monkeypatch.setattr(lesson.hardware, "verdict_text", lambda *asked: "Swapped sentence.")
     lesson.scene.cache_clear()
     assert "Swapped sentence." in text(opened())
     lesson.scene.cache_clear()

@@ -68,7 +68,7 @@ def test_a_board_that_cannot_be_solved_is_answered_in_words(query, words):
 def test_examples_are_no_training_puzzles(known_sudokus):
     for n in (6, 9):
         for example in page_examples()[f"{n}x{n}"].values():
-            assert not sudoku.repeats(lesson.np.array(sudoku.parse(example, n), "uint8"), known_sudokus(n))
+            assert not sudoku.is_copy(lesson.np.array(sudoku.parse(example, n), "uint8"), known_sudokus(n))
     for example in page_examples()["maze"].values():
         assert maze.is_for_tests(lesson.np.array(maze.parse(example, maze.SIZE), "uint8"))
 

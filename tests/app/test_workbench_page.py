@@ -65,7 +65,7 @@ def test_the_first_sentence_is_the_verdict_and_follows_the_controls():
     for devices in (1, 8):
         at = page(model="DeepSeek-V3", devices=str(devices), users="4", context="32k")
         place = inference.deploy(held(at).reading, inference.ACCELERATOR, devices, 4, 32 << 10)
-        assert hardware.verdict(held(at).spec, place, held(at).reading.state_dtype) in text(at)
+        assert hardware.verdict_text(held(at).spec, place, held(at).reading.state_dtype) in text(at)
 
 
 def test_a_pattern_paints_undo_and_start_over_take_back():

@@ -7,7 +7,7 @@ import pytest
 
 from core import units
 from core.count import cost, hardware, roofline, split
-from core.count.hardware import Accelerator, Deployment, accelerators, filled_memory, largest_batch, largest_context, verdict
+from core.count.hardware import Accelerator, Deployment, accelerators, filled_memory, largest_batch, largest_context, verdict_text
 from core.count.roofline import bounds
 from core.errors import LONGEST, SpecError
 from core.model.blocks import Window
@@ -105,7 +105,7 @@ def test_one_device_and_pages_of_one_token_hold_what_is_counted(key):
 @pytest.mark.parametrize("devices", [1, 3, 8])
 def test_every_model_gets_a_verdict_and_bounds(key, devices):
     spec, d, state = deployed(key, devices=devices)
-    m, b, said = filled_memory(spec, d, state), bounds(spec, d, state), verdict(spec, d, state)
+    m, b, said = filled_memory(spec, d, state), bounds(spec, d, state), verdict_text(spec, d, state)
     assert said.startswith("Fits on" if m.fits else "Does not fit on") and said.endswith(".") and f"{devices} × H100 SXM" in said
     assert m.fits == (largest_batch(spec, d, state) >= 1)
     c = cost.count(spec, d.context, state_dtype=state)
@@ -246,9 +246,9 @@ def test_fewest_devices_is_the_fewest():
         filled_memory(spec, replace(d, devices=need), state).fits
         and not filled_memory(spec, replace(d, devices=need - 1), state).fits
     )
-    assert f"{need} × H100 SXM would hold them" in verdict(spec, d, state)
+    assert f"{need} × H100 SXM would hold them" in verdict_text(spec, d, state)
     assert hardware.fewest_devices(spec, replace(d, batch=1 << 20, context=LONGEST), state) == 0
-    assert "no number of these devices" in verdict(spec, replace(d, batch=1 << 20, context=LONGEST), state)
+    assert "no number of these devices" in verdict_text(spec, replace(d, batch=1 << 20, context=LONGEST), state)
 
 
 # Reading
@@ -334,13 +334,14 @@ def test_every_accelerator_is_plausible_and_sourced():
 
 def test_the_sentence():
     spec, d, _ = deployed("llama3-8b", context=8192)
-    assert verdict(spec, d) == f"Fits on 1 × H100 SXM: {largest_batch(spec, d):,} users at 8,192 tokens each."
+    assert verdict_text(spec, d) == f"Fits on 1 × H100 SXM: {largest_batch(spec, d):,} users at 8,192 tokens each."
     d = replace(d, batch=10**4)
-    assert "10,000 users at 8,192 tokens each need" in verdict(spec, d) and f"{largest_batch(spec, d)} users" in verdict(spec, d)
+    assert "10,000 users at 8,192 tokens each need" in verdict_text(spec, d)
+    assert f"{largest_batch(spec, d)} users" in verdict_text(spec, d)
     small = replace(d, accelerator="tpu-v5e", batch=1)
-    assert "weights alone need 16.1 GB (15.0 GiB), and 14.4 GB (13.4 GiB) can be used" in verdict(spec, small)
-    assert "would hold them and 1 user at 8,192 tokens" in verdict(spec, small)
-    assert "positions" in verdict(READINGS["trm-7m"].spec, Deployment("l4", context=97))
+    assert "weights alone need 16.1 GB (15.0 GiB), and 14.4 GB (13.4 GiB) can be used" in verdict_text(spec, small)
+    assert "would hold them and 1 user at 8,192 tokens" in verdict_text(spec, small)
+    assert "positions" in verdict_text(READINGS["trm-7m"].spec, Deployment("l4", context=97))
 
 
 @pytest.mark.parametrize(

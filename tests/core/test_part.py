@@ -54,7 +54,7 @@ def test_a_part_says_all_that_is_asked_of_it(kind, found):
     assert kind.family and wording.PARTS[kind.prefix] == kind.called
     assert design.made(design.value_as_json(part), base, "part") == part
     if kind.build is Part.build:
-        assert kind.small is Part.small and not part.runs
+        assert kind.small is Part.small and not part.is_runnable
         with pytest.raises(CountedOnly, match=kind.family):
             part.small()
     else:

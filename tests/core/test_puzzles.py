@@ -105,10 +105,10 @@ def test_a_copy_of_a_puzzle_is_known_and_another_puzzle_is_not(n):
     for board in p.boards[:6]:
         moved = board[rng.choice(sudoku.moves(n))]
         copy = np.array(sudoku.renamed_by(moved, rng.sample(range(1, n + 1), n)), np.uint8)
-        assert sudoku.canonical(copy) == sudoku.canonical(board) and sudoku.repeats(copy, known)
+        assert sudoku.canonical(copy) == sudoku.canonical(board) and sudoku.is_copy(copy, known)
     forms = {sudoku.canonical(board) for board in p.boards[:6]}
     for board in p.boards[6:]:
-        assert sudoku.repeats(board, known) == (sudoku.canonical(board) in forms)
+        assert sudoku.is_copy(board, known) == (sudoku.canonical(board) in forms)
 
 
 def test_of_9x9_the_same_fingerprint_is_enough_to_be_a_copy():
@@ -117,8 +117,8 @@ def test_of_9x9_the_same_fingerprint_is_enough_to_be_a_copy():
         known.setdefault(sudoku.fingerprint(board), []).append(board)
     for board in p.boards[:6]:
         moved = board[sudoku.moves(9, np.array([rng.randrange(sudoku.many_moves(9))]))[0]]
-        assert sudoku.repeats(np.array(sudoku.renamed_by(moved, rng.sample(range(1, 10), 9)), np.uint8), known)
-    assert not any(sudoku.repeats(board, known) for board in p.boards[6:])
+        assert sudoku.is_copy(np.array(sudoku.renamed_by(moved, rng.sample(range(1, 10), 9)), np.uint8), known)
+    assert not any(sudoku.is_copy(board, known) for board in p.boards[6:])
     again = sudoku.make(9, 6, 9, unlike=known)
     assert not {board.tobytes() for board in again.boards} & {board.tobytes() for board in p.boards[:6]}
 
@@ -129,8 +129,8 @@ def test_no_test_puzzle_is_a_copy_of_a_training_puzzle(known_sudokus):
     assert sum(map(len, known.values())) == len(sudoku.practised(6).boards) == sudoku.TRAINING
     for held in (False, True):
         p = sudoku.tests(6, held)
-        assert len(p.boards) == sudoku.TESTS and not any(sudoku.repeats(board, known) for board in p.boards)
-    assert not any(sudoku.repeats(board, known_sudokus(4)) for board in sudoku.tests(4).boards)
+        assert len(p.boards) == sudoku.TESTS and not any(sudoku.is_copy(board, known) for board in p.boards)
+    assert not any(sudoku.is_copy(board, known_sudokus(4)) for board in sudoku.tests(4).boards)
 
 
 @every_size
@@ -271,7 +271,7 @@ def test_mazes_join_all_rooms_without_a_loop_and_have_one_way():
     n, side = maze.SIZE, (maze.SIZE + 1) // 2
     for board, full in zip(boards.tolist(), ways.tolist()):
         open_ = {i for i, word in enumerate(board) if word != maze.WALL}
-        assert maze.pieces(open_, n) == 1 and len(open_) == 2 * side * side - 1 and not maze.loops(board)
+        assert maze.pieces(open_, n) == 1 and len(open_) == 2 * side * side - 1 and not maze.has_loops(board)
         assert board.count(maze.START) == board.count(maze.GOAL) == 1 and maze.problem(tuple(board)) == ""
         path = maze.way(board)
         assert board[path[0]] == maze.START and board[path[-1]] == maze.GOAL

@@ -155,7 +155,7 @@ def scene(reading, d: Deployment) -> Scene:
     asked = (spec, d, state)
     memory = hardware.filled_memory(*asked)
     return Scene(
-        memory, roofline.bounds(*asked), hardware.verdict(*asked), hardware.largest_batch(*asked),
+        memory, roofline.bounds(*asked), hardware.verdict_text(*asked), hardware.largest_batch(*asked),
         hardware.largest_context(*asked), parts(spec, d, memory),
     )  # fmt: skip
 

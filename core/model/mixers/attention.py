@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from core.errors import SpecError, divides, number, one_of, whole
 from core.model.blocks import Everything, Full, Norm, Reach, Window, attend, split, up
-from core.model.part import BRIEF_ATTENTION, MAX_RATIO, SLIDING, WINDOW, Mixer, Words, narrow, product
+from core.model.part import BRIEF_ATTENTION, MAX_RATIO, SLIDING, WINDOW, Mixer, Words, narrow, product_text
 from core.model.rope import Rope
 from core.model.trace import NOTHING, Trace
 
@@ -133,15 +133,15 @@ class Attention(Mixer):
 
     def detail(self) -> str:
         """Heads and what turns, gates and bounds them, in one line."""
-        keys, values = product(self.kv_heads, self.k_dim), f"{self.v_dim:,}"
+        keys, values = product_text(self.kv_heads, self.k_dim), f"{self.v_dim:,}"
         kv = f"k, v {keys}" if self.k_dim == self.v_dim else f"k {keys}, v × {values}"
-        turned = "rope" if self.rope.dim == self.k_dim else f"rope on {self.rope.dim}" if self.turns else "no rope"
+        turned = "rope" if self.rope.dim == self.k_dim else f"rope on {self.rope.dim}" if self.has_rope else "no rope"
         extras = [
             f"window {self.reach.size:,}" if isinstance(self.reach, Window) else "",
             "q k norm" if self.qk_norm != "none" else "",
         ]
         extras += [turned, "gate" if self.gate else "", "sinks" if self.sinks else "", "soft cap" if self.softcap else ""]
-        return " · ".join([f"q {product(self.heads, self.k_dim)}", kv, *filter(None, extras)])
+        return " · ".join([f"q {product_text(self.heads, self.k_dim)}", kv, *filter(None, extras)])
 
     def techniques(self) -> tuple[tuple[str, str], ...]:
         """How heads share, how far they reach, what else they have."""
@@ -157,7 +157,7 @@ class Attention(Mixer):
             raise SpecError(f"heads must be at most {most} for a live twin, not {self.heads:,}")
         kv = min(self.kv_heads, 4 if ratio == 1 else 2)
         k_dim, v_dim = narrow(self.k_dim, self.k_dim), narrow(self.v_dim, self.k_dim)
-        rope = self.rope.resized(max(2, k_dim * self.rope.dim // self.k_dim // 2 * 2)) if self.turns else self.rope
+        rope = self.rope.resized(max(2, k_dim * self.rope.dim // self.k_dim // 2 * 2)) if self.has_rope else self.rope
         reach = replace(self.reach, size=min(self.reach.size, WINDOW)) if isinstance(self.reach, Window) else self.reach
         heat = replace(self.temperature, every=min(self.temperature.every, WINDOW))
         return replace(self, heads=ratio * kv, kv_heads=kv, k_dim=k_dim, v_dim=v_dim, rope=rope, reach=reach, temperature=heat)
@@ -169,7 +169,7 @@ class Attention(Mixer):
         return (self.reach.size,) if isinstance(self.reach, Window) else ()
 
     @property
-    def turns(self) -> bool:
+    def has_rope(self) -> bool:
         return self.rope.dim > 0
 
     @property

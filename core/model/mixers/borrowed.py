@@ -18,7 +18,7 @@ from torch import Tensor
 
 from core.errors import SpecError
 from core.model.mixers.attention import Attention, AttentionModule
-from core.model.part import Mixer, Words, product
+from core.model.part import Mixer, Words, product_text
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Borrowed(Mixer):
 
     def in_words(self) -> Words:
         own = self.own.in_words()
-        detail = f"q {product(self.own.heads, self.own.k_dim)} · k, v of a layer before"
+        detail = f"q {product_text(self.own.heads, self.own.k_dim)} · k, v of a layer before"
         techniques = (*own.techniques, ("Keys and values of another layer", ""))
         return Words(f"shared K/V, {own.label}", "shared K/V", detail, techniques=techniques)
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from core.errors import SpecError, divides
 from core.model.blocks import convolve, split
-from core.model.part import HEAD, MAX_RATIO, Convolved, Words, narrow, product
+from core.model.part import HEAD, MAX_RATIO, Convolved, Words, narrow, product_text
 from core.model.scan import column, decay_rates, effective, scan, step_bias, unit
 from core.model.trace import NOTHING, Trace
 
@@ -86,8 +86,8 @@ class GatedDelta(Convolved):
         return self.value_heads * self.k_dim * self.v_dim
 
     def in_words(self) -> Words:
-        size, techniques = product(self.value_heads, self.k_dim, self.v_dim), (("Gated DeltaNet", "gated_deltanet"),)
-        heads = f"q, k {product(self.key_heads, self.k_dim)} · v {product(self.value_heads, self.v_dim)}"
+        size, techniques = product_text(self.value_heads, self.k_dim, self.v_dim), (("Gated DeltaNet", "gated_deltanet"),)
+        heads = f"q, k {product_text(self.key_heads, self.k_dim)} · v {product_text(self.value_heads, self.v_dim)}"
         return Words("Gated DeltaNet", "delta", f"{heads} · convolution {self.kernel} · gate", size, techniques)
 
     def small(self) -> "GatedDelta":
@@ -155,8 +155,8 @@ class KimiDelta(Convolved):
         return self.heads * self.width**2
 
     def in_words(self) -> Words:
-        size, techniques = product(self.heads, self.width, self.width), (("Kimi Delta Attention", "gated_deltanet"),)
-        detail = f"q, k, v {product(self.heads, self.width)} · convolution {self.kernel} · decay a channel"
+        size, techniques = product_text(self.heads, self.width, self.width), (("Kimi Delta Attention", "gated_deltanet"),)
+        detail = f"q, k, v {product_text(self.heads, self.width)} · convolution {self.kernel} · decay a channel"
         return Words("Kimi Delta Attention", "KDA", detail, size, techniques)
 
     def small(self) -> "KimiDelta":

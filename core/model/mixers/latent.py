@@ -97,14 +97,14 @@ class Latent(Mixer):
         """Elements kept after n tokens of one sequence: the normed latent and the rotated key."""
         return {"latent": n * self.kept, "rope_key": n * self.rope_dim}
 
-    def absorbs(self, queries: int) -> bool:
+    def is_absorbed(self, queries: int) -> bool:
         """Whether so many queries at once are answered in the absorbed form."""
         return self.form == "absorbed" or (self.form == "by length" and queries == 1)
 
     def flops(self, d_model: int, queries: int, context: int) -> dict[str, int]:
         """2 x multiply-adds for the last `queries` of `context` tokens, by the form that they take."""
         own = {name: n for name, n in self.projections(d_model).items() if name != "kv_b"}
-        if self.absorbs(queries):
+        if self.is_absorbed(queries):
             width, made = 2 * self.kept + self.rope_dim, queries  # each query passes W_uk, each output W_uv
         else:
             width, made = self.k_dim + self.v_dim, context  # every token that is read passes both
@@ -116,7 +116,7 @@ class Latent(Mixer):
 
     def reads(self, context: int, queries: int = 1) -> int:
         """Elements of keys and values that attention itself reads at this context: what is kept, or every head's own."""
-        a_token = self.kept + self.rope_dim if self.absorbs(queries) else self.heads * (self.k_dim + self.v_dim)
+        a_token = self.kept + self.rope_dim if self.is_absorbed(queries) else self.heads * (self.k_dim + self.v_dim)
         return context * a_token
 
     def in_words(self) -> Words:
@@ -129,14 +129,14 @@ class Latent(Mixer):
     def small(self) -> "Latent":
         nope, v_dim, rope = (narrow(width, self.nope_dim) for width in (self.nope_dim, self.v_dim, self.rope_dim))
         rope = 2 * max(1, rope // 2) if self.rope_dim else 0
-        turned = self.rope.resized(rope) if self.turns else self.rope
+        turned = self.rope.resized(rope) if self.has_rope else self.rope
         return replace(
             self, heads=min(self.heads, 4), kv_rank=min(self.kv_rank, RANK), q_rank=min(self.q_rank, RANK + 4), nope_dim=nope,
             rope_dim=rope, v_dim=v_dim, rope=turned, cut=min(self.cut, RANK - 4),
         )  # fmt: skip
 
     @property
-    def turns(self) -> bool:
+    def has_rope(self) -> bool:
         return self.rope.dim > 0
 
     @property
@@ -201,7 +201,7 @@ class LatentModule(nn.Module):
 
     def attended(self, q_nope, q_rope, latent, rope_key, visible) -> tuple[Tensor, Tensor]:
         """Output (B, H, T, v) and weights (B, H, T, S), in the form that the number of queries asks for."""
-        form = self.absorbed if self.config.absorbs(q_nope.shape[2]) else self.expanded
+        form = self.absorbed if self.config.is_absorbed(q_nope.shape[2]) else self.expanded
         return form(q_nope, q_rope, latent, rope_key, visible)
 
     def queries(self, made: Tensor) -> Tensor:

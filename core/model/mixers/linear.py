@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.model.blocks import Norm, split
-from core.model.part import HEAD, SMALL_BLOCK, Recurrent, Words, product
+from core.model.part import HEAD, SMALL_BLOCK, Recurrent, Words, product_text
 from core.model.scan import effective, scan
 from core.model.trace import NOTHING, Trace
 
@@ -75,8 +75,8 @@ class Lightning(Recurrent):
         return self.fade * 2.0 ** (-8.0 * torch.arange(1, self.heads + 1) / self.heads)
 
     def in_words(self) -> Words:
-        size, techniques = product(self.heads, self.width, self.width), (("Lightning attention", ""),)
-        detail = f"q, k, v {product(self.heads, self.width)} · fixed decay a head"
+        size, techniques = product_text(self.heads, self.width, self.width), (("Lightning attention", ""),)
+        detail = f"q, k, v {product_text(self.heads, self.width)} · fixed decay a head"
         return Words("lightning attention", "lightning", detail, size, techniques)
 
     def small(self) -> "Lightning":

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from core.errors import SpecError, divides, number, one_of
 from core.model.blocks import Norm, convolve, split
-from core.model.part import HEAD, HIDDEN, STATE, Convolved, Words, product
+from core.model.part import HEAD, HIDDEN, STATE, Convolved, Words, product_text
 from core.model.scan import column, decay_rates, effective, scan, step_bias
 from core.model.trace import NOTHING, Trace
 
@@ -91,7 +91,7 @@ class Mamba1(Convolved):
         return self.inner * self.state_size
 
     def in_words(self) -> Words:
-        size, techniques = product(self.inner, self.state_size), (("Mamba", "mamba"),)
+        size, techniques = product_text(self.inner, self.state_size), (("Mamba", "mamba"),)
         detail = f"channels {self.inner:,} · state {self.state_size} each · convolution {self.kernel}"
         return Words("Mamba", "Mamba", detail, size, techniques)
 
@@ -171,7 +171,7 @@ class Mamba2(Convolved):
         return self.inner * self.state_size
 
     def in_words(self) -> Words:
-        size, techniques = product(self.heads, self.width, self.state_size), (("Mamba-2", "mamba"),)
+        size, techniques = product_text(self.heads, self.width, self.state_size), (("Mamba-2", "mamba"),)
         heads = f"{self.heads} heads of {self.width} · state {self.state_size} · groups {self.groups}"
         return Words("Mamba-2", "Mamba-2", f"{heads} · convolution {self.kernel}", size, techniques)
 

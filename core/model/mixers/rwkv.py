@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.model.blocks import split
-from core.model.part import D_MODEL, HEAD, HIDDEN, Ffn, Recurrent, Words, product
+from core.model.part import D_MODEL, HEAD, HIDDEN, Ffn, Recurrent, Words, product_text
 from core.model.scan import effective, scan
 from core.model.trace import NOTHING, Trace
 
@@ -88,8 +88,8 @@ class Rwkv7(Recurrent):
         return self.heads * self.width**2
 
     def in_words(self) -> Words:
-        size, techniques = product(self.heads, self.width, self.width), (("RWKV-7", "rwkv"),)
-        detail = f"r, k, v {product(self.heads, self.width)} · decay, erase, write · token shift"
+        size, techniques = product_text(self.heads, self.width, self.width), (("RWKV-7", "rwkv"),)
+        detail = f"r, k, v {product_text(self.heads, self.width)} · decay, erase, write · token shift"
         return Words("RWKV-7", "RWKV-7", detail, size, techniques)
 
     def small(self) -> "Rwkv7":

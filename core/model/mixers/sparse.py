@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from core.errors import SpecError
 from core.model.blocks import split, unmasked
 from core.model.mixers.latent import Latent, LatentModule
-from core.model.part import HEAD, PICKED, Mixer, Words, product
+from core.model.part import HEAD, PICKED, Mixer, Words, product_text
 from core.model.trace import Trace
 
 
@@ -85,7 +85,7 @@ class Indexed(Mixer):
     def in_words(self) -> Words:
         own = self.latent.in_words()
         picks = "picks reused" if self.reuses else f"top {self.top_k:,}"
-        detail = f"scorer {product(self.heads, self.width)} picks {self.top_k:,} · {own.detail}"
+        detail = f"scorer {product_text(self.heads, self.width)} picks {self.top_k:,} · {own.detail}"
         techniques = (*own.techniques, ("DeepSeek sparse attention", "sparse_attention"))
         return Words(f"{own.label}, {picks}", own.brief, detail, techniques=techniques)
 

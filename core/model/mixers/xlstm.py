@@ -37,7 +37,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.model.blocks import split
-from core.model.part import D_MODEL, HEAD, Recurrent, Words, narrow, product
+from core.model.part import D_MODEL, HEAD, Recurrent, Words, narrow, product_text
 from core.model.scan import column
 from core.model.trace import NOTHING, Trace
 
@@ -81,8 +81,8 @@ class MLstm(Recurrent):
         return self.heads * self.k_dim * (self.v_dim + 1)
 
     def in_words(self) -> Words:
-        size, techniques = product(self.heads, self.k_dim, self.v_dim), (("xLSTM", "xlstm"),)
-        detail = f"q, k {product(self.heads, self.k_dim)} · v × {self.v_dim} · input and forget gate"
+        size, techniques = product_text(self.heads, self.k_dim, self.v_dim), (("xLSTM", "xlstm"),)
+        detail = f"q, k {product_text(self.heads, self.k_dim)} · v × {self.v_dim} · input and forget gate"
         return Words("mLSTM", "mLSTM", detail, size, techniques)
 
     def small(self) -> "MLstm":
@@ -135,7 +135,7 @@ class SLstm(Recurrent):
 
     def in_words(self) -> Words:
         detail = f"{self.heads} heads of {self.width} · cell, normaliser, stabiliser"
-        return Words("sLSTM", "sLSTM", detail, product(self.heads, self.width))
+        return Words("sLSTM", "sLSTM", detail, product_text(self.heads, self.width))
 
     def small(self) -> "SLstm":
         return replace(self, heads=min(self.heads, 4), width=min(self.width, HEAD))

@@ -82,7 +82,7 @@ def solved(board) -> tuple[int, ...]:
     return tuple(WAY if i in path and word == OPEN else word for i, word in enumerate(board))
 
 
-def loops(board) -> bool:
+def has_loops(board) -> bool:
     """Is there a second way somewhere: more corridors than it takes to join what is open?"""
     cells, n = list(board), int(len(board) ** 0.5)
     open_ = {i for i, word in enumerate(cells) if word != WALL}
@@ -160,7 +160,9 @@ def problem(board: tuple[int, ...]) -> str:
     """What is wrong with a maze, in one sentence; "" where there is exactly one way."""
     if not way(board):
         return "This maze has no way from S to G: every way is walled off"
-    return "This maze has a loop or an open square: a maze must have one way between any two open cells" if loops(board) else ""
+    if has_loops(board):
+        return "This maze has a loop or an open square: a maze must have one way between any two open cells"
+    return ""
 
 
 # What models learn and are measured on

@@ -121,7 +121,7 @@ def fingerprint(board: np.ndarray) -> tuple:
     return tuple(sorted(np.bincount(board, minlength=n + 1)[1:].tolist())), tuple(sorted(lines) if square else lines)
 
 
-def repeats(board: np.ndarray, others: dict[tuple, list[np.ndarray]]) -> bool:
+def is_copy(board: np.ndarray, others: dict[tuple, list[np.ndarray]]) -> bool:
     """Is a puzzle a copy of one of many, kept by fingerprint? Where moves are too many to try, the same fingerprint is enough."""
     alike = others.get(fingerprint(board), [])
     return bool(alike) and (int(len(board) ** 0.5) not in CLASSES or canonical(board) in map(canonical, alike))
@@ -309,7 +309,7 @@ def make(n: int, count: int, seed: int, held: bool = False, unlike: dict | None 
     while len(boards) < count:
         kind, full = known_board(n, rng, held) if n in CLASSES else (-1, filled(n, rng))
         board = dig(full, rng.randint(*GAPS[n]), rng)
-        if not repeats(np.array(board, np.uint8), unlike or {}):
+        if not is_copy(np.array(board, np.uint8), unlike or {}):
             boards.append((board, full))
             chosen.append(kind)
     dug, solved = (np.array(part, np.uint8) for part in zip(*boards))

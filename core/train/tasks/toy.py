@@ -290,12 +290,12 @@ def execute(body, names: dict[str, Value]) -> Iterator[tuple[int, bool | None]]:
         elif isinstance(node, ast.For):
             yield from repeated(node, names)
         elif isinstance(node, ast.While):
-            while holds(node.test, names, node.lineno):
+            while is_true(node.test, names, node.lineno):
                 yield node.lineno, True
                 yield from execute(node.body, names)
             yield node.lineno, False
         else:
-            held = holds(node.test, names, node.lineno)
+            held = is_true(node.test, names, node.lineno)
             yield node.lineno, held
             yield from execute(node.body if held else node.orelse, names)
 
@@ -309,7 +309,7 @@ def repeated(node: ast.For, names: dict[str, Value]) -> Iterator[tuple[int, bool
     yield node.lineno, False
 
 
-def holds(node: ast.expr, names: dict[str, Value], line: int) -> bool:
+def is_true(node: ast.expr, names: dict[str, Value], line: int) -> bool:
     """A comparison."""
     left, sign, right = comparison(node, line)
     return COMPARISONS[sign](amount(left, names, line), amount(right, names, line))
