@@ -85,16 +85,6 @@ def verdict(shown: str, claim: str) -> str:
     return shown[: shown.index(claim)].rsplit('<span class="cw-verdict', 1)[1].split(">", 1)[1].split("<", 1)[0]
 
 
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(prompt="ann lamp bo kite ? bo"), opened(mix=HYBRID, rule=KIMI, prompt="zoe wheel leo plum ? leo")
-    for left, right in (("0", "1"), ("0.5", "0.25"), ("1", "0")):
-        a.select_slider(key="write").set_value(left)
-        b.select_slider(key="write").set_value(right)
-        fine(a.run()), fine(b.run())
-        assert f"{GATED}, pure; write strength {left}" in text(a) and "<code>bo</code> →" in text(a)
-        assert f"{KIMI}, three to one; write strength {right}" in text(b) and "<code>leo</code> →" in text(b)
-
-
 def test_the_memory_drawn_is_the_one_asked_for():
     at, prompt = opened(), recall.parse("ann lamp bo kite cy drum dan rope eva coin fay bell gus boat hal book ? bo gus")
     layer, head = lesson.reader(Setting(PURE), prompt)

@@ -71,16 +71,6 @@ def test_a_prompt_of_the_readers_own_is_run():
     assert "<code>zoe</code> → <code>wheel</code>" in text(at) and "<code>leo</code> → <code>plum</code>" in text(at)
 
 
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(kv_heads="8", prompt="ann lamp bo kite ? bo"), opened(kv_heads="1", prompt="zoe wheel leo plum ? leo")
-    for kv_a, kv_b in ((4, 2), (2, 8), (1, 4)):
-        a.select_slider(key="kv_heads").set_value(kv_a)
-        b.select_slider(key="kv_heads").set_value(kv_b)
-        fine(a.run()), fine(b.run())
-        assert f"{kv_a} KV head" in text(a) and "<code>bo</code> → <code>kite</code>" in text(a)
-        assert f"{kv_b} KV head" in text(b) and "<code>leo</code> → <code>plum</code>" in text(b)
-
-
 def test_verdicts_and_numbers_follow_from_the_table(monkeypatch):
     """Swap MHA and MQA in the table: the page must say otherwise."""
     before = text(opened(section="Prove"))

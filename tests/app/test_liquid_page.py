@@ -7,7 +7,7 @@ from core.lessons.common import model_name, spec_of
 from core.train import zoo
 from core.units import binary
 from tests.app import opening
-from tests.app.opening import fine, text
+from tests.app.opening import text
 
 opened = partial(opening.opened, "liquid")
 
@@ -49,17 +49,6 @@ def test_real_models_are_counted_where_the_reader_asks():
         shown = text(opened(real=model_name(key), context="16k"))
         layers = f"{len(lesson.attending_layers(key))} of {len(spec_of(key).layers)} layers attend"
         assert layers in shown and binary(r.total) in shown and binary(r.whole) in shown
-
-
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(prompt="ann lamp bo kite ? bo"), opened(prompt="zoe wheel leo plum ? leo")
-    for left, right in (("first", "none"), ("last", "second")):
-        a.select_slider(key="attention").set_value(left)
-        b.select_slider(key="attention").set_value(right)
-        fine(a.run()), fine(b.run())
-        assert f"attention {left}, 6 tokens" in text(a) and "<code>bo</code> →" in text(a)
-        stack = "4 gated convolutions, 6 tokens" if right == "none" else f"attention {right}, 6 tokens"
-        assert stack in text(b) and "<code>leo</code> →" in text(b)
 
 
 def rows(recall: dict[str, float]) -> list[dict]:

@@ -50,16 +50,6 @@ def test_real_hybrids_are_counted_where_the_reader_asks():
         fine(opened(section="Count", real=model_name(key)))
 
 
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(prompt="ann lamp bo kite ? bo"), opened(prompt="zoe wheel leo plum ? leo")
-    for left, right in ((4, 32), (16, 8)):
-        a.select_slider(key="state").set_value(left)
-        b.select_slider(key="state").set_value(right)
-        fine(a.run()), fine(b.run())
-        assert f"state {left}, layer 2" in text(a) and "<code>bo</code> →" in text(a)
-        assert f"state {right}, layer 2" in text(b) and "<code>leo</code> →" in text(b)
-
-
 def rows(recall: dict[str, float]) -> list[dict]:
     """A table with one recall a variant, three seeds."""
     return [

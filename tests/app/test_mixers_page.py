@@ -61,13 +61,3 @@ def test_the_plot_and_the_table_follow_from_the_runs(monkeypatch):
 def test_real_models_stand_under_count():
     shown = text(opened(section="Count"))
     assert "Real models that recur" in shown and "≠" not in shown
-
-
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(), opened(mixers=lesson.THREE, prompt="zoe wheel leo plum ? leo")
-    for left, right in ((4, 24), (20, 8)):
-        a.select_slider(key="pairs").set_value(left)
-        b.select_slider(key="pairs").set_value(right)
-        fine(a.run()), fine(b.run())
-        assert f"{left} pairs to remember, asked bo" in text(a) and "Mamba-2: " in text(a)
-        assert f"{right} pairs to remember, asked leo" in text(b) and "Mamba-2 3:1: " in text(b)

@@ -74,16 +74,6 @@ def test_presets_set_the_slider():
         assert at.select_slider(key="latent").value == values["latent"]
 
 
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(latent="28", prompt="ann lamp bo kite ? bo"), opened(latent="28", prompt="zoe wheel leo plum ? leo")
-    for rank_a, rank_b in ((20, 24), (24, 28), (28, 20)):
-        a.select_slider(key="latent").set_value(rank_a)
-        b.select_slider(key="latent").set_value(rank_b)
-        fine(a.run()), fine(b.run())
-        assert f"Latent of {rank_a}" in text(a) and "<code>bo</code> → <code>kite</code>" in text(a)
-        assert f"Latent of {rank_b}" in text(b) and "<code>leo</code> → <code>plum</code>" in text(b)
-
-
 def test_three_answers_and_what_is_often_said_are_counted():
     shown = text(opened(section="Count"))
     assert all(f"{s.share:.2%}" in shown for s in models.savings())

@@ -58,15 +58,6 @@ def test_a_text_of_two_domains_is_routed_and_counted():
     assert "recipes" in shown and "chess" in shown and "= measured" in shown and "≠" not in shown
 
 
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(experts="16"), opened(experts="8", top_k="2")
-    a.segmented_control(key="balance").set_value("none")
-    b.segmented_control(key="top_k").set_value(1)
-    fine(a.run()), fine(b.run())
-    assert "<b>16 experts, top-1, softmax gate, not balanced" in text(a)
-    assert "<b>8 experts, top-1, softmax gate, balanced by a loss" in text(b)
-
-
 def test_verdicts_follow_from_the_table(monkeypatch):
     """Swap the mixture and the dense model of equal active size in the table: the page must say otherwise."""
     before = text(opened(section="Prove"))

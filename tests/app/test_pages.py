@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from core.train import evidence
-from tests.app.opening import drawn, elements, ends, every, linked, moved, opened, text
+from tests.app.opening import drawn, elements, ends, every, fine, linked, moved, opened, pictures, text
 from tests.mechanisms import PAGES
 
 SECTIONS = ("See", "Count", "Prove", "Read", "Who uses it")
@@ -109,3 +109,21 @@ def test_users_are_the_catalogue(page):
     shown, names = text(opened(page.name, section="Who uses it")), page.users()
     assert len(names) >= page.fewest and all(f">{name}<" in shown for name in names)
     assert "not stated" not in shown or not page.stated
+
+
+def seen(at) -> str:
+    """What a visitor reads, and the pictures on the page but for their links: those hold what was asked, not what is shown."""
+    return text(at) + str([header | {"config": None} for header in pictures(at).values()])
+
+
+@every_page
+def test_two_visitors_interleaved_each_see_what_one_alone_sees(page):
+    """Each with a prompt of their own at one end of the slider, then both at the other end: four different pages."""
+    values = [end[page.control] for end in page.ends]
+    visitors = [opened(page.name, **page.fresh(n), **{page.control: value}) for n, value in enumerate(values)]
+    shown = [seen(at) for at in visitors]
+    for at, value in zip(visitors, reversed(values)):
+        at.select_slider(key=page.control).set_value(value)
+    shown += [seen(fine(at.run())) for at in visitors]
+    assert len(set(shown)) == 4
+    assert shown[2:] == [seen(opened(page.name, **linked(at))) for at in visitors]

@@ -76,16 +76,6 @@ def test_the_formula_says_what_is_counted(key):
     assert all(rf"\underbrace{{{t.layers}}}" in latex for t in f.terms)
 
 
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(prompt="ann lamp bo kite ? bo"), opened(pattern="local", prompt="zoe wheel leo plum ? leo")
-    for left, right in ((4, 2), (2, 16), (64, 4)):
-        a.select_slider(key="window").set_value(left)
-        b.select_slider(key="window").set_value(right)
-        fine(a.run()), fine(b.run())
-        assert f"Window {left}, 5 local, 1 global layer" in text(a) and "<code>bo</code> →" in text(a)
-        assert f"Window {right}, 6 local layers" in text(b) and "<code>leo</code> →" in text(b)
-
-
 def test_verdicts_follow_from_the_table(monkeypatch):
     """Swap the local and the 5:1 runs in the table: the page must say otherwise."""
     before, swap = text(opened(section="Prove")), {"local-5-1": "all-local", "all-local": "local-5-1"}

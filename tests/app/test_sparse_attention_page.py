@@ -43,16 +43,6 @@ def test_real_models_are_counted_where_the_reader_asks():
     assert "times as many" in few
 
 
-def test_two_visitors_interleaved_each_see_their_own():
-    a, b = opened(prompt="ann lamp bo kite ? bo"), opened(prompt="zoe wheel leo plum ? leo")
-    for left, right in ((1, 2), (8, 4)):
-        a.select_slider(key="top_k").set_value(left)
-        b.select_slider(key="top_k").set_value(right)
-        fine(a.run()), fine(b.run())
-        assert f"<b>{left} token" in text(a) and "“bo” reads" in text(a)
-        assert f"<b>{right} tokens read" in text(b) and "“leo” reads" in text(b)
-
-
 ROWS = [
     {
         "variant": lesson.VARIANT, "seed": seed, "step": step, lesson.METRIC: 0.99, f"recall, last {lesson.WINDOW}": 0.1,
