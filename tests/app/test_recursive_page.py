@@ -67,19 +67,10 @@ def test_a_board_that_cannot_be_solved_is_answered_in_words(query, words):
 
 def test_examples_are_no_training_puzzles(known_sudokus):
     for n in (6, 9):
-        for example in page_examples()[f"{n}x{n}"].values():
+        for example in lesson.EXAMPLES[f"{n}x{n}"].values():
             assert not sudoku.is_copy(lesson.np.array(sudoku.parse(example, n), "uint8"), known_sudokus(n))
-    for example in page_examples()["maze"].values():
+    for example in lesson.EXAMPLES["maze"].values():
         assert maze.is_for_tests(lesson.np.array(maze.parse(example, maze.SIZE), "uint8"))
-
-
-def page_examples():
-    """The page's own examples, read from its source without running it."""
-    import ast
-
-    tree = ast.parse((opening.ROOT / "pages" / "recursive.py").read_text())
-    found = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "EXAMPLES")
-    return ast.literal_eval(found)
 
 
 def test_a_solver_that_another_puzzle_lacks_is_let_go():
