@@ -57,8 +57,8 @@ def load() -> None:
 def pack(header: Mapping[str, Any], blob: bytes = b"") -> bytes:
     """One block: header length (uint32, little-endian), header as JSON, then the raw bytes. Before it a 0, or a 1 where it is
     deflated: a browser inflates only between other work, so what is small is drawn sooner as it is."""
-    arrays = {"default": lambda array: array.tolist()}
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False, **arrays).encode()
+    write = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=lambda array: array.tolist())
+    text = write.encode(header).encode()
     block = struct.pack("<I", len(text)) + text + blob
     return b"\0" + block if len(block) <= PLAIN else b"\1" + zlib.compress(block, 6)
 
