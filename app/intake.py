@@ -87,7 +87,7 @@ def own(key: str, several: bool = False, read: Callable[[str, str | bytes], obje
     given += [(PASTED, text)] if text and text.strip() else []
     if len(given) > intake.MOST_FILES:
         panels.error(f"at most {intake.MOST_FILES} configs are read at once, not {len(given)}: the first ones are shown")
-    found = []
+    found: list = []
     for at, (name, data) in enumerate(given[: intake.MOST_FILES]):
         if (result := tried(f"{key}-{at}", read, name, data)) is not None:
             found += filter(None, [answered(f"{key}-{at}", result)])

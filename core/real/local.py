@@ -279,7 +279,8 @@ def some(found: list[str], most: int = 5) -> str:
 
 def stored(own: Files, kind: str, read) -> dict[str, Tensor]:
     """All tensors of the files under the names that the loaded model has them by; `read` gives those of one file."""
-    family, found = FAMILIES[kind], {}
+    family = FAMILIES[kind]
+    found: dict[str, Tensor] = {}
     for path in own.weights:
         try:
             part = dict(read(path))
@@ -482,8 +483,7 @@ def memory(m: Opened, state: tuple, n: int) -> Memory:
     kept, grows = elements(state), m.spec.cache_names()
     cache = sum(count for name, count in kept.items() if name in grows)
     here = cost.count(m.spec, n, cache_dtype="float32", state_dtype="float32")
-    dtypes = {"cache_dtype": m.reading.cache_dtype, "state_dtype": m.reading.state_dtype}
-    there = cost.count(m.spec, n, **dtypes)
+    there = cost.count(m.spec, n, cache_dtype=m.reading.cache_dtype, state_dtype=m.reading.state_dtype)
     size = cost.stored(1, "float32")
     measured = (size * cache, size * (sum(kept.values()) - cache))
     return Memory(n, here.cache_bytes, measured[0], here.state_bytes, measured[1], there.cache_bytes + there.state_bytes)
@@ -512,7 +512,8 @@ def _generate(own: Files, prompt: str, n: int) -> Written:
     m, read = opened(own.name), _read(own, prompt)
     ids, last, state = list(read.ids), read.logits, read.state
     most = min(n, (m.spec.learned_positions or len(ids) + n) - len(ids))
-    new, probability, kept = [], [], [memory(m, state, len(ids))]
+    new: list[int] = []
+    probability, kept = [], [memory(m, state, len(ids))]
     while len(new) < most and not (new and new[-1] in m.ends):
         new.append(pick(last))
         probability.append(float(last.softmax(-1)[new[-1]]))

@@ -145,10 +145,12 @@ def tensors(spec: ModelSpec, family: Family, q: Quantisation, single: Names):
 @lru_cache(maxsize=1024)
 def inside(layer: Layer, d_model: int, norm, streams: int = 1) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Names and shapes of a layer's learned numbers. CountedOnly where a part has neither a module nor a list of them."""
-    listed, mixer, ffn = {}, layer.mixer, layer.ffn
-    if hasattr(mixer, "shapes"):
-        listed = {f"{mixer.name}.{name}": shape for name, shape in mixer.shapes(d_model).items()}
-        mixer = Listed(mixer.name)
+    listed: dict[str, tuple[int, ...]] = {}
+    mixer: object = layer.mixer
+    ffn = layer.ffn
+    if layer.mixer is not None and hasattr(layer.mixer, "shapes"):
+        listed = {f"{layer.mixer.name}.{name}": shape for name, shape in layer.mixer.shapes(d_model).items()}
+        mixer = Listed(layer.mixer.name)
     bare = replace(layer, mixer=mixer, ffn=ffn.experts if isinstance(ffn, Hashed) else ffn)  # its table is no learned number
     with torch.device("meta"), Undrawn():
         module = LayerModule(bare, ModelSpec("", d_model, 1, (bare,), norm))

@@ -297,7 +297,6 @@ def test_a_released_gemma_3_leaves_most_to_its_class():
         ("gemma3_text", {"attn_logit_softcapping": 5.0}),
         ("gpt_oss", {"swiglu_limit": 5.0}),
         ("gpt_oss", {"swiglu_alpha": 1.0}),
-        ("gpt_oss", {"quantization_config": {"quant_method": "twist"}}),
         ("mimo_v2_flash", {"swa_head_dim": 16}),
         ("mimo_v2_flash", {"n_shared_experts": 1}),
         ("cwm", {"attention_bias": True}),
@@ -306,6 +305,11 @@ def test_a_released_gemma_3_leaves_most_to_its_class():
 def test_what_would_change_the_arithmetic_and_is_not_known_is_said(variant, changes):
     assert read(variant).unknown_fields == ()
     assert read(variant, **changes).unknown_fields == tuple(changes)
+
+
+def test_a_quantisation_that_is_not_known_is_said():
+    r = read("gpt_oss", quantization_config={"quant_method": "twist"})
+    assert r.unknown_fields == () and "'twist'" in r.unclear and not r.weight_dtype
 
 
 def test_a_weight_dtype_of_four_bits():

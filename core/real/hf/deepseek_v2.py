@@ -14,7 +14,7 @@ from core.real.hf import parts
 from core.real.hf.family import Family
 from core.real.hf.fields import Fields
 from core.real.hf.llama import dense
-from core.real.hf.weights import Deinterleave, naming, stacked, without_predictors
+from core.real.hf.weights import Deinterleave, as_part, naming, stacked, without_predictors
 
 DEFAULTS = {
     "vocab_size": 102400, "intermediate_size": 11008, "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
@@ -114,7 +114,7 @@ def turned(spec: ModelSpec, name: str) -> tuple:
     part = leaf.partition(".")[0]
     if part not in ("q_proj", "q_b_proj", "kv_a_proj_with_mqa"):
         return ()
-    c = spec.layers[int(stem.split(".")[1])].mixer
+    c = as_part(Latent, spec.layers[int(stem.split(".")[1])].mixer)
     return (Deinterleave(c.rope_dim, 0 if part == "kv_a_proj_with_mqa" else c.k_dim),)
 
 

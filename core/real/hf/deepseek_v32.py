@@ -14,7 +14,7 @@ from core.real.hf import deepseek_v3, parts
 from core.real.hf.fields import Fields
 from core.real.hf.hybrid import mixed
 from core.real.hf.llama import dense
-from core.real.hf.weights import Deinterleave, naming
+from core.real.hf.weights import Deinterleave, as_part, naming
 
 
 def read(f: Fields) -> ModelSpec:
@@ -25,7 +25,10 @@ def read(f: Fields) -> ModelSpec:
     parts.kinds(f, count, [], ("indexed_attention", "deepseek_sparse_attention"))
     ffns = mixed(f, [layer.ffn for layer in spec.layers], dense(f), deepseek_v3.experts(f))
     made = zip(spec.layers, ffns, reuses(f, count), strict=True)
-    return replace(spec, layers=tuple(replace(layer, mixer=indexed(f, layer.mixer, old), ffn=ffn) for layer, ffn, old in made))
+    return replace(
+        spec,
+        layers=tuple(replace(layer, mixer=indexed(f, as_part(Latent, layer.mixer), old), ffn=ffn) for layer, ffn, old in made),
+    )
 
 
 def reuses(f: Fields, layers: int) -> list[bool]:
@@ -57,7 +60,7 @@ def turned(spec: ModelSpec, name: str) -> tuple:
     part = leaf.partition(".")[0]
     if part not in ("q_b_proj", "kv_a_proj_with_mqa"):
         return ()
-    c = spec.layers[int(stem.split(".")[1])].mixer.latent
+    c = as_part(Indexed, spec.layers[int(stem.split(".")[1])].mixer).latent
     return (Deinterleave(c.rope_dim, 0 if part == "kv_a_proj_with_mqa" else c.k_dim),)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from core.errors import SpecError, divides, number, short
 from core.model.blocks import Full
+from core.model.mixers.attention import Attention
 from core.model.mixers.mamba import Mamba2
 from core.model.mixers.parallel import Parallel
 from core.model.spec import Layer, ModelSpec, Scales
@@ -12,7 +13,7 @@ from core.real.hf.fields import Fields
 from core.real.hf.hybrid import equal, grouped, unlimited
 from core.real.hf.llama import FAMILY as LLAMA
 from core.real.hf.llama import biases, decoder, dense
-from core.real.hf.weights import naming
+from core.real.hf.weights import as_part, naming
 
 
 def read(f: Fields) -> ModelSpec:
@@ -27,12 +28,12 @@ def read(f: Fields) -> ModelSpec:
 
     def both(layer: Layer) -> Layer:
         reads, says = (
-            tuple(factor(f, name) for name in (f"attention_{way}_multiplier", f"ssm_{way}_multiplier")) for way in ("in", "out")
-        )
-        return replace(layer, mixer=Parallel(layer.mixer, second, reads, says), scales=Scales(1.0, down))
+            (factor(f, f"attention_{way}_multiplier"), factor(f, f"ssm_{way}_multiplier")) for way in ("in", "out")
+        )  # fmt: skip
+        return replace(layer, mixer=Parallel(as_part(Attention, layer.mixer), second, reads, says), scales=Scales(1.0, down))
 
-    outside = {"embed_scale": factor(f, "embedding_multiplier"), "logit_scale": factor(f, "lm_head_multiplier")}
-    return replace(spec, layers=tuple(map(both, spec.layers)), **outside)
+    embed, logit = factor(f, "embedding_multiplier"), factor(f, "lm_head_multiplier")
+    return replace(spec, layers=tuple(map(both, spec.layers)), embed_scale=embed, logit_scale=logit)
 
 
 def factor(f: Fields, name: str) -> float:

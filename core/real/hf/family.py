@@ -4,7 +4,7 @@ A family is one file of this folder that ends in `FAMILY = Family(...)`, and its
 in a few places says so: `LLAMA.but("mistral", read=read, defaults={"sliding_window": 4096})`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -36,7 +36,7 @@ class Family:
     read: Callable[[Fields], ModelSpec]
     defaults: dict = field(repr=False)
     table: Callable[[ModelSpec, list[str]], list[Entry]] | None = None
-    disk: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict
+    disk: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict
     ignored: tuple[str, ...] = ()
     wrapper: str = ""
     context: str = "max_position_embeddings"

@@ -1,8 +1,9 @@
 """GLM-5 (model_type "glm_moe_dsa"): DeepSeek-V3.2 with other sizes."""
 
+from core.model.mixers.sparse import Indexed
 from core.model.spec import ModelSpec
 from core.real.hf import deepseek_v32
-from core.real.hf.weights import Deinterleave, naming
+from core.real.hf.weights import Deinterleave, as_part, naming
 
 
 def turned(spec: ModelSpec, name: str) -> tuple:
@@ -11,7 +12,7 @@ def turned(spec: ModelSpec, name: str) -> tuple:
     part = leaf.partition(".")[0]
     if part not in ("wq_b", "wk", "k_norm"):
         return deepseek_v32.turned(spec, name)
-    c = spec.layers[int(stem.split(".")[1])].mixer
+    c = as_part(Indexed, spec.layers[int(stem.split(".")[1])].mixer)
     return (Deinterleave(c.rope_dim, c.width if part == "wq_b" else 0, leads=True),)
 
 

@@ -44,7 +44,7 @@ def each(f: Fields, name: str, layers: int, low: int = 1, high: int = WIDEST) ->
     """A number for each layer, from a list or from one that holds for all."""
     if not isinstance(f.raw(name), list):
         return [f.whole(name, low, high)] * layers
-    return [whole(name, value, low, high) for value in f.items(name, layers)]
+    return [whole(name, value, low, high) for value in f.items(name, layers) or ()]
 
 
 FAMILY = LLAMA.but("hunyuan_v1_moe", read=read, table=naming(NAMES), disk=stacked, defaults={

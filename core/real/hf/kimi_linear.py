@@ -48,7 +48,7 @@ def numbered(inner: Fields, layers: int) -> list[str]:
     names = {"full_attn_layers": FULL, "kda_layers": LINEAR}
     if not all([inner.has(name) for name in names]):
         return []
-    found = {}
+    found: dict[int, str] = {}
     for name, kind in names.items():
         value = inner.config[name]
         if not isinstance(value, list) or not all(type(i) is int for i in value):

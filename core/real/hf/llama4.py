@@ -8,7 +8,7 @@ Rope's pairs are neighbours in the released weights; experts are stored turned, 
 from core.errors import LONGEST, SpecError, short
 from core.model.blocks import Chunk, Full
 from core.model.ffn.moe import MoE
-from core.model.mixers.attention import Temperature
+from core.model.mixers.attention import Attention, Temperature
 from core.model.rope import Rope
 from core.model.spec import ModelSpec
 from core.real.hf import parts
@@ -16,7 +16,7 @@ from core.real.hf.fields import Fields
 from core.real.hf.llama import FAMILY as LLAMA
 from core.real.hf.llama import biases, decoder, dense
 from core.real.hf.smollm3 import rotated
-from core.real.hf.weights import Deinterleave, Transpose, naming
+from core.real.hf.weights import Deinterleave, Transpose, as_part, naming
 
 CHUNKED = "chunked_attention"
 NAMES = {r"\.mlp\.": ".feed_forward.", r"\.gate\.": ".router.", r"\.shared_experts\.": ".shared_expert."}
@@ -71,7 +71,7 @@ def changed(spec: ModelSpec, name: str) -> tuple:
     if "experts" in words:
         return (Transpose(),)
     if "q_proj" in words or "k_proj" in words:
-        c = spec.layers[int(words[1])].mixer
+        c = as_part(Attention, spec.layers[int(words[1])].mixer)
         return (Deinterleave(block=c.k_dim),) if c.rope.dim else ()
     return ()
 

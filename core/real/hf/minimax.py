@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from core.errors import SpecError, short
 from core.model.blocks import Full
+from core.model.mixers.attention import Attention
 from core.model.mixers.linear import Lightning
 from core.model.spec import Layer, ModelSpec, Scales
 from core.real.hf import mixtral, parts
@@ -14,7 +15,7 @@ from core.real.hf.hybrid import KINDS, LINEAR, swap, word
 from core.real.hf.llama import decoder
 from core.real.hf.minimax_m2 import rotary
 from core.real.hf.parts import FULL
-from core.real.hf.weights import naming
+from core.real.hf.weights import as_part, naming
 
 DEFAULTS = {
     "vocab_size": 32000, "intermediate_size": 14336, "num_key_value_heads": 8, "head_dim": None, "hidden_act": "silu",
@@ -36,7 +37,7 @@ def read(f: Fields) -> ModelSpec:
         rotary(f)
     kinds = types(f, layers)
     spec = decoder(f, [Full()] * layers, {}, norms="stream", ffns=[mixtral.experts(f)] * layers)
-    width = spec.layers[0].mixer.k_dim
+    width = as_part(Attention, spec.layers[0].mixer).k_dim
     block = f.whole("block_size", high=1 << 12)
     spec = swap(spec, kinds, {LINEAR: Lightning(f.whole("num_attention_heads"), width, block)})
     return replace(spec, layers=tuple(map(fading, map(scaled(f), spec.layers, kinds), range(layers), [layers] * layers)))

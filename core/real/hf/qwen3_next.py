@@ -13,7 +13,7 @@ from core.real.hf.fields import Fields
 from core.real.hf.hybrid import KINDS, LINEAR, every, swap
 from core.real.hf.llama import FAMILY as LLAMA
 from core.real.hf.llama import biases, decoder
-from core.real.hf.weights import AddOne, Entry, Regroup, outer, renamed, stacked
+from core.real.hf.weights import AddOne, Entry, Regroup, as_part, outer, renamed, stacked
 
 
 def read(f: Fields) -> ModelSpec:
@@ -74,8 +74,9 @@ def shifted(spec: ModelSpec, name: str) -> tuple:
 def together(spec: ModelSpec, name: str) -> Entry:
     """Queries, keys, values and gates in one matrix; write strength and decay in another."""
     stem = name.rpartition("_")[0]
-    c = spec.layers[int(name.split(".")[1])].mixer
+    c = as_part(GatedDelta, spec.layers[int(name.split(".")[1])].mixer)
     each = c.value_heads // c.key_heads
+    rows: tuple[int, ...]
     if name.endswith("_qkv.weight"):
         rows, ours = (c.k_dim, c.k_dim, each * c.v_dim, each * c.v_dim), ("qkv", "z")
         sizes = (c.channels, c.value_heads * c.v_dim)

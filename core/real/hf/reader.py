@@ -13,7 +13,7 @@ from core.real.hf import parts
 from core.real.hf.families import FAMILIES
 from core.real.hf.family import Family
 from core.real.hf.fields import ABSENT, INSIDE, Fields
-from core.real.hf.weights import Entry, WeightError, numbers
+from core.real.hf.weights import Entry, WeightError, as_part, numbers
 from core.real.quantisation.scheme import Quantisation
 from core.real.quantisation.stated import PLACES, cache_in_words, hinted, quantised
 
@@ -150,7 +150,7 @@ def table(kind: str, model: nn.Module) -> list[Entry]:
     made = FAMILIES[kind].table
     if made is None:
         raise WeightError(f"{kind}: released weights are not loaded yet")
-    return made(model.spec, list(numbers(model)))
+    return made(as_part(ModelSpec, model.spec), list(numbers(model)))
 
 
 def dtype(f: Fields) -> str:

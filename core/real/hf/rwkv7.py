@@ -39,8 +39,8 @@ def mixer(f: Fields, hidden: int, first: bool) -> Rwkv7:
         name = word(f, "num_heads", "num_attention_heads")
         equal(f"{name} x head width", f.whole(name) * width, "hidden_size", hidden)
     f.has("num_attention_heads")
-    ranks = (f.whole(f"{part}_low_rank_dim") for part in ("decay", "a", "v", "gate"))
-    return Rwkv7(hidden // width, width, *ranks, first)
+    decay, rate, value, gate = (f.whole(f"{part}_low_rank_dim") for part in ("decay", "a", "v", "gate"))
+    return Rwkv7(hidden // width, width, decay, rate, value, gate, first)
 
 
 def inner(f: Fields, hidden: int) -> int:

@@ -65,7 +65,7 @@ def _once(pairs: list[tuple]) -> dict:
 
 def _bounded(config: dict) -> None:
     """SpecError where a number is not finite or objects nest too deeply, anywhere."""
-    left = [("", config, 1)]
+    left: list[tuple[str, object, int]] = [("", config, 1)]
     while left:
         path, value, depth = left.pop()
         if isinstance(value, float) and not math.isfinite(value) and not (value > 0 and path.rpartition(".")[2] in UNBOUNDED):

@@ -9,6 +9,7 @@ another shape is an error. Buffers that a router keeps are loaded as parameters 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -121,6 +122,16 @@ class Entry:
     ops: tuple[Op, ...] = ()
 
 
+Kind = TypeVar("Kind")
+
+
+def as_part(kind: type[Kind], part: object) -> Kind:
+    """A part of a layer as the class that its family's reader made it."""
+    if not isinstance(part, kind):
+        raise TypeError(f"{kind.__name__} expected, not {type(part).__name__}")
+    return part
+
+
 def outer(name: str, prefix: str = "model.") -> str:
     """Their name of a tensor that only gains the trunk's prefix; the output matrix has none."""
     return name if name.startswith("lm_head.") else prefix + name
@@ -148,7 +159,8 @@ def stacked(
     tensors: dict[str, Tensor], gate: str = "gate_proj", up: str = "up_proj", down: str = "down_proj"
 ) -> dict[str, Tensor]:
     """Files keep a tensor an expert (experts.0.gate_proj.weight); here all experts' gates and ups are one, all downs another."""
-    result, parts = {}, {}
+    result: dict[str, Tensor] = {}
+    parts: dict[str, dict[tuple[int, str], Tensor]] = {}
     for name, tensor in tensors.items():
         found = re.fullmatch(rf"(.*\.experts)\.(\d+)\.({gate}|{up}|{down})\.weight", name)
         if found:
@@ -177,7 +189,8 @@ def load(model: nn.Module, table: list[Entry], tensors: dict[str, Tensor], ignor
     if left := sorted(set(tensors) - {entry.theirs for entry in table}):
         raise WeightError(f"left over: {', '.join(left[:5])}")
     parameters = numbers(model)
-    loaded, missing = {}, {}
+    loaded: dict[str, Tensor] = {}
+    missing: dict[str, str] = {}
     for entry in table:
         if entry.theirs in tensors:
             loaded |= pieces(entry, tensors[entry.theirs])

@@ -288,13 +288,14 @@ class Names:
         if not self.plain.isdisjoint(runs):
             return True
         starts = [0, *(i + 1 for i, letter in enumerate(path) if letter == ".")]
-        if self.globs and any(self.whole_run(path[start:]) for start in starts):
+        if (globs := self.globs) and any(whole_run(globs, path[start:]) for start in starts):
             return True
-        return bool(self.expressions) and any(self.expressions.ends(path + "\n"))
+        return bool((machine := self.expressions) and any(machine.ends(path + "\n")))
 
-    def whole_run(self, rest: str) -> bool:
-        """Does a name with a * fit the first so many parts?"""
-        return any(hit and (i == len(rest) or rest[i] == ".") for i, hit in enumerate(self.globs.ends(rest)))
+
+def whole_run(globs: Machine, rest: str) -> bool:
+    """Does a name with a * fit the first so many parts?"""
+    return any(hit and (i == len(rest) or rest[i] == ".") for i, hit in enumerate(globs.ends(rest)))
 
 
 NO_NAMES = Names()
