@@ -70,11 +70,11 @@ def boards(
         words, sure, key=key, given=given, truth=truth, updates=updates, title=title, alt=alt, halt=halts, **shape, **look
     )
 
-    def told() -> None:
+    def on_edit() -> None:
         if (written := checked(st.session_state[key].get("edited"), len(given), writes)) is not None:
             edited(*written)
 
-    state = frame.boards(key, data, on_selected_change=lambda: None, on_edited_change=told)
+    state = frame.boards(key, data, on_selected_change=lambda: None, on_edited_change=on_edit)
     return {"step": valid(state.get("selected") or look["selected"], len(np.asarray(words)))}
 
 

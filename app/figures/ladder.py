@@ -39,7 +39,7 @@ def ladders(
     line = 1.0 if tall >= APART * deepest else 0.0
     mixers(fig, every, colours, line)
     ffns(fig, every, colours, line)
-    kept(fig, every, longest, colours)
+    memory(fig, every, longest, colours)
     for at, (_, blocks) in enumerate(models.values()):
         brackets(fig, at, blocks, TIMES[min(len(models), len(TIMES)) - 1] * larger(stroke), colours, stroke)
     for at, head in enumerate(heads):
@@ -123,7 +123,7 @@ def ffns(fig: go.Figure, every, colours: dict, line: float) -> None:
             bar(fig, rows, fed, colours[hue], name, opacity, line)
 
 
-def kept(fig: go.Figure, every, longest: int, colours: dict) -> None:
+def memory(fig: go.Figure, every, longest: int, colours: dict) -> None:
     """What a layer keeps, as long as its share of the largest; state follows cache."""
     start, unit = KEPT[0], (KEPT[1] - KEPT[0]) / longest
     for hue in dict.fromkeys(HUES.values()):

@@ -21,13 +21,13 @@ def strip(
     """Draw the strip; `mixers` and `ffns` say by number which brush each layer has. `take` is called with what was painted."""
     kinds = [{"letter": b.letter, "label": b.label, "slot": b.slot, "hue": b.hue, "live": b.live, "own": b.own} for b in brushes]
 
-    def told() -> None:
+    def on_paint() -> None:
         if (painted := checked(st.session_state[key].get("painted"), len(mixers))) is not None:
             take(painted)
 
     data = {"brushes": kinds, "mixer": list(mixers), "ffn": list(ffns), "said": said}
     with st.container(key=f"cw-strip-{key}"):
-        _component(key=key, data=data, on_painted_change=told)
+        _component(key=key, data=data, on_painted_change=on_paint)
 
 
 def checked(painted, depth: int) -> tuple[int, int, str, str] | None:
