@@ -69,14 +69,12 @@ def several(key: str, label: str, options: Sequence[str], help: str | None = Non
     return list(value)
 
 
-def amount(key: str, label: str, default: float = 0.0, high: float = 1e6, help: str | None = None) -> float:
-    """A number that the reader types."""
+def amount(key: str, label: str, help: str, high: float = 1e6) -> float:
+    """A number that the reader types; 0 at first."""
     with _hued("ink", "amount", key):
         st.html(_label(label, help))
-        value = st.number_input(
-            label, 0.0, high, default, format="%.2f", key=key, label_visibility="collapsed", bind="query-params"
-        )
-    state.note(key, value, default, label)
+        value = st.number_input(label, 0.0, high, 0.0, format="%.2f", key=key, label_visibility="collapsed", bind="query-params")
+    state.note(key, value, 0.0, label)
     return value
 
 

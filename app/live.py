@@ -14,7 +14,7 @@ from app.figures import kinds
 from app.figures.maps import Tape, maps
 from app.panels import Bar
 from core.errors import SpecError
-from core.lessons.common import CONTEXTS, layer_kinds
+from core.lessons.common import CONTEXTS, Runs, layer_kinds
 from core.lessons.recall import Answer, Finder
 from core.model.registry import question
 from core.paths import ROOT
@@ -263,6 +263,26 @@ def learning(curves: dict, label: Callable[[str], str], hues: dict, pairs: int, 
     subject = f"{loss.capitalize()} against training steps for {len(curves)} {what}"
     columns = head, "seed", "step", f"{loss}, nats"
     kinds.show(kinds.Learning(subject, curves, label, hues, columns, **look), "learning", config)
+
+
+def recall_and_loss(runs: Runs, without: str, recall: Callable[[], str], loss: str) -> tuple[Section, Section]:
+    """Recall by pairs beside loss while training, words below each; `without` is the hue of what does not attend."""
+
+    def recalled(_: object) -> None:
+        heading("Recall by pairs to remember: every seed")
+        found, heads = runs.recalled(), ("variant", "pairs", "run", "recall")
+        subject = f"Recall of {len(found)} models against pairs to remember"
+        drawn = kinds.ByCount(subject, found, runs.label, "pairs to remember", "recall", hues(found, without), heads)
+        kinds.show(drawn, "recall", again(runs.mechanism))
+        lead = f"**Lines join the means of seeds {evidence.seeds_text(runs.mechanism.name)}.**"
+        panels.caption(f"{lead} {recall()}")
+
+    def learned(_: object) -> None:
+        curves = runs.learning()
+        learning(curves, runs.label, hues(curves, without), runs.pairs, "models", again(runs.mechanism))
+        panels.caption(f"**One line a seed.** {loss}")
+
+    return recalled, learned
 
 
 def published(name: str) -> None:

@@ -20,7 +20,6 @@ from core.model.mixers.attention import Attention
 from core.model.mixers.shortconv import GatedConv
 from core.real import catalogue
 from core.shape import ladder
-from core.train import evidence
 from core.train.recipes.liquid import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, count, exact
@@ -45,6 +44,7 @@ PLACE = controls.Slider("attention", "Attention", tuple(lesson.PLACES), lesson.L
 REAL = controls.Pick("real", "Real model", lesson.users(), lesson.users()[0], name=model_name)
 PROMPT = live.names_and_things(EXAMPLES, (8, 16))
 GATES = controls.Switch("gates", "Both gates of every channel and token", hue="window")
+LOSS_TEXT = "Everything but the layers, and the steps named at the left, is equal."
 MIXED_UP = (
     "**Liquid is a name here, not a differential equation.** Liquid time-constant networks are another family; "
     "LFM2's operators are linear and vary with the input, and by that word attention is one of them too.",
@@ -332,23 +332,9 @@ def real_models(choice: Choice) -> None:
 # Prove
 
 
-def recalled(_: Choice) -> None:
-    """Recall against pairs."""
-    live.heading("Recall by pairs to remember: every seed")
-    found = lesson.RUNS.recalled()
-    subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
-    hues = live.hues(found, "window")
-    drawn = kinds.ByCount(subject, found, lesson.RUNS.label, "pairs to remember", "recall", hues, heads)
-    kinds.show(drawn, "recall", live.again(MECHANISM))
-    steps = ", ".join(f"{n} {name}" for name, n in lesson.training_steps().items())
-    panels.caption(f"**Lines join the means of seeds {evidence.seeds_text(MECHANISM.name)}.** Training steps: {steps}.")
-
-
-def learned(_: Choice) -> None:
-    """Loss while training."""
-    ours, curves = lesson.RUNS, lesson.RUNS.learning()
-    live.learning(curves, ours.label, live.hues(curves, "window"), ours.pairs, "models", live.again(MECHANISM))
-    panels.caption("**One line a seed.** Everything but the layers, and the steps named at the left, is equal.")
+def recall_text() -> str:
+    """How long the models were trained."""
+    return f"Training steps: {', '.join(f'{n} {name}' for name, n in lesson.training_steps().items())}."
 
 
 # Who uses it
@@ -378,6 +364,6 @@ def users(choice: Choice) -> None:
 
 live.page(
     ANSWER, CORRECTION, choose, see, live.stacked(ladders, (ours, theirs), formula, real_models),
-    live.proof(MECHANISM, (recalled, learned)),
+    live.proof(MECHANISM, live.recall_and_loss(lesson.RUNS, "window", recall_text, LOSS_TEXT)),
     live.reading("core/model/mixers/shortconv.py", listed=MECHANISM.papers, mixed_up=MIXED_UP), users,
 )  # fmt: skip

@@ -15,7 +15,6 @@ from core.lessons.recall import LENGTHS, live_bytes, live_curve, live_smaller, m
 from core.lessons.recurrent import Watched, watch
 from core.real import catalogue
 from core.shape import ladder
-from core.train import evidence
 from core.train.recipes.mamba import MECHANISM
 from core.train.tasks import recall
 from core.units import binary, exact
@@ -44,6 +43,7 @@ STATE = controls.Slider("state", "State", lesson.STATES, lesson.TYPICAL, "state"
 SHARE = controls.Choice("share", "Attention", lesson.SHARES, lesson.PURE, "kv", HELP_SHARE)
 REAL = controls.Pick("real", "Real model", lesson.hybrids(), lesson.default_hybrid(), name=model_name)
 PROMPT = live.names_and_things(EXAMPLES)
+LOSS_TEXT = "Everything but layers, state and steps is equal."
 MIXED_UP = (
     "**Input-dependent decay is not the delta rule.** Mamba-2 chooses how far everything fades; it does not erase along one key.",
     "**Jamba's layers are Mamba, the first of its kind,** with a decay for every number; the others here are Mamba-2.",
@@ -331,25 +331,13 @@ def real_models(choice: Choice) -> None:
 # Prove
 
 
-def recalled(_: Choice) -> None:
-    """Recall against pairs."""
-    live.heading("Recall by pairs to remember: every seed")
-    found = lesson.RUNS.recalled()
-    subject, heads = f"Recall of {len(found)} models against pairs to remember", ("variant", "pairs", "run", "recall")
-    hues = live.hues(found, "state")
-    drawn = kinds.ByCount(subject, found, lesson.RUNS.label, "pairs to remember", "recall", hues, heads)
-    kinds.show(drawn, "recall", live.again(MECHANISM))
-    panels.caption(
-        f"**Lines join the means of seeds {evidence.seeds_text(MECHANISM.name)}.** Two layers of Mamba-2 with a state of N "
-        f"numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is how well a run learned, not what fits."
+def recall_text() -> str:
+    """How the models were trained, and what their gaps mean."""
+    return (
+        f"Two layers of Mamba-2 with a state of N numbers a channel, {lesson.trained_steps()}. Seeds differ: some of a gap is "
+        "how "
+        "well a run learned, not what fits."
     )
-
-
-def learned(_: Choice) -> None:
-    """Loss while training."""
-    ours, curves = lesson.RUNS, lesson.RUNS.learning()
-    live.learning(curves, ours.label, live.hues(curves, "state"), ours.pairs, "models", live.again(MECHANISM))
-    panels.caption("**One line a seed.** Everything but layers, state and steps is equal.")
 
 
 # Who uses it
@@ -375,6 +363,6 @@ def users(choice: Choice) -> None:
 
 live.page(
     ANSWER, CORRECTION, choose, see, live.stacked(ladders, (ours, theirs), formula, real_models),
-    live.proof(MECHANISM, (recalled, learned)),
+    live.proof(MECHANISM, live.recall_and_loss(lesson.RUNS, "state", recall_text, LOSS_TEXT)),
     live.reading("core/model/mixers/mamba.py", "core/model/scan.py", listed=MECHANISM.papers, mixed_up=MIXED_UP), users,
 )  # fmt: skip
