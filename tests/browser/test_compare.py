@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from core.model.registry import question
 from core.real import catalogue
-from tests.browser.driver import card, copied, holds, parameters, press, settle, sideways
+from tests.browser.driver import card, copied, follow, holds, parameters, press, settle, sideways
 
 BARS = ".st-key-figure-ladders .barlayer .point path"
 
@@ -80,13 +80,17 @@ def test_a_pasted_config_stands_beside_the_others_and_in_the_link(compare):
     assert words(again) == words(tab)
 
 
-@pytest.mark.parametrize("section", ["See", "Fields", "Count", "Read"])
+MARKS = {"See": BARS, "Fields": ".cw-table", "Count": ".st-key-figure-kept .main-svg", "Read": "[data-testid=stCode]"}
+
+
 @pytest.mark.parametrize("dark", [False, True])
-def test_no_section_scrolls_sideways_on_a_phone(compare, section, dark):
-    tab = compare(f"?section={section}&c=Nemotron-H+56B&d=Llama+3.1+405B", width=390, height=844, dark=dark)
-    marks = {"See": BARS, "Fields": ".cw-table", "Count": ".st-key-figure-kept .main-svg", "Read": "[data-testid=stCode]"}
-    expect(tab.locator(marks[section]).first).to_be_visible(timeout=20_000)
-    assert sideways(tab) <= 1
+def test_no_section_scrolls_sideways_on_a_phone(compare, dark):
+    models = "c=Nemotron-H+56B&d=Llama+3.1+405B"
+    tab = compare(f"?{models}", width=390, height=844, dark=dark)
+    for section, mark in MARKS.items():
+        follow(tab, f"compare?section={section}&{models}")
+        expect(tab.locator(mark).first).to_be_visible(timeout=20_000)
+        assert sideways(tab) <= 1, section
 
 
 def test_the_first_screen_of_a_phone_holds_question_controls_and_ladders(compare):
