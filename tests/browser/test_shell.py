@@ -15,11 +15,6 @@ from tests.browser import driver
 from tests.browser.driver import ROOT, copied, holds, parameters, rest, sideways
 
 REGISTRY = """
-from dataclasses import dataclass
-GROUPS = ("Cheaper inference", "Beyond attention", "Beyond next-token", "Models")
-@dataclass(frozen=True)
-class Page:
-    name: str; title: str; group: str; question: str
 PAGES = (Page("gqa", "Grouped-query attention", GROUPS[0], "What if?"), Page("mla", "Latent attention", GROUPS[0], "And if?"),
          Page("absent", "Absent", GROUPS[3], "No file"))
 """
@@ -51,7 +46,8 @@ def stand_ins(copy: Path) -> None:
     """A copy of the app with two stand-in pages."""
     for part in ("app", ".streamlit", "assets/css", "core"):
         shutil.copytree(ROOT / part, copy / part)
-    for name, text in {"core/model/registry.py": REGISTRY, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
+    registry = (ROOT / "core" / "model" / "registry.py").read_text() + REGISTRY  # with other pages than its own
+    for name, text in {"core/model/registry.py": registry, "pages/gqa.py": GQA, "pages/mla.py": MLA}.items():
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_text(text)
 
