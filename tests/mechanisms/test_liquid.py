@@ -1,4 +1,4 @@
-"""What the page on liquid models shows as numbers: python -m pytest tests/core/test_liquid_lesson.py"""
+"""What the page on liquid models shows as numbers: python -m pytest tests/mechanisms/test_liquid.py"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the page on state space models shows as numbers: python -m pytest tests/core/test_mamba_lesson.py"""
+"""What the page on state space models shows as numbers: python -m pytest tests/mechanisms/test_mamba.py"""
 
 import numpy as np
 import pytest

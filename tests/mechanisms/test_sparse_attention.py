@@ -1,4 +1,4 @@
-"""What the page on sparse attention shows as numbers: python -m pytest tests/core/test_sparse_lesson.py"""
+"""What the page on sparse attention shows as numbers: python -m pytest tests/mechanisms/test_sparse_attention.py"""
 
 import numpy as np
 import pytest
