@@ -175,7 +175,7 @@ def tools(help: str) -> None:
         with st.container(key="cw-hue-ink-pattern-box", gap=0):
             st.html(f'<span class="cw-label">{panels.term("Pattern", help)}</span>')
             st.text_input(
-                "Pattern", key="cw-pattern", max_chars=512, placeholder=lesson.letters_said(d.spec), on_change=_pattern,
+                "Pattern", key="cw-pattern", max_chars=512, placeholder=lesson.letters_text(d.spec), on_change=_pattern,
                 label_visibility="collapsed",
             )  # fmt: skip
         st.button("Undo", key="cw-undo", on_click=_undo, disabled=not st.session_state.get(PAST))

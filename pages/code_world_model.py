@@ -102,12 +102,12 @@ def side(scene: lesson.Scene, told: lesson.Told | None, at: int) -> None:
     with panels.card(lesson.step_title(scene, at), "state"):
         live.table(*lesson.state_rows(scene, told, at))
         if told is not None:
-            live.small(lesson.sure_said(scene, told, at))
+            live.small(lesson.sure_text(scene, told, at))
     if told is None:
         return
     with panels.card("Asked for the last state", "final"):
         live.table(*lesson.final_rows(scene))
-        live.small(lesson.final_said(scene))
+        live.small(lesson.final_text(scene))
     with panels.card("What a trace costs", "price"):
         price = proved.prices(len(scene.lines), scene.steps)
         answer, trace = price["answer"], price["trace"]
@@ -128,7 +128,7 @@ def drift_and_length(config: dict) -> None:
     )
     kinds.show(kinds.ByCount(subject, found, proved.spelled, "steps, up to", "right", HUES, heads), "lengths", config)
     panels.caption(
-        f"**{proved.length_said()}** Programs of all kinds of {traces.MEASURED[0]} to {traces.MEASURED[-1]} lines that were in "
+        f"**{proved.length_text()}** Programs of all kinds of {traces.MEASURED[0]} to {traces.MEASURED[-1]} lines that were in "
         "no training set; all names must be right, on the model's own words."
     )
 
@@ -147,7 +147,7 @@ def ours(choice: Choice) -> None:
     panels.caption(
         f"**{lines} lines of source are {lines * proved.LINE_WORDS + 1} words; every step adds {proved.FRAME_WORDS}.** What a "
         "trace costs is steps times (names + line), not the length of the program: a loop pays for every turn. Float32; "
-        f"{proved.windows_said()}"
+        f"{proved.windows_text()}"
     )
     panels.check(*proved.counted_and_measured())
     live.small(f"bytes in the tensors of the live model after {proved.MEASURED_AT} words of a trace")
@@ -200,7 +200,7 @@ def by_kind(_: Choice) -> None:
     )
     drawn = kinds.ByCount(subject, found, proved.KINDS.__getitem__, "lines", "right", KIND_HUES, heads)
     kinds.show(drawn, "kinds", live.again(MECHANISM))
-    panels.caption(f"**{proved.kinds_said()}** The model that was trained on all kinds, on its own words.")
+    panels.caption(f"**{proved.kinds_text()}** The model that was trained on all kinds, on its own words.")
 
 
 def every_kind(_: Choice) -> None:
@@ -232,7 +232,7 @@ def training(_: Choice) -> None:
     """What each model was trained on."""
     live.heading("What each was trained on")
     live.table(*proved.budget_rows())
-    panels.caption(f"**{proved.budget_said()}**")
+    panels.caption(f"**{proved.budget_text()}**")
 
 
 # Who uses it
@@ -246,13 +246,13 @@ def users(_: Choice) -> None:
         ("layers", f"cache at {proved.context():,}"),
         rows,
         f"**{r.name} is the one open model of the catalogue that was trained on traces of programs.** Under it, the models whose "
-        f"layers alternate as its do. {lesson.programs_said()}",
+        f"layers alternate as its do. {lesson.programs_text()}",
     )
 
 
 def scaling(_: Choice) -> None:
     """How far more training would go."""
-    panels.caption(f"**{proved.scaling_said()}** {{source}}", source=live.anchor("Its evaluation guide", proved.GUIDE))
+    panels.caption(f"**{proved.scaling_text()}** {{source}}", source=live.anchor("Its evaluation guide", proved.GUIDE))
 
 
 proof = live.proof(MECHANISM, (by_kind, drift), every_kind, (straight, training), printed=proved.FACTS)

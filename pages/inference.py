@@ -185,7 +185,7 @@ def side(reading, d: Deployment, scene: lesson.Scene, price: float) -> None:
     with panels.card("A decode step reads, on one device", "reads"):
         rows = [Bar(p.name, p.bytes, p.hue) for p in scene.reads]
         panels.bars(rows, "Bytes that a decode step reads", decimal, of=scene.heaviest.bytes)
-        live.small(in_words.step_said(b))
+        live.small(in_words.step_text(b))
     with panels.card("At best", "best"):
         panels.facts(in_words.best(b, price, made))
     with panels.card("Room for", "room"):
@@ -213,7 +213,7 @@ def count(choice: Choice) -> None:
         "users that fit it is faint. Dotted: reading alone; dashed: arithmetic alone. Prompts come on top."
     )
     live.heading("What each technique would change here")
-    marks = [(e.name, e.hours * factor, e.hue, f"{in_words.users_said(e.most)} fit") for e in rows[1:]]
+    marks = [(e.name, e.hours * factor, e.hue, f"{in_words.users_text(e.most)} fit") for e in rows[1:]]
     fig = figures.effects(marks, rows[0].hours * factor, f"{title}, memory full", colours, stroke)
     hours, alt = np.array([e.hours for e in rows]), f"Cost of a million tokens with {len(marks)} techniques"
     table = {"technique": [e.name for e in rows], "users that fit": [e.most for e in rows], unit: hours * factor}
@@ -229,7 +229,7 @@ def techniques(rows: tuple, alone: str, title: str, factor: float) -> None:
         [
             (
                 live.Link(panels.link(e.name, e.page)) if e.page else e.name, decimal(e.weights), decimal(e.user),
-                f"{e.most:,}", f"{e.alone:,.0f}", in_words.cost_said(e.hours, factor),
+                f"{e.most:,}", f"{e.alone:,.0f}", in_words.cost_text(e.hours, factor),
             )
             for e in rows
         ],
@@ -249,7 +249,7 @@ def formula(reading, d: Deployment, scene: lesson.Scene) -> None:
     st.latex((rf"t \ge \max\Big( {moved},\ {worked} \Big) = %s") % in_words.latex(p, r"\text{%s}", decimal))
     panels.caption(
         f"**Conventions.** GB and TB are powers of 1000 here; all together {binary(p.bytes)} in powers of 1024. Weights in "
-        f"{in_words.weights_said(reading, d)}, cache in {d.cache_dtype}. A bound: traffic between devices, activations and idle "
+        f"{in_words.weights_text(reading, d)}, cache in {d.cache_dtype}. A bound: traffic between devices, activations and idle "
         "units are left out; the glossary under Read has the rest."
     )
 
@@ -266,7 +266,7 @@ def fits(choice: Choice) -> None:
         ("model", "weights", "users that fit", "longest context of one user", f"{unit} per million tokens"),
         [
             (live.Link(panels.link(row.name, "inference", **state.values() | {"model": row.name, "section": "See"})),
-             decimal(row.weights), f"{row.most:,}", in_words.longest_said(row.longest), in_words.cost_said(row.hours, factor))
+             decimal(row.weights), f"{row.most:,}", in_words.longest_text(row.longest), in_words.cost_text(row.hours, factor))
             for row in rows
         ],
     )  # fmt: skip
@@ -282,8 +282,8 @@ def accelerators(_: Choice) -> None:
     live.table(
         ("accelerator", "maker", "memory", "bandwidth a second", "bf16 FLOP/s", "fp8 FLOP/s", "source", "note"),
         [
-            (a.name, a.vendor, sized(a.memory_bytes), decimal(a.bandwidth), in_words.peak_said(a.bf16_flops),
-             in_words.peak_said(a.fp8_flops), live.anchor("source", a.source), a.note)
+            (a.name, a.vendor, sized(a.memory_bytes), decimal(a.bandwidth), in_words.peak_text(a.bf16_flops),
+             in_words.peak_text(a.fp8_flops), live.anchor("source", a.source), a.note)
             for a in hardware.accelerators().values()
         ],
     )  # fmt: skip

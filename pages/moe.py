@@ -13,7 +13,7 @@ from app.panels import Bar
 from core.lessons.common import column, columns, spec_of
 from core.lessons.moe import evidence as runs
 from core.lessons.moe import lesson
-from core.lessons.moe.words import balance_said, model_said, number_said, trained_as, variant_said
+from core.lessons.moe.words import balance_text, model_text, number_text, trained_as, variant_text
 from core.train import evidence, zoo
 from core.train.recipes.moe import BALANCED, MECHANISM, Setting
 from core.train.tasks import domains, experts
@@ -87,7 +87,7 @@ class Choice:
 
 def choose() -> Choice:
     """The controls: experts, balancing and presets; prompt, the rest of the model, real model and batch folded."""
-    summary = f"{PROMPT.example()} · {model_said(asked())} · {lesson.mixture_names()[REAL.peek()]}, batch {BATCH.peek()}"
+    summary = f"{PROMPT.example()} · {model_text(asked())} · {lesson.mixture_names()[REAL.peek()]}, batch {BATCH.peek()}"
     chosen: dict[str, object] = {}
     with controls.row():
         offer(chosen, "experts", "balance")
@@ -159,7 +159,7 @@ def scene_text(setting: Setting, scene: lesson.Scene) -> str:
     """What the picture shows now."""
     idle = " and ".join(f"{n} in layer {i + 1}" for i, n in enumerate(lesson.idle(scene)))
     return (
-        f"**{setting.experts} experts, {model_said(setting)}, {balance_said(setting)}; {len(scene.words)} tokens.** "
+        f"**{setting.experts} experts, {model_text(setting)}, {balance_text(setting)}; {len(scene.words)} tokens.** "
         "Row = token (little words are left out), column = expert. "
         f"Experts without a token here: {idle}. The pick follows the {{affinity}}, the weight the "
         "{gate}. Each layer picks anew."
@@ -261,7 +261,7 @@ def areas(choice: Choice) -> None:
     counted = lesson.variant_cost(variant)
     alt = f"{counted.params_total:,} parameters as areas, of which a token visits {counted.params_active:,}"
     area(lesson.blocks(zoo.recipe(variant).spec), "areas", alt, live.about(variant))
-    panels.caption(f"**{variant_said(variant)}: {counted.params_active:,} of {counted.params_total:,} are active for a token.**")
+    panels.caption(f"**{variant_text(variant)}: {counted.params_active:,} of {counted.params_total:,} are active for a token.**")
 
 
 def area(blocks: list, key: str, alt: str, config: dict, height: int = 190) -> None:
@@ -347,7 +347,7 @@ def ours(choice: Choice) -> None:
     alt = f"Distinct experts of {ffn.experts} that a batch touches: the formula as a line, each layer of the live model as rings"
     frame.figure(fig, key="touched", alt=alt, table=table, config=live.about(choice.variant))
     panels.caption(
-        f"**{setting.experts} experts, {model_said(setting)}, {balance_said(setting)}.** Rings below the line: the load is "
+        f"**{setting.experts} experts, {model_text(setting)}, {balance_text(setting)}.** Rings below the line: the load is "
         "uneven, or tokens at the same place of their sentences like the same experts."
     )
 
@@ -370,9 +370,9 @@ def real_models(choice: Choice) -> None:
 def losses(_: Choice) -> None:
     """Loss of every run at the end."""
     live.heading("Loss at the end: every seed")
-    drawn = figures.losses(evidence.grouped("moe", "loss"), variant_said, runs.floor())
+    drawn = figures.losses(evidence.grouped("moe", "loss"), variant_text, runs.floor())
     kinds.show(drawn, "loss", live.again(MECHANISM), runs.final_table())
-    sizes = "; ".join(f"{variant_said(v)} {total:,}, {active:,} active" for v, (total, active) in runs.sizes().items())
+    sizes = "; ".join(f"{variant_text(v)} {total:,}, {active:,} active" for v, (total, active) in runs.sizes().items())
     panels.caption(f"**Parameters.** {sizes}. Attention, data, steps and learning rate are equal; gates and balancing as named.")
 
 
@@ -391,7 +391,7 @@ def shares(layer: int, choice: Choice) -> None:
     fig = figures.shares(steps, loads[layer - 1], theme.colours(), theme.stroke())
     frame.figure(fig, key="shares", alt=alt, table=table, config=live.again(MECHANISM))
     panels.caption(
-        f"**{variant_said(choice.variant)}, seed {runs.shown_seed()}.** One band an expert; even bands mean an even load."
+        f"**{variant_text(choice.variant)}, seed {runs.shown_seed()}.** One band an expert; even bands mean an even load."
     )
 
 
@@ -404,7 +404,7 @@ def busiest(layer: int, choice: Choice) -> None:
     drawn = figures.busiest(runs.busiest(setting, layer), lambda v: BALANCED[trained_as(v).balance])
     kinds.show(drawn, "busiest", live.again(MECHANISM))
     panels.caption(
-        f"**{setting.experts} experts, {model_said(setting)}.** "
+        f"**{setting.experts} experts, {model_text(setting)}.** "
         f"1 is an even load; {setting.experts / setting.top_k:.0f} means that the same few get everything. "
         f"The loss weighs {alpha:g}, a step of the bias is {gamma:g}: chosen on seeds that are not shown. "
         f"The word “{word}” alone makes {times:.1f} fair shares: an expert that gets all of them is above even."
@@ -416,7 +416,7 @@ def decided(choice: Choice) -> None:
     live.heading("What decides which expert a token gets")
     kinds.show(figures.decides(runs.learned(choice.variant)), "decided", live.again(MECHANISM))
     panels.caption(
-        f"**{variant_said(choice.variant)}.** {{information}} of expert and word, domain, position, on the fixed text.",
+        f"**{variant_text(choice.variant)}.** {{information}} of expert and word, domain, position, on the fixed text.",
         information=panels.term("Mutual information", runs.INFORMATION),
     )
 
@@ -455,6 +455,6 @@ def users(_: Choice) -> None:
 papers = tuple(filter(lesson.has_paper, MECHANISM.papers))
 live.page(
     ANSWER, CORRECTION, choose, see, live.stacked(spelled_out, (areas, reading), formula, ours, real_models),
-    live.proof(MECHANISM, (losses, trained), name=number_said),
+    live.proof(MECHANISM, (losses, trained), name=number_text),
     live.stacked(live.reading("core/model/ffn/moe.py", listed=papers), balanced), users,
 )  # fmt: skip

@@ -260,7 +260,7 @@ def solved(kind: str, _: Choice) -> None:
     subject = f"Share of boards solved against recursion steps, {proved.KINDS[kind]}"
     drawn = kinds.ByCount(subject, found, proved.spelled, "steps", "boards solved", HUES, heads)
     kinds.show(drawn, kind.replace(" ", "-"), live.again(MECHANISM))
-    panels.caption(proved.solved_said(kind))
+    panels.caption(proved.solved_text(kind))
 
 
 def every_seed(_: Choice) -> None:
@@ -273,7 +273,7 @@ def every_seed(_: Choice) -> None:
     with right:
         live.heading("TRM by what a solver needs")
         live.table(("a conventional solver needs", *proved.GRADED), proved.by_grade())
-        panels.caption("**Boards of all test sets solved, mean of the seeds.** " + proved.grades_said())
+        panels.caption("**Boards of all test sets solved, mean of the seeds.** " + proved.grades_text())
 
 
 # Who uses it

@@ -253,7 +253,7 @@ def right_ones(_: Choice) -> None:
     panels.caption(
         f"**Marks are seeds, lines join means, bars are standard deviations.** {lesson.SAMPLED} texts a mark, temperature 1, "
         "drawn with the same random numbers in every run: bars say how trainings differ, not how draws do. "
-        "{faith} " + lesson.trained_said(),
+        "{faith} " + lesson.trained_text(),
         faith=panels.term("What right and grammatical mean.", FAITH),
     )
 
@@ -266,7 +266,7 @@ def distinct(_: Choice) -> None:
     title, what = f"of {lesson.SAMPLED * 3} sentences", "distinct sentences"
     kinds.show(figures.quality(subject, found, title, what, ((level, "grammar"),)), "distinct", live.again(MECHANISM))
     panels.caption(
-        f"**{lesson.narrowed_said()}** The same seeds and texts. Where few texts are right, many different sentences are no "
+        f"**{lesson.narrowed_text()}** The same seeds and texts. Where few texts are right, many different sentences are no "
         "merit: nonsense is varied."
     )
 
@@ -276,7 +276,7 @@ def costs(_: Choice) -> None:
     live.heading("What each way costs, and what comes of it")
     columns = ("what stays", "passes", "FLOPs", "grammatical", "right", "distinct sentences")
     live.table(columns, lesson.cost_rows())
-    panels.caption("**Means over the seeds ± standard deviation.** FLOPs of one text, counted. " + lesson.nats_said())
+    panels.caption("**Means over the seeds ± standard deviation.** FLOPs of one text, counted. " + lesson.nats_text())
 
 
 # Who uses it

@@ -188,7 +188,8 @@ def dot_places() -> dict[str, tuple[float, float]]:
 
 def decades(d: Dot) -> tuple[float, float]:
     """Total and active parameters as powers of ten; what is smaller than the scale stands at its edge."""
-    return tuple(EDGE if n < 10**LEAST else float(np.log10(n)) for n in (d.total, d.active))
+    total, active = (EDGE if n < 10**LEAST else float(np.log10(n)) for n in (d.total, d.active))
+    return total, active
 
 
 def covers(a: tuple, b: tuple, share: float) -> bool:
@@ -222,7 +223,8 @@ def labels(shown: tuple[Dot, ...], screen: Screen, most: int, reserved: tuple = 
     """Names of the most notable dots that fit without covering a dot or another name. `reserved` boxes stay free."""
     discs = {d.key: (*screen.pixels(*dot_places()[d.key]), size(d.rate) / 2) for d in dots()}
     here = [discs[d.key] for d in shown]
-    boxes, found = list(reserved), []
+    boxes = list(reserved)
+    found: list[Label] = []
     for d in notable(shown):
         text, mine = written(d), discs[d.key]
         for side, (dx, dy) in SIDES.items():

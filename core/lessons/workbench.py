@@ -151,10 +151,10 @@ def cells(spec: ModelSpec) -> tuple[tuple[design.Brush, ...], list[int], list[in
     found = design.brushes(spec)
     at = {(b.slot, b.part): i for i, b in enumerate(found)}
     other = {slot: next(i for i, b in enumerate(found) if b.slot == slot) for slot in ("mixer", "ffn")}
-    rows = [
+    mixers, ffns = (
         [at.get((slot, design.anywhere(getattr(layer, slot))), other[slot]) for layer in spec.layers] for slot in ("mixer", "ffn")
-    ]
-    return found, *rows
+    )
+    return found, mixers, ffns
 
 
 def stroke(spec: ModelSpec, painted: tuple[int, int, str, str]) -> ModelSpec:
@@ -247,7 +247,7 @@ def picture(spec: ModelSpec, trace: Trace, state: tuple, i: int, n: int) -> Pict
     mixed, _, fed = ladder.labels(spec)[i]
     label = " · ".join(part for part in (mixed, fed) if part != ladder.NONE)
     attending = next((p for p in layer.parts() if hasattr(p, "reach")), None)
-    heads, share = record(trace, i, "attention"), ()
+    heads, share = record(trace, i, "attention"), tuple[int, ...]()
     visible = None
     if heads is not None:
         at = torch.arange(n)
@@ -269,7 +269,7 @@ def record(trace: Trace, i: int, name: str) -> np.ndarray | None:
 def routed(trace: Trace, i: int, layer) -> np.ndarray | None:
     """(T, E): the share that each picked expert has in a token's output of the routed experts."""
     routing, gates = record(trace, i, "routing"), record(trace, i, "gates")
-    if routing is None:
+    if routing is None or gates is None:
         return None
     experts = next(part.experts for part in layer.parts(MoE))
     result = np.zeros((len(routing), experts))
@@ -401,7 +401,7 @@ def repainted(d: Design, spec: ModelSpec) -> Design:
     return replace(d, spec=replace(spec, name=own.name if same else f"{own.name}, painted"))
 
 
-def letters_said(spec: ModelSpec, most: int = 24) -> str:
+def letters_text(spec: ModelSpec, most: int = 24) -> str:
     """The mixers in letters, cut."""
     text = design.letters(spec)["mixer"]
     return text if len(text) <= most else text[:most] + "…"
@@ -442,7 +442,8 @@ BESIDE = {
 
 def beside(rows: list[dict]) -> tuple[list[str], list[list]]:
     """Columns and cells of a table of models; bytes in both units."""
-    columns, cells = [], [[] for _ in rows]
+    columns: list[str] = []
+    cells: list[list] = [[] for _ in rows]
     for key, name in BESIDE.items():
         in_bytes = key.endswith("_bytes")
         columns += [f"{name}, GB", f"{name}, GiB"] if in_bytes else [name]

@@ -116,8 +116,8 @@ def test_count_has_the_formula_with_cwms_numbers():
 
 def test_the_two_numbers_of_cwm_are_explained_with_their_source():
     shown = text(opened(section="Prove"))
-    assert "53.9" in shown and "65.8" in shown and html.escape(proved.scaling_said()) in shown and proved.GUIDE in shown
-    assert "477 of the 500" in shown and html.escape(proved.budget_said()) in shown
+    assert "53.9" in shown and "65.8" in shown and html.escape(proved.scaling_text()) in shown and proved.GUIDE in shown
+    assert "477 of the 500" in shown and html.escape(proved.budget_text()) in shown
 
 
 def test_verdicts_and_failures_are_the_tables(monkeypatch):

@@ -63,7 +63,7 @@ def test_the_price_falls_with_users_until_memory_is_full_and_a_price_scales_it()
     b = roofline.bounds(r.spec, replace(d, batch=int(p.users[3])))
     assert p.total[3] == pytest.approx(b.decode.seconds / p.users[3] * 1e6 / 3600)
     assert in_words.unit(0.0) == ("device-hours", 1.0) and in_words.unit(2.5) == ("your currency", 2.5)
-    assert in_words.cost_said(2.0, 2.5) == "5" and in_words.cost_said(0.0, 2.5) == "—"
+    assert in_words.cost_text(2.0, 2.5) == "5" and in_words.cost_text(0.0, 2.5) == "—"
 
 
 def named(key: str, **how) -> dict:
@@ -147,4 +147,4 @@ def test_presets_name_models_accelerators_and_settings_that_exist_and_fit():
 def test_numbers_in_words():
     assert [in_words.si(x) for x in (1978e12, 2e15, 999, 1500)] == ["1.98 P", "2.00 P", "999 ", "1.50 k"]
     assert [in_words.seconds(t) for t in (2.5, 0.00961, 3e-6)] == ["2.50 s", "9.61 ms", "3 µs"]
-    assert in_words.longest_said(1 << 30) == "any" and in_words.longest_said(0) == "none" and in_words.users_said(0) == "none"
+    assert in_words.longest_text(1 << 30) == "any" and in_words.longest_text(0) == "none" and in_words.users_text(0) == "none"

@@ -145,7 +145,7 @@ def test_a_failed_kind_is_named_and_marked(monkeypatch):
         for s in "012"
     ]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
-    assert proved.failed() == ["for (20%)"] and "for (20%)" in proved.kinds_said()
+    assert proved.failed() == ["for (20%)"] and "for (20%)" in proved.kinds_text()
     assert dict((row[0], row[1]) for row in proved.kind_rows()[1])["for"] == "0.20 failed"
     verdicts = {claim["claim"]: claim["verdict"] for claim in evidence.report("code_world_model")["claims"][:5]}
     assert verdicts[next(c for c in verdicts if c.startswith("No kind"))] == "unclear" or "does not show" in verdicts.values()

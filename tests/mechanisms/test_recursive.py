@@ -193,12 +193,12 @@ def test_sentences_follow_the_table(monkeypatch):
     shares = {f"{kind}@{k}": x for kind in proved.KINDS for k, x in ((1, 0.25), (8, 0.6), ("halt", 0.5))}
     shares |= {f"{kind}, steps": 3 for kind in proved.KINDS} | {f"needs {g}": 0.5 for g in sudoku.GRADES}
     monkeypatch.setattr(zoo, "tables", lambda name: [{"variant": "trm-mlp", "seed": s, "step": 1} | shares for s in "01"])
-    assert "25.0% in one step and 60.0% in 8" in proved.solved_said("unseen")
-    assert "first says so: 50.0%, after 3.0 steps" in proved.solved_said("unseen")
-    assert "10 of the 49 classes" in proved.solved_said("held out")
+    assert "25.0% in one step and 60.0% in 8" in proved.solved_text("unseen")
+    assert "first says so: 50.0%, after 3.0 steps" in proved.solved_text("unseen")
+    assert "10 of the 49 classes" in proved.solved_text("held out")
     assert proved.by_grade() == [(what, "50.0%", "—") for what in sudoku.NEEDS.values()]
     monkeypatch.setattr(zoo, "tables", lambda name: [])
-    assert "TRM solves" not in proved.solved_said("unseen") and proved.all_runs() == proved.by_grade() == []
+    assert "TRM solves" not in proved.solved_text("unseen") and proved.all_runs() == proved.by_grade() == []
 
 
 def test_hardly_a_9x9_board_needs_a_digit_to_be_tried():

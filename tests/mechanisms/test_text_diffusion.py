@@ -196,7 +196,7 @@ def test_what_is_said_of_the_runs_follows_the_table(monkeypatch):
         for v in (lesson.MODEL, lesson.TWIN)
     ]
     monkeypatch.setattr(zoo, "tables", lambda name: rows)
-    assert "1.500" in lesson.nats_said() and "surest first 0, any order 0" in lesson.narrowed_said()
+    assert "1.500" in lesson.nats_text() and "surest first 0, any order 0" in lesson.narrowed_text()
     assert len(lesson.cost_rows()) == 1 + len(sentences.SAMPLERS) and "0.250 ± 0.000" in lesson.cost_rows()[0]
     monkeypatch.setattr(zoo, "tables", lambda name: [])
     assert lesson.by_steps("valid") == {} and lesson.cost_rows() == []

@@ -68,7 +68,7 @@ def cached(tokens: int, variant: str = recipes.TRACE) -> int:
     return cost.count(zoo.recipe(variant).spec, tokens, cache_dtype="float32").cache_bytes
 
 
-def windows_said() -> str:
+def windows_text() -> str:
     """Which layers of our models keep what."""
     spec = zoo.recipe(recipes.TRACE).spec
     near = [m.reach.size for m in spec.parts(Attention) if isinstance(m.reach, Window)]
@@ -157,7 +157,7 @@ def failed() -> list[str]:
     return [f"{KINDS[kind]} ({mean:.0%})" for kind, mean in means.items() if mean < recipes.FAILED]
 
 
-def length_said() -> str:
+def length_text() -> str:
     """How often the last state of short and of long runs is right, by both ways."""
     parts = []
     for variant, runs in by_steps().items():
@@ -168,7 +168,7 @@ def length_said() -> str:
     return "; ".join(parts).capitalize() + "."
 
 
-def kinds_said() -> str:
+def kinds_text() -> str:
     """Which kinds of program fail."""
     lost = failed()
     bound = f"right less than {recipes.FAILED:.0%} of the time at {recipes.LONGEST} lines"
@@ -203,7 +203,7 @@ def budget_rows() -> tuple[tuple[str, ...], list[tuple]]:
 TYPICAL = 9
 
 
-def budget_said() -> str:
+def budget_text() -> str:
     """The caution that belongs to the comparison."""
     few, many = (supervised(TYPICAL)[mode] for mode in ("answer", "trace"))
     more = zoo.recipe(recipes.ANSWER).settings["count"] / zoo.recipe(recipes.TRACE).settings["count"]
@@ -217,7 +217,7 @@ def budget_said() -> str:
 GUIDE = "https://github.com/facebookresearch/cwm/blob/7930e0298bf32aae28cc0e35e18a54c772603364/evals/README.md"
 
 
-def scaling_said() -> str:
+def scaling_text() -> str:
     """What stands between CWM's two numbers on SWE-bench Verified."""
     scores, how = evidence.published(FACTS)[:2]
     alone, scaled = (row[1] for row in scores["rows"][:2])

@@ -122,9 +122,11 @@ def shapes(body: tuple[ast.stmt, ...]) -> list[str]:
         deeper = any(isinstance(n, (ast.If, ast.While, ast.For)) for part in inner for n in (*part.body, *part.orelse))
         if deeper or len(inner) > 1 or any(isinstance(node, ast.If) or not isinstance(n, ast.If) for n in inner):
             found.append("blocks nested in another way than an if inside a loop")
-        if isinstance(node, (ast.If, ast.While)) and not isinstance(node.test.comparators[0], ast.Constant):
+        test = node.test if isinstance(node, (ast.If, ast.While)) else None
+        if isinstance(test, ast.Compare) and not isinstance(test.comparators[0], ast.Constant):
             found.append("a comparison with a name")
-        if isinstance(node, ast.For) and not (isinstance(node.iter.args[0], ast.Constant) and 2 <= node.iter.args[0].value <= 4):
+        times = node.iter.args[0] if isinstance(node, ast.For) and isinstance(node.iter, ast.Call) else ast.Constant(2)
+        if not (isinstance(times, ast.Constant) and isinstance(times.value, int) and 2 <= times.value <= 4):
             found.append("a range of other than 2 to 4")
     return found
 
@@ -299,7 +301,7 @@ def state_rows(scene: Scene, told_: Told | None, at: int) -> tuple[tuple[str, ..
     step_ = told_.steps[at - 1] if told_ is not None and 1 <= at <= len(told_.steps) else None
     rows = []
     for name in scene.names:
-        row = (name, value_text(before.get(name)), value_text(after.get(name)))
+        row: tuple[str, ...] = (name, value_text(before.get(name)), value_text(after.get(name)))
         if told_ is not None:
             ok = step_ is not None and step_.line and step_.values.get(name) == after.get(name)
             row += (f"{value_text(step_.values.get(name)) if step_ else '–'} {'✓' if ok or not at else '✗'}",)
@@ -307,7 +309,7 @@ def state_rows(scene: Scene, told_: Told | None, at: int) -> tuple[tuple[str, ..
     return ("name", "before", "after", "model")[: 3 + (told_ is not None)], rows
 
 
-def sure_said(scene: Scene, told_: Told, at: int) -> str:
+def sure_text(scene: Scene, told_: Told, at: int) -> str:
     """How sure the model was at a step."""
     if not 1 <= at <= len(told_.steps):
         return "nothing has been predicted yet"
@@ -329,7 +331,7 @@ def final_rows(scene: Scene) -> tuple[tuple[str, ...], list[tuple]]:
     return ("name", "truth", *values), rows
 
 
-def final_said(scene: Scene) -> str:
+def final_text(scene: Scene) -> str:
     """How sure the model that answers at once was."""
     return f"at once: source in, last state out, {answer(scene.source)[1]:.2f} sure of all of it; as many parameters"
 
@@ -337,7 +339,7 @@ def final_said(scene: Scene) -> str:
 def table(v: View) -> dict[str, list]:
     """The picture as columns: a row a step."""
     steps = max(len(v.true_lines), len(v.said_lines))
-    columns = {"step": list(range(steps + 1)), "line": [None, *v.true_lines]}
+    columns: dict[str, list] = {"step": list(range(steps + 1)), "line": [None, *v.true_lines]}
     columns |= {name: [text for text, _ in row] for name, row in zip(v.names, v.true_cells)}
     if v.said_lines:
         columns["model: line"] = [None, *v.said_lines]
@@ -351,6 +353,6 @@ def surprise(rng: random.Random) -> str:
     return programs.program(kind, rng.randint(max(6, programs.shortest(kind)), programs.LENGTHS[-1]), rng, held_out=True)[0]
 
 
-def programs_said() -> str:
+def programs_text() -> str:
     """What our own programs are."""
     return f"Ours practised {len(programs.KINDS)} kinds of program with {programs.LENGTHS[0]} to {programs.LENGTHS[-1]} lines."

@@ -140,7 +140,7 @@ def value(v) -> str:
     if isinstance(v, float):
         return f"{v:,.0f}" if v.is_integer() else f"{v:,.6g}"
     if is_dataclass(v):
-        return "no" if v == type(v)() else brief(v)
+        return "no" if brief(v).endswith("()") else brief(v)
     return ", ".join(map(value, v)) if isinstance(v, tuple) else str(v)
 
 

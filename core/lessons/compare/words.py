@@ -26,13 +26,13 @@ def summary(sides: tuple[Side, ...], context: int) -> tuple[str, ...]:
 def portrait(s: Side, context: int) -> str:
     """What one model is, in a sentence or two."""
     c = side_cost(s, context)
-    mixers, ffns = (parts_said(s, part) for part in ("mixer", "ffn"))
+    mixers, ffns = (parts_text(s, part) for part in ("mixer", "ffn"))
     keeps = (
         f"it keeps {binary(sequence_bytes(s, context))} at {context:,} tokens"
         if s.keeps
         else "it keeps nothing from token to token"
     )
-    keeps = f"it {carried_said(s)}" if s.solver else keeps
+    keeps = f"it {carried_text(s)}" if s.solver else keeps
     return (
         f"{s.name} stacks {stacked(s)}. It mixes tokens with {mixers}, channels with {ffns}. "
         f"A token visits {visited(c)} of its {count(c.params_total)} parameters; {keeps}."
@@ -77,13 +77,13 @@ def stacked(s: Side) -> str:
 
 def mixed(a: Side, b: Side, part: str, verb: str) -> str:
     """Which parts their layers have."""
-    one, other = (parts_said(s, part) for s in (a, b))
+    one, other = (parts_text(s, part) for s in (a, b))
     if one == other:
         return f"Both {verb} with {one}."
     return f"To {verb}, {a.name} has {one}; {b.name} has {other}."
 
 
-def parts_said(s: Side, part: str) -> str:
+def parts_text(s: Side, part: str) -> str:
     """ "GQA 16/8, window 1,024 (40 layers) and GQA 16/8 (8)" """
     found = Counter(labelled(r, part) for r in ladder.rungs(s.spec, 1))
     found.pop(ladder.NONE, None)
@@ -121,24 +121,24 @@ def memory(a: Side, b: Side, context: int) -> str:
     """What one sequence keeps at the context."""
     if not (a.keeps and b.keeps):
         return " ".join(
-            f"{s.name} {carried_said(s) if s.solver else 'reads both ways and keeps nothing from token to token'}."
+            f"{s.name} {carried_text(s) if s.solver else 'reads both ways and keeps nothing from token to token'}."
             for s in (a, b)
             if not s.keeps
         )
     x, y = (sequence_bytes(s, context) for s in (a, b))
-    parts = " ".join(state_said(s, context) for s in (a, b)).strip()
+    parts = " ".join(state_text(s, context) for s in (a, b)).strip()
     if x == y:
         return f"At {context:,} tokens one sequence keeps {binary(x)} in both. {parts}".strip()
     both = f"At {context:,} tokens one sequence keeps {binary(x)} in {a.name} and {binary(y)} in {b.name}"
     return f"{both}, {times(y / x)} as much. {parts}".strip() if x else f"{both}. {parts}".strip()
 
 
-def carried_said(s: Side) -> str:
+def carried_text(s: Side) -> str:
     """What a solver keeps from step to step."""
     return f"carries {binary(bytes_at(s, s.context))} from step to step over its board of {s.context:,} positions"
 
 
-def state_said(s: Side, context: int) -> str:
+def state_text(s: Side, context: int) -> str:
     """How much of it does not grow."""
     state = side_cost(s, context).state_bytes
     return f"In {s.name} {binary(state)} of it is state that does not grow with context." if state else ""

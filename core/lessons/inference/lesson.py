@@ -77,10 +77,10 @@ def deploy(reading, accelerator: str, devices: int, users: int, context: int, se
     page."""
     s = USUAL | {"reserve": RESERVE, "page": PAGE} | (settings or {})
     own = {"weights": reading.weight_dtype, "cache": reading.cache_dtype}
-    kinds = [own[field] if s[field] == RELEASED else s[field] for field in ("weights", "cache")]
+    weights, cache = (own[field] if s[field] == RELEASED else s[field] for field in ("weights", "cache"))
     n = reading.context if boards(reading) else context
     return Deployment(
-        accelerator, devices, users, n, *kinds, page=s["page"], reserve=s["reserve"] / 100, split=s["split"],
+        accelerator, devices, users, n, weights, cache, page=s["page"], reserve=s["reserve"] / 100, split=s["split"],
         weight_bytes=released_bytes(reading) if s["weights"] == RELEASED else 0,
     )  # fmt: skip
 
@@ -133,7 +133,7 @@ class Scene:
         rows = (
             Part("weights", round(step.weights), "soft"),
             Part("cache", round(step.cache), hue),
-            Part("state", step.state, "state"),
+            Part("state", round(step.state), "state"),
         )
         return tuple(part for part in rows if part.bytes)
 

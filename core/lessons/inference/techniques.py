@@ -29,7 +29,7 @@ EIGHT, WINDOW, EVERY, HYBRID = 8, 1024, 6, 4
 # Other mixers
 
 
-def remix(spec: ModelSpec, kind: type, change: Callable[[int, object], object]) -> ModelSpec | None:
+def remix(spec: ModelSpec, kind: type, change: Callable[..., Mixer]) -> ModelSpec | None:
     """The model with `change(i, mixer)` in place of its i-th mixer that is attention of any kind, if it is of the class; None
     where nothing changes."""
     layers, i = [], 0
@@ -196,14 +196,16 @@ class Effect:
 @lru_cache(maxsize=512)
 def effects(reading, d: Deployment) -> tuple[Effect, ...]:
     """The chosen deployment, then every technique that would change it."""
-    chosen, *rows = (effect(t, reading, d) for t in (CHOSEN, *TECHNIQUES))
-    return (chosen, *(row for row in rows if row and row.numbers != chosen.numbers))
+    chosen, *rows = (row for t in (CHOSEN, *TECHNIQUES) if (row := effect(t, reading, d)))  # what is chosen always applies
+    return (chosen, *(row for row in rows if row.numbers != chosen.numbers))
 
 
 def effect(t: Technique, reading, d: Deployment) -> Effect | None:
     """One technique on this model; None where it changes nothing."""
     spec = t.spec(reading.spec) if reading.spec.decoding == "autoregressive" or t.dtypes or t is CHOSEN else None
-    new = replace(d, **dict(t.dtypes))
+    new = d
+    for field, dtype in t.dtypes:
+        new = replace(new, cache_dtype=dtype) if field == "cache_dtype" else replace(new, weight_dtype=dtype)
     if spec is None or (t is not CHOSEN and (spec, new) == (reading.spec, d)):
         return None
     if any(field == "weight_dtype" for field, _ in t.dtypes):

@@ -33,17 +33,17 @@ def three(x: float) -> str:
     return f"{x:,.0f}" if x >= 1000 else f"{x:.3g}"
 
 
-def peak_said(flops: int) -> str:
+def peak_text(flops: int) -> str:
     """A peak; none where there is none."""
     return si(flops).strip() if flops else "none"
 
 
-def users_said(most: int) -> str:
+def users_text(most: int) -> str:
     """How many users fit, in words where none or more than are counted."""
     return "none" if not most else f"{most:,}" + (" or more" if most >= hardware.MOST_USERS else "")
 
 
-def longest_said(n: int) -> str:
+def longest_text(n: int) -> str:
     """The longest context, or that there is no bound."""
     return "any" if n >= LONGEST else f"{n:,}" if n else "none"
 
@@ -53,7 +53,7 @@ def unit(price: float) -> tuple[str, float]:
     return ("your currency", price) if price else ("device-hours", 1.0)
 
 
-def cost_said(hours: float, factor: float) -> str:
+def cost_text(hours: float, factor: float) -> str:
     """The cost of a million tokens with three digits."""
     return three(hours * factor) if hours else "—"
 
@@ -61,9 +61,10 @@ def cost_said(hours: float, factor: float) -> str:
 # Of a deployment
 
 
-def weights_said(reading, d: Deployment) -> str:
+def weights_text(reading, d: Deployment) -> str:
     """The dtype of the weights, or how many of them a release has in which."""
-    return f"the dtypes of the release ({as_released(reading).amounts})" if d.weight_bytes else d.weight_dtype
+    mixed = as_released(reading) if d.weight_bytes else None
+    return f"the dtypes of the release ({mixed.amounts})" if mixed else d.weight_dtype
 
 
 def listed(parts: tuple[Part, ...], said) -> str:
@@ -72,7 +73,7 @@ def listed(parts: tuple[Part, ...], said) -> str:
     return text[:1].upper() + text[1:]
 
 
-def step_said(b: Bounds) -> str:
+def step_text(b: Bounds) -> str:
     """How long a decode step takes at least, and how many experts it wakes."""
     woken = f"; it wakes {b.experts_read:.3g} of {b.experts:,.0f} experts a layer" if b.experts else ""
     return f"At least {seconds(b.decode.seconds)}, {three(b.decode.intensity)} FLOPs a byte, bound by {b.decode.binds}{woken}."
@@ -85,14 +86,14 @@ def best(b: Bounds, price: float, made: str) -> list[tuple[str, str]]:
         (f"{made}s/s of one user", f"{b.tokens_per_second_each:,.4g}"),
         (f"{made}s/s of all users", f"{b.tokens_per_second:,.0f}"),
         (f"first {made} after", seconds(b.prefill.seconds)),
-        (f"{name} a million {made}s", cost_said(hours(b), factor)),
+        (f"{name} a million {made}s", cost_text(hours(b), factor)),
     ]
 
 
 def room(s: Scene, d: Deployment, held: str) -> list[tuple[str, str]]:
     """How much more fits; a board has no other length."""
-    most = [(f"users at {d.context:,} {held}s", users_said(s.most_users))]
-    return most + [(f"{held}s each for {d.batch:,} user{'s' * (d.batch > 1)}", longest_said(s.longest))] * (held == "token")
+    most = [(f"users at {d.context:,} {held}s", users_text(s.most_users))]
+    return most + [(f"{held}s each for {d.batch:,} user{'s' * (d.batch > 1)}", longest_text(s.longest))] * (held == "token")
 
 
 def latex(phase, text: str, bytes_said) -> tuple[str, ...]:

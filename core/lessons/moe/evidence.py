@@ -88,7 +88,7 @@ def sizes() -> dict[str, tuple[int, int]]:
     return {v: (c.params_total, c.params_active) for v, c in counted.items()}
 
 
-def strengths(setting: Setting) -> tuple[float, float]:
+def strengths(setting: Setting) -> tuple[float, ...]:
     """The weight of the balancing loss, and the step of the bias, of models with this gate."""
     return tuple(replace(setting, balance=b).strength[key] for b, key in (("loss", "alpha"), ("bias", "gamma")))
 

@@ -3,7 +3,7 @@
 Letters: E routed experts, K experts a token, T tokens, L layers with experts, B tokens in a batch.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,7 +27,8 @@ DEFAULT = recipes.DEFAULT
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)  # tokens that are decoded together
 PLACES = 24  # of each sequence of the fixed text, where a batch is measured
 REAL_BATCHES = tuple(2**i for i in range(11))
-NEAREST = {  # what stands for a real model: its gate, shared expert and balancing where known, its shape made small
+# what stands for a real model: its gate, shared expert and balancing where known, its shape made small
+NEAREST: dict[str, tuple[str, dict]] = {
     "mixtral-8x7b": ("Mixtral", {"experts": 8, "top_k": 2}),
     "qwen3-235b-a22b": ("Qwen3-235B", {"experts": 16}),
     "deepseek-v3": ("DeepSeek-V3", {"experts": 16, "gate": "sigmoid", "balance": "bias", "shared": True}),
@@ -180,7 +181,7 @@ class Taste:
 
 def tastes(scene: Scene, layer: int) -> list[Taste]:
     """Every domain of the text with the experts of a layer that its own words went to."""
-    found: dict[str, list[int]] = {}
+    found: dict[str, list[list[int]]] = {}
     for domain, picked in zip(scene.domains, scene.picked[layer]):
         if domain:
             found.setdefault(domain, []).append(picked.tolist())
@@ -213,7 +214,7 @@ def flow(scene: Scene) -> tuple[list[str], list[tuple[int, int, float]], list[in
     """Words to experts of the first layer to experts of the last -> node names, (from, to, tokens), column of each node."""
     words = list(dict.fromkeys(scene.words))
     E, first, last = scene.affinity.shape[-1], scene.picked[0], scene.picked[-1]
-    edges: Counter = Counter()
+    edges: dict[tuple[str, int, int], float] = defaultdict(float)
     for word, a, b in zip(scene.words, first, last):
         for e in a:
             edges["word", words.index(word), int(e)] += 1 / len(a)
@@ -391,7 +392,7 @@ def active_experts_text(r: RealModel) -> str:
 
 def reading(key: str) -> dict[str, np.ndarray]:
     """Weights read a step against the batch: in all, and for each token of it, with the share of experts touched."""
-    r = real_model(key)
+    r = counted_mixture(key)
     step = np.array([r.read(b) for b in REAL_BATCHES])
     return {
         "batch": np.array(REAL_BATCHES),

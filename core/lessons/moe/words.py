@@ -9,21 +9,21 @@ def trained_as(variant: str) -> Setting:
     return next(s for s in TRAINED if s.variant == variant)
 
 
-def model_said(s: Setting) -> str:
+def model_text(s: Setting) -> str:
     """What else a model is made of, in words."""
     return f"top-{s.top_k}{', a shared expert' if s.shared else ''}, {s.gate} gate"
 
 
-def balance_said(s: Setting) -> str:
+def balance_text(s: Setting) -> str:
     """How a model was kept balanced, in words."""
     return {"none": "not balanced", "loss": "balanced by a loss", "bias": "balanced by the bias"}[s.balance]
 
 
-def variant_said(variant: str) -> str:
+def variant_text(variant: str) -> str:
     """A variant as a label."""
     return MECHANISM.spelling.variant(variant)
 
 
-def number_said(number: Level | Gap) -> str:
+def number_text(number: Level | Gap) -> str:
     """The name of a number behind a verdict in words."""
     return MECHANISM.spelling.number(number, ": ")

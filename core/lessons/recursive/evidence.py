@@ -55,12 +55,12 @@ def by_grade() -> list[tuple[str, ...]]:
     return [row for row in rows if set(row[1:]) != {"—"}]
 
 
-def grades_said() -> str:
+def grades_text() -> str:
     """What the grades mean."""
     return " ".join(f"{sudoku.NEEDS[g].capitalize()}: {sudoku.MEANING[g]}." for g in sudoku.GRADES)
 
 
-def solved_said(kind: str) -> str:
+def solved_text(kind: str) -> str:
     """How often TRM is right after one step and after ANSWERED, and what was kept apart."""
     one, many = (evidence.final("recursive", "trm-mlp", f"{kind}@{k}") for k in (1, ANSWERED))
     classes, kept = sudoku.CLASSES[6], len(sudoku.held_out(6))

@@ -98,8 +98,8 @@ def watch(canvas: tuple[str, ...], how: Sampler, seed: int) -> Denoised:
     tokens = torch.tensor([[INDEX[word] for word in canvas]])
     steps = list(denoise(zoo.load(MODEL), tokens, how, torch.Generator().manual_seed(seed)))
     words, drawn = (tuple(spelled_out(getattr(s, name)[0]) for s in steps) for name in ("tokens", "drawn"))
-    masks = (np.stack([getattr(s, name)[0].numpy() for s in steps]) for name in ("p", "open", "kept", "taken"))
-    return Denoised(canvas, words, drawn, *masks, stories.checked(steps[-1].tokens)[0].numpy())
+    p, masked, kept, taken = (np.stack([getattr(s, name)[0].numpy() for s in steps]) for name in ("p", "open", "kept", "taken"))
+    return Denoised(canvas, words, drawn, p, masked, kept, taken, stories.checked(steps[-1].tokens)[0].numpy())
 
 
 def spelled_out(tokens: torch.Tensor) -> tuple[str, ...]:
@@ -193,20 +193,20 @@ def nats(variant: str) -> list[float]:
     return evidence.final("text_diffusion", variant, "nats")
 
 
-def narrowed_said() -> str:
+def narrowed_text() -> str:
     """How many distinct sentences surest first and any order make at as many passes as words, and the grammar itself."""
     found, level = by_steps("distinct"), own()["distinct"]
     said = [f"{order} {np.mean(found[order][LENGTH]):.0f}" for order in (SURE, ANY) if found.get(order, {}).get(LENGTH)]
     return f"Distinct at {LENGTH} passes: {', '.join(said)}, the grammar’s own texts {level:.0f} of {SENTENCES}."
 
 
-def nats_said() -> str:
+def nats_text() -> str:
     """How well each foretells fresh texts, and what no model can be below."""
     said = [f"{variant_label(v)} {'at most ' * (v == MODEL)}{spread(nats(v), 3)}" for v in (MODEL, TWIN) if nats(v)]
     return f"Nats a word on fresh texts: {', '.join(said)}; who knows the grammar itself: {own()['nats']:.3f}."
 
 
-def trained_said() -> str:
+def trained_text() -> str:
     """How both were trained."""
     r, params = zoo.recipe(MODEL), cost.count(zoo.recipe(MODEL).spec, 1).params_total
     return f"Both models: {params:,} parameters, {r.steps:,} steps of {r.settings['count']} texts."

@@ -57,8 +57,8 @@ def joint(canvas: tuple[str, ...]) -> Joint:
     rows, columns = grouped(WORDS[h] for h in heads.tolist()), grouped(WORDS)
     apart, after = (gathered(q.numpy(), rows, columns) for q in (once, then))
     keep = [likeliest_groups(apart.sum(axis)) for axis in (1, 0)]
-    names = tuple(tuple(list(found)[i] for i in at) for found, at in zip((rows, columns), keep))
-    return Joint((first, second), names, apart[np.ix_(*keep)], after[np.ix_(*keep)], *wrong, example)
+    names = tuple(list(rows)[i] for i in keep[0]), tuple(list(columns)[i] for i in keep[1])
+    return Joint((first, second), names, apart[np.ix_(*keep)], after[np.ix_(*keep)], wrong[0], wrong[1], example)
 
 
 def likeliest_groups(p: np.ndarray) -> np.ndarray:
