@@ -126,7 +126,7 @@ def drift_and_length(config: dict) -> None:
         "Share of programs whose last state is right against the steps of their run",
         ("model", "steps up to", "right"),
     )
-    kinds.show(kinds.ByCount(subject, found, proved.spelled, "steps, up to", "right", HUES, heads), "lengths", config)
+    kinds.show(kinds.ByCount(subject, found, proved.variant_label, "steps, up to", "right", HUES, heads), "lengths", config)
     panels.caption(
         f"**{proved.length_text()}** Programs of all kinds of {traces.MEASURED[0]} to {traces.MEASURED[-1]} lines that were in "
         "no training set; all names must be right, on the model's own words."
@@ -224,7 +224,8 @@ def straight(_: Choice) -> None:
     live.heading("Straight lines: every model, every seed")
     found = proved.by_lines("straight", tuple(proved.MODELS))
     subject, heads = f"Share of right last states of {len(found)} models on straight lines", ("model", "lines", "right")
-    kinds.show(kinds.ByCount(subject, found, proved.spelled, "lines", "right", HUES, heads), "straight", live.again(MECHANISM))
+    drawn = kinds.ByCount(subject, found, proved.variant_label, "lines", "right", HUES, heads)
+    kinds.show(drawn, "straight", live.again(MECHANISM))
     panels.caption("**Same size, same steps; what differs is what they are asked for and what they were trained on.**")
 
 

@@ -14,7 +14,7 @@ from app.figures import frame
 from app.figures import ladder as ladder_figures
 from app.panels import Bar
 from core.count.dtypes import DTYPES
-from core.lessons.common import CONTEXTS
+from core.lessons.common import CONTEXTS, model_names
 from core.lessons.compare import crossings as solved
 from core.lessons.compare import fields, lesson, words
 from core.model.registry import question
@@ -26,7 +26,7 @@ FILES = tuple(f"core/lessons/compare/{part}.py" for part in ("lesson", "crossing
 QUESTION = question("compare")
 SECTIONS = ("See", "Fields", "Count", "Read")
 NONE = "none"
-NAMES = {NONE: NONE, **lesson.model_names()}
+NAMES = {NONE: NONE, **model_names()}
 FIRST, SECOND = next(iter(lesson.PRESETS.values()))
 PRESETS = {label: {"a": a, "b": b} for label, (a, b) in lesson.PRESETS.items()}
 HELP_CONTEXT = "How many tokens one sequence has so far. The bars of the ladders and all numbers are for this many."

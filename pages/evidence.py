@@ -26,7 +26,7 @@ def page() -> None:
     st.html(f"<style>{theme.sheet('evidence')}</style>")
     panels.title(QUESTION, ANSWER, CORRECTION)
     row, mechanism, wanted = choose()
-    found = lesson.taken(mechanism, tuple(wanted))
+    found = lesson.chosen_rows(mechanism, tuple(wanted))
     tally(found)
     left, right = panels.beside()
     with left:

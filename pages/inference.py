@@ -12,7 +12,7 @@ from app.figures import roofline as figures
 from app.panels import Bar
 from core.count import hardware
 from core.count.hardware import SPLITS, Deployment
-from core.lessons.common import CONTEXTS
+from core.lessons.common import CONTEXTS, model_names
 from core.lessons.inference import lesson
 from core.lessons.inference import words as in_words
 from core.lessons.inference.techniques import effects
@@ -39,7 +39,7 @@ HELP_BOUND = (
     "No engine can be faster: every byte is moved once at full bandwidth, every unit is always busy, devices talk to each other "
     "in no time. Real engines reach a part of it."
 )
-MODEL = controls.Pick("model", "Model", list(lesson.models()), lesson.MODEL, name=lesson.models().__getitem__)
+MODEL = controls.Pick("model", "Model", list(model_names()), lesson.MODEL, name=model_names().__getitem__)
 ACCELERATOR = controls.Pick("accelerator", "on", list(lesson.cards()), lesson.ACCELERATOR, name=lesson.cards().__getitem__)
 DEVICES = controls.Slider("devices", "Devices", lesson.DEVICES, 1, "ink")
 CONTEXT = controls.Slider("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT)

@@ -330,16 +330,16 @@ def at_once(asked: Asked) -> None:
 
 def formula(asked: Asked) -> None:
     """The cache formula with the numbers of this model put in."""
-    f = models.formula(asked.real)
+    f = models.real_model(asked.real)
     live.formula(
-        f"{f.name} at {f.context:,} tokens, 16-bit cache",
+        f"{f.name} at {USUAL_CONTEXT:,} tokens, 16-bit cache",
         r"\begin{aligned} & \underbrace{%d}_{\text{layers}} \cdot (\underbrace{%d}_{\text{latent}} + "
         r"\underbrace{%d}_{\text{rope key}}) \cdot \underbrace{%s}_{\text{tokens}} \cdot "
         r"\underbrace{2\,\text{B}}_{\text{bf16}} \\ & = \text{%s} \end{aligned}"
-        % (f.layers, f.latent, f.rope_key, live.digits(f.context), binary(f.bytes)),
+        % (f.layers, f.latent, f.rope_key, live.digits(USUAL_CONTEXT), binary(f.released)),
         "**Convention.** Numbers kept for one sequence, in 16 bits; KiB, MiB and GiB are powers of 1024. "
-        f"{decimal(f.bytes)} in powers of 1000. The command line gives the same: {{code}}.",
-        f"{asked.real} --context {f.context} --cache-dtype bfloat16",
+        f"{decimal(f.released)} in powers of 1000. The command line gives the same: {{code}}.",
+        f"{asked.real} --context {USUAL_CONTEXT} --cache-dtype bfloat16",
     )
 
 

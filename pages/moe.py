@@ -10,7 +10,7 @@ from app.figures import experts as figures
 from app.figures import frame, kinds
 from app.figures.maps import encode_probability
 from app.panels import Bar
-from core.lessons.common import column, columns, spec_of
+from core.lessons.common import column, columns, measured_parameters, spec_of
 from core.lessons.moe import evidence as runs
 from core.lessons.moe import lesson
 from core.lessons.moe.words import balance_text, model_text, number_text, trained_as, variant_text
@@ -208,7 +208,7 @@ def side(choice: Choice, scene: lesson.Scene) -> None:
         counted = lesson.variant_cost(variant)
         rows = [Bar("all of them", counted.params_total), Bar("for one token", counted.params_active, "routed", True)]
         panels.bars(rows, "Parameters in all, and those that one token visits", "{:,}".format)
-        panels.check(counted.params_total, lesson.measured_parameters(variant))
+        panels.check(counted.params_total, measured_parameters(variant))
         live.small("As areas under Count.")
     with panels.card(f"A batch of {choice.batch} wakes", "touched"):
         batch_bars(choice)

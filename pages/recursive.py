@@ -9,6 +9,7 @@ import streamlit as st
 from app import controls, live, panels, state, theme
 from app.figures import frame, kinds, recursive
 from app.figures.boards import boards
+from core.lessons.common import measured_parameters
 from core.lessons.recursive import evidence as proved
 from core.lessons.recursive import lesson
 from core.model.registry import question
@@ -174,7 +175,7 @@ def side(choice: Choice, puzzle: lesson.Puzzle, thought: lesson.Thought) -> None
             f"{price.params:,} parameters · {price.layers:,} layers run, one after the other · {operations(price.flops)} · "
             f"carried between steps: {price.carried:,} numbers, no cache"
         )
-        panels.check(price.params, lesson.measured_parameters(choice.variant))
+        panels.check(price.params, measured_parameters(choice.variant))
         panels.check(price.carried, thought.kept)
 
 
@@ -215,7 +216,7 @@ def growing(choice: Choice) -> None:
         f"**{price.name}: {operations(price.flops)} for {steps} step{'s' * (steps != 1)}.** Every step costs the same, and "
         "parameters stay what they are. Matrix products, attention and the output matrix are counted, as everywhere here."
     )
-    panels.check(price.params, lesson.measured_parameters(choice.variant))
+    panels.check(price.params, measured_parameters(choice.variant))
 
 
 def theirs(choice: Choice) -> None:
@@ -258,7 +259,7 @@ def solved(kind: str, _: Choice) -> None:
     live.heading(f"6x6 boards solved, {proved.KINDS[kind]}: every seed")
     found, heads = proved.by_steps(kind), ("solver", "steps", "seed", "solved")
     subject = f"Share of boards solved against recursion steps, {proved.KINDS[kind]}"
-    drawn = kinds.ByCount(subject, found, proved.spelled, "steps", "boards solved", HUES, heads)
+    drawn = kinds.ByCount(subject, found, proved.variant_label, "steps", "boards solved", HUES, heads)
     kinds.show(drawn, kind.replace(" ", "-"), live.again(MECHANISM))
     panels.caption(proved.solved_text(kind))
 

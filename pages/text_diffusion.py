@@ -10,6 +10,7 @@ from app import controls, live, panels, theme
 from app.figures import frame, kinds
 from app.figures import text_diffusion as figures
 from app.figures.maps import Passes, encode_probability
+from core.count.hardware import accelerators
 from core.lessons.common import model_name
 from core.lessons.text_diffusion import cost, lesson, pairs
 from core.train.recipes.text_diffusion import MECHANISM
@@ -180,7 +181,7 @@ def ours(choice: Choice) -> None:
     """Our models: FLOPs of a text against passes."""
     live.heading("Our models: FLOPs of one text against passes")
     steps, level, now = np.array(lesson.STEPS), cost.word_by_word(), cost.denoising(choice.how.steps)
-    flops, measured, here = cost.flops(steps), cost.measured_flops(steps), (now.passes, now.flops)
+    flops, measured, here = steps * cost.a_pass(), steps * cost.measured_pass(), (now.passes, now.flops)
     names = "diffusion", "left to right, with a cache"
     fig = figures.work(steps, flops, level.flops, here, measured, names, theme.colours(), theme.stroke())
     alt = f"FLOPs of one text grow with passes; left to right with a cache takes {short(level.flops)} at any"
@@ -198,7 +199,8 @@ def theirs(_: Choice) -> None:
     key, n = REAL.peek(), REAL_PASSES.peek()
     name, names = model_name(key), (model_name(key), "the same layers, with a cache")
     live.heading(f"{name}: FLOPs of an answer against passes")
-    steps, flops, level = np.array(cost.REAL_STEPS), cost.real_flops(key), cost.real_cached(key)
+    steps = np.array(cost.REAL_STEPS)
+    flops, level = steps * float(cost.real_pass(key)), cost.real_cached(key)
     now = (n, n * cost.real_pass(key))
     fig = figures.work(steps, flops, level, now, None, names, theme.colours(), theme.stroke())
     alt = f"FLOPs of {name} for {cost.ANSWER} words after {cost.GIVEN} grow with passes; with a cache they would not"
@@ -233,11 +235,11 @@ def waiting(_: Choice) -> None:
     kinds.show(figures.waits(subject, w.batches, w.denoiser, w.cached, w.turn, names, columns), "wait", config())
     turn = f"from {w.turn:,} texts at once on the cache is faster" if w.turn else "it stays faster at every number shown"
     panels.caption(
-        f"**One text: {w.denoiser[0]:.2g} s against {w.cached[0]:.2g} s; {turn}.** The best that an {cost.chip()} allows, in 16 "
-        "bits, where a pass takes as long as reading weights and cache, or as its arithmetic. One word with a cache: "
-        f"{w.word_reads:.1f} ms of reading, {w.word_works:.2f} ms of arithmetic, so with few texts most of the device waits. One "
-        f"pass over {cost.GIVEN + cost.ANSWER:,} words: {w.pass_reads:.1f} and {w.pass_works:.1f} ms. Many texts share one "
-        "reading of the weights, but not the arithmetic."
+        f"**One text: {w.denoiser[0]:.2g} s against {w.cached[0]:.2g} s; {turn}.** The best that an "
+        f"{accelerators()[cost.CHIP].name} allows, in 16 bits, where a pass takes as long as reading weights and cache, or as its "
+        f"arithmetic. One word with a cache: {w.word_reads:.1f} ms of reading, {w.word_works:.2f} ms of arithmetic, so with few "
+        f"texts most of the device waits. One pass over {cost.GIVEN + cost.ANSWER:,} words: {w.pass_reads:.1f} and "
+        f"{w.pass_works:.1f} ms. Many texts share one reading of the weights, but not the arithmetic."
     )
 
 

@@ -30,6 +30,12 @@ def model_name(key: str) -> str:
     return catalogue.entries()[key].name
 
 
+@lru_cache(maxsize=1)
+def model_names() -> dict[str, str]:
+    """Key and name of every model of the catalogue, by name."""
+    return {key: entry.name for key, entry in sorted(catalogue.entries().items(), key=lambda item: item[1].name.lower())}
+
+
 def spec_of(key: str) -> ModelSpec:
     """The description of a model of the catalogue."""
     return catalogue.entries()[key].reading.spec
@@ -81,6 +87,11 @@ def columns(names: Sequence[str], rows: Iterable[Sequence]) -> dict[str, list]:
 def column(rows: Iterable[object], field: str) -> np.ndarray:
     """One number of every row (n,)."""
     return np.array([getattr(row, field) for row in rows])
+
+
+def measured_parameters(variant: str) -> int:
+    """Numbers in the tensors of a live model."""
+    return sum(p.numel() for p in zoo.load(variant).parameters())
 
 
 def layer_kinds(variant: str) -> set[str]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from core.lessons.common import columns
 from core.model import registry
 from core.train import evidence, rules, zoo
 from core.train.mechanism import Spelling
@@ -119,7 +120,7 @@ def outcomes() -> tuple[str, ...]:
     return tuple(o for o in OUTCOMES if o != WAITING or any(row.outcome == WAITING for row in rows()))
 
 
-def taken(mechanism: str, wanted: tuple[str, ...]) -> tuple[Row, ...]:
+def chosen_rows(mechanism: str, wanted: tuple[str, ...]) -> tuple[Row, ...]:
     """The claims that pass both filters; no verdict wanted means all."""
     return tuple(r for r in rows() if mechanism in (EVERY, r.title) and (not wanted or r.outcome in wanted))
 
@@ -174,7 +175,7 @@ def runs(row: Row, side: Side) -> list[str]:
 def table(row: Row, name: Callable[[Level | Gap], str]) -> dict[str, list]:
     """Every value behind a verdict as columns; `name` says how a side is written."""
     lines = [(name(s.number), run, v) for s in (*row.sides, *row.gaps) for run, v in zip(runs(row, s), s.values)]
-    return dict(zip(("side", "run", "value"), map(list, zip(*lines)))) if lines else {"side": [], "run": [], "value": []}
+    return columns(("side", "run", "value"), lines)
 
 
 def printed(name: str) -> list[tuple[str, str, str]]:

@@ -14,11 +14,10 @@ from torch import Tensor
 
 from core.count import cost
 from core.count.dtypes import DTYPES
-from core.lessons import common, recurrent
+from core.lessons import common, recurrent, sliding_window
 from core.lessons.common import Kept, Runs, keys_where, model_name, spec_of
-from core.lessons.recall import DTYPE, Answer, Finder, Scene, checkpoint_scene, finder, live_cost
+from core.lessons.recall import DTYPE, Answer, Finder, Scene, checkpoint_scene, live_cost
 from core.lessons.recurrent import Watched
-from core.lessons.sliding_window import FOUND
 from core.model.mixers.attention import Attention
 from core.model.mixers.shortconv import GatedConv
 from core.model.spec import ModelSpec
@@ -59,8 +58,7 @@ def maps(shown: Watched) -> np.ndarray:
 
 def finding_head(place: str, shown: Scene, answer: Answer) -> Finder | None:
     """The head that looks at the true thing, where one does."""
-    best = finder(shown, answer) if answer.source >= 0 and attends(place) >= 0 else None
-    return best if best and best.weight > FOUND else None
+    return sliding_window.finding_head(shown, answer) if attends(place) >= 0 else None
 
 
 # Two gates and three taps

@@ -12,7 +12,7 @@ import torch
 from core.count import cost
 from core.count.dtypes import DTYPES
 from core.lessons.common import USUAL_CONTEXT
-from core.lessons.recall import DTYPE, Answer, live_bytes, live_cost
+from core.lessons.recall import DTYPE, Answer, live_bytes, live_cost, live_curve
 from core.lessons.recurrent import Layer, layer_of
 from core.model.model import Model, elements
 from core.model.spec import ModelSpec
@@ -66,9 +66,7 @@ SETS = {ONE: ALONE, THREE: HYBRIDS, EVERY: (*ALONE, SLSTM, *HYBRIDS)}
 SIZES = ("delta-4", "delta-8", "delta-32", "mamba-4", "mamba-8", "mamba-32", "mlstm-4", "mlstm-8")  # further points of the plot
 
 
-def variant_label(variant: str) -> str:
-    """A variant as a reader knows it."""
-    return MECHANISM.spelling.variant(variant)
+variant_label = MECHANISM.spelling.variant  # as a reader knows it
 
 
 # The prompt
@@ -203,7 +201,7 @@ def words(played: list[Played]) -> tuple[str, ...]:
 
 def lines(kind: str, lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Bytes of each mixer of a set at each length."""
-    return {m.variant: np.array([live_bytes(m.variant, int(n)) for n in lengths]) for m in SETS[kind]}
+    return {m.variant: live_curve(m.variant, lengths) for m in SETS[kind]}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import torch
 from core.count import cost
 from core.errors import SpecError
 from core.lessons import card
+from core.lessons.common import model_names
 from core.model.blocks import Full
 from core.model.ffn.moe import MoE
 from core.model.mixers.attention import Attention
@@ -90,8 +91,7 @@ def released(base: str) -> Reading:
 
 def base_names() -> dict[str, str]:
     """Key and name of every base."""
-    rows = sorted(catalogue.entries().items(), key=lambda item: item[1].name.lower())
-    return {BLANK: design.BLANK, **{key: entry.name for key, entry in rows}}
+    return {BLANK: design.BLANK, **model_names()}
 
 
 def start(base: str, taken: Taken | None = None) -> Design:

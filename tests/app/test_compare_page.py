@@ -12,7 +12,7 @@ from app.figures import frame
 from app.figures import ladder as figure
 from app.palette import PALETTE
 from core.count import cost
-from core.lessons.common import CONTEXTS
+from core.lessons.common import CONTEXTS, model_names
 from core.lessons.compare import crossings as solved
 from core.lessons.compare import lesson, words
 from core.real import catalogue
@@ -103,7 +103,7 @@ def test_the_link_of_a_figure_opens_the_same_state():
     for key in "abcd":
         assert again.selectbox(key=key).value == at.selectbox(key=key).value
     assert again.select_slider(key="context").value == "64k" and again.selectbox(key="cache").value == "fp8"
-    assert query["context"] == "64k" and query["a"] == lesson.model_names()[at.selectbox(key="a").value]
+    assert query["context"] == "64k" and query["a"] == model_names()[at.selectbox(key="a").value]
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,11 @@ def test_filters_move_and_take_what_they_say():
     fine(at.pills(key="verdict").set_value([]).run())
     for title in lesson.mechanisms():
         fine(at.selectbox(key="mechanism").set_value(title).run())
-        assert listed(at) == len(lesson.taken(title, ()))
+        assert listed(at) == len(lesson.chosen_rows(title, ()))
 
 
 def test_filters_that_nothing_passes_leave_a_page():
-    title = next(t for t in lesson.mechanisms()[1:] if not lesson.taken(t, (rules.NOT,)))
+    title = next(t for t in lesson.mechanisms()[1:] if not lesson.chosen_rows(t, (rules.NOT,)))
     at = opened(verdict=rules.NOT, mechanism=title)
     assert listed(at) == 0 and "No claim passes" in text(at) and pictures(at)["seeds"]
 

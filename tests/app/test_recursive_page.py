@@ -7,6 +7,7 @@ import pytest
 
 from app.figures import boards as figure
 from app.figures.frame import unpack
+from core.lessons.common import measured_parameters
 from core.lessons.recursive import evidence as proved
 from core.lessons.recursive import lesson
 from core.train import evidence, zoo
@@ -90,10 +91,7 @@ def test_a_solver_that_another_puzzle_lacks_is_let_go():
 def test_n_and_t_change_the_passes_and_not_the_parameters():
     usual, long = text(opened()), text(opened(inner="3", rounds="6"))
     assert "32 passes" in usual and f"{8 * 6 * 4} passes" in long
-    assert (
-        f"{lesson.measured_parameters('trm-mlp'):,} parameters" in usual
-        and f"{lesson.measured_parameters('trm-mlp'):,} parameters" in long
-    )
+    assert f"{measured_parameters('trm-mlp'):,} parameters" in usual and f"{measured_parameters('trm-mlp'):,} parameters" in long
 
 
 def test_a_cell_that_a_reader_writes_is_in_the_text_and_nonsense_is_not():

@@ -10,7 +10,7 @@ FIGURE = ".st-key-figure-seeds .main-svg"
 
 
 def test_a_row_opens_its_claim_and_the_filters_stay(visit):
-    row = lesson.taken(lesson.EVERY, (rules.UNCLEAR,))[-1]
+    row = lesson.chosen_rows(lesson.EVERY, (rules.UNCLEAR,))[-1]
     tab = visit(f"evidence?verdict={rules.UNCLEAR}")
     expect(tab.locator(FIGURE).first).to_be_visible(timeout=20_000)
     tab.get_by_role("link", name=row.id, exact=True).click()

@@ -31,11 +31,11 @@ def test_every_claim_of_every_report_is_there_with_its_verdict():
 
 def test_the_tally_adds_up_and_filters_take_what_they_say():
     found = lesson.rows()
-    assert sum(lesson.tally(found).values()) == len(found) == len(lesson.taken(lesson.EVERY, ()))
+    assert sum(lesson.tally(found).values()) == len(found) == len(lesson.chosen_rows(lesson.EVERY, ()))
     for outcome in lesson.outcomes():
-        assert len(lesson.taken(lesson.EVERY, (outcome,))) == lesson.tally(found)[outcome]
+        assert len(lesson.chosen_rows(lesson.EVERY, (outcome,))) == lesson.tally(found)[outcome]
     for title in lesson.mechanisms()[1:]:
-        assert {row.title for row in lesson.taken(title, ())} == {title}
+        assert {row.title for row in lesson.chosen_rows(title, ())} == {title}
     assert sum(len(rows) for rows in lesson.grouped(found).values()) == len(found)
 
 

@@ -155,11 +155,11 @@ def test_a_failed_kind_is_named_and_marked(monkeypatch):
 
 def test_metrics_and_variants_have_names():
     for variant in proved.MODELS:
-        assert zoo.recipe(variant) and proved.spelled(variant) != variant
+        assert zoo.recipe(variant) and proved.variant_label(variant) != variant
     for row in evidence.report("code_world_model")["claims"]:
         for number in row["numbers"]:
             if isinstance(number, Level):
-                assert "@" not in proved.metric(number.metric)
+                assert "@" not in recipes.measure(number.metric)
 
 
 def test_a_program_that_is_none_is_refused_in_one_sentence():

@@ -260,9 +260,9 @@ def test_real_models_keep_what_their_papers_say():
 
 def test_the_formula_multiplies_to_the_counted_bytes():
     for key in models.keys():
-        f = models.formula(key)
-        assert f.layers * (f.latent + f.rope_key) * f.context * 2 == f.bytes
-        assert f.bytes == cost.count(catalogue.entries()[key].reading.spec, f.context).cache_bytes
+        r = models.real_model(key, 4096)
+        assert r.layers * (r.latent + r.rope_key) * 4096 * 2 == r.released
+        assert r.released == cost.count(catalogue.entries()[key].reading.spec, 4096).cache_bytes
 
 
 @pytest.mark.parametrize("context", [64, 4096])

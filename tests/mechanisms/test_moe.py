@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.count import cost
-from core.lessons.common import spec_of
+from core.lessons.common import measured_parameters, spec_of
 from core.lessons.moe import evidence as runs
 from core.lessons.moe import lesson
 from core.lessons.moe.words import trained_as
@@ -204,7 +204,7 @@ def test_the_most_frequent_word_is_an_expert_full_by_itself():
 
 def test_live_models_are_counted_exactly():
     for setting in TRAINED:
-        assert lesson.variant_cost(setting.variant).params_total == lesson.measured_parameters(setting.variant)
+        assert lesson.variant_cost(setting.variant).params_total == measured_parameters(setting.variant)
 
 
 def test_users_are_every_mixture_of_the_catalogue():

@@ -6,6 +6,7 @@ import torch
 
 from core.count import cost
 from core.errors import SpecError
+from core.lessons.common import measured_parameters
 from core.lessons.recursive import evidence as proved
 from core.lessons.recursive import lesson
 from core.model.decoding.recursion import solve
@@ -64,7 +65,7 @@ def test_a_thought_is_the_solvers_run_and_ends_each_step_with_its_answer(puzzle,
         assert thought.sure[last] == pytest.approx(logits[0].softmax(-1).max(-1).values.numpy(), abs=1e-6)
         assert thought.halt is None or thought.halt[i] == pytest.approx(torch.sigmoid(q).item(), abs=1e-6)
     price = lesson.ours(variant, 4)
-    assert (price.carried, price.params) == (thought.kept, lesson.measured_parameters(variant))
+    assert (price.carried, price.params) == (thought.kept, measured_parameters(variant))
 
 
 def test_more_steps_go_on_from_fewer():

@@ -177,9 +177,9 @@ def test_the_denoisers_are_llada_and_dream():
 
 
 def test_metrics_are_spelled_for_readers():
-    assert lesson.measure("valid@8:random") == "right, 8 passes, any order"
-    assert lesson.measure("distinct@24:confidence") == "distinct sentences, 24 passes, surest first"
-    assert lesson.variant_label(lesson.MODEL) == "diffusion" and lesson.measure("nats") == "nats a word"
+    assert lesson.recipes.measure("valid@8:random") == "right, 8 passes, any order"
+    assert lesson.recipes.measure("distinct@24:confidence") == "distinct sentences, 24 passes, surest first"
+    assert lesson.variant_label(lesson.MODEL) == "diffusion" and lesson.recipes.measure("nats") == "nats a word"
 
 
 def test_every_claim_names_columns_of_the_table():

@@ -118,14 +118,7 @@ def supervised(steps: int) -> dict[str, int]:
 # Prove
 
 
-def spelled(variant: str) -> str:
-    """A variant as it is written on the page."""
-    return recipes.MECHANISM.spelling.variant(variant)
-
-
-def metric(name: str) -> str:
-    """A metric as it is written on the page."""
-    return recipes.MECHANISM.spelling.metric(name)
+variant_label = recipes.MECHANISM.spelling.variant
 
 
 def by_kind(variant: str) -> dict[str, dict[int, list[float]]]:
@@ -164,7 +157,7 @@ def length_text() -> str:
         means = [(n, np.mean(values)) for n, values in runs.items() if values]
         if means:
             (short, first), (long, last) = means[0], means[-1]
-            parts.append(f"{spelled(variant)}: {first:.0%} of runs of up to {short} steps, {last:.0%} of up to {long}")
+            parts.append(f"{variant_label(variant)}: {first:.0%} of runs of up to {short} steps, {last:.0%} of up to {long}")
     return "; ".join(parts).capitalize() + "."
 
 
@@ -180,11 +173,11 @@ def kind_rows() -> tuple[tuple[str, ...], list[tuple]]:
     rows = []
     for kind, name in KINDS.items():
         cells = [evidence.final(FACTS, v, f"{kind}@{recipes.LONGEST}") for v in MODELS]
-        rows.append((name, *(shown(float(np.mean(values))) if values else "—" for values in cells)))
+        rows.append((name, *(share_text(float(np.mean(values))) if values else "—" for values in cells)))
     return ("kind", *MODELS.values()), rows
 
 
-def shown(mean: float) -> str:
+def share_text(mean: float) -> str:
     """A share in words; below FAILED it is a failure."""
     return f"{mean:.2f}" if mean >= recipes.FAILED else f"{mean:.2f} failed"
 

@@ -76,12 +76,6 @@ def of(reading, name: str, key: str = "", weight_dtype: str = OWN, cache_dtype: 
     return Side(name, key, reading.spec, reading.context, weight, cache, *own, *((mixed.bytes, mixed.mix) if mixed else ()))
 
 
-def model_names() -> dict[str, str]:
-    """The catalogue for a list that opens: {key: name}, by name."""
-    found = {key: entry.name for key, entry in catalogue.entries().items()}
-    return dict(sorted(found.items(), key=lambda item: item[1].lower()))
-
-
 def with_distinct_names(sides: tuple[Side, ...]) -> tuple[Side, ...]:
     """The same sides, no two of one name."""
     names = [s.name for s in sides]

@@ -13,6 +13,7 @@ from core.count.dtypes import stored
 from core.count.hardware import Deployment, Memory
 from core.count.roofline import Bounds
 from core.errors import LONGEST
+from core.lessons.common import model_name
 from core.model.spec import ModelSpec
 from core.real import catalogue, released
 
@@ -44,12 +45,6 @@ USUAL = {"weights": RELEASED, "cache": RELEASED, "split": "heads"}
 def presets() -> dict[str, dict]:
     """{name: what the controls then hold}."""
     return {name: USUAL | values for name, values in PRESETS.items()}
-
-
-@lru_cache(maxsize=1)
-def models() -> dict[str, str]:
-    """Key and name of every model, by name."""
-    return {key: entry.name for key, entry in sorted(catalogue.entries().items(), key=lambda item: item[1].name.lower())}
 
 
 def cards() -> dict[str, str]:
@@ -293,4 +288,4 @@ def fit(key: str, accelerator: str, devices: int, context: int, settings: dict) 
     m, most = hardware.filled_memory(r.spec, d, r.state_dtype), hardware.largest_batch(r.spec, d, r.state_dtype)
     full = hours(roofline.bounds(r.spec, replace(d, batch=most), r.state_dtype)) if most else 0.0
     longest = hardware.largest_context(r.spec, d, r.state_dtype)
-    return Fit(key, models()[key], m.weights_all, most, longest, full, r.context)
+    return Fit(key, model_name(key), m.weights_all, most, longest, full, r.context)

@@ -108,24 +108,6 @@ def real_models(context: int = USUAL_CONTEXT) -> list[RealModel]:
     return sorted((real_model(key, context) for key in keys()), key=lambda row: (-row.multi_head, row.name))
 
 
-@dataclass(frozen=True)
-class Formula:
-    """The factors of a latent cache: layers x (latent + rope key) x tokens x 2 bytes."""
-
-    name: str
-    layers: int
-    latent: int
-    rope_key: int
-    context: int
-    bytes: int
-
-
-def formula(key: str) -> Formula:
-    """The cache formula of a real model, with the number that the calculator gives."""
-    r = real_model(key)
-    return Formula(r.name, r.layers, r.latent, r.rope_key, USUAL_CONTEXT, r.released)
-
-
 # Their arithmetic
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.count import cost
+from core.lessons.common import columns
 from core.train import evidence, zoo
 from core.train.recipes import moe as recipes
 from core.train.recipes.moe import Setting
@@ -52,7 +53,7 @@ def final_table() -> dict[str, list]:
         for seed, loss in zip(recipes.MECHANISM.seeds, evidence.final("moe", r.variant, "loss")):
             row = final_row(r.variant, seed)
             found.append((r.variant, seed, loss, *(number(row.get(column, "")) for column in recipes.COLUMNS)))
-    return dict(zip(("variant", "seed", "loss, nats", *recipes.COLUMNS), map(list, zip(*found))))
+    return columns(("variant", "seed", "loss, nats", *recipes.COLUMNS), found)
 
 
 def number(text: str) -> float | None:

@@ -287,12 +287,6 @@ def active_share(variant: str) -> float:
     return c.params_active / c.params_total
 
 
-@lru_cache(maxsize=64)
-def measured_parameters(variant: str) -> int:
-    """Numbers in the tensors of the live model."""
-    return sum(p.numel() for p in zoo.load(variant).parameters())
-
-
 def variant_cost(variant: str) -> cost.Cost:
     """A live model counted."""
     return cost.count(zoo.recipe(variant).spec, 1)

@@ -19,9 +19,7 @@ def balance_text(s: Setting) -> str:
     return {"none": "not balanced", "loss": "balanced by a loss", "bias": "balanced by the bias"}[s.balance]
 
 
-def variant_text(variant: str) -> str:
-    """A variant as a label."""
-    return MECHANISM.spelling.variant(variant)
+variant_text = MECHANISM.spelling.variant  # as a label
 
 
 def number_text(number: Level | Gap) -> str:

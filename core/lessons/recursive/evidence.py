@@ -14,14 +14,7 @@ GRADED = {"6x6": "trm-mlp", "9x9": "trm-9x9"}
 RECURSIVE = ("trm-mlp", "trm-attention", "hrm", "looped")
 
 
-def spelled(variant: str) -> str:
-    """A variant as the page writes it."""
-    return recipes.MECHANISM.spelling.variant(variant)
-
-
-def measure(metric: str) -> str:
-    """A metric as the page writes it."""
-    return recipes.MECHANISM.spelling.metric(metric)
+variant_label = recipes.MECHANISM.spelling.variant
 
 
 def by_steps(name: str) -> dict[str, dict[int, list[float]]]:
@@ -38,10 +31,8 @@ def all_runs() -> list[tuple]:
             continue
         solved = [evidence.final("recursive", v, name) for name in KINDS]
         shares = [f"{np.mean(x):.1%}" if x else "—" for x in solved]
-        trained = f"{trained_passes(v) / 1000:.0f}"
-        rows.append(
-            (spelled(v), f"{ours(v, 1).params:,}", f"{zoo.recipe(v).steps:,}", trained, f"{np.mean(seconds) / 60:.1f}", *shares)
-        )
+        steps, trained = f"{zoo.recipe(v).steps:,}", f"{trained_passes(v) / 1000:.0f}"
+        rows.append((variant_label(v), f"{ours(v, 1).params:,}", steps, trained, f"{np.mean(seconds) / 60:.1f}", *shares))
     return rows
 
 

@@ -334,11 +334,6 @@ def shapes(variant: str) -> str:
     return "; ".join(f"{who}: n = {spec.recursion.inner}, T = {spec.recursion.cycles}" for who, spec in named) + "."
 
 
-def measured_parameters(variant: str) -> int:
-    """Parameters of the checkpoint itself."""
-    return sum(p.numel() for p in zoo.load(variant).parameters())
-
-
 @lru_cache(maxsize=8)
 def real_model(key: str, steps: int = MOST) -> Price:
     """A solver of the catalogue on the board that its config says."""

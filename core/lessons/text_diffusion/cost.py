@@ -64,16 +64,6 @@ def word_by_word() -> Price:
     return Price(LENGTH, sum(cost.count(spec, n).flops_per_token for n in range(1, LENGTH + 1)))
 
 
-def flops(steps: np.ndarray) -> np.ndarray:
-    """FLOPs of our denoiser at so many passes, counted."""
-    return np.array([denoising(int(n)).flops for n in steps])
-
-
-def measured_flops(steps: np.ndarray) -> np.ndarray:
-    """The same from the live model."""
-    return steps * measured_pass()
-
-
 # Real models
 
 
@@ -87,11 +77,6 @@ def denoisers() -> tuple[str, ...]:
 def real_pass(key: str, words: int = GIVEN + ANSWER) -> int:
     """FLOPs of one pass of a real denoiser over prompt and answer."""
     return cost.count(spec_of(key), words).prefill_flops
-
-
-def real_flops(key: str) -> np.ndarray:
-    """FLOPs of an answer at each of REAL_STEPS passes."""
-    return np.array([float(n * real_pass(key)) for n in REAL_STEPS])
 
 
 @lru_cache(maxsize=64)
@@ -136,11 +121,6 @@ def wait(key: str, steps: int) -> Wait:
     cached = np.maximum(*prompt) + ANSWER * np.maximum(*word)
     each = (a_pass[0], a_pass[1][0], word[0][0], word[1][0])
     return Wait(BATCHES, steps * np.maximum(*a_pass), cached, *(1000 * float(s) for s in each))
-
-
-def chip() -> str:
-    """The device that the seconds are of."""
-    return hardware.accelerators()[CHIP].name
 
 
 def power(n: int) -> str:

@@ -142,14 +142,7 @@ def fault_names(faults: np.ndarray) -> list[str]:
 # Prove
 
 
-def variant_label(variant: str) -> str:
-    """A variant as the page writes it."""
-    return recipes.MECHANISM.spelling.variant(variant)
-
-
-def measure(metric: str) -> str:
-    """A metric as the page writes it: "valid@8:random" is how much of what 8 passes in any order make is right."""
-    return recipes.MECHANISM.spelling.metric(metric)
+variant_label = recipes.MECHANISM.spelling.variant
 
 
 def by_steps(metric: str) -> dict[str, dict[int, list[float]]]:

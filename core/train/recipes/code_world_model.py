@@ -43,7 +43,7 @@ RECIPES = (
 )
 
 
-def shown(kind: str) -> str:
+def at_longest(kind: str) -> str:
     """The metric of a kind of program at the longest length."""
     return f"{kind}@{LONGEST}"
 
@@ -62,23 +62,23 @@ CLAIMS = (
     Claim(
         f"A model trained on straight lines alone has the last state of {LONGEST} lines right at least .9 of the time on its own "
         "words",
-        at_least(shown("straight"), BOUND, TRACE_STRAIGHT),
+        at_least(at_longest("straight"), BOUND, TRACE_STRAIGHT),
     ),
     Claim(
         f"It is ahead of the model that reads the source and answers at once by at least .3 at {LONGEST} lines",
-        lower(GAP, (ANSWER_STRAIGHT, shown("straight")), (TRACE_STRAIGHT, shown("straight"))),
+        lower(GAP, (ANSWER_STRAIGHT, at_longest("straight")), (TRACE_STRAIGHT, at_longest("straight"))),
     ),
     Claim(
         f"Trained on branches and loops as well, it still has {LONGEST} straight lines right at least .9 of the time",
-        at_least(shown("straight"), BOUND, TRACE),
+        at_least(at_longest("straight"), BOUND, TRACE),
     ),
     Claim(
         "With branches and loops tracing still beats answering at once, on every kind of program",
-        levels(every(*(ordered(shown(kind), ANSWER, TRACE) for kind in MIXED))),
+        levels(every(*(ordered(at_longest(kind), ANSWER, TRACE) for kind in MIXED))),
     ),
     Claim(
         f"No kind of program fails: each is right at least half of the time at {LONGEST} lines",
-        every(*(at_least(shown(kind), FAILED, TRACE) for kind in MIXED)),
+        every(*(at_least(at_longest(kind), FAILED, TRACE) for kind in MIXED)),
     ),
     Claim(
         "Errors add up: at step 8 a model that reads the true history is right more often than one that reads its own words",
