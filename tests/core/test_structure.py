@@ -175,7 +175,7 @@ PROTOCOLS = {
     "a task": "TASK NAMES WORDS INDEX VOCABULARY KINDS PLACES MAX_CHARACTERS training_batch evaluate loss parse surprise",
     "a recipe": "MECHANISM measure "
     "RECIPES CLAIMS HEADS HEAD WIDTH DEPTH STEPS PAIRS KEYS WINDOW HIDDEN LONG SOLVED GROUPS METRIC LOSS",
-    "a page's lesson": "EXAMPLES variant presets scene Scene watch formula Formula real_model real_models "
+    "a page's lesson": "EXAMPLES variant variant_label presets scene Scene watch formula Formula real_model real_models "
     "RealModel RUNS learning users",
 }
 # The same for app and pages; figures have a test of their own kinds.
