@@ -237,8 +237,8 @@ def waiting(_: Choice) -> None:
     panels.caption(
         f"**One text: {w.denoiser[0]:.2g} s against {w.cached[0]:.2g} s; {turn}.** The best that an "
         f"{accelerators()[cost.CHIP].name} allows, in 16 bits, where a pass takes as long as reading weights and cache, or as "
-        f"its arithmetic. One word with a cache: {w.word_reads:.1f} ms of reading, {w.word_works:.2f} ms of arithmetic, so with few "
-        f"texts most of the device waits. One pass over {cost.GIVEN + cost.ANSWER:,} words: {w.pass_reads:.1f} and "
+        f"its arithmetic. One word with a cache: {w.word_reads:.1f} ms of reading, {w.word_works:.2f} ms of arithmetic, so with "
+        f"few texts most of the device waits. One pass over {cost.GIVEN + cost.ANSWER:,} words: {w.pass_reads:.1f} and "
         f"{w.pass_works:.1f} ms. Many texts share one reading of the weights, but not the arithmetic."
     )
 
