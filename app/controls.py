@@ -69,6 +69,17 @@ def several(key: str, label: str, options: Sequence[str], help: str | None = Non
     return list(value)
 
 
+def picks(key: str, label: str, options: Sequence[T], default: T, name: Callable[[T], str]) -> list[T]:
+    """Any number of many options, from a list that opens; one at first."""
+    with _hued("ink", "picks", key):
+        st.html(_label(label, None))
+        value = st.multiselect(
+            label, options, [default], format_func=name, key=key, label_visibility="collapsed", bind="query-params"
+        )
+    state.note(key, [name(option) for option in value], [name(default)], label)
+    return value
+
+
 def amount(key: str, label: str, help: str, high: float = 1e6) -> float:
     """A number that the reader types; 0 at first."""
     with _hued("ink", "amount", key):

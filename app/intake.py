@@ -43,25 +43,9 @@ def listed(key: str) -> Taken:
     return Taken(entry.reading, entry.config)
 
 
-def show(key: str = "model", label: str = "Model", default: str = "llama3-8b", several: bool = False) -> list[Taken]:
-    """A model of the catalogue, or what the reader hands in; with `several` both, in the order of the controls."""
-    if not several:
-        chosen = controls.Pick(key, label, list(names()), default, name=names().__getitem__).draw()
-        with controls.more("or your own config.json", f"{key}-own"):
-            handed = own(key)
-        return handed[:1] or [listed(chosen)]
-    with controls._hued("ink", "picks", key):
-        st.html(controls._label(label, None))
-        chosen = st.multiselect(
-            label,
-            list(names()),
-            [default],
-            format_func=names().__getitem__,
-            key=key,
-            label_visibility="collapsed",
-            bind="query-params",
-        )
-    state.note(key, [names()[k] for k in chosen], [names()[default]], label)
+def show(key: str, label: str, default: str) -> list[Taken]:
+    """Models of the catalogue and what the reader hands in, in the order of the controls."""
+    chosen = controls.picks(key, label, list(names()), default, names().__getitem__)
     with controls.more("and your own config.json files", f"{key}-own"):
         handed = own(key, several=True)
     found = [*map(listed, chosen[: intake.MOST_FILES]), *handed] or [listed(default)]

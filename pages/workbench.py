@@ -193,7 +193,7 @@ def roof_of(d: lesson.Design, place, scene: inference.Scene) -> None:
 def beside(d: lesson.Design, place) -> None:
     """Several configs in one table, and as CSV."""
     live.heading("Beside other models")
-    others = intake.show("beside", "Models", "llama3-8b", several=True)
+    others = intake.show("beside", "Models", "llama3-8b")
     readings = lesson.distinct([d.reading, *(taken.reading for taken in others)])
     found = [rows.row(r, place.context, place.batch) for r in readings]
     live.table(*lesson.beside(found))
