@@ -126,6 +126,8 @@ def test_a_link_gone_wrong_is_one_sentence(s):
 def test_a_pasted_config_is_counted_and_travels_in_the_link():
     at = page()
     paste(at, json.dumps({**LLAMA.config, "num_hidden_layers": 7, "_name_or_path": "org/seven", "odd_field": 3}))
+    assert held(at).taken is None and "odd_field is not understood" in text(at)
+    fine(at.toggle(key="own-0-without").set_value(True).run())
     d = held(at)
     assert d.spec.name == "seven" and len(d.spec.layers) == 7 and "odd_field" in text(at)
     again = page(s=bench.pack(d))
@@ -165,7 +167,8 @@ def test_an_unknown_family_is_refused_in_the_words_of_the_command_line(capsys, t
 def test_a_design_too_large_for_a_link_says_so_and_offers_the_file():
     rng = random.Random(0)
     at = page(section="Files")
-    paste(at, json.dumps({**LLAMA.config, **{f"{rng.getrandbits(80):x}": f"{rng.getrandbits(80):x}" for _ in range(200)}}))
+    labels = {f"{rng.getrandbits(80):x}": f"{rng.getrandbits(80):x}" for _ in range(200)}
+    paste(at, json.dumps({**LLAMA.config, "id2label": labels}))
     assert held(at).taken and "data-refused" in text(at) and "No link." in text(at) and "s" not in at.query_params
     paste(at, "")
     assert "data-refused" not in text(at)
