@@ -112,7 +112,7 @@ def test_pasting_a_config_and_nonsense(page):
 def test_what_no_link_can_hold_says_so_when_the_link_is_copied(page):
     unfold(page)
     box = page.get_by_role("textbox", name="or paste it")
-    box.fill(json.dumps({**LLAMA, **{f"{i * 7919**5:x}": f"{i * 104729**6:x}" for i in range(1, 400)}}))
+    box.fill(json.dumps({**LLAMA, "id2label": {f"{i * 7919**5:x}": f"{i * 104729**6:x}" for i in range(1, 400)}}))
     box.press("Control+Enter")
     page.wait_for_selector(".cw-state[data-refused]", state="attached", timeout=15_000)
     page.get_by_role("button", name="Copy link").click()
