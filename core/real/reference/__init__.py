@@ -1,0 +1,1 @@
+"""Families that we do not read, counted by the class that transformers has for them."""

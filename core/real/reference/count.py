@@ -1,0 +1,211 @@
+"""A config of a family that we do not read -> its counts, by the class that transformers has for it.
+
+    count(config)  -> Reference: parameters, modules, and what each layer remembers, as numbers
+    SpecError      -> one sentence: no class, a class that refuses the config, too long, too large
+
+The class is built without weights in a process of its own (`core.real.reference.worker`), which has a limit of memory and is
+ended when an answer takes too long. It is started for the first config and ends by itself when nobody asks. One config is
+counted at a time; answers are remembered.
+"""
+
+import atexit
+import contextlib
+import json
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from importlib import metadata, util
+
+from core.errors import SpecError
+from core.paths import ROOT
+
+START_SECONDS = 90  # until transformers is imported, on a machine that does other things as well
+ANSWER_SECONDS = 30  # for one config, which the process itself ends after fewer of its own
+MOST_LAYERS = 1024  # beyond this no released model goes, and building one would not end in time
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
+REMEMBERED = 64  # answers
+LONGEST_ANSWER = 4 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one layer remembers of a text, as the class keeps it: elements for every token, of the last `window` tokens where that
+    is not 0, and elements that do not grow."""
+
+    token: int
+    state: int
+    window: int = 0
+
+    def elements(self, context: int) -> int:
+        """Elements after a text of `context` tokens."""
+        return self.token * (min(context, self.window) if self.window else context) + self.state
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of the class: its parameters include those inside it; `times` equal ones stand beside each other."""
+
+    name: str
+    kind: str
+    parameters: int
+    times: int
+    inside: tuple["Module", ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the class says.
+
+    kind        its name in transformers
+    version     of transformers
+    parameters  of the language model, tied ones once
+    whole       of all that the class builds, with what sees or hears
+    active      parameters that one token passes through; None where the config does not say how many experts are chosen
+    context     the longest context that the config states; None where it does not
+    layers      what each layer remembers; None where it is not derived
+    modules     the tree of modules
+    """
+
+    kind: str
+    version: str
+    model_type: str
+    parameters: int
+    whole: int
+    active: int | None
+    context: int | None
+    vocabulary: int | None
+    modules: Module
+    layers: tuple[Layer, ...] | None = field(repr=False)
+
+    def cache_elements(self, context: int) -> int | None:
+        """Elements of keys and values, or of what stands in their place, after `context` tokens; None where not derived."""
+        return None if self.layers is None else sum(layer.elements(context) - layer.state for layer in self.layers)
+
+    @property
+    def state_elements(self) -> int | None:
+        """Elements of state that does not grow with the text; None where not derived."""
+        return None if self.layers is None else sum(layer.state for layer in self.layers)
+
+
+class Worker:
+    """The process that counts. It is used by one request at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen | None = None
+
+    def ask(self, request: dict) -> dict:
+        """The answer to a request. SpecError where it takes too long or the process ends."""
+        with self.lock:
+            if self.process is None or self.process.poll() is not None:
+                self.start()
+            process = self.process
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                process.stdin.flush()
+            line = self.line(ANSWER_SECONDS)
+            if line is None:
+                self.stop()
+                raise SpecError(
+                    f"building this model with its class in transformers took longer than {ANSWER_SECONDS} seconds, or more memory "
+                    "than is allowed"
+                )
+            return json.loads(line)
+
+    def start(self) -> None:
+        """A new process, once transformers is imported there."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "core.real.reference.worker"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        if self.line(START_SECONDS) is None:
+            self.stop()
+            raise SpecError(f"transformers could not be started within {START_SECONDS} seconds")
+
+    def line(self, seconds: float) -> bytes | None:
+        """The next line that the process writes; None where it ends, writes too much or takes too long."""
+        end, out, text = time.monotonic() + seconds, self.process.stdout, b""
+        while not text.endswith(b"\n"):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([out], [], [], left)[0]:
+                return None
+            piece = out.read1(1 << 16)
+            text += piece
+            if not piece or len(text) > LONGEST_ANSWER:
+                return None
+        return text
+
+    def stop(self) -> None:
+        """Ends the process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self.process = None
+
+
+WORKER = Worker()
+atexit.register(WORKER.stop)
+ANSWERS: OrderedDict[str, dict] = OrderedDict()
+
+
+def available() -> str:
+    """The version of transformers that is installed; "" where none is."""
+    return metadata.version("transformers") if util.find_spec("transformers") else ""
+
+
+def count(config: dict) -> Reference:
+    """What the class of transformers says of a config (shapes of weights before any quantisation). SpecError says in one sentence
+    why there is no answer."""
+    if not available():
+        raise SpecError("the package transformers, which counts families that are not read here, is not installed")
+    bounded(config)
+    key = json.dumps(config, sort_keys=True)
+    if key not in ANSWERS:
+        ANSWERS[key] = WORKER.ask({"config": config})
+        while len(ANSWERS) > REMEMBERED:
+            ANSWERS.popitem(last=False)
+    answer = ANSWERS[key]
+    if "refused" in answer:
+        raise SpecError(answer["refused"])
+    return referenced(answer)
+
+
+def bounded(config: dict, where: str = "") -> None:
+    """SpecError where a config, or one inside it, asks for more layers than any released model has."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            bounded(value, f"{where}{name}.")
+        elif name in LAYERS and isinstance(value, (int, float)) and value > MOST_LAYERS:
+            raise SpecError(f"{where}{name} must be at most {MOST_LAYERS:,}, not {value:,}")
+
+
+def referenced(answer: dict) -> Reference:
+    """The answer of the process as an object."""
+    return Reference(
+        kind=answer["class"],
+        version=answer["version"],
+        model_type=answer["model_type"],
+        parameters=answer["parameters"],
+        whole=answer["whole"],
+        active=answer["active"],
+        context=answer["context"],
+        vocabulary=answer["vocabulary"],
+        modules=module(answer["modules"]),
+        layers=None if answer["cache"] is None else tuple(Layer(**layer) for layer in answer["cache"]),
+    )
+
+
+def module(node: dict) -> Module:
+    """A node of the tree as an object."""
+    inside = tuple(module(each) for each in node["inside"])
+    return Module(node["name"], node["class"], node["parameters"], node["times"], inside)
