@@ -98,7 +98,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def opened(source: str, without: list[str], beside: list[str]):
-    """A catalogue key, a path or - -> Reading. What a reader should know of it goes to standard error."""
+    """A catalogue key, a path or - -> Reading, or Referenced where a class of transformers counts it. Notes go to standard
+    error."""
     from core.real import catalogue, intake
     from core.real.beside import gathered
     from core.real.hf.source import contents
@@ -110,12 +111,13 @@ def opened(source: str, without: list[str], beside: list[str]):
     files = [(Path(file).name, contents(file, MOST_BYTES_BESIDE)) for file in (*more, *beside)]
     data = gathered([(name, contents(path)), *files])[0][1]
     try:
-        taken = intake.take(data, name, {"without": without} if without else None, Path(path).absolute().parent.name)
+        taken = intake.counted(data, name, {"without": without} if without else None, Path(path).absolute().parent.name)
     except intake.NotUnderstood as error:
         raise SpecError(f"{error} (--without {' --without '.join(error.fields[:3])})") from None
-    for note in filter(None, (taken.note, *taken.reading.notes)):
+    is_own = isinstance(taken, intake.Taken)
+    for note in filter(None, (taken.note, *(taken.reading.notes if is_own else ()))):
         print(f"note: {note}", file=sys.stderr)
-    return taken.reading
+    return taken.reading if is_own else taken
 
 
 def whereabouts(source: str) -> tuple[str, list[str], str]:
@@ -143,9 +145,10 @@ def cmd_inspect(args) -> None:
     """Print each source as a table, as JSON lines or as CSV."""
     readings = [opened(source, args.without, args.beside) for source in args.source]
     from core.real import rows as real
+    from core.real.intake import Referenced
 
     asked = (args.context or 0, args.batch, args.weight_dtype or "", args.cache_dtype or "")
-    rows = [real.row(reading, *asked) for reading in readings]
+    rows = [(real.reference_row if isinstance(r, Referenced) else real.row)(r, *asked) for r in readings]
     if args.json:
         for row in rows:
             print(json.dumps(row))
@@ -178,6 +181,10 @@ def table(row: dict) -> str:
 def cmd_live(args) -> None:
     """Run the twin of one source."""
     r = opened(args.source, args.without, [])
+    from core.real.intake import Referenced
+
+    if isinstance(r, Referenced):
+        raise SpecError(f"{r.reference.model_type} is counted by its class in transformers and does not run here")
     from core.shape import twin
 
     try:

@@ -19,6 +19,10 @@ class CountedOnly(SpecError):
         super().__init__(f"{what} is counted only")
 
 
+class UnknownFamily(SpecError):
+    """A config of a family that is not read here."""
+
+
 def whole(field: str, value, low: int = 1, high: int = WIDEST) -> int:
     """`value` if it is a whole number in [low, high]; SpecError otherwise (booleans are not numbers)."""
     if isinstance(value, float) and value.is_integer():

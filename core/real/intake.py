@@ -1,6 +1,7 @@
 """What a reader hands in -> a model that can be counted: a config.json as text or bytes, or one sentence that says what is wrong.
 
     take(data, name)       -> Taken: what was read, with the config it came from and what a reader should know about it
+    counted(data, name)    -> the same; or Referenced, what the class of transformers says of a family that is not read here
     report(taken)          -> the text of "report a wrong count"
 
 The pages and the command line both come in here. Nothing is fetched: a name on the Hugging Face Hub, or an address, gives the
@@ -19,15 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.count import dtypes
-from core.errors import SpecError, short
+from core.errors import SpecError, UnknownFamily, short
 from core.paths import ROOT
 from core.real import catalogue
 from core.real.beside import ANSWERS, index_of
 from core.real.hf.fields import INSIDE
 from core.real.hf.source import MAX_BYTES, as_object, parse
+from core.real.quantisation.stated import PLACES, hinted
 
 if TYPE_CHECKING:
     from core.real.hf.reader import Reading
+    from core.real.reference.count import Reference
 
 MOST_FILES = 8
 LONGEST_NAME = 60
@@ -69,6 +72,59 @@ class Taken:
     def name(self) -> str:
         """The model's name."""
         return self.reading.spec.name
+
+
+@dataclass(frozen=True)
+class Referenced:
+    """A config that is counted by its class in transformers, because its family, or a field of it, is not read here. `why` is the
+    sentence on that."""
+
+    name: str
+    reference: "Reference"
+    config: dict = field(compare=False)
+    why: str = ""
+
+    @property
+    def note(self) -> str:
+        """How it was counted, in a sentence."""
+        r = self.reference
+        return f"Counted by {r.kind}, the reference class of transformers {r.version}; Cutaway does not run this family."
+
+    def stated(self, *fields: str):
+        """The first of these fields that the config, or the one of the language model inside, states."""
+        levels = [self.config, *(as_object(self.config.get(name)) for name in INSIDE)]
+        return next((level[name] for level in levels for name in fields if level.get(name)), None)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that the config states; "" where it states none."""
+        told = self.stated("dtype", "torch_dtype")
+        return told if isinstance(told, str) and told in dtypes.DTYPES else ""
+
+    @property
+    def is_quantised(self) -> bool:
+        """Does the config say that weights are stored in another way?"""
+        return self.stated(*PLACES) is not None or bool(hinted(self.name))
+
+
+def counted(data: str | bytes, name: str = "", answers: dict | None = None, folder: str = "") -> Taken | Referenced:
+    """A config.json, read; or counted by its class in transformers where its family is not read here, or a field of it is not
+    understood. SpecError says why there is neither."""
+    try:
+        return take(data, name, answers, folder)
+    except (UnknownFamily, NotUnderstood) as error:
+        from core.real.reference import count as reference
+
+        config = parse(data)
+        if not reference.is_known(config):
+            raise
+        try:
+            found = reference.count({field: value for field, value in config.items() if field != ANSWERS})
+        except SpecError as why:
+            if isinstance(error, NotUnderstood):  # which the reader may count without
+                raise error from None
+            raise UnknownFamily(f"{error}; {why}") from None
+        return Referenced(named(config, name), found, config, str(error))
 
 
 def take(data: str | bytes, name: str = "", answers: dict | None = None, folder: str = "") -> Taken:

@@ -5,9 +5,10 @@ import io
 import json
 
 from core.count import cost
-from core.count.dtypes import in_words
+from core.count.dtypes import in_words, stored
 from core.real import released
 from core.real.beside import index_text
+from core.real.hf.reader import DEFAULT_CONTEXT
 from core.real.quantisation.stated import ASK
 
 ECHOED = ("name", "model_type", "context", "batch", "weight_dtype", "cache_dtype")
@@ -26,6 +27,30 @@ def row(r, context: int = 0, batch: int = 1, weight_dtype: str = "", cache_dtype
     counted |= {"weight_bytes_as_released": own.bytes if own else None, "weight_bytes_of_files": r.index and r.index.total}
     counted |= {"weight_note": note_text(weights, own, r)}
     return {**echoed, **counted, "layers": c.layers_by_kind, "assumed": list(r.assumed), "unknown_fields": list(r.unknown_fields)}
+
+
+def reference_row(found, context: int = 0, batch: int = 1, weight_dtype: str = "", cache_dtype: str = "") -> dict:
+    """The same object for a model that its class in transformers counts: what that class does not say is null."""
+    r, own = found.reference, found.dtype
+    weights, cached = (dtype or own or "bfloat16" for dtype in (weight_dtype, cache_dtype))
+    context = context or r.context or DEFAULT_CONTEXT
+    is_clear = weight_dtype or not found.is_quantised
+    elements, state = (None if n is None else n * batch for n in (r.cache_elements(context), r.state_elements))
+    counted = dict.fromkeys(COUNTED) | {
+        "params_total": r.parameters,
+        "params_active": r.active,
+        "cache_elements": elements,
+        "state_elements": state,
+        "cache_bytes": None if elements is None else stored(elements, cached),
+        "state_bytes": 0 if state == 0 else None,
+        "weight_bytes": stored(r.parameters, weights, scales=True) if is_clear else None,
+        "weight_note": f"{weights}: {in_words(weights)}; as released: not derived; {found.note}"
+        if is_clear
+        else f"no dtype: {ASK}; {found.note}",
+    }
+    echoed = dict(zip(ECHOED, (found.name, r.model_type, context, batch, weights if is_clear else None, cached)))
+    assumed = ["dtype"] * (not own) + ["context"] * (not r.context)
+    return {**echoed, **counted, "layers": r.layers_by_kind, "assumed": assumed, "unknown_fields": []}
 
 
 def note_text(dtype: str, own, r) -> str:

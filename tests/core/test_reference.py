@@ -57,7 +57,7 @@ def test_equal_modules_are_folded_and_nothing_is_lost():
 
 
 def test_experts_that_are_not_chosen_are_not_active():
-    """Of eight experts two are chosen: six of them are not passed through. Where the config does not say how many, it is not said."""
+    """Of eight experts two are chosen: six of them are not passed through."""
     config = {**SMALL, "model_type": "granitemoe", "num_hidden_layers": 2, "num_local_experts": 8, "num_experts_per_tok": 2}
     found = reference.count(config)
     assert found.parameters - found.active == 2 * 6 * 3 * 64 * 128

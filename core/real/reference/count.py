@@ -11,14 +11,17 @@ counted at a time; answers are remembered.
 import atexit
 import contextlib
 import json
+import re
 import select
 import subprocess
 import sys
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import metadata, util
+from pathlib import Path
 
 from core.errors import SpecError
 from core.paths import ROOT
@@ -29,6 +32,7 @@ MOST_LAYERS = 1024  # beyond this no released model goes, and building one would
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
 REMEMBERED = 64  # answers
 LONGEST_ANSWER = 4 << 20  # bytes
+QUOTED = re.compile(r'"([\w.-]+)"')
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ class Layer:
     token: int
     state: int
     window: int = 0
+
+    @property
+    def kind(self) -> str:
+        """What it remembers, in the words of other counts."""
+        own = "sliding" if self.window else "full"
+        return "+".join([own] * bool(self.token) + ["state"] * bool(self.state)) or "none"
 
     def elements(self, context: int) -> int:
         """Elements after a text of `context` tokens."""
@@ -86,6 +96,11 @@ class Reference:
         return None if self.layers is None else sum(layer.elements(context) - layer.state for layer in self.layers)
 
     @property
+    def layers_by_kind(self) -> dict[str, int]:
+        """How many layers remember everything, a window, a state, or nothing; none where not derived."""
+        return dict(Counter(layer.kind for layer in self.layers or ()))
+
+    @property
     def state_elements(self) -> int | None:
         """Elements of state that does not grow with the text; None where not derived."""
         return None if self.layers is None else sum(layer.state for layer in self.layers)
@@ -111,8 +126,8 @@ class Worker:
             if line is None:
                 self.stop()
                 raise SpecError(
-                    f"building this model with its class in transformers took longer than {ANSWER_SECONDS} seconds, or more memory "
-                    "than is allowed"
+                    f"building this model with its class in transformers took longer than {ANSWER_SECONDS} seconds, or more "
+                    "memory than is allowed"
                 )
             return json.loads(line)
 
@@ -158,16 +173,28 @@ atexit.register(WORKER.stop)
 ANSWERS: OrderedDict[str, dict] = OrderedDict()
 
 
-def available() -> str:
-    """The version of transformers that is installed; "" where none is."""
-    return metadata.version("transformers") if util.find_spec("transformers") else ""
+@lru_cache(maxsize=1)
+def families() -> frozenset[str]:
+    """What may be a `model_type` of the installed transformers; none where it is not installed. Nothing of it is imported."""
+    spec = util.find_spec("transformers")
+    if spec is None or spec.origin is None:
+        return frozenset()
+    lists = (Path(spec.origin).parent / "models" / "auto" / f"{name}.py" for name in ("auto_mappings", "configuration_auto"))
+    return frozenset(name for path in lists if path.exists() for name in QUOTED.findall(path.read_text()))
+
+
+def is_known(config: dict) -> bool:
+    """May the installed transformers have a class for this config?"""
+    return config.get("model_type") in families() if isinstance(config.get("model_type"), str) else False
 
 
 def count(config: dict) -> Reference:
     """What the class of transformers says of a config (shapes of weights before any quantisation). SpecError says in one sentence
     why there is no answer."""
-    if not available():
+    if not families():
         raise SpecError("the package transformers, which counts families that are not read here, is not installed")
+    if not is_known(config):
+        raise SpecError(f"transformers {metadata.version('transformers')} has no class for this model_type")
     bounded(config)
     key = json.dumps(config, sort_keys=True)
     if key not in ANSWERS:

@@ -175,7 +175,8 @@ def stated(config, names) -> int | None:
 
 
 def active(model, config, total: int) -> int | None:
-    """Parameters that one token passes through: of each set of experts as many as the config chooses. None where it does not say."""
+    """Parameters that one token passes through: of each set of experts as many as the config chooses; None where it does not
+    say."""
     found, many, few = experts(model), stated(config, EXPERTS), stated(config, CHOSEN)
     if not found:
         return None if many and many > 1 else total
@@ -227,7 +228,9 @@ def remembered(model, length: int) -> list[tuple[int, int]]:
     import torch
     from transformers import masking_utils
 
-    masking_utils.find_packed_sequence_indices = lambda position_ids: None  # one text, not several in one row: it asks for numbers
+    masking_utils.find_packed_sequence_indices = lambda position_ids: (
+        None
+    )  # one text, not several in one row: it asks for numbers
     ids = torch.zeros(1, length, dtype=torch.long, device="meta")
     with torch.no_grad():
         out = model(input_ids=ids, use_cache=True)
@@ -273,7 +276,7 @@ def lines(model) -> list[dict] | None:
 
 
 def straight(layers: list[tuple]) -> list[dict] | None:
-    """Lines through three points each. Of a window of n tokens the class holds n - 1, once it has read more: the next one makes n."""
+    """Lines through three points each. Of a window of n tokens the class holds n - 1 once it has read more; the next makes n."""
     result = []
     for points in layers:
         window = points[0][1]
