@@ -19,8 +19,8 @@ class CountedOnly(SpecError):
         super().__init__(f"{what} is counted only")
 
 
-class UnknownFamily(SpecError):
-    """A config of a family that is not read here."""
+class NotRead(SpecError):
+    """A config of a family, or of a kind within one, that is not read here."""
 
 
 def whole(field: str, value, low: int = 1, high: int = WIDEST) -> int:

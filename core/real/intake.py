@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.count import dtypes
-from core.errors import SpecError, UnknownFamily, short
+from core.errors import NotRead, SpecError, short
 from core.paths import ROOT
 from core.real import catalogue
 from core.real.beside import ANSWERS, index_of
@@ -112,7 +112,7 @@ def counted(data: str | bytes, name: str = "", answers: dict | None = None, fold
     understood. SpecError says why there is neither."""
     try:
         return take(data, name, answers, folder)
-    except (UnknownFamily, NotUnderstood) as error:
+    except (NotRead, NotUnderstood) as error:
         from core.real.reference import count as reference
 
         config = parse(data)
@@ -123,7 +123,7 @@ def counted(data: str | bytes, name: str = "", answers: dict | None = None, fold
         except SpecError as why:
             if isinstance(error, NotUnderstood):  # which the reader may count without
                 raise error from None
-            raise UnknownFamily(f"{error}; {why}") from None
+            raise NotRead(f"{error}; {why}") from None
         return Referenced(named(config, name), found, config, str(error))
 
 
@@ -144,7 +144,6 @@ def understood(config: dict, name: str = "", folder: str = "") -> Taken:
     if other := another(config):
         raise SpecError(other)
     from core.real.hf import reader  # brings torch
-    from core.real.quantisation.stated import hinted
 
     answers = as_object(config.get(ANSWERS))
     stated = {field: value for field, value in config.items() if field != ANSWERS}

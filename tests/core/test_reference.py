@@ -67,7 +67,7 @@ def test_experts_that_are_not_chosen_are_not_active():
     "config, words",
     [
         ({"model_type": "nonsense"}, "has no class"),
-        ({"model_type": "nonsense", "auto_map": {"AutoConfig": "x.Y"}}, "code of its own"),
+        ({"model_type": "nonsense", "auto_map": {"AutoConfig": "x.Y"}}, "has no class"),
         ({}, "has no class"),
         ({**GRANITE, "hidden_size": "wide"}, "refuses this config"),
         ({**GRANITE, "hidden_size": 1 << 60}, "refuses this config"),

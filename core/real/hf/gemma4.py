@@ -6,7 +6,7 @@ Its small models, which add inputs to every layer and share keys and values amon
 
 from dataclasses import replace
 
-from core.errors import SpecError, divides, short
+from core.errors import NotRead, SpecError, divides, short
 from core.model.blocks import Full, Norm
 from core.model.ffn.beside import Beside
 from core.model.ffn.dense import Dense
@@ -40,7 +40,7 @@ def read(f: Fields) -> ModelSpec:
     """config -> spec."""
     for name in ("hidden_size_per_layer_input", "num_kv_shared_layers"):
         if value := f.whole(name, low=0):
-            raise SpecError(f"{name} must be 0: models that have it are not counted, not {value:,}")
+            raise NotRead(f"{name} must be 0: models that have it are not counted, not {value:,}")
     f.off("use_double_wide_mlp")
     f.has("vocab_size_per_layer_input")
     if f.config.get("use_bidirectional_attention") == "vision":  # among the pieces of a picture only

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from core.errors import SpecError, UnknownFamily, one_of
+from core.errors import NotRead, SpecError, one_of
 from core.model.spec import ModelSpec
 from core.real.hf import parts
 from core.real.hf.families import FAMILIES
@@ -88,7 +88,7 @@ def read(config: dict, name: str = "") -> Reading:
 
 def located(config: dict, where: str = "") -> tuple[str, tuple[str, ...]]:
     """The family that a config is read as, and the fields that lead to the language model where it stands inside a larger one.
-    A larger model may be of a family that is not known; UnknownFamily where the language model is."""
+    A larger model may be of a family that is not known; NotRead where the language model is."""
     told = config.get("model_type", solver(config))
     if isinstance(told, str) and told in FAMILIES:
         wraps = told == FAMILIES[told].wrapper and "text_config" in config  # older files have its fields beside the others
@@ -98,7 +98,7 @@ def located(config: dict, where: str = "") -> tuple[str, tuple[str, ...]]:
         try:
             one_of(where + "model_type", told, FAMILIES)
         except SpecError as error:
-            raise UnknownFamily(str(error)) from None
+            raise NotRead(str(error)) from None
     kind, path = located(config[held], f"{where}{held}.")
     return kind, (held, *path)
 
