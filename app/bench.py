@@ -16,7 +16,7 @@ from core.lessons.common import CONTEXTS
 from core.lessons.inference import lesson as inference
 from core.lessons.workbench import Design
 from core.model.spec import ModelSpec
-from core.real.intake import Taken
+from core.real.intake import Referenced, Taken
 from core.shape import design
 
 DESIGN, REFUSED, WRITTEN, HANDED, PAST = (f"cw-bench-{name}" for name in ("design", "refused", "written", "handed", "past"))
@@ -33,31 +33,33 @@ USERS = controls.Slider("users", "Users", inference.USERS, 16, "kv")
 # What is being designed
 
 
-def current() -> tuple[Design, Deployment]:
-    """The controls to start from and to run on; the design of this session, and where it runs."""
+def current() -> tuple[Design, Deployment, Referenced | None]:
+    """The controls to start from and to run on; the design of this session, where it runs, and a model that its class alone
+    counts, where the reader handed one in."""
     with controls.row("start"):
         base = controls.Pick(
             "model", "Start from", list(lesson.base_names()), DEFAULT, name=lesson.base_names().__getitem__
         ).draw()
         context = controls.Slider("context", "Context", list(CONTEXTS), "8k", "kv", HELP_CONTEXT).draw()
         with controls.more("your config.json", "own"):
-            taken = handed()
+            own = handed()
         with controls.more(where_said(), "where"):
             place = where()
-    d = chosen(base, taken)
+    found = own if isinstance(own, Referenced) else None
+    d = chosen(base, None if isinstance(own, Referenced) else own)
     st.session_state[DESIGN] = d
     publish(d)
-    return d, inference.deploy(d.reading, *place, CONTEXTS[context])
+    return d, inference.deploy(d.reading, *place, CONTEXTS[context]), found
 
 
-def handed() -> Taken | ModelSpec | None:
+def handed() -> Taken | Referenced | ModelSpec | None:
     """The reader's own config, or a design in this program's own format."""
     return next(iter(intake.own("own", read=opened)), None)
 
 
-def opened(name: str, data) -> Taken | ModelSpec:
+def opened(name: str, data) -> Taken | Referenced | ModelSpec:
     """A file or a text: a Cutaway file, else a config."""
-    return lesson.cutaway(data) or intake.taken(name, data)
+    return lesson.cutaway(data) or intake.counted(name, data)
 
 
 def chosen(base: str, taken: Taken | ModelSpec | None) -> Design:

@@ -19,7 +19,7 @@ from core.errors import SpecError
 from core.real import catalogue, intake, released
 from core.real.beside import gathered, index_text
 from core.real.hf.source import as_object, parse
-from core.real.intake import Taken
+from core.real.intake import Referenced, Taken
 
 HELP = (
     "The config.json of a model on the Hugging Face Hub stands under Files of its page. At most 8 MB; it stays in this session "
@@ -58,7 +58,13 @@ def taken(name: str, data: str | bytes) -> Taken:
     return intake.take(data, name)
 
 
-def own(key: str, several: bool = False, read: Callable[[str, str | bytes], object] = taken) -> list:
+@lru_cache(maxsize=32)
+def counted(name: str, data: str | bytes) -> Taken | Referenced:
+    """The same, where a class of transformers may count what is not read here."""
+    return intake.counted(data, name)
+
+
+def own(key: str, several: bool = False, read: Callable[[str, str | bytes], object] = counted) -> list:
     """Upload and paste: what was handed in and could be read; a sentence for each that could not."""
     left, right = st.columns(2, gap="medium")
     with left:
@@ -75,12 +81,22 @@ def own(key: str, several: bool = False, read: Callable[[str, str | bytes], obje
     for at, (name, data) in enumerate(given[: intake.MOST_FILES]):
         if (result := tried(f"{key}-{at}", read, name, data)) is not None:
             found += filter(None, [answered(f"{key}-{at}", result)])
+    if read is counted:
+        found = [result for result in found if not elsewhere(result)]
     if len(found) > 1 and not several:
         panels.caption(f"**{found[0].name}, the file, is used.** Take it away to use the pasted text.")
     for result in found if several else found[:1]:
         if said := remark(result):
             panels.caption(f"**{result.name}.** {said}")
     return intake.apart(found) if several else found
+
+
+def elsewhere(result) -> bool:
+    """Is it counted by its class alone? Then a sentence says where that stands, and this page goes on without it."""
+    if isinstance(result, Referenced):
+        where = panels.link("workbench", "workbench")
+        panels.caption(f"**{result.name}.** {result.note} Hand it in on the {{where}} to see its count.", where=where)
+    return isinstance(result, Referenced)
 
 
 def answered(key: str, result):

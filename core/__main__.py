@@ -125,7 +125,7 @@ def whereabouts(source: str) -> tuple[str, list[str], str]:
     if source == "-":
         return source, [], "standard input"
     folder = Path(source)
-    if not (folder / "config.json").is_file():
+    if not os.path.isfile(folder / "config.json"):  # False for what cannot be a path, too
         return source, [], source
     return str(folder / "config.json"), [str(folder / n) for n in COMPANIONS if (folder / n).is_file()], folder.absolute().name
 

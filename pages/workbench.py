@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import bench, card, controls, intake, live, local, panels, pictures, theme
+from app import bench, card, controls, intake, live, local, panels, pictures, reference, theme
 from app.figures import architecture as drawing
 from app.figures import frame, roofline
 from app.figures.strip import strip
@@ -31,7 +31,14 @@ def page() -> None:
     """The verdict, the controls, the strip, and the section that is open."""
     st.html(f"<style>{theme.sheet('card')}{theme.sheet('workbench')}</style>")
     top = st.container(key="workbench-top")
-    d, place = bench.current()
+    d, place, found = bench.current()
+    if found is not None:
+        answer, counted = reference.verdict(found, place)
+        with top:
+            panels.title(QUESTION, answer, counted)
+        reference.show(found, place)
+        panels.answer(answer, counted)
+        return
     scene = inference.scene(d.reading, place)
     with top:
         panels.title(QUESTION, scene.verdict, summary(d, place))

@@ -124,6 +124,8 @@ def counted(data: str | bytes, name: str = "", answers: dict | None = None, fold
             if isinstance(error, NotUnderstood):  # which the reader may count without
                 raise error from None
             raise NotRead(f"{error}; {why}") from None
+        if isinstance(error, NotUnderstood) and set(error.fields) & set(found.strange):  # nor does the class understand them
+            raise
         return Referenced(named(config, name), found, config, str(error))
 
 

@@ -50,7 +50,7 @@ def reference_row(found, context: int = 0, batch: int = 1, weight_dtype: str = "
     }
     echoed = dict(zip(ECHOED, (found.name, r.model_type, context, batch, weights if is_clear else None, cached)))
     assumed = ["dtype"] * (not own) + ["context"] * (not r.context)
-    return {**echoed, **counted, "layers": r.layers_by_kind, "assumed": assumed, "unknown_fields": []}
+    return {**echoed, **counted, "layers": r.layers_by_kind, "assumed": assumed, "unknown_fields": list(r.strange)}
 
 
 def note_text(dtype: str, own, r) -> str:

@@ -109,6 +109,17 @@ def test_nothing_of_a_config_chooses_code():
     assert reference.count({**GRANITE, **strange}).parameters == reference.count(GRANITE).parameters
 
 
+def test_a_field_that_the_class_does_not_know_is_named(call, write):
+    """Neither a model inside nor one alone is counted as if such a field said nothing: it is listed; and where the family is read
+    here, the refusal stands unless the class knows the field."""
+    assert reference.count({**GRANITE, "moe_latent": 3, "rope_theta": 1e6}).strange == ("moe_latent",)
+    gemma = catalogue.entries()["gemma3-12b"].config
+    assert "text_config.fancy" in reference.count({**gemma, "text_config": {**gemma["text_config"], "fancy": 1}}).strange
+    llama = catalogue.entries()["llama3-8b"].config
+    status, _, error = call("inspect", write({**llama, "fancy_heads": 3}))
+    assert status == 2 and "fancy_heads is not understood" in error
+
+
 def test_a_process_that_died_is_started_again():
     """Killed between two questions, the worker is replaced; in the middle of one, a sentence says so."""
     reference.count(GRANITE)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from core.errors import SpecError
 from core.paths import ROOT
+from core.real.hf.fields import HARMLESS
 
 START_SECONDS = 90  # until transformers is imported, on a machine that does other things as well
 ANSWER_SECONDS = 30  # for one config, which the process itself ends after fewer of its own
@@ -78,6 +79,7 @@ class Reference:
     context     the longest context that the config states; None where it does not
     layers      what each layer remembers; None where it is not derived
     modules     the tree of modules
+    strange     fields of the config that the class does not know; those of configs inside by their path
     """
 
     kind: str
@@ -90,6 +92,7 @@ class Reference:
     vocabulary: int | None
     modules: Module
     layers: tuple[Layer, ...] | None = field(repr=False)
+    strange: tuple[str, ...] = ()
 
     def cache_elements(self, context: int) -> int | None:
         """Elements of keys and values, or of what stands in their place, after `context` tokens; None where not derived."""
@@ -229,6 +232,7 @@ def referenced(answer: dict) -> Reference:
         vocabulary=answer["vocabulary"],
         modules=module(answer["modules"]),
         layers=None if answer["cache"] is None else tuple(Layer(**layer) for layer in answer["cache"]),
+        strange=tuple(name for name in answer["strange"] if name.rpartition(".")[2] not in HARMLESS),
     )
 
 

@@ -10,6 +10,8 @@ run, and a config's own choice of kernels is ignored. It imports nothing of Cuta
 """
 
 import contextlib
+import dataclasses
+import inspect
 import json
 import os
 import resource
@@ -86,6 +88,20 @@ def read(config: dict):
     if hasattr(found, "is_decoder") and not getattr(found, "is_encoder_decoder", False):
         found.is_decoder = True
     return found
+
+
+def strange(config: dict, found, where: str = "") -> list[str]:
+    """Fields that the class of a config does not know, and so does not use; those of configs inside by their path."""
+    own = {field.name for field in dataclasses.fields(found)} | set(getattr(found, "attribute_map", ()))
+    source = inspect.getsource(type(found))  # some are taken out of what it is given: rope_theta
+    result = []
+    for name, value in config.items():
+        inside = getattr(found, name, None)
+        if isinstance(value, dict) and hasattr(inside, "model_type"):
+            result += strange(value, inside, f"{where}{name}.")
+        elif name not in own and not hasattr(type(found), name) and f'"{name}"' not in source and name != "rope_theta":
+            result.append(where + name)
+    return result
 
 
 def classes(config) -> list[type]:
@@ -310,6 +326,7 @@ def counted(config: dict) -> tuple[dict, object]:
         "layers": stated(text, ("num_hidden_layers", "n_layer", "n_layers", "num_layers")),
         "vocabulary": stated(text, ("vocab_size",)),
         "modules": tree("", model),
+        "strange": strange(plain(config), found),
     }
     return answer, model
 
