@@ -114,10 +114,10 @@ def opened(source: str, without: list[str], beside: list[str]):
         taken = intake.counted(data, name, {"without": without} if without else None, Path(path).absolute().parent.name)
     except intake.NotUnderstood as error:
         raise SpecError(f"{error} (--without {' --without '.join(error.fields[:3])})") from None
-    is_own = isinstance(taken, intake.Taken)
-    for note in filter(None, (taken.note, *(taken.reading.notes if is_own else ()))):
+    found, notes = (taken.reading, taken.reading.notes) if isinstance(taken, intake.Taken) else (taken, ())
+    for note in filter(None, (taken.note, *notes)):
         print(f"note: {note}", file=sys.stderr)
-    return taken.reading if is_own else taken
+    return found
 
 
 def whereabouts(source: str) -> tuple[str, list[str], str]:

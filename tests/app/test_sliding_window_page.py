@@ -99,6 +99,6 @@ def test_gemmas_overhead_is_said_to_be_three_to_one():
 
 def test_a_tape_says_the_window_and_hue_of_each_lane():
     own = Tape(("a", "b"), [1, 2], windows=(4, 0), hues=("window", "kv"), ring=4).header()
-    assert (own["windows"], own["hues"], own["ring"]) == ([4, 0], ["window", "kv"], 4)
+    assert (own["windows"], own["hues"], own["ring"]) == ((4, 0), ("window", "kv"), 4)
     plain = Tape(("a", "b"), [1, 2], window=3).header()
     assert (plain["windows"], plain["hues"], plain["ring"], plain["legend"]) == ([3, 3], ["kv", "kv"], 0, {})

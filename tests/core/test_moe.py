@@ -135,7 +135,7 @@ def test_the_auxiliary_loss_reaches_the_router_of_every_layer():
     plain, _ = task.loss(toy, tokens, tokens), toy.zero_grad()
     total = task.loss(toy, tokens, tokens, balance="loss", alpha=0.5)
     (total - plain).backward()
-    assert total > plain and all(part.gate.weight.grad.abs().max() > 0 for part in task.routed(toy))
+    assert total > plain and all(part.gate.weight.grad.abs().max() > 0 for part in task.mixtures(toy))
 
 
 def test_the_rule_moves_the_bias_against_the_load_by_gamma():
@@ -161,9 +161,9 @@ def test_the_rule_balances_a_toy(scores):
 def test_only_the_bias_variant_moves_a_bias_and_only_its_own():
     toy, tokens = model(bias=True), torch.arange(30).view(2, 15)
     task.after(toy, tokens, tokens, balance="loss")
-    assert all((part.gate.e_score_correction_bias == 0).all() for part in task.routed(toy))
+    assert all((part.gate.e_score_correction_bias == 0).all() for part in task.mixtures(toy))
     task.after(toy, tokens, tokens, balance="bias", gamma=0.5)
-    for part in task.routed(toy):
+    for part in task.mixtures(toy):
         assert set(part.gate.e_score_correction_bias.abs().tolist()) <= {0.0, 0.5} and part.gate.e_score_correction_bias.any()
 
 

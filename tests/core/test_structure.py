@@ -34,6 +34,7 @@ def relative(path):
 FLOORS = (
     ("errors", "lookalike", "paths", "units"), ("model",), ("count",), ("real", "shape"), ("train",), ("lessons",), ("__main__",),
 )  # fmt: skip
+REFERENCE = "core/real/reference"
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -77,7 +78,10 @@ def test_figures_fetch_no_data(path):
 
 @pytest.mark.parametrize("path", [p for p in FILES if "core" in p.parts], ids=relative)
 def test_core_knows_nothing_of_the_screen(path):
-    assert not {name.split(".")[0] for name in imports(path)} & {"streamlit", "plotly", "transformers", "pytest"}
+    """Nor of the tests; transformers is imported in the process of its own alone that counts with it."""
+    banned = {"streamlit", "plotly", "transformers", "pytest"}
+    banned -= {"transformers"} if relative(path) == f"{REFERENCE}/worker.py" else set()
+    assert not {name.split(".")[0] for name in imports(path)} & banned
 
 
 @pytest.mark.parametrize("path", MECHANISMS, ids=relative)
@@ -91,7 +95,9 @@ def test_a_mechanism_imports_only_blocks(path):
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_nothing_is_unpickled_or_executed(path):
+    """Nor is another program started, but this one itself, where it counts with transformers."""
     banned = {"pickle", "shelve", "marshal", "dill", "joblib", "cloudpickle", "subprocess"}
+    banned -= {"subprocess"} if relative(path) == f"{REFERENCE}/count.py" else set()
     assert not {name.split(".")[0] for name in imports(path)} & banned
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -30,14 +30,14 @@ from core.real.hf.fields import HARMLESS
 START_SECONDS = 90  # until transformers is imported, on a machine that does other things as well
 ANSWER_SECONDS = 30  # for one config, which the process itself ends after fewer of its own
 MOST_LAYERS = 1024  # beyond this no released model goes, and building one would not end in time
-LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
+LAYER_FIELDS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
 REMEMBERED = 64  # answers
 LONGEST_ANSWER = 4 << 20  # bytes
 QUOTED = re.compile(r'"([\w.-]+)"')
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerMemory:
     """What one layer remembers of a text, as the class keeps it: elements for every token, of the last `window` tokens where that
     is not 0, and elements that do not grow."""
 
@@ -91,7 +91,7 @@ class Reference:
     context: int | None
     vocabulary: int | None
     modules: Module
-    layers: tuple[Layer, ...] | None = field(repr=False)
+    layers: tuple[LayerMemory, ...] | None = field(repr=False)
     strange: tuple[str, ...] = ()
 
     def cache_elements(self, context: int) -> int | None:
@@ -198,7 +198,7 @@ def count(config: dict) -> Reference:
         raise SpecError("the package transformers, which counts families that are not read here, is not installed")
     if not is_known(config):
         raise SpecError(f"transformers {metadata.version('transformers')} has no class for this model_type")
-    bounded(config)
+    check_layers(config)
     key = json.dumps(config, sort_keys=True)
     if key not in ANSWERS:
         ANSWERS[key] = WORKER.ask({"config": config})
@@ -210,12 +210,12 @@ def count(config: dict) -> Reference:
     return referenced(answer)
 
 
-def bounded(config: dict, where: str = "") -> None:
+def check_layers(config: dict, where: str = "") -> None:
     """SpecError where a config, or one inside it, asks for more layers than any released model has."""
     for name, value in config.items():
         if isinstance(value, dict):
-            bounded(value, f"{where}{name}.")
-        elif name in LAYERS and isinstance(value, (int, float)) and value > MOST_LAYERS:
+            check_layers(value, f"{where}{name}.")
+        elif name in LAYER_FIELDS and isinstance(value, (int, float)) and value > MOST_LAYERS:
             raise SpecError(f"{where}{name} must be at most {MOST_LAYERS:,}, not {value:,}")
 
 
@@ -230,13 +230,13 @@ def referenced(answer: dict) -> Reference:
         active=answer["active"],
         context=answer["context"],
         vocabulary=answer["vocabulary"],
-        modules=module(answer["modules"]),
-        layers=None if answer["cache"] is None else tuple(Layer(**layer) for layer in answer["cache"]),
+        modules=module_of(answer["modules"]),
+        layers=None if answer["cache"] is None else tuple(LayerMemory(**layer) for layer in answer["cache"]),
         strange=tuple(name for name in answer["strange"] if name.rpartition(".")[2] not in HARMLESS),
     )
 
 
-def module(node: dict) -> Module:
+def module_of(node: dict) -> Module:
     """A node of the tree as an object."""
-    inside = tuple(module(each) for each in node["inside"])
+    inside = tuple(module_of(each) for each in node["inside"])
     return Module(node["name"], node["class"], node["parameters"], node["times"], inside)

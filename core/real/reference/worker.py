@@ -32,13 +32,13 @@ IDLE_SECONDS = 900  # without a request, after which the process ends
 CPU_SECONDS = 4  # for building a model, and again for a run of it; one of a hundred layers takes less than two
 MOST_BYTES = 12 << 30  # of address space, of which torch and transformers alone map about five
 DEEPEST = 7  # levels of the module tree
-INNER = ("text_config", "llm_config", "language_config", "thinker_config", "decoder", "decoder_config", "talker_config")
+INNER_FIELDS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder", "decoder_config", "talker_config")
 DROPPED = """auto_map attn_implementation experts_implementation quantization_config quantization compression_config
     trust_remote_code use_kernels name_or_path transformers_version torch_dtype dtype""".split()
-EXPERTS = "num_experts num_local_experts n_routed_experts moe_num_experts num_experts_per_layer".split()
-CHOSEN = """num_experts_per_tok num_experts_per_token top_k top_k_experts moe_topk moe_top_k moe_k num_selected_experts
+EXPERT_FIELDS = "num_experts num_local_experts n_routed_experts moe_num_experts num_experts_per_layer".split()
+CHOICE_FIELDS = """num_experts_per_tok num_experts_per_token top_k top_k_experts moe_topk moe_top_k moe_k num_selected_experts
     n_experts_per_tok experts_per_token num_activated_experts moe_router_topk""".split()
-KEPT = ("past_key_values", "cache_params", "state", "mems")
+MEMORY_FIELDS = ("past_key_values", "cache_params", "state", "mems")
 TEXTS = (5, 10, 37)  # tokens of the three texts that the model reads: a layer whose cache is no line through them is not derived
 
 
@@ -68,14 +68,14 @@ def within(seconds: float):
 # From a config to a model
 
 
-def plain(config):
+def without_code(config):
     """A config without what chooses code: private fields, kernels, quantisation (shapes are those before it)."""
     if isinstance(config, dict):
-        return {k: plain(v) for k, v in config.items() if not k.startswith("_") and k not in DROPPED}
-    return [plain(v) for v in config] if isinstance(config, list) else config
+        return {k: without_code(v) for k, v in config.items() if not k.startswith("_") and k not in DROPPED}
+    return [without_code(v) for v in config] if isinstance(config, list) else config
 
 
-def read(config: dict):
+def config_of(config: dict):
     """The config as an object of its family's class. Refused where transformers has none, or the class refuses it."""
     from transformers import __version__
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -84,7 +84,7 @@ def read(config: dict):
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         remote = ", and the code of its own that its config names is not run here" if "auto_map" in config else ""
         raise Refused(f"transformers {__version__} has no class for model_type {json.dumps(kind)[:60]}{remote}")
-    found = CONFIG_MAPPING[kind].from_dict(plain(config))
+    found = CONFIG_MAPPING[kind].from_dict(without_code(config))
     if hasattr(found, "is_decoder") and not getattr(found, "is_encoder_decoder", False):
         found.is_decoder = True
     return found
@@ -96,7 +96,7 @@ def strange(config: dict, found, where: str = "") -> list[str]:
     source = inspect.getsource(type(found))  # some are taken out of what it is given: rope_theta
     result = []
     for name, value in config.items():
-        inside = getattr(found, name, None)
+        inside = vars(found).get(name)
         if isinstance(value, dict) and hasattr(inside, "model_type"):
             result += strange(value, inside, f"{where}{name}.")
         elif name not in own and not hasattr(type(found), name) and f'"{name}"' not in source and name != "rope_theta":
@@ -119,9 +119,9 @@ def classes(config) -> list[type]:
     return [c for each in found for c in (each if isinstance(each, (list, tuple)) else (each,))]
 
 
-def inner(config):
+def inner_config(config):
     """The config of the language model inside a larger one; None where there is none."""
-    return next((getattr(config, field) for field in INNER if hasattr(getattr(config, field, None), "model_type")), None)
+    return next((getattr(config, field) for field in INNER_FIELDS if hasattr(getattr(config, field, None), "model_type")), None)
 
 
 def built(kind: type, config):
@@ -137,18 +137,18 @@ def built(kind: type, config):
 def model_of(config):
     """The model of a config: the whole, or its language model alone where the whole cannot be built."""
     attempts = [(kind, config) for kind in classes(config)[:1]]
-    if (text := inner(config)) is not None:
+    if (text := inner_config(config)) is not None:
         attempts += [(kind, text) for kind in classes(text)[:1]]
     failure = f"transformers has no language model for model_type {config.model_type}"
     for kind, each in attempts:
         try:
             return built(kind, each)
         except Exception as error:  # whatever a class of another library raises is its refusal
-            failure = f"{kind.__name__} of transformers refuses this config: {sentence(error)}"
+            failure = f"{kind.__name__} of transformers refuses this config: {error_text(error)}"
     raise Refused(failure)
 
 
-def sentence(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """The last line of an error that says something, at most 160 characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {(lines or ['no reason given'])[-1]}"[:160]
@@ -156,7 +156,7 @@ def sentence(error: Exception) -> str:
 
 def language(model, config) -> list:
     """The modules of a model that are its language model: all of it, or decoder and head where it also sees or hears."""
-    if inner(config) is None:
+    if inner_config(config) is None:
         return [model]
     decoder, head = model.get_decoder(), model.get_output_embeddings()
     return [model] if decoder is None or decoder is model else [decoder] + [head] * (head is not None)
@@ -165,12 +165,12 @@ def language(model, config) -> list:
 # Counting
 
 
-def parameters(modules: list) -> int:
+def parameters_of(modules: list) -> int:
     """Parameters of some modules, each once: tied weights are one tensor."""
     return sum({id(p): p.numel() for module in modules for p in module.parameters()}.values())
 
 
-def experts(model) -> list[tuple]:
+def sets_of_experts(model) -> list[tuple]:
     """Every set of experts: (the module, how many it holds, their parameters). Either one tensor of all, or a list of modules."""
     from torch import nn
 
@@ -193,7 +193,7 @@ def stated(config, names) -> int | None:
 def active(model, config, total: int) -> int | None:
     """Parameters that one token passes through: of each set of experts as many as the config chooses; None where it does not
     say."""
-    found, many, few = experts(model), stated(config, EXPERTS), stated(config, CHOSEN)
+    found, many, few = sets_of_experts(model), stated(config, EXPERT_FIELDS), stated(config, CHOICE_FIELDS)
     if not found:
         return None if many and many > 1 else total
     if not few or any(few > count for _, count, _ in found):
@@ -222,7 +222,7 @@ def tree(name: str, module, depth: int = DEEPEST) -> dict:
 # What is remembered
 
 
-def tensors(thing, seen: set[int]):
+def tensors_in(thing, seen: set[int]):
     """Every tensor of numbers that an object of a cache holds, each once."""
     import torch
 
@@ -236,7 +236,7 @@ def tensors(thing, seen: set[int]):
     if isinstance(thing, dict):
         thing = list(thing.values())
     for value in thing if isinstance(thing, (list, tuple)) else getattr(thing, "__dict__", {}).values():
-        yield from tensors(value, seen)
+        yield from tensors_in(value, seen)
 
 
 def remembered(model, length: int) -> list[tuple[int, int]]:
@@ -250,13 +250,13 @@ def remembered(model, length: int) -> list[tuple[int, int]]:
     ids = torch.zeros(1, length, dtype=torch.long, device="meta")
     with torch.no_grad():
         out = model(input_ids=ids, use_cache=True)
-    cache = next((out[name] for name in KEPT if name in out), None)
+    cache = next((out[name] for name in MEMORY_FIELDS if name in out), None)
     if cache is None:
         return []
     layers = getattr(cache, "layers", None)
     seen: set[int] = set()
-    each = [(sum(t.numel() for t in tensors(layer, seen)), getattr(layer, "sliding_window", 0) or 0) for layer in layers or ()]
-    rest = sum(t.numel() for t in tensors(cache, seen))
+    each = [(sum(t.numel() for t in tensors_in(layer, seen)), getattr(layer, "sliding_window", 0) or 0) for layer in layers or ()]
+    rest = sum(t.numel() for t in tensors_in(cache, seen))
     return each + [(rest, 0)] * bool(rest)
 
 
@@ -267,12 +267,12 @@ def without_experts(model, give) -> None:
 
     parts = dict(model.named_modules())
     names = {id(module): name for name, module in parts.items()}
-    for module, _, _ in experts(model):
+    for module, _, _ in sets_of_experts(model):
         listed = isinstance(module, nn.ModuleList)
-        (parts[names[id(module)].rpartition(".")[0]] if listed else module).forward = give if listed else given
+        (parts[names[id(module)].rpartition(".")[0]] if listed else module).forward = give if listed else given_back
 
 
-def given(x, *_, **__):
+def given_back(x, *_, **__):
     """What came in."""
     return x
 
@@ -284,7 +284,7 @@ def with_logits(x, *_, **__):
 
 def lines(model) -> list[dict] | None:
     """What each layer remembers of a text, as a line: {token, state, window}. None where it is none, or cannot be found out."""
-    for give in (given, with_logits):
+    for give in (given_back, with_logits):
         without_experts(model, give)
         with contextlib.suppress(Exception):  # what a class does with tensors that hold no numbers is its own affair
             return straight(list(zip(*(remembered(model, length) for length in TEXTS), strict=True)))
@@ -306,27 +306,27 @@ def straight(layers: list[tuple]) -> list[dict] | None:
     return result
 
 
-def counted(config: dict) -> tuple[dict, object]:
+def counts_of(config: dict) -> tuple[dict, object]:
     """The answer to a config but for what is remembered, and the model."""
     from transformers import __version__
 
-    found = read(config)
+    found = config_of(config)
     model = model_of(found)
-    text = inner(found) or found
+    text = inner_config(found) or found
     modules = language(model, found)
-    total = parameters(modules)
+    total = parameters_of(modules)
     answer = {
         "class": type(model).__name__,
         "version": __version__,
         "model_type": found.model_type,
         "parameters": total,
-        "whole": parameters([model]),
+        "whole": parameters_of([model]),
         "active": active(modules[0], text, total),
         "context": stated(text, ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len", "max_sequence_length")),
         "layers": stated(text, ("num_hidden_layers", "n_layer", "n_layers", "num_layers")),
         "vocabulary": stated(text, ("vocab_size",)),
         "modules": tree("", model),
-        "strange": strange(plain(config), found),
+        "strange": strange(without_code(config), found),
     }
     return answer, model
 
@@ -352,7 +352,7 @@ def answer_to(config: dict) -> dict:
     """The answer to a config, within its time, or a sentence on why there is none."""
     try:
         with within(CPU_SECONDS):
-            answer, model = counted(config)
+            answer, model = counts_of(config)
     except Refused as error:
         return {"refused": str(error)}
     except OutOfTime:
@@ -360,7 +360,7 @@ def answer_to(config: dict) -> dict:
     except MemoryError:
         return {"refused": "building this model with its class in transformers takes more memory than is allowed"}
     except Exception as error:  # a class of another library may raise anything
-        return {"refused": f"transformers refuses this config: {sentence(error)}"}
+        return {"refused": f"transformers refuses this config: {error_text(error)}"}
     try:
         with within(CPU_SECONDS):
             return answer | {"cache": lines(model)}
