@@ -253,7 +253,7 @@ def about(d: Design) -> dict:
     return {"model": d.spec.name, "painted": "yes" if d.painted else "no", "link": here()}
 
 
-def taken(d: Design) -> Taken:
+def as_taken(d: Design) -> Taken:
     """The design with a config, for a report."""
     return Taken(d.reading, d.config if d.config and not d.painted else {"cutaway": design.as_json(d.spec)})
 

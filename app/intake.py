@@ -49,18 +49,12 @@ def show(key: str, label: str, default: str) -> list[Taken]:
     with controls.more("and your own config.json files", f"{key}-own"):
         handed = own(key, several=True)
     found = [*map(listed, chosen[: intake.MOST_FILES]), *handed] or [listed(default)]
-    return intake.apart(found)
-
-
-@lru_cache(maxsize=32)
-def taken(name: str, data: str | bytes) -> Taken:
-    """A config, read once for all reruns."""
-    return intake.take(data, name)
+    return intake.numbered(found)
 
 
 @lru_cache(maxsize=32)
 def counted(name: str, data: str | bytes) -> Taken | Referenced:
-    """The same, where a class of transformers may count what is not read here."""
+    """A config, read once for all reruns; or counted by its class in transformers."""
     return intake.counted(data, name)
 
 
@@ -88,7 +82,7 @@ def own(key: str, several: bool = False, read: Callable[[str, str | bytes], obje
     for result in found if several else found[:1]:
         if said := remark(result):
             panels.caption(f"**{result.name}.** {said}")
-    return intake.apart(found) if several else found
+    return intake.numbered(found) if several else found
 
 
 def elsewhere(result) -> bool:
@@ -173,4 +167,4 @@ def linked(most: int) -> list[Taken]:
         return []
     state.keep(packed)
     panels.caption(f"**From the link: {', '.join(t.name for t in found)}.** A config that you hand in takes its place.")
-    return intake.apart(found)
+    return intake.numbered(found)

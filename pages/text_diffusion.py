@@ -199,14 +199,13 @@ def theirs(_: Choice) -> None:
     key, n = REAL.peek(), REAL_PASSES.peek()
     name, names = model_name(key), (model_name(key), "the same layers, with a cache")
     live.heading(f"{name}: FLOPs of an answer against passes")
-    steps = np.array(cost.REAL_STEPS)
-    flops, level = steps * float(cost.real_pass(key)), cost.real_cached(key)
-    now = (n, n * cost.real_pass(key))
-    fig = figures.work(steps, flops, level, now, None, names, theme.colours(), theme.stroke())
+    steps, one, level = np.array(cost.REAL_STEPS), cost.real_pass(key), cost.real_cached(key)
+    flops = steps * float(one)
+    fig = figures.work(steps, flops, level, (n, n * one), None, names, theme.colours(), theme.stroke())
     alt = f"FLOPs of {name} for {cost.ANSWER} words after {cost.GIVEN} grow with passes; with a cache they would not"
     frame.figure(fig, key="models", alt=alt, table={"passes": steps, "FLOPs": flops}, config=config())
     panels.caption(
-        f"**{n} passes: {now[1] / level:.0f} times the FLOPs, {cost.ANSWER / n:.3g} times fewer passes.** {cost.GIVEN:,} words "
+        f"**{n} passes: {n * one / level:.0f} times the FLOPs, {cost.ANSWER / n:.3g} times fewer passes.** {cost.GIVEN:,} words "
         f"given, {cost.ANSWER:,} made. The level: the same layers reading from left to right, which needs {cost.ANSWER:,} passes "
         "of one word each. Approximate caches exist; none is counted here."
     )

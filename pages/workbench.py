@@ -238,7 +238,7 @@ def reasons(d: lesson.Design, place) -> None:
         live.small("Ours are computed from each model's config and written with as many digits as were printed.")
     live.heading("Report a wrong count")
     panels.caption("**Copy this, and add what the number should be, with the source.** It holds the config and our version.")
-    st.code(report(bench.taken(d), place.context, place.batch), language="text", height=260)
+    st.code(report(bench.as_taken(d), place.context, place.batch), language="text", height=260)
 
 
 # Files

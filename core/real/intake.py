@@ -173,7 +173,7 @@ def derived(reading: "Reading") -> "Reading":
     return replace(reading, unclear=why, weight_dtype="", quantisation=None)
 
 
-def apart(found: list[Taken]) -> list[Taken]:
+def numbered(found: list[Taken]) -> list[Taken]:
     """Models of one name get numbers, so that a table can tell them apart."""
     names = [taken.name for taken in found]
     result = []

@@ -8,12 +8,15 @@ import re
 import pytest
 
 from app import bench, state
+from app.figures.modules import Modules
+from app.palette import PALETTE
 from core import units
 from core.__main__ import main
 from core.count import hardware
 from core.lessons import workbench as lesson
 from core.lessons.inference import lesson as inference
 from core.real import catalogue, oracles
+from core.real.reference import count as reference
 from core.shape import design
 from tests.app.opening import fine, opened, text
 
@@ -235,3 +238,52 @@ def test_published_figures_stand_beside_ours_and_those_that_differ_say_why():
     assert all(bool(row[3]) == (row[1] != row[2]) for row in printed)
     said = text(page(section="Disagree"))
     assert all(word in said for word in columns) and printed[0][1] in said
+
+
+GRANITE = {
+    "model_type": "granite", "_name_or_path": "ibm-granite/granite-3.0-8b-base", "hidden_size": 4096, "num_hidden_layers": 40,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 12800, "vocab_size": 49155,
+    "tie_word_embeddings": True, "torch_dtype": "bfloat16", "odd_field": 3,
+}  # fmt: skip
+
+
+def test_a_family_that_is_not_read_is_counted_by_its_class(capsys, tmp_path):
+    """The same numbers as on the command line, and the field that the class does not use; taken away, the design is back."""
+    at = page(context="8k")
+    before = held(at)
+    paste(at, json.dumps(GRANITE))
+    said = text(at)
+    assert "8,170,848,256" in said and "GraniteForCausalLM" in said and "odd_field" in said and not errors(at)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(GRANITE))
+    assert main(["inspect", str(path), "--context", "8192", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert units.binary(row["cache_bytes"]) in said and units.binary(row["weight_bytes"]) in said
+    assert "does not fit" not in said and "fits on" in said
+    paste(at, "")
+    assert held(at) == before and "GraniteForCausalLM" not in text(at)
+
+
+def test_what_stores_weights_in_another_way_is_not_said_to_fit():
+    at = page()
+    paste(at, json.dumps({**GRANITE, "quantization_config": {"quant_method": "gptq", "bits": 4}}))
+    assert "cannot be known" in text(at) and "not derived" in text(at)
+
+
+def test_other_pages_say_where_such_a_model_is_counted():
+    at = opened("compare")
+    fine(at.text_area(key="config-text").set_value(json.dumps(GRANITE)).run())
+    assert "Counted by GraniteForCausalLM" in text(at) and "workbench" in text(at)
+
+
+def test_modules_are_as_long_as_their_share():
+    """No bar is shorter than what is inside it, tied tables included; the table sums up what stands beside each other."""
+    tied = reference.count(GRANITE)
+    drawn = Modules("granite", tied.modules)
+    bars = drawn.figure(PALETTE["light"]).data[0]
+    values = dict(zip(bars.ids, bars.values))
+    for path, value in values.items():
+        assert value >= sum(v for other, v in values.items() if dict(zip(bars.ids, bars.parents))[other] == path)
+    layers = next(size for _, _, name, size in drawn.lines() if name == "layers ModuleList")
+    assert ("40 × GraniteDecoderLayer", layers) in [(name, size) for _, _, name, size in drawn.lines()]
+    assert drawn.table["parameters"][0] == tied.whole and "8.17 B" in drawn.alt

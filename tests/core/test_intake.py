@@ -153,7 +153,7 @@ def test_a_cache_that_a_release_quantises_is_not_passed_over():
 
 
 def test_models_of_one_name_get_numbers():
-    found = intake.apart([intake.understood(LLAMA), intake.understood(LLAMA), intake.understood(LLAMA, "mine.json")])
+    found = intake.numbered([intake.understood(LLAMA), intake.understood(LLAMA), intake.understood(LLAMA, "mine.json")])
     assert [taken.name for taken in found] == ["llama (1)", "llama (2)", "mine"]
 
 

@@ -205,6 +205,13 @@ def defined(path):
             yield from (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
 
 
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_no_name_is_one_of_the_worst(path):
+    """Past participles that once meant seven things each; CONTRIBUTING.md says what stands in their place."""
+    worst = set("said kept taken told held shown found given apart spelled real first".split())
+    assert not worst & set(defined(path))
+
+
 @pytest.mark.parametrize(
     "patterns, protocols, shared",
     [(("core/**/*.py",), PROTOCOLS, SHARED), (("app/*.py", "pages/*.py"), PAGE_PROTOCOLS, set())],
